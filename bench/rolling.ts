@@ -88,7 +88,7 @@ const cases: readonly Case[] = [
 let lost = 0;
 try {
   for (const one of cases) lost += await measure(one.name, one, rounds);
-  await lab.configure(drainConfig(2, 0));
+  await lab.configure(drainConfig());
   await measure(`${local.name} without announce-delay`, local, roundsWithoutDelay);
 } finally {
   await lab.close();

@@ -21,9 +21,13 @@ const { values, positionals } = parseArgs({
 const [interval = '', ...addresses] = positionals;
 const intervalMs = Number(interval);
 const counts = addresses.map((address) => ({ address, asked: 0, answered: 0, lastAt: 0, longestGapMs: 0 }));
-/** The ports of new flows, in order. A port is used again only when the nodes have forgotten its last flow, which takes 30 s. */
+/**
+ * The ports of new flows, in order. A port is used again only when the nodes have forgotten its last flow, which takes 30 s. A prober that starts
+ * later begins with later ports, because no prober sends faster than one datagram a millisecond.
+ */
 const firstPort = 20_000;
 const flowCount = 40_000;
+const firstFlow = Date.now() % flowCount;
 /** A prime, so that each address gets datagrams from each port. */
 const portCount = 31;
 const sockets = { udp4: listOf('udp4'), udp6: listOf('udp6') };
@@ -43,7 +47,7 @@ function nextSocket(address: string): Socket {
   const shared = sockets[type][sent % portCount];
   if (shared) return shared;
   const socket = receiving(createSocket(type));
-  socket.bind(firstPort + (sent % flowCount));
+  socket.bind(firstPort + ((firstFlow + sent) % flowCount));
   setTimeout(() => socket.close(), graceMs);
   return socket;
 }

@@ -17,7 +17,14 @@ import { Kubernetes } from './kubernetes/kubernetes.ts';
 import { SecondServer } from './kubernetes/second-server.ts';
 import type { NetworkNamespace } from './netns.ts';
 import { Pods, podStatus, type TerminatingPods } from './pods.ts';
-import { type DatagramOptions, type Probe, type ProbeResult, probeDatagrams, probeHttp } from './probe.ts';
+import {
+  type DatagramOptions,
+  type HttpProbeResult,
+  type Probe,
+  type ProbeResult,
+  probeDatagrams,
+  probeHttp,
+} from './probe.ts';
 import { Processes } from './processes.ts';
 import { type NamedObject, put } from './put.ts';
 import { podEnvironment, withServiceAccount, writeServiceAccount } from './service-account.ts';
@@ -137,7 +144,7 @@ export class Lab {
       '-s',
       birdSocketPath,
     ]);
-    await Promise.all(fabric.nodes.map((node) => put(lab.client, paths.nodes, nodeObject(node))));
+    await Promise.all(fabric.nodes.map((node) => lab.registerNode(node)));
     if (server instanceof Kubernetes) await lab.#joinNodes(server);
     else await lab.#standIn(options.kubeProxyLateMs ?? 0);
     await Promise.all([lab.#issueToken('controller'), lab.#issueToken('speaker')]);
@@ -403,6 +410,11 @@ export class Lab {
     );
   }
 
+  /** Writes the Node object of a node, as its kubelet does when it starts. */
+  async registerNode(node: LabNode): Promise<void> {
+    await put(this.client, paths.nodes, nodeObject(node));
+  }
+
   async markReady(node: LabNode, ready = true): Promise<void> {
     await this.client.request({
       method: 'PATCH',
@@ -431,9 +443,9 @@ export class Lab {
     return host.exec('curl', '-sS', `http://127.0.0.1:${metricsPort}/metrics`);
   }
 
-  /** Sends an HTTP request to an address every 10 ms from a host, until stopped. */
-  probe(host: NetworkNamespace, address: string): Probe<ProbeResult> {
-    return probeHttp(host, address);
+  /** Sends HTTP requests to an address from a host, each on a new connection, until stopped. */
+  probe(host: NetworkNamespace, address: string, intervalMs?: number): Probe<HttpProbeResult> {
+    return probeHttp(host, address, intervalMs);
   }
 
   /** Sends datagrams from a host to one address after another, until stopped. */

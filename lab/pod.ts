@@ -6,7 +6,9 @@ import { createSocket } from 'node:dgram';
 import { createServer } from 'node:http';
 
 const [name = 'pod', node = 'nowhere', port = '8080'] = process.argv.slice(2);
-const echo = createSocket('udp6');
+/** Holds what arrives while a busy machine does not run the pod, as far as the kernel permits. */
+const recvBufferSize = 8 << 20;
+const echo = createSocket({ type: 'udp6', recvBufferSize });
 echo.on('message', (datagram, { port: from, address }) => echo.send(datagram, from, address));
 echo.bind(Number(port), '::');
 createServer((request, response) => {

@@ -20,9 +20,10 @@ export interface Probe<T> {
   stop(): Promise<T>;
 }
 
-/** Sends an HTTP request to an address every 10 ms from a host, until stopped. */
-export function probeHttp(host: NetworkNamespace, address: string): Probe<HttpProbeResult> {
-  return startProbe(host, 'prober.ts', [`http://${address.includes(':') ? `[${address}]` : address}/`]);
+/** Sends HTTP requests to an address from a host, each on a new connection, until stopped. */
+export function probeHttp(host: NetworkNamespace, address: string, intervalMs = 10): Probe<HttpProbeResult> {
+  const url = `http://${address.includes(':') ? `[${address}]` : address}/`;
+  return startProbe(host, 'prober.ts', [String(intervalMs), url]);
 }
 
 export interface DatagramOptions {

@@ -1,15 +1,14 @@
 /**
- * A client that sends an HTTP request every 10 ms, each on a new connection. On SIGTERM or SIGINT it sends no more, waits for the requests
+ * A client that sends an HTTP request at an interval, each on a new connection. On SIGTERM or SIGINT it sends no more, waits for the requests
  * that are in transit, and prints as JSON how many requests were sent and answered, the longest time without an answer, and how many failed by
  * which cause.
- *   node lab/prober.ts URL
+ *   node lab/prober.ts INTERVAL_MS URL
  */
 import { get } from 'node:http';
 
-const intervalMs = 10;
 /** TCP sends a lost SYN again after a second. A request that was lost on its way must not count as answered. */
 const timeoutMs = 900;
-const [url = ''] = process.argv.slice(2);
+const [interval = '', url = ''] = process.argv.slice(2);
 let asked = 0;
 let inTransit = 0;
 let isStopping = false;
@@ -49,7 +48,7 @@ function report(): void {
   );
 }
 
-const asking = setInterval(ask, intervalMs);
+const asking = setInterval(ask, Number(interval));
 for (const signal of ['SIGTERM', 'SIGINT'] as const)
   process.on(signal, () => {
     clearInterval(asking);

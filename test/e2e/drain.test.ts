@@ -1,4 +1,7 @@
-/** A node leaves and returns: by each signal with BIRD on the router, by two signals with FRR, and by one in layer 2. No datagram may be lost. */
+/**
+ * A node leaves and returns: by each signal with BIRD on the router, by two signals with FRR, and by one in layer 2. No datagram may be lost. With
+ * graceful restart, FRR keeps nothing of a drained node.
+ */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -7,8 +10,10 @@ import { kubeconfigPath, type Lab } from '../../lab/lab.ts';
 import { ownerOf } from '../../lab/steps.ts';
 import {
   bird,
+  cordon,
   drainConfig,
   frr,
+  frrRoute,
   type Router,
   rebootTaint,
   replaceBirdByFrr,
@@ -17,6 +22,7 @@ import {
   startDrainLab,
 } from '../support/drain.ts';
 import { assertNoDatagramLost } from '../support/handover.ts';
+import { vtysh } from '../support/lab-frr.ts';
 import { nextHops, sessionOf } from './bfd-fixtures.ts';
 
 const bellman = fileURLToPath(new URL('../../bin/bellman', import.meta.url));
@@ -56,8 +62,7 @@ describe('a node that leaves', { concurrency: false }, () => {
 
   /** During the drain delay the route is there and marked, and the router prefers the others. The session stays up. */
   async function drainForLong(router: Router): Promise<void> {
-    await lab.configure(drainConfig(3600));
-    await lab.until('the speaker has the configuration', async () => (await configOf(first)) !== shortDrain);
+    await reconfigure({ drainDelaySeconds: 3600 });
     const before = await sessionOf(lab, first);
     await rebootTaint.begin(lab, first);
     await lab.until('the router sends nothing to the node', () => hasNextHops(2));
@@ -68,6 +73,15 @@ describe('a node that leaves', { concurrency: false }, () => {
     assert.equal(await router.hasMarkedRoute(lab, routed), false);
     const after = await sessionOf(lab, first);
     assert.deepEqual([after?.state, after?.since], ['Established', before?.since]);
+    await configureAsBefore();
+  }
+
+  async function reconfigure(options: Parameters<typeof drainConfig>[0]): Promise<void> {
+    await lab.configure(drainConfig(options));
+    await lab.until('the speaker has the configuration', async () => (await configOf(first)) !== shortDrain);
+  }
+
+  async function configureAsBefore(): Promise<void> {
     await lab.configure(drainConfig());
     await lab.until(
       'the speaker has the first configuration',
@@ -114,34 +128,35 @@ describe('a node that leaves', { concurrency: false }, () => {
     assert.doesNotMatch(await lab.metrics(first.namespace), /bellman_node_leaving\{/);
   });
 
-  test('all nodes are tainted: nothing happens but an event on each', async () => {
-    await assertNoDatagramLost(
-      lab,
-      routed,
-      async () => {
-        for (const node of lab.fabric.nodes) await rebootTaint.begin(lab, node);
-        await lab.until('every node has the event', async () => {
-          const blocked = await eventsOf('DrainBlocked');
-          return lab.fabric.nodes.every(({ name }) => blocked.includes(name));
-        });
-        for (const node of lab.fabric.nodes)
-          await lab.until(`${node.name} keeps both addresses and drains none`, async () => {
-            const leaving = await leavingOf(node);
-            return (
-              leaving?.draining.length === 0 &&
-              [routed, local].every((address) => leaving.heldByFloor.includes(address))
-            );
+  for (const signal of [rebootTaint, cordon])
+    test(`all nodes leave by ${signal.name}: nothing happens but an event on each`, async () => {
+      await assertNoDatagramLost(
+        lab,
+        routed,
+        async () => {
+          for (const node of lab.fabric.nodes) await signal.begin(lab, node);
+          await lab.until('every node has an event', async () => {
+            const blocked = await eventsOf('DrainBlocked');
+            return lab.fabric.nodes.every(({ name }) => blocked.includes(name));
           });
-        await lab.until('all nodes announce web', () => hasNextHops(3));
-        assert.ok(await ownerOf(lab, local), 'a node answers for printer');
-        for (const node of lab.fabric.nodes) await rebootTaint.end(lab, node);
-        for (const node of lab.fabric.nodes)
-          await lab.until(`${node.name} has returned`, async () => (await leavingOf(node)) === undefined);
-      },
-      lab.fabric.far,
-    );
-    assert.ok((await eventsOf('NodeReturned')).includes(first.name));
-  });
+          for (const node of lab.fabric.nodes)
+            await lab.until(`${node.name} keeps both addresses and drains none`, async () => {
+              const leaving = await leavingOf(node);
+              return (
+                leaving?.draining.length === 0 &&
+                [routed, local].every((address) => leaving.heldByFloor.includes(address))
+              );
+            });
+          await lab.until('all nodes announce web', () => hasNextHops(3));
+          assert.ok(await ownerOf(lab, local), 'a node answers for printer');
+          for (const node of lab.fabric.nodes) await signal.end(lab, node);
+          for (const node of lab.fabric.nodes)
+            await lab.until(`${node.name} has returned`, async () => (await leavingOf(node)) === undefined);
+        },
+        lab.fabric.far,
+      );
+      assert.ok((await eventsOf('NodeReturned')).includes(first.name));
+    });
 
   describe('with FRR on the router', { concurrency: false }, () => {
     before(async () => {
@@ -155,6 +170,59 @@ describe('a node that leaves', { concurrency: false }, () => {
     for (const signal of signals.slice(0, 2))
       test(`by ${signal.name}, FRR: no datagram is lost`, () =>
         assertNoDatagramLost(lab, routed, () => leaveAndReturn(frr, signal), lab.fabric.far));
+  });
+
+  describe('with FRR that keeps routes during a graceful restart', { concurrency: false }, () => {
+    const speaker = () => `speaker-${first.name}`;
+    const isStale = async () => (await frrRoute(lab, routed)).includes('"stale":true');
+
+    before(async () => {
+      await reconfigure({ drainDelaySeconds: 3600, gracefulRestart: true });
+      await lab.until('FRR has negotiated RFC 8538 with the node', async () => {
+        const { capabilities = [], state } = (await sessionOf(lab, first)) ?? {};
+        return state === 'Established' && capabilities.includes('graceful-restart');
+      });
+      await lab.until('all nodes announce web', () => hasNextHops(3));
+    });
+
+    test('FRR keeps the routes of a speaker that restarts: no datagram is lost', () =>
+      assertNoDatagramLost(
+        lab,
+        routed,
+        async () => {
+          await lab.stop(speaker());
+          await lab.until('FRR has stale routes', isStale);
+          assert.ok(await hasNextHops(3));
+          lab.startSpeaker(first);
+          await lab.until('FRR has no stale route', async () => !(await isStale()));
+        },
+        lab.fabric.far,
+      ));
+
+    test('a speaker that ends on a drained node sends a Hard Reset, and FRR keeps nothing: no datagram is lost', () =>
+      assertNoDatagramLost(
+        lab,
+        routed,
+        async () => {
+          await rebootTaint.begin(lab, first);
+          await lab.until('the router sends nothing to the node', () => hasNextHops(2));
+          assert.ok(await frr.hasRoute(lab, routed, first));
+          await lab.stop(speaker());
+          await lab.until(
+            'FRR has no route from the node',
+            async () => !(await frr.hasRoute(lab, routed, first)),
+          );
+          const [address] = first.addresses;
+          const seen = JSON.parse(await vtysh(lab, `show bgp neighbors ${address} json`))[address];
+          assert.equal(seen.lastNotificationReason, 'Cease/Administrative Shutdown');
+          assert.equal(seen.lastNotificationHardReset, true);
+          assert.equal(seen.lastShutdownDescription, `node drain: ${first.name}`);
+          await rebootTaint.end(lab, first);
+          lab.startSpeaker(first);
+          await lab.until('all nodes announce web again', () => hasNextHops(3));
+        },
+        lab.fabric.far,
+      ));
   });
 
   /** Hash of the configuration that the speaker runs. */

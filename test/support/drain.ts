@@ -2,24 +2,32 @@
 import { writeFileSync } from 'node:fs';
 import { addresses, birdConfig, type LabNode } from '../../lab/fabric.ts';
 import { birdSocketPath, Lab } from '../../lab/lab.ts';
+import { isKubernetes } from '../../lab/start-api-server.ts';
 import { ownerOf } from '../../lab/steps.ts';
 import { paths } from '../../src/kubernetes/write.ts';
-import { startFrr, vtysh } from './lab-frr.ts';
+import { startFrr, stopFrr, vtysh } from './lab-frr.ts';
+import { gobgpRoutes, nextHopOf, startGobgp } from './lab-gobgp.ts';
 
-/** `drainDelaySeconds` is short, so that the routers soon lose the routes. A test that looks at the drain itself takes a long one. */
-export const drainConfig = (drainDelaySeconds = 2, announceDelaySeconds = 0) => `
+/** The drain delay is short, so that the routers soon lose the routes. A test that looks at the drain itself takes a long one. */
+export const drainConfig = ({
+  drainDelaySeconds = 2,
+  announceDelaySeconds = 0,
+  gracefulRestart = false,
+} = {}) => `
 peers:
 - my-asn: 64512
   peer-asn: 64500
   peer-address: ${addresses.router[0]}
+  ${gracefulRestart ? 'graceful-restart: {restart-time: 120s}' : ''}
 leave-on-taints:
 - key: example.com/reboot
+- key: node.kubernetes.io/unschedulable
 drain-delay: ${drainDelaySeconds}s
 announce-delay: ${announceDelaySeconds}s
 address-pools:
 - name: public
   protocol: bgp
-  addresses: [198.51.100.0/24]
+  addresses: [198.51.100.0/24, '2001:db8:100::/112']
 - name: office
   protocol: layer2
   auto-assign: false
@@ -27,7 +35,12 @@ address-pools:
 `;
 
 /** A Service whose pods echo datagrams and answer HTTP requests. */
-export function echoService(name: string, pool: string, policy: 'Cluster' | 'Local' = 'Cluster'): object {
+export function echoService(
+  name: string,
+  pool: string,
+  policy: 'Cluster' | 'Local' = 'Cluster',
+  family: 'IPv4' | 'IPv6' = 'IPv4',
+): object {
   return {
     apiVersion: 'v1',
     kind: 'Service',
@@ -35,6 +48,8 @@ export function echoService(name: string, pool: string, policy: 'Cluster' | 'Loc
     spec: {
       type: 'LoadBalancer',
       externalTrafficPolicy: policy,
+      ipFamilyPolicy: 'SingleStack',
+      ipFamilies: [family],
       ports: [
         { name: 'http', protocol: 'TCP', port: 80, targetPort: 8080 },
         { name: 'echo', protocol: 'UDP', port: 80, targetPort: 8080 },
@@ -48,20 +63,30 @@ export interface DrainLab {
   readonly lab: Lab;
   /** Address of the Service that is announced by BGP. */
   readonly routed: string;
+  /** Address of the Service that is announced by BGP for IPv6. */
+  readonly routedV6: string;
   /** Address of the Service in layer 2. */
   readonly local: string;
 }
 
-/** A lab of three nodes with the Services `web` (BGP) and `printer` (layer 2), and a Pod of each on every node. BIRD runs on the router. */
+/**
+ * A lab of three nodes with the Services `web` (BGP), `six` (BGP, IPv6) and `printer` (layer 2), and a Pod of each on every node. BIRD runs on the
+ * router.
+ */
 export async function startDrainLab(): Promise<DrainLab> {
   const lab = await Lab.start();
   await configureBird(lab);
   await lab.configure(drainConfig());
-  await lab.apply(echoService('web', 'public'), echoService('printer', 'office'));
-  for (const name of ['web', 'printer']) await lab.addPods(name, lab.fabric.nodes);
-  const [routed, local] = [await addressOf(lab, 'web'), await addressOf(lab, 'printer')];
+  await lab.apply(
+    echoService('web', 'public'),
+    echoService('six', 'public', 'Cluster', 'IPv6'),
+    echoService('printer', 'office'),
+  );
+  for (const name of ['web', 'six', 'printer']) await lab.addPods(name, lab.fabric.nodes);
+  const [routed, routedV6] = [await addressOf(lab, 'web'), await addressOf(lab, 'six')];
+  const local = await addressOf(lab, 'printer');
   await untilAnswered(lab, local);
-  return { lab, routed, local };
+  return { lab, routed, routedV6, local };
 }
 
 /** Waits for the address of a Service. */
@@ -99,18 +124,41 @@ export interface Router {
 
 export const bird: Router = {
   name: 'BIRD with a filter',
-  hasRoute: async (lab, address, { addresses: [v4] }) =>
-    (await lab.birdc('show', 'route', 'for', `${address}/32`, 'all')).includes(`via ${v4} `),
-  hasMarkedRoute: async (lab, address) =>
-    (await lab.birdc('show', 'route', 'for', `${address}/32`, 'all')).includes('(65535,0)'),
+  hasRoute: async (lab, address, { addresses: own }) => birdHasNextHop(await birdRoute(lab, address), own),
+  hasMarkedRoute: async (lab, address) => (await birdRoute(lab, address)).includes('(65535,0)'),
 };
+
+function birdRoute(lab: Lab, address: string): Promise<string> {
+  return lab.birdc('show', 'route', 'for', prefixOf(address), 'all');
+}
+
+function birdHasNextHop(text: string, own: LabNode['addresses']): boolean {
+  return own.some((address) => text.includes(`via ${address} `));
+}
+
+/** The host route to an address. */
+function prefixOf(address: string): string {
+  return `${address}/${address.includes(':') ? 128 : 32}`;
+}
 
 export const frr: Router = {
   name: 'FRR',
   hasRoute: async (lab, address, { addresses: [v4] }) =>
-    (await vtysh(lab, `show bgp ipv4 unicast ${address}/32 json`)).includes(`"ip":"${v4}"`),
+    (await frrRoute(lab, address)).includes(`"ip":"${v4}"`),
+  hasMarkedRoute: async (lab, address) => /graceful-?shutdown/i.test(await frrRoute(lab, address)),
+};
+
+/** All routes of FRR to an IPv4 address, as JSON in text. */
+export function frrRoute(lab: Lab, address: string): Promise<string> {
+  return vtysh(lab, `show bgp ipv4 unicast ${address}/32 json`);
+}
+
+export const gobgp: Router = {
+  name: 'GoBGP with a policy',
+  hasRoute: async (lab, address, { addresses: [v4] }) =>
+    ((await gobgpRoutes(lab))[prefixOf(address)] ?? []).some((path) => nextHopOf(path) === v4),
   hasMarkedRoute: async (lab, address) =>
-    /graceful-?shutdown/i.test(await vtysh(lab, `show bgp ipv4 unicast ${address}/32 json`)),
+    JSON.stringify((await gobgpRoutes(lab))[prefixOf(address)] ?? []).includes(String(0xffff0000)),
 };
 
 /** Replaces BIRD on the router by FRR, which acts on GRACEFUL_SHUTDOWN by itself. */
@@ -123,12 +171,22 @@ export async function replaceBirdByFrr(lab: Lab): Promise<void> {
       ` bgp router-id ${addresses.router[0]}`,
       ' no bgp ebgp-requires-policy',
       ' maximum-paths 8',
+      ' bgp graceful-restart notification',
+      ' bgp hard-administrative-reset',
       ...lab.fabric.nodes.flatMap(({ addresses: [v4] }) => [
         ` neighbor ${v4} remote-as 64512`,
         ` neighbor ${v4} timers connect 1`,
       ]),
     ],
   });
+}
+
+/** Replaces FRR on the router by GoBGP with a policy. Call the returned function before the lab is closed. */
+export async function replaceFrrByGobgp(lab: Lab): Promise<() => Promise<void>> {
+  await stopFrr(lab);
+  // A zebra that is killed leaves its routes in the kernel.
+  await lab.fabric.router.ip('route', 'flush', 'proto', 'bgp');
+  return startGobgp(lab);
 }
 
 /** A change of a Node that makes the node leave, or stop announcing at once. */
@@ -168,6 +226,37 @@ function condition(name: string, on: object, off: object): Signal {
 
 export const rebootTaint = taint('example.com/reboot');
 
+/** `kubectl cordon`, with the taint that Kubernetes then adds. */
+export const cordon: Signal = {
+  name: 'a cordon',
+  begin: (lab, node) =>
+    patch(
+      lab,
+      node,
+      {
+        spec: {
+          unschedulable: true,
+          taints: [{ key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' }],
+        },
+      },
+      merge,
+    ),
+  end: (lab, node) => patch(lab, node, { spec: { unschedulable: null, taints: null } }, merge),
+};
+
+/** A finalizer delays the deletion. Kubernetes then deletes the Pods of the node as well, so this signal needs the embedded API server. */
+const deletion: Signal = {
+  name: 'the deletion of the Node',
+  async begin(lab, node) {
+    await patch(lab, node, { metadata: { finalizers: ['example.com/machine'] } }, merge);
+    await lab.kubectl('delete', 'node', node.name, '--wait=false');
+  },
+  async end(lab, node) {
+    await patch(lab, node, { metadata: { finalizers: null } }, merge);
+    await lab.registerNode(node);
+  },
+};
+
 export const signals: readonly Signal[] = [
   {
     name: 'the annotation',
@@ -175,6 +264,7 @@ export const signals: readonly Signal[] = [
     end: (lab, { name }) => lab.kubectl('annotate', 'node', name, 'bellman.dev/maintenance-'),
   },
   rebootTaint,
+  cordon,
   taint('ToBeDeletedByClusterAutoscaler'),
   condition(
     'the condition DrainInProgress',
@@ -193,4 +283,6 @@ export const signals: readonly Signal[] = [
     end: (lab, { name }) =>
       lab.kubectl('label', 'node', name, 'node.kubernetes.io/exclude-from-external-load-balancers-'),
   },
+  taint('node.kubernetes.io/out-of-service'),
+  ...(isKubernetes ? [] : [deletion]),
 ];

@@ -25,7 +25,7 @@ export interface RollingLab {
 export async function startRollingLab(announceDelaySeconds: number): Promise<RollingLab> {
   const lab = await Lab.start({ kubeProxyLateMs });
   await configureBird(lab);
-  await lab.configure(drainConfig(2, announceDelaySeconds));
+  await lab.configure(drainConfig({ announceDelaySeconds }));
   await lab.apply(
     echoService('web', 'public', 'Local'),
     echoService('shop', 'public'),
