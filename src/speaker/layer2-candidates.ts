@@ -19,14 +19,17 @@ const none: Layer2Candidates = { sources: [], isEmpty: true, allLeave: false, ha
 
 /**
  * Nodes that may answer for an address in layer 2. With `externalTrafficPolicy: Cluster` they are a set that many Services share, and the
- * layer-2 process gets its number. With `Local` they are the nodes of the set that have an endpoint. Those whose endpoints all terminate, and
- * those whose first endpoint is new, are preferred less: they answer while no other node can.
+ * layer-2 process gets its number. With `Local` they are the nodes of the set that have an endpoint. Those whose endpoints all terminate are
+ * preferred less: they answer while no other node does.
+ *
+ * A node that waits for `announce-delay` prefers all others to itself, so that it does not claim the address. Only the node itself counts its wait.
+ * Two nodes would see the end of a wait at different times, and could take the address from each other until both have seen it.
  */
 export function layer2Candidates(
   service: KeptService,
   pool: PoolConfig,
   endpoints: ServingNodes,
-  candidateSets: CandidateSetTable,
+  { candidateSets, nodeName }: { readonly candidateSets: CandidateSetTable; readonly nodeName: string },
 ): Layer2Candidates {
   if (!endpoints.any) return none;
   const set = candidateSets.setFor(pool, service.labels);
@@ -37,9 +40,10 @@ export function layer2Candidates(
       allLeave: set.leaving === set.nodes.size,
       has: (node) => set.nodes.has(node),
     };
-  const local = localNodes(endpoints, (node) => set.nodes.has(node));
+  const fresh = new Map([...endpoints.fresh].filter(([node]) => node === nodeName));
+  const local = localNodes({ ...endpoints, fresh }, (node) => set.nodes.has(node));
   const nodes = candidateSets.candidatesOf(set, endpoints.nodes, (node) =>
-    local.has(node) ? 0 : behindPenalty * (endpoints.fresh.has(node) ? 2 : 1),
+    local.has(node) ? 0 : behindPenalty * (fresh.has(node) ? 2 : 1),
   );
   if (nodes.candidates.length === 0) return none;
   const has = (node: string) => local.has(node) && set.nodes.has(node);

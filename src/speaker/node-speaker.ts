@@ -14,6 +14,8 @@
  *   the own node, configuration  the plans of all Services
  *   another node, while the own  the plans of all Services, because the floor counts all nodes
  *   node leaves
+ *   the end of a drain, or of    the plan of the Service
+ *   a wait for announce-delay
  *
  * Plans of several Services are made in slices (`turns.ts`). Each plan follows from the newest state, so events in between need no special
  * care. The layer-2 process gets the results of all slices in one message, because all nodes must elect owners from the same entries.

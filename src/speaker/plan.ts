@@ -240,7 +240,7 @@ function planLayer2(
   context: PlanContext,
 ): ServicePlan {
   const address = textOf(ip, service);
-  const candidates = layer2Candidates(service, pool, endpoints, context.candidateSets);
+  const candidates = layer2Candidates(service, pool, endpoints, context);
   const recordedOwner = parseAnnouncing(service).get(address)?.node;
   const entry: UnversionedEntry = {
     address,

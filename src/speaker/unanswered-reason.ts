@@ -21,7 +21,7 @@ export function unansweredReason(
     return `pool ${pool.name} is ${pool.protocols.length > 0 ? 'announced by BGP' : 'not announced'}`;
   const endpoints = servingNodes(slices)[ip.family === 4 ? 'IPv4' : 'IPv6'];
   if (!endpoints.any) return 'no endpoint of this address family is ready';
-  return layer2Candidates(service, pool, endpoints, context.candidateSets).isEmpty
+  return layer2Candidates(service, pool, endpoints, context).isEmpty
     ? 'no node may announce it'
     : 'no live speaker that may announce it has a link for it';
 }

@@ -298,6 +298,18 @@ test('planService() lists every node that may announce as a layer-2 candidate', 
   assert.deepEqual(planService(...input).routes, []);
 });
 
+test('planService() lets only a node that waits for announce-delay itself prefer other layer-2 candidates', () => {
+  const local = { ...printer, externalTrafficPolicy: 'Local' as const };
+  const slices = [slice('printer', ['node-1', 'node-2'])];
+  const fresh = () => ({ IPv4: new Map([['node-1', 0]]), IPv6: new Map() });
+  const preferenceOf = (nodeName: string) =>
+    entryOf(local, slices, context({ config: office, nodeName, fresh }))?.preferences?.['node-1'] ?? 0;
+  assert.ok(preferenceOf('node-1') < 0);
+  assert.equal(preferenceOf('node-2'), 0);
+  const [refusal] = planService(local, slices, context({ config: office, fresh })).refusals;
+  assert.equal(refusal?.cause, 'announce-delay');
+});
+
 test('planService() avoids a layer-2 candidate whose maintenance is planned, and does not make it leave', () => {
   const planned = {
     type: 'MaintenancePlanned',
