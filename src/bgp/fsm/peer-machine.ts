@@ -452,12 +452,21 @@ function hasBothOpens({ fsm: { name, bfdWait } }: ConnectionState): boolean {
 }
 
 function localEndOf({ settings, refusedCapabilities, restarting, hasBeenUp }: PeerState): LocalEnd {
-  const { localEnd, gracefulRestart } = settings;
+  const { localEnd, restartTimeSeconds, longLivedStaleTimeSeconds: staleTime } = settings;
   const forwarding = restarting || hasBeenUp;
   return {
     ...localEnd,
     refusedCapabilities,
     bfdStrict: settings.bfd?.strict === 'negotiate',
-    ...(gracefulRestart ? { gracefulRestart: { ...gracefulRestart, restarting, forwarding } } : {}),
+    ...(restartTimeSeconds === undefined
+      ? {}
+      : {
+          gracefulRestart: {
+            restartTimeSeconds,
+            ...(staleTime === undefined ? {} : { longLivedStaleTimeSeconds: staleTime }),
+            restarting,
+            forwarding,
+          },
+        }),
   };
 }

@@ -1,5 +1,5 @@
 /** The state of the machine of one peer: its connections, and what it has learnt about the peer. */
-import type { GracefulRestartOffer, LocalEnd, Negotiated } from '../negotiation.ts';
+import type { LocalEnd, Negotiated } from '../negotiation.ts';
 import { type BfdWatch, initialBfdWatch } from './bfd-watch.ts';
 import { detailedState, type FsmConfig, type FsmState, initialFsmState } from './connection-state.ts';
 
@@ -11,7 +11,9 @@ export interface PeerMachineSettings {
   /** Our side of the OPEN, without the parts that depend on earlier sessions. */
   readonly localEnd: Omit<LocalEnd, 'refusedCapabilities' | 'gracefulRestart' | 'bfdStrict'>;
   /** Present when graceful restart is offered (RFC 4724). */
-  readonly gracefulRestart?: Pick<GracefulRestartOffer, 'restartTimeSeconds' | 'longLivedStaleTimeSeconds'>;
+  readonly restartTimeSeconds?: number;
+  /** Present when long-lived graceful restart is offered as well (RFC 9494). */
+  readonly longLivedStaleTimeSeconds?: number;
   /** Present when BFD watches the peer. */
   readonly bfd?: PeerBfdSettings;
 }

@@ -46,7 +46,7 @@ export function machineSettingsOf(
       ...(families ? { families } : {}),
       overIpv6: address.family === 6,
     },
-    ...(gracefulRestart ? { gracefulRestart } : {}),
+    ...gracefulRestart,
     ...(bfd ? { bfd: { strict: bfd.strict, holdDownMs: bfd.holdDownSeconds * 1000 } } : {}),
   };
 }

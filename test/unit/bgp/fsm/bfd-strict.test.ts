@@ -37,7 +37,7 @@ function settings(bfd: Bfd | undefined, holdTimeSeconds = 90, isRouter = false):
       hostName: 'node-1',
       overIpv6: false,
     },
-    gracefulRestart: { restartTimeSeconds: 120 },
+    restartTimeSeconds: 120,
     ...(bfd ? { bfd } : {}),
   };
 }

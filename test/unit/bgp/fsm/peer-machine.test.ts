@@ -36,7 +36,7 @@ function settings(changes: Partial<PeerMachineSettings> = {}, passive = false): 
       hostName: 'node-1',
       overIpv6: false,
     },
-    gracefulRestart: { restartTimeSeconds: 120 },
+    restartTimeSeconds: 120,
     bfd: { strict: 'off', holdDownMs: 0 },
     ...changes,
   };
