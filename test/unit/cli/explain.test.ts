@@ -218,6 +218,22 @@ const rows: readonly (readonly [string, Over, 'announced' | 'not announced' | 'u
     /node-2 has no ready endpoint \(Service spec\.externalTrafficPolicy\)/,
   ],
   [
+    'the node waits for announce-delay',
+    {
+      speakers: {
+        'node-1': speaker(
+          refused(
+            'announce-delay',
+            'node node-1 waits until 2026-01-01T00:00:05.000Z for announce-delay',
+            'ConfigMap announce-delay',
+          ),
+        ),
+      },
+    },
+    'not announced',
+    /node node-1 waits until 2026-01-01T00:00:05\.000Z for announce-delay \(ConfigMap announce-delay\)/,
+  ],
+  [
     'a reason that names a node whose name begins with the name of this node',
     {
       speakers: { 'node-1': speaker(refused('no-endpoint', 'node-10 has no ready endpoint', 'f')) },
