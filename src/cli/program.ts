@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { collectCommand } from './collect.ts';
 import { completionCommand } from './completion.ts';
 import { controllerCommand } from './controller.ts';
 import { convertCommand } from './convert.ts';
@@ -19,6 +20,7 @@ import { validateCommand } from './validate.ts';
  *   drain, undrain        write the annotation of a Node by which the node leaves
  *   status, explain, trace
  *                         read the API server and the HTTP endpoints of the daemons (`daemon-query.ts`), then format the answers
+ *   collect               writes what they see to an archive, without secrets
  *   completion            prints the completion for a shell, made from the definitions of the commands
  *
  * Data from other hosts is decoded, bounded in size, and made printable before it reaches the terminal.
@@ -37,6 +39,7 @@ export function bellmanProgram(version: string): Command {
     statusCommand(),
     explainCommand(),
     traceCommand(),
+    collectCommand(version),
     drainCommand(),
     undrainCommand(),
     completionCommand(),

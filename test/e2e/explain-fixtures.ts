@@ -9,7 +9,7 @@ import { problemsOf } from '../../src/cli/status/problems.ts';
 import { parseSubject } from '../../src/cli/subject.ts';
 import { systemClock } from '../../src/clock.ts';
 
-const source = {
+export const source = {
   ...{ kubeconfig: kubeconfigPath, namespace: 'bellman-system', speakerPort: 7472, controllerPort: 7472 },
   clock: systemClock,
 };

@@ -1,0 +1,112 @@
+/**
+ * Removes secrets from texts. Pure. A configuration may hold passwords in the clear (`peers[].password`). They are removed in two ways: at
+ * their place in a configuration, also in one that does not parse; and as a value, wherever it appears.
+ */
+import { FAILSAFE_SCHEMA, load } from 'js-yaml';
+
+const redacted = '<redacted>';
+
+/** A key whose value is a secret, in block or flow style, with the white space after its colon. */
+const secretKey = /((?<![\w-])["']?(?:password|passwd|token|secret|private-key)["']?[ \t]*:[ \t]*)/gi;
+/** A shorter value could be a part of any word, and is removed only at its place. */
+const minValueLength = 4;
+/** Messages cut long values of a configuration to about this many characters. */
+const shownCharacters = 60;
+
+/** The secrets of a configuration, also of one that the gate would reject. A text that is not YAML has none here. */
+export function secretsOf(configText: string): string[] {
+  let document: unknown;
+  try {
+    document = load(configText, { schema: FAILSAFE_SCHEMA });
+  } catch {
+    return [];
+  }
+  return [...valuesOf(document)];
+}
+
+function* valuesOf(node: unknown, depth = 0): Generator<string> {
+  if (typeof node !== 'object' || node === null || depth > 20) return;
+  for (const [key, value] of Object.entries(node))
+    if (typeof value === 'string' && isSecretKey(key)) yield value;
+    else yield* valuesOf(value, depth + 1);
+}
+
+function isSecretKey(key: string): boolean {
+  return /^(password|passwd|token|secret|private-key)$/i.test(key);
+}
+
+/** Removes the values of secret keys from the text of a configuration. */
+export function redactConfig(text: string): string {
+  let clean = '';
+  let at = 0;
+  for (const match of text.matchAll(secretKey)) {
+    const valueAt = match.index + match[0].length;
+    if (valueAt < at) continue;
+    const end = valueEnd(text, valueAt, match.index);
+    // The key of a nested mapping, whose own keys are judged one by one.
+    if (end === valueAt) continue;
+    clean += `${text.slice(at, valueAt)}${redacted}`;
+    at = end;
+  }
+  return clean + text.slice(at);
+}
+
+/** The end of the YAML scalar that begins at `start`. */
+function valueEnd(text: string, start: number, keyAt: number): number {
+  const first = text[start] ?? '';
+  if (first === '"') return closing(text, start, /"(?:[^"\\]|\\[\s\S])*"/y);
+  if (first === "'") return closing(text, start, /'(?:[^']|'')*'/y);
+  const lineEnd = endOfLine(text, start);
+  if (first === '|' || first === '>') return endOfDeeperLines(text, lineEnd, columnOf(text, keyAt));
+  if (start === lineEnd) return start;
+  const plain = /[^,}\]\n]*/y;
+  plain.lastIndex = start;
+  const length = plain.exec(text)?.[0].length ?? 0;
+  // Outside a flow mapping, a plain scalar may contain these characters, so the whole line goes.
+  return isInFlow(text, keyAt) ? start + length : lineEnd;
+}
+
+/** An unfinished quotation goes to the end of its line. */
+function closing(text: string, start: number, pattern: RegExp): number {
+  pattern.lastIndex = start;
+  const found = pattern.exec(text);
+  return found ? start + found[0].length : endOfLine(text, start);
+}
+
+function endOfLine(text: string, from: number): number {
+  const end = text.indexOf('\n', from);
+  return end < 0 ? text.length : end;
+}
+
+function columnOf(text: string, at: number): number {
+  return at - (text.lastIndexOf('\n', at) + 1);
+}
+
+/** The end of the lines that are indented further than the column, which are those of a block scalar. */
+function endOfDeeperLines(text: string, lineEnd: number, column: number): number {
+  let end = lineEnd;
+  while (end < text.length) {
+    const next = endOfLine(text, end + 1);
+    const line = text.slice(end + 1, next);
+    if (line.trim() !== '' && (/^[ \t]*/.exec(line)?.[0].length ?? 0) <= column) break;
+    end = next;
+  }
+  return end;
+}
+
+function isInFlow(text: string, keyAt: number): boolean {
+  const line = text.slice(text.lastIndexOf('\n', keyAt) + 1, keyAt + 1);
+  return line.includes('{');
+}
+
+/** Returns a function that removes all secrets from a text: each of at least four characters, and the cut form of a long one. */
+export function scrubber(secrets: Iterable<string>): (text: string) => string {
+  const values = new Set<string>();
+  for (const secret of secrets)
+    for (const line of [secret, ...secret.split('\n')])
+      for (const form of [line, line.slice(0, shownCharacters), JSON.stringify(line).slice(1, -1)])
+        if (form.trim().length >= minValueLength) values.add(form);
+  // A longer value comes first, so that no part of it stays.
+  const longestFirst = [...values].sort((a, b) => b.length - a.length);
+  return (text) => longestFirst.reduce((clean, value) => clean.replaceAll(value, redacted), text);
+}

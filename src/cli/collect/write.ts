@@ -1,0 +1,27 @@
+import { createWriteStream } from 'node:fs';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
+import type { StatusSource } from '../status/collect.ts';
+import { bundleFiles } from './bundle.ts';
+import { tarEnd, tarEntry } from './tar.ts';
+
+/** The folder inside the archive. */
+const folder = 'bellman';
+
+/** Writes the bundle to a file that only its owner may read, or to standard output (`-`). */
+export async function writeBundle(
+  source: StatusSource,
+  { output, version }: { readonly output: string; readonly version: string },
+): Promise<void> {
+  const archive = Readable.from(entries(source, version), { objectMode: false });
+  if (output === '-') await pipeline(archive, createGzip(), process.stdout, { end: false });
+  else await pipeline(archive, createGzip(), createWriteStream(output, { mode: 0o600 }));
+}
+
+async function* entries(source: StatusSource, version: string): AsyncGenerator<Buffer> {
+  const seconds = source.clock.epochMs() / 1000;
+  for await (const { name, text } of bundleFiles(source, version))
+    yield tarEntry(`${folder}/${name}`, Buffer.from(text), seconds);
+  yield tarEnd;
+}
