@@ -15,6 +15,8 @@ export interface Config {
   readonly drain: DrainConfig;
   /** How long a node waits after its first endpoint of a Service has become ready, while other nodes serve. 0 for no wait. */
   readonly announceDelaySeconds: number;
+  /** When present, the controller tells Kubernetes of dead nodes. */
+  readonly deadNodes?: DeadNodesConfig;
 }
 
 /** The meaning of an empty document. */
@@ -61,6 +63,14 @@ export interface DrainConfig {
   readonly med?: number;
   /** Number of additional times that our AS number is prepended. */
   readonly asPathPrepend: number;
+}
+
+/** The controller sets the Pods of a dead node to not ready, at most on so many nodes at once. */
+export interface DeadNodesConfig {
+  readonly maxNodes:
+    | { readonly kind: 'number'; readonly nodes: number }
+    /** Of the nodes that have a speaker, rounded down, but at least one node. */
+    | { readonly kind: 'percentage'; readonly percent: number };
 }
 
 /** Has the meaning of `metav1.LabelSelectorRequirement`. */

@@ -4,6 +4,7 @@ import type {
   BfdProfile,
   BgpAdvertisement,
   Config,
+  DeadNodesConfig,
   DrainConfig,
   GracefulRestartConfig,
   LabelSelector,
@@ -26,8 +27,16 @@ export function formatConfig({ peers, pools, bfdProfiles, ...rest }: Config): st
     'drain-delay': `${rest.drain.delaySeconds}s`,
     drain: plainDrain(rest.drain),
     'announce-delay': `${rest.announceDelaySeconds}s`,
+    ...(rest.deadNodes ? { 'dead-nodes': plainDeadNodes(rest.deadNodes) } : {}),
   };
   return dump(plain, { noRefs: true, lineWidth: -1, seqNoIndent: true });
+}
+
+function plainDeadNodes({ maxNodes }: DeadNodesConfig): object {
+  return {
+    'mark-pods-not-ready': true,
+    'max-nodes': maxNodes.kind === 'number' ? maxNodes.nodes : `${maxNodes.percent}%`,
+  };
 }
 
 function plainPeer(peer: PeerConfig): object {

@@ -7,6 +7,7 @@ import { type Config, emptyConfig } from '../config.ts';
 import type { Findings, RawConfig, Sound } from '../schema/index.ts';
 import { resolveBfdProfiles } from './bfd.ts';
 import { type Community, readCommunity, wellKnownCommunities } from './communities.ts';
+import { resolveDeadNodes } from './dead-nodes.ts';
 import { resolveAnnounceDelay, resolveDrain, resolveTaintMatches } from './leaving.ts';
 import { resolvePeers } from './peers.ts';
 import { resolvePools } from './pools.ts';
@@ -26,6 +27,7 @@ export function resolveConfig(raw: Sound<RawConfig>, findings: Findings): Config
   }
   const bfdProfiles = resolveBfdProfiles(raw['bfd-profiles'] ?? [], findings);
   const peers = resolvePeers(raw.peers ?? [], bfdProfiles, findings);
+  const deadNodes = resolveDeadNodes(raw['dead-nodes'], findings);
   return {
     peers: peers.configs,
     pools: resolvePools(raw['address-pools'] ?? [], { communities, peers: peers.names }, findings),
@@ -35,5 +37,6 @@ export function resolveConfig(raw: Sound<RawConfig>, findings: Findings): Config
     minAnnouncers: raw['min-announcers'] ?? emptyConfig.minAnnouncers,
     drain: resolveDrain(raw, communities, findings),
     announceDelaySeconds: resolveAnnounceDelay(raw, findings),
+    ...(deadNodes ? { deadNodes } : {}),
   };
 }

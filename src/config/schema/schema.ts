@@ -390,6 +390,24 @@ export const drainSchema = z.strictObject(
   'community, med and as-path-prepend',
 );
 
+const nodeLimit = 'a number from 1 to 1000, or a percentage from 1% to 50%';
+
+const deadNodesSchema = z.strictObject(
+  {
+    'mark-pods-not-ready': key(
+      flag(),
+      'Sets the Pods of a dead node to not ready within seconds. Needs the roles of manifests/dead-nodes/.',
+      false,
+    ),
+    'max-nodes': key(
+      z.union([wholeNumber(1, 1000, nodeLimit), text(nodeLimit)], nodeLimit),
+      'At most so many nodes at once. When more nodes die together, Bellman tells Kubernetes of none of them.',
+      1,
+    ),
+  },
+  'mark-pods-not-ready and max-nodes',
+);
+
 export const configSchema = z
   .strictObject(
     {
@@ -419,6 +437,7 @@ export const configSchema = z
         'How long a node waits after its first endpoint of a Service has become ready, 0s to 300s.',
         '0s',
       ),
+      'dead-nodes': key(deadNodesSchema, 'What the controller tells Kubernetes of nodes that died.'),
       'bfd-profiles': key(
         list(bfdProfileSchema, 'a list of profiles'),
         'Settings of BFD sessions, by name. Peers refer to them by bfd-profile.',

@@ -278,6 +278,12 @@ const leaving = fc.record({
     asPathPrepend: fc.nat({ max: 10 }),
   }),
   announceDelaySeconds: fc.nat({ max: 300 }),
+  deadNodes: record({
+    maxNodes: fc.oneof(
+      record({ kind: fc.constant('number' as const), nodes: fc.integer({ min: 1, max: 1000 }) }),
+      record({ kind: fc.constant('percentage' as const), percent: fc.integer({ min: 1, max: 50 }) }),
+    ),
+  }),
 });
 
 /** A valid configuration as the parser returns it: unique names, disjoint ranges, sorted lists. */
