@@ -5,7 +5,7 @@
  * tests ran, so that a right that was not used is an error too.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { loadAll } from 'js-yaml';
@@ -21,9 +21,11 @@ const [folder] = positionals;
 if (folder === undefined) throw new Error('usage: audit-report.ts [--complete] FOLDER');
 
 const manifestFolder = fileURLToPath(new URL('../../manifests/', import.meta.url));
-const manifests = readdirSync(manifestFolder)
-  .filter((file) => file.endsWith('.yaml') && file !== 'kustomization.yaml')
-  .flatMap((file) => loadAll(readFileSync(join(manifestFolder, file), 'utf8')) as Manifest[]);
+const manifests = ['.', 'dead-nodes']
+  .map((folder) => join(manifestFolder, folder))
+  .flatMap((folder) => readdirSync(folder).map((file) => join(folder, file)))
+  .filter((path) => path.endsWith('.yaml') && basename(path) !== 'kustomization.yaml')
+  .flatMap((path) => loadAll(readFileSync(path, 'utf8')) as Manifest[]);
 
 const suffix = '.audit.jsonl';
 const logs = existsSync(folder) ? readdirSync(folder).filter((file) => file.endsWith(suffix)) : [];

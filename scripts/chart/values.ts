@@ -114,6 +114,14 @@ export const chartValues = z.strictObject({
       ),
     })
     .describe('Policies that RBAC cannot express.'),
+  deadNodes: z
+    .strictObject({
+      enabled: enabled(
+        false,
+        'Whether the controller may set the Pods of dead nodes to not ready, as `dead-nodes` of the configuration asks. Allows it to change the status of all Pods.',
+      ),
+    })
+    .describe('Rights for `dead-nodes` of the configuration.'),
   podMonitor: z
     .strictObject({
       enabled: enabled(

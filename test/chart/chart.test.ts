@@ -252,6 +252,19 @@ test('the values of the chart reach the Pods', () => {
     assert.ok(!list.some((each) => each.kind === kind), kind);
 });
 
+test('the rights for dead nodes appear on request, and their policies with the other policies', () => {
+  const component = objects(
+    execFileSync('kubectl', ['kustomize', join(root, 'test/chart/with-dead-nodes')], { encoding: 'utf8' }),
+  );
+  assert.deepEqual(
+    byIdentity(render({ deadNodes: { enabled: true } })),
+    byIdentity(component.filter(({ kind }) => kind !== 'Namespace')),
+  );
+  const withoutPolicies = render({ deadNodes: { enabled: true }, admissionPolicies: { enabled: false } });
+  one(withoutPolicies, 'ClusterRole', 'bellman-dead-nodes');
+  assert.ok(!withoutPolicies.some(({ kind }) => kind.startsWith('ValidatingAdmissionPolicy')));
+});
+
 test('monitoring objects appear on request', () => {
   const component = objects(
     execFileSync('kubectl', ['kustomize', join(root, 'test/chart/with-monitoring')], {

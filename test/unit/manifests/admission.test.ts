@@ -22,8 +22,10 @@ interface Update {
   readonly after: object;
 }
 
-const text = readFileSync(new URL('../../../manifests/admission.yaml', import.meta.url), 'utf8');
-const policies = (loadAll(text) as Policy[]).filter(({ kind }) => kind === 'ValidatingAdmissionPolicy');
+const policies = ['admission.yaml', 'dead-nodes/admission.yaml']
+  .map((file) => readFileSync(new URL(`../../../manifests/${file}`, import.meta.url), 'utf8'))
+  .flatMap((text) => loadAll(text) as Policy[])
+  .filter(({ kind }) => kind === 'ValidatingAdmissionPolicy');
 const environment = new Environment({ unlistedVariablesAreDyn: true });
 const account = (name: string) => `system:serviceaccount:bellman-system:${name}`;
 
@@ -123,5 +125,63 @@ describe('the admission policy of the ConfigMap', () => {
     assert.equal(refusals('bellman-accepted-config', own), undefined);
     const elsewhere = { user: 'jane', namespace: 'default', before: map(), after: map(accepted) };
     assert.equal(refusals('bellman-accepted-config', elsewhere), undefined);
+  });
+});
+
+describe('the admission policy of death reports', () => {
+  const refuse = (name: string, node: string | undefined, user = 'speaker') =>
+    refusals('bellman-speaker-leases', {
+      user: account(user),
+      ...(node === undefined ? {} : { node }),
+      before: {},
+      after: { metadata: { name } },
+    });
+
+  test('lets a speaker write only the report of its own node', () => {
+    assert.deepEqual(refuse('speaker-node-1', 'node-1'), []);
+    for (const name of ['speaker-node-2', 'bellman-controller', 'node-1'])
+      assert.equal(refuse(name, 'node-1')?.length, 1, name);
+  });
+
+  test('without the name of the node in the token, a speaker may write reports but no other Lease', () => {
+    assert.deepEqual(refuse('speaker-node-1', undefined), []);
+    assert.equal(refuse('bellman-controller', undefined)?.length, 1);
+  });
+
+  test('does not apply to the controller', () => {
+    assert.equal(refuse('bellman-controller', undefined, 'controller'), undefined);
+  });
+});
+
+describe('the admission policy of Pods', () => {
+  const ready = { type: 'Ready', status: 'True' };
+  const marked = { type: 'Ready', status: 'False', reason: 'BellmanNodeDead', message: 'm' };
+  const scheduled = { type: 'PodScheduled', status: 'True' };
+  const pod = (conditions: readonly object[], more: object = {}, metadata: object = {}) => ({
+    metadata: { labels: { app: 'a' }, ...metadata },
+    status: { phase: 'Running', podIPs: [{ ip: '10.0.0.1' }], conditions, ...more },
+  });
+  const refuse = (after: object, user = account('controller')) =>
+    refusals('bellman-controller-pods', { user, before: pod([scheduled, ready]), after });
+
+  test('lets the controller set Ready to False with its reason, and nothing else', () => {
+    assert.deepEqual(refuse(pod([scheduled, marked])), []);
+    assert.deepEqual(refuse(pod([scheduled, ready])), []);
+    const forbidden = [
+      pod([scheduled, { ...marked, status: 'True' }]),
+      pod([scheduled, { ...marked, reason: 'Other' }]),
+      pod([{ ...scheduled, status: 'False' }, marked]),
+      pod([marked]),
+      pod([scheduled, marked], { phase: 'Failed' }),
+      pod([scheduled, marked], { podIPs: [{ ip: '10.0.0.2' }] }),
+      pod([scheduled, marked], { containerStatuses: [] }),
+      pod([scheduled, marked], {}, { labels: { app: 'b' } }),
+      pod([scheduled, marked], {}, { annotations: { a: 'b' } }),
+    ];
+    for (const after of forbidden) assert.equal(refuse(after)?.length, 1, JSON.stringify(after));
+  });
+
+  test('does not apply to others', () => {
+    assert.equal(refuse(pod([]), 'system:node:node-1'), undefined);
   });
 });

@@ -130,7 +130,35 @@ for (const [component, capability] of [
   test(`the component ${component} adds the capability ${capability} to the speaker`, () =>
     addsTo(component, capability));
 
+test('the component dead-nodes adds only rights and policies', () => {
+  const names = (objects: readonly Manifest[]) =>
+    objects.map(({ kind, metadata }) => `${kind} ${metadata.name}`);
+  const before = names(rendered);
+  const added = names(withComponent('dead-nodes')).filter((name) => !before.includes(name));
+  assert.deepEqual(added.sort(), [
+    'ClusterRole bellman-dead-nodes',
+    'ClusterRoleBinding bellman-dead-nodes',
+    'Role bellman-dead-nodes',
+    'Role controller-dead-nodes',
+    'Role speaker-dead-nodes',
+    'RoleBinding bellman-dead-nodes',
+    'RoleBinding controller-dead-nodes',
+    'RoleBinding speaker-dead-nodes',
+    'ValidatingAdmissionPolicy bellman-controller-pods',
+    'ValidatingAdmissionPolicy bellman-speaker-leases',
+    'ValidatingAdmissionPolicyBinding bellman-controller-pods',
+    'ValidatingAdmissionPolicyBinding bellman-speaker-leases',
+  ]);
+});
+
 function addsTo(component: string, capability: string): void {
+  const speaker = withComponent(component).find(({ kind }) => kind === 'DaemonSet')?.spec?.template?.spec;
+  const added = speaker?.containers[0]?.securityContext.capabilities.add;
+  assert.deepEqual(added, ['NET_RAW', capability]);
+}
+
+/** The manifests together with a component. */
+function withComponent(component: string): Manifest[] {
   const overlay = mkdtempSync(join(tmpdir(), 'bellman-overlay-'));
   try {
     cpSync(folder, join(overlay, 'manifests'), { recursive: true });
@@ -138,10 +166,7 @@ function addsTo(component: string, capability: string): void {
     const kustomization = `resources: [../manifests]\ncomponents: [../manifests/${component}]\n`;
     writeFileSync(join(overlay, 'site/kustomization.yaml'), kustomization);
     const text = execFileSync('kubectl', ['kustomize', join(overlay, 'site')], { encoding: 'utf8' });
-    const speaker = (loadAll(text) as Manifest[]).find(({ kind }) => kind === 'DaemonSet')?.spec?.template
-      ?.spec;
-    const added = speaker?.containers[0]?.securityContext.capabilities.add;
-    assert.deepEqual(added, ['NET_RAW', capability]);
+    return loadAll(text) as Manifest[];
   } finally {
     rmSync(overlay, { recursive: true, force: true });
   }
