@@ -76,6 +76,12 @@ const written: Record<keyof typeof annotations, Row> = {
     writer: 'speaker',
     meaning: 'Which node answers in layer 2: `address=node/interface`, comma separated.',
   },
+  deadNodes: {
+    object: 'Lease `speaker-NODE`',
+    writer: 'speaker',
+    meaning:
+      'The death report of the speaker: the nodes that it finds dead, comma separated. See [dead nodes](../design/dead-nodes.md).',
+  },
 };
 
 const requests: Record<keyof typeof requestNames, { readonly value: string; readonly meaning: string }> = {

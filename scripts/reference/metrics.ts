@@ -14,6 +14,7 @@ import {
 } from '../../src/layer2/responder/metrics.ts';
 import { registerAnnouncedMetrics } from '../../src/speaker/announced-metrics.ts';
 import { BfdDowns, registerBfdMetrics } from '../../src/speaker/bfd-metrics.ts';
+import { registerDeathMetrics } from '../../src/speaker/dead-nodes/death-metrics.ts';
 import { leavingCauses } from '../../src/speaker/leaving.ts';
 import { registerLeavingMetrics } from '../../src/speaker/leaving-metrics.ts';
 import { registerConfigMetrics } from '../../src/telemetry/config-metrics.ts';
@@ -59,7 +60,7 @@ const processes: readonly Process[] = [
   },
   {
     title: 'Controller',
-    text: 'Only the leader has the metrics of pools and Services.',
+    text: 'Only the leader has the metrics of pools, Services and dead nodes.',
     register: (registry) => void new ControllerMetrics(registry),
   },
   {
@@ -89,7 +90,10 @@ const processes: readonly Process[] = [
   {
     title: 'Speaker: the node',
     text: 'A node leaves before it stops or is worked on. See [maintenance](../guides/maintenance.md).',
-    register: (registry) => registerLeavingMetrics(registry, '', () => ({ leaving: undefined })),
+    register: (registry) => {
+      registerLeavingMetrics(registry, '', () => ({ leaving: undefined }));
+      registerDeathMetrics(registry, { dead: [] });
+    },
   },
   {
     title: 'Speaker: layer 2',
@@ -136,6 +140,9 @@ const labels: Readonly<Record<string, string>> = {
   direction: '`sent`, `received`',
   protocol: '`arp`, `ndp`',
   state: '`alive`, `suspect`, `dead`, `left`',
+  'bellman_controller_dead_nodes state':
+    '`waiting`: the controller reads signs of life; `held`: a rule forbids to mark the node; `dead`, `marked`: the Pods of the node are set to not ready',
+  'bellman_controller_node_deaths_total result': '`marked`, `returned`',
   diag: 'diagnostic code of RFC 5880 section 4.1: 1 detection time expired, 2 echo failed, 3 neighbor signaled session down',
   side: '`local`: this node noticed the fault; `remote`: the peer noticed it',
   'bellman_node_leaving reason': leavingCauses.map(code).join(', '),

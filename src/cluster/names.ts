@@ -40,6 +40,8 @@ export const annotations = {
   pool: `${prefix}ip-allocated-from-pool`,
   /** Written on a Service by the speaker that answers: `address=node/interface[+interface…]`, comma separated. */
   announcing: `${prefix}announcing`,
+  /** Written on its death report by a speaker: the nodes that it finds dead, comma separated. */
+  deadNodes: `${prefix}dead-nodes`,
 } as const;
 
 /** Annotation of a Node that leaves. A user or `bellman drain` writes it. The value is the reason, for people to read. */

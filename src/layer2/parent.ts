@@ -1,6 +1,6 @@
 /**
- * The speaker process keeps the layer-2 process running while any pool is announced in layer 2, and exchanges messages with it. A new
- * process receives the present speakers, keys and entries.
+ * The speaker process keeps the layer-2 process running while any pool is announced in layer 2 or dead nodes are reported, and exchanges
+ * messages with it. A new process receives the present speakers, keys and entries.
  */
 import type { Registry } from 'prom-client';
 import { ChildProcess } from '../child-process/child-process.ts';
@@ -38,8 +38,8 @@ export interface Layer2Options {
 /** A handle on the layer-2 process. */
 export interface Layer2 {
   /**
-   * Says whether any pool is announced in layer 2. The process runs only while one is. Without it, entries are discarded, no address is
-   * claimed, and there are no events.
+   * Says whether the process is needed: for a pool that is announced in layer 2, or for the membership alone. The process runs only while it
+   * is. Without it, entries are discarded, no address is claimed, and there are no events.
    */
   use(isUsed: boolean): void;
   /** Replaces all entries. */
@@ -129,7 +129,9 @@ class Layer2Parent implements Layer2 {
     if (isUsed) this.#process.start();
     else
       this.#calm = this.#clock.after(calmMs, () => {
-        this.#options.logger.info('no pool is announced in layer 2: the layer-2 process ends');
+        this.#options.logger.info(
+          'no pool is announced in layer 2, and dead nodes are not reported: the layer-2 process ends',
+        );
         void this.#process.stop();
       });
   }

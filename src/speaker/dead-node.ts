@@ -51,8 +51,8 @@ function countsOf(members: DeadNodeView['members']): MemberCounts {
 }
 
 /**
- * The other speakers as Kubernetes sees them, for a node that has no membership. It has none when no pool is announced in layer 2, and
- * before it has joined.
+ * The other speakers as Kubernetes sees them, for a node that has no membership. It has none when the layer-2 process does not run,
+ * and before it has joined.
  */
 export function membersByKubernetes(
   { known }: KnownSpeakers,

@@ -15,6 +15,8 @@ export interface Layer2ReportsOptions {
     stopped(address: string): void;
     partitionEnded(): void;
   };
+  /** Receives each new list of the other members; `undefined` when the membership has ended. */
+  readonly onMembers: (members: readonly MemberStatus[] | undefined) => void;
 }
 
 /**
@@ -87,6 +89,7 @@ export class Layer2Reports {
         this.#unverified.clear();
         this.#members = undefined;
         this.#links = undefined;
+        this.#options.onMembers(undefined);
         return;
       case 'counts':
       case 'metrics':
@@ -123,6 +126,7 @@ export class Layer2Reports {
     const before = this.#members ?? [];
     const dead = new Set(before.filter(({ state }) => state === 'dead').map(({ node }) => node));
     this.#members = members;
+    this.#options.onMembers(members);
     if (members.some(({ node, state }) => state === 'alive' && dead.has(node)))
       this.#options.reconciler.partitionEnded();
   }

@@ -198,7 +198,7 @@ export class NodeSpeaker {
 
   setConfig(config: Config): void {
     this.#config = config;
-    this.#options.layer2.use(this.usesLayer2);
+    this.#options.layer2.use(this.usesLayer2 || config.deadNodes !== undefined);
     this.#candidateSets.setRules(this.nodeRules, this.#observedVersion);
     for (const [name, node] of this.#nodes) this.#leaving.setNode(name, node, this.nodeRules);
     this.#logRefusal();

@@ -6,9 +6,9 @@
  *                                    └─ reports ─→ AnnouncingReconciler (record on the Services), events
  *   HTTP endpoint: /metrics, /healthz, /readyz, /status, /debug/events
  *
- * BGP starts first, and the watches that feed it start last. The layer-2 process runs only while a pool is announced in layer 2. On a
- * signal, BGP and the layer-2 process also stop first. BGP ends its sessions while the layer-2 process hands over its addresses. Then the
- * watches and the HTTP endpoint end.
+ * BGP starts first, and the watches that feed it start last. The layer-2 process runs only while a pool is announced in layer 2, or dead
+ * nodes are reported. On a signal, BGP and the layer-2 process also stop first. BGP ends its sessions while the layer-2 process hands over
+ * its addresses. Then the watches and the HTTP endpoint end.
  */
 import { hostname } from 'node:os';
 import { Registry } from 'prom-client';
@@ -49,6 +49,9 @@ import { BfdDowns, registerBfdMetrics } from './bfd-metrics.ts';
 import { BfdReports } from './bfd-reports.ts';
 import { ConfigMemory } from './config-memory.ts';
 import { actsForDeadNode, membersByKubernetes } from './dead-node.ts';
+import { registerDeathMetrics } from './dead-nodes/death-metrics.ts';
+import { DeathReporter } from './dead-nodes/death-reporter.ts';
+import { askByTcp } from './dead-nodes/tcp-question.ts';
 import { serveSpeaker } from './http.ts';
 import { type AwaitedKind, InitialSync } from './initial-sync.ts';
 import type { KeptService } from './kept-objects.ts';
@@ -185,7 +188,15 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
     configMap: () => ({ namespace, uid: accepted.uid }),
     servicesOf: (address) => speaker.servicesOf(address),
     reconciler,
+    onMembers: (members) => deathReporter.setMembers(members),
   });
+  const deathReporter = new DeathReporter({
+    ...{ client, namespace, clock, logger, recorder },
+    node: () => speaker.node(nodeName),
+    port: options.membershipPort,
+    ask: askByTcp,
+  });
+  registerDeathMetrics(registry, deathReporter);
 
   registerAnnouncedMetrics(registry, {
     nodeName,
@@ -217,7 +228,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
       layer2: reports,
       leaving,
       turns,
-      troubles: () => layer2Troubles(layer2),
+      troubles: () => [...layer2Troubles(layer2), ...deathReporter.troubles()],
     },
   });
   logger.info({ node: nodeName, server: client.server, metricsPort: server.port }, 'speaker started');
@@ -244,6 +255,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
     memory: new ConfigMemory(options.stateDirectory, nodeName),
     speaker,
     layer2,
+    deathReporter,
     reconciler,
     arrived,
   }).run();
@@ -253,7 +265,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
   linkHints.close();
   // BFD ends after BGP. If it ended first, peers that take AdminDown for a failure would drop routes that they could keep.
   const stopBgp = bgp.stop(stopMode(nodeName, speaker)).then(() => bfd.stop());
-  await Promise.all([layer2.stop(), stopBgp]);
+  await Promise.all([deathReporter.stop(), layer2.stop(), stopBgp]);
   reconciler.stop();
   await events.flush(eventsAtStopMs);
   watching.abort();

@@ -26,6 +26,7 @@ import type { Turns } from '../turns.ts';
 import type { AcceptedConfigTracker } from './accepted-config-tracker.ts';
 import type { AnnouncingReconciler } from './announcing-reconciler.ts';
 import type { ConfigMemory } from './config-memory.ts';
+import type { DeathReporter } from './dead-nodes/death-reporter.ts';
 import type { AwaitedKind } from './initial-sync.ts';
 import { type KeptService, keptService, SliceKeeper } from './kept-objects.ts';
 import type { KnownSpeakerList } from './known-speakers.ts';
@@ -51,6 +52,7 @@ export interface SpeakerWatchesOptions {
     'setConfig' | 'setService' | 'setEndpointSlice' | 'setNode' | 'setSecret' | 'reached'
   >;
   readonly layer2: Pick<Layer2, 'setSpeakers' | 'setKeys'>;
+  readonly deathReporter: Pick<DeathReporter, 'setConfig' | 'setSpeakers'>;
   readonly reconciler: Pick<AnnouncingReconciler, 'serviceChanged' | 'serviceGone'>;
   /** Called when all objects of a kind have been read. */
   readonly arrived: (kind: AwaitedKind) => void;
@@ -126,8 +128,9 @@ export class SpeakerWatches {
   }
 
   #apply({ config, hash }: AcceptedConfig): void {
-    const { speaker, logger } = this.#options;
+    const { speaker, deathReporter, logger } = this.#options;
     speaker.setConfig(config);
+    deathReporter.setConfig(config);
     logger.info({ hash, peers: config.peers.length, pools: config.pools.length }, 'configuration in force');
   }
 
@@ -228,11 +231,13 @@ export class SpeakerWatches {
   /** Nodes and Pods change in bursts, so at most one list is sent per turn of the event loop. */
   #sendSpeakers(): void {
     if (this.#isSendPending) return;
-    const { clock, layer2, knownSpeakers } = this.#options;
+    const { clock, layer2, deathReporter, knownSpeakers } = this.#options;
     this.#isSendPending = true;
     clock.after(0, () => {
       this.#isSendPending = false;
-      layer2.setSpeakers(knownSpeakers.speakers());
+      const speakers = knownSpeakers.speakers();
+      layer2.setSpeakers(speakers);
+      deathReporter.setSpeakers(speakers);
     });
   }
 

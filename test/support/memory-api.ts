@@ -23,8 +23,8 @@ interface Watcher {
 }
 
 /**
- * An API server in memory, for tests in virtual time. It supports lists and watches, also with a selector of a name, of label values, or of
- * the absence of a label. It
+ * An API server in memory, for tests in virtual time. It supports lists and watches, also with a selector of a name, of a node, of label values,
+ * or of the absence of a label. It
  * supports creation, replacement and merge patches, counts resourceVersions, and reports conflicts. `before` may delay a request or make it
  * fail.
  */
@@ -140,7 +140,9 @@ function selects(listPath: string, objectPath: string, object: StoredObject): bo
   const { namespace, name, labels = {} } = object.metadata;
   const selectors = new URLSearchParams(query);
   const field = selectors.get('fieldSelector');
-  if (field !== null && field !== `metadata.name=${name}`) return false;
+  const { nodeName } = (object as { readonly spec?: { readonly nodeName?: string } }).spec ?? {};
+  if (field !== null && field !== `metadata.name=${name}` && field !== `spec.nodeName=${nodeName}`)
+    return false;
   const pairs = selectors.get('labelSelector')?.split(',') ?? [];
   const holds = (pair: string) =>
     pair.startsWith('!')

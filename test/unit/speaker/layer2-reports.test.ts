@@ -27,6 +27,7 @@ function setUp() {
       stopped: (stopped) => void lines.push(`stopped ${stopped}`),
       partitionEnded: () => void lines.push('partition ended'),
     },
+    onMembers: () => {},
   });
   const conflict = (action: 'defended' | 'yielded') =>
     reports.handle({ kind: 'conflict', address, mac: '02:00:00:00:00:09', interface: 'eth0', action });

@@ -67,6 +67,7 @@ async function setUp(t: TestContext, { put = () => {}, remembered }: SetUpOption
       setSpeakers: ignored,
       setKeys: (read) => void passed.push(read.ok ? `${read.value.length} membership keys` : read.error),
     },
+    deathReporter: { setConfig: ignored, setSpeakers: ignored },
     reconciler: { serviceChanged: ignored, serviceGone: ignored },
     arrived: (kind) => void arrived.push(kind),
   });

@@ -1,0 +1,58 @@
+/**
+ * A death report is the Lease of a speaker in which it names the nodes that it finds dead. Speakers write it, and the leading controller
+ * reads it. A speaker writes its report only when the report changes, so the age of a report says nothing.
+ */
+import type { RawObject } from '../kubernetes/api.ts';
+import { ObjectReader } from '../kubernetes/object-reader.ts';
+import { annotations, speakerPodSelector } from './names.ts';
+
+export interface DeathReport {
+  /** The node of the speaker. */
+  readonly speaker: string;
+  readonly deadNodes: readonly string[];
+  readonly resourceVersion: string;
+}
+
+/** Names of more nodes would not fit into an annotation. A speaker that misses more nodes is most likely cut off itself. */
+const maxDeadNodes = 100;
+
+const namePrefix = 'speaker-';
+
+/** The name of the Lease. */
+export function deathReportName(node: string): string {
+  return `${namePrefix}${node}`;
+}
+
+/** The Lease as a merge patch and as a new object. `now` is the wall clock in milliseconds since 1970; people read it, and nothing compares it. */
+export function deathReportBody(
+  { name, uid }: { readonly name: string; readonly uid: string },
+  deadNodes: readonly string[],
+  now: number,
+): object {
+  return {
+    apiVersion: 'coordination.k8s.io/v1',
+    kind: 'Lease',
+    metadata: {
+      name: deathReportName(name),
+      labels: Object.fromEntries(speakerPodSelector.split(',').map((label) => label.split('='))),
+      annotations: { [annotations.deadNodes]: deadNodes.slice(0, maxDeadNodes).join(',') },
+      // The API server deletes the report after the Node.
+      ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name, uid }],
+    },
+    // The API requires a MicroTime, which has six decimals.
+    spec: { holderIdentity: name, renewTime: new Date(now).toISOString().replace('Z', '000Z') },
+  };
+}
+
+/** Returns `undefined` for a Lease that is not a death report. */
+export function decodeDeathReport(raw: RawObject): DeathReport | undefined {
+  const metadata = new ObjectReader(raw).object('metadata');
+  const name = metadata.requiredText('name');
+  if (!name.startsWith(namePrefix)) return undefined;
+  const text = metadata.textMap('annotations')[annotations.deadNodes] ?? '';
+  return {
+    speaker: name.slice(namePrefix.length),
+    deadNodes: text.split(',').filter((node) => node !== ''),
+    resourceVersion: metadata.text('resourceVersion') ?? '',
+  };
+}

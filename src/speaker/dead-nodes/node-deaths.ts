@@ -1,0 +1,208 @@
+/**
+ * Decides which other nodes this speaker finds dead, which nodes it asks, and when it writes its report. It is pure: the shell
+ * (`death-reporter.ts`) opens the connections and gives the time.
+ *
+ * The membership shows that a speaker died, and its node may live on. So the speaker also asks the node: it opens TCP connections to it, and
+ * the kernel of a living node accepts or refuses them, whatever its processes do. A node is dead to this speaker when all of this holds:
+ *
+ * - The membership has declared its speaker dead.
+ * - Since the membership began to suspect it, the node has left a question unanswered.
+ * - The node answered a question before, while its speaker was alive. Without this, a firewall that drops the questions would look like
+ *   death.
+ * - The node has answered no question since its speaker is missing. If it has, its speaker crashed. The node then has no speaker that could
+ *   show its life to the controller, so its death is left to Kubernetes until its speaker is heard again.
+ *
+ *     alive ── suspect ─────────────────── dead
+ *       │        ├── question, 0.5 s ──┤     │
+ *       │                              └──┬──┘
+ *     answered before                     └─→ dead to this speaker, until the node answers or its speaker is heard
+ *
+ * A report is due when the dead nodes change. It is also due when several speakers are missing at once, and every few seconds while most of
+ * them are. This node may then be the one that is cut off, and the write shows the controller that it lives.
+ */
+import type { MemberStatus } from '../../layer2/messages.ts';
+
+/** `unknown`: this node could not ask, for instance because it has no route. */
+export type ProbeAnswer = 'answered' | 'silent' | 'unknown';
+
+export const nodeDeathTiming = {
+  /** Interval of the questions to a node whose speaker is alive. They only show that the node answers questions. */
+  proofMs: 300_000,
+  /** The same for a node that has never answered. */
+  firstProofMs: 30_000,
+  /** Interval of the questions to a node whose speaker is suspect or dead. */
+  pursuitMs: 1000,
+  /** The questions come less often when the speaker has been missing for this long. */
+  pursuitForMs: 30_000,
+  slowPursuitMs: 5000,
+  /**
+   * Interval of reports without a change, while this node is cut off. Shorter than the time for which the controller ignores reports about a
+   * node that writes (`deathTiming.quietMs`).
+   */
+  repeatMs: 4000,
+} as const;
+
+/** Questions to nodes with a living speaker that may be under way at once. The questions to missing ones are not limited. */
+const maxProofs = 8;
+/** A node that is cut off suspects at least this many others, however few nodes the cluster has. */
+const troublingMembers = 2;
+
+/** A question to one node. */
+export interface Question {
+  readonly node: string;
+  readonly number: number;
+}
+
+interface NodeState {
+  state: MemberStatus['state'];
+  /** The node answered the last question while its speaker was alive, and has answered none since its speaker is missing. */
+  isProven: boolean;
+  /** The last question since the speaker is missing was left unanswered. */
+  isSilent: boolean;
+  /** When the speaker was first suspect; `undefined` while it is alive. */
+  missingSinceMs: number | undefined;
+  /** The question that is under way. */
+  asked: { readonly number: number; readonly whileMissing: boolean } | undefined;
+  nextAtMs: number;
+}
+
+export class NodeDeaths {
+  readonly #nodes = new Map<string, NodeState>();
+  #questions = 0;
+  /** The names in the last report; `undefined` before the first one. */
+  #reported: string | undefined;
+  #reportedAtMs = Number.NEGATIVE_INFINITY;
+  #wasTroubled = false;
+
+  /** Sets the other members. `undefined` means that this node has no membership. */
+  setMembers(members: readonly Pick<MemberStatus, 'node' | 'state'>[] | undefined, nowMs: number): void {
+    const names = new Set(members?.map(({ node }) => node));
+    for (const name of [...this.#nodes.keys()]) if (!names.has(name)) this.#nodes.delete(name);
+    for (const { node, state } of members ?? []) this.#setMember(node, state, nowMs);
+  }
+
+  #setMember(name: string, state: MemberStatus['state'], nowMs: number): void {
+    const known = this.#nodes.get(name);
+    if (!known) {
+      const isMissing = state !== 'alive';
+      this.#nodes.set(name, {
+        state,
+        isProven: false,
+        isSilent: false,
+        missingSinceMs: isMissing ? nowMs : undefined,
+        asked: undefined,
+        nextAtMs: nowMs,
+      });
+      return;
+    }
+    known.state = state;
+    if (state === 'alive' && known.missingSinceMs !== undefined) {
+      known.missingSinceMs = undefined;
+      known.isSilent = false;
+      known.nextAtMs = nowMs;
+    } else if (state !== 'alive' && known.missingSinceMs === undefined) {
+      known.missingSinceMs = nowMs;
+      known.nextAtMs = nowMs;
+      // The answer to an earlier question may be from before the death.
+      known.asked = undefined;
+    }
+  }
+
+  /** The questions that the shell asks now. It reports the answer to each by `answered()`. */
+  due(nowMs: number): Question[] {
+    const due: Question[] = [];
+    let proofs = this.#proofsUnderWay;
+    for (const [name, node] of this.#nodes) {
+      if (node.state === 'left' || node.asked || node.nextAtMs > nowMs) continue;
+      const whileMissing = node.missingSinceMs !== undefined;
+      if (!whileMissing && proofs >= maxProofs) continue;
+      if (!whileMissing) proofs++;
+      node.asked = { number: ++this.#questions, whileMissing };
+      due.push({ node: name, number: this.#questions });
+    }
+    return due;
+  }
+
+  /** Notes the answer to a question. Ignores the answer when the node has become suspect since the question was asked. */
+  answered(question: Question, answer: ProbeAnswer, nowMs: number): void {
+    const node = this.#nodes.get(question.node);
+    if (node?.asked?.number !== question.number) return;
+    const { whileMissing } = node.asked;
+    node.asked = undefined;
+    if (answer === 'answered') {
+      node.isProven = !whileMissing;
+      node.isSilent = false;
+    } else if (answer === 'silent') {
+      if (whileMissing) node.isSilent = true;
+      else node.isProven = false;
+    }
+    node.nextAtMs = nowMs + intervalMs(node, nowMs);
+  }
+
+  /** The dead nodes, when a report is due; `undefined` when none is. */
+  takeReport(nowMs: number): readonly string[] | undefined {
+    const { dead, isTroubled, isCutOff } = this;
+    const text = dead.join();
+    const isNews = isCutOff || (isTroubled && !this.#wasTroubled);
+    this.#wasTroubled = isTroubled;
+    const isRepeated = isNews && nowMs - this.#reportedAtMs >= nodeDeathTiming.repeatMs;
+    if (text === this.#reported && !isRepeated) return undefined;
+    this.#reported = text;
+    this.#reportedAtMs = nowMs;
+    return dead;
+  }
+
+  /** When `due()` or `takeReport()` may return something although nothing else happens; infinite for never. */
+  wakeAtMs(): number {
+    const canProve = this.#proofsUnderWay < maxProofs;
+    let atMs = this.isCutOff ? this.#reportedAtMs + nodeDeathTiming.repeatMs : Number.POSITIVE_INFINITY;
+    for (const { state, asked, missingSinceMs, nextAtMs } of this.#nodes.values())
+      if (state !== 'left' && !asked && (canProve || missingSinceMs !== undefined))
+        atMs = Math.min(atMs, nextAtMs);
+    return atMs;
+  }
+
+  get #proofsUnderWay(): number {
+    let count = 0;
+    for (const { asked } of this.#nodes.values()) if (asked && !asked.whileMissing) count++;
+    return count;
+  }
+
+  /** The nodes that this speaker finds dead, sorted. */
+  get dead(): string[] {
+    return [...this.#nodes]
+      .filter(([, { state, isProven, isSilent }]) => state === 'dead' && isProven && isSilent)
+      .map(([name]) => name)
+      .sort();
+  }
+
+  /** Nodes with a living speaker that answer no questions. This speaker would not notice their death. */
+  get unproven(): string[] {
+    return [...this.#nodes]
+      .filter(([, { state, isProven }]) => state === 'alive' && !isProven)
+      .map(([name]) => name)
+      .sort();
+  }
+
+  /** Whether this node may be cut off: it misses several others at once. */
+  get isTroubled(): boolean {
+    return this.#missing >= troublingMembers;
+  }
+
+  /** Whether this node misses most of the others. */
+  get isCutOff(): boolean {
+    return this.isTroubled && 2 * this.#missing > this.#nodes.size;
+  }
+
+  get #missing(): number {
+    let missing = 0;
+    for (const { state } of this.#nodes.values()) if (state === 'suspect' || state === 'dead') missing++;
+    return missing;
+  }
+}
+
+function intervalMs({ missingSinceMs, isProven }: NodeState, nowMs: number): number {
+  const { proofMs, firstProofMs, pursuitMs, pursuitForMs, slowPursuitMs } = nodeDeathTiming;
+  if (missingSinceMs === undefined) return isProven ? proofMs : firstProofMs;
+  return nowMs - missingSinceMs < pursuitForMs ? pursuitMs : slowPursuitMs;
+}
