@@ -167,6 +167,28 @@ const controllerStatus = z.object({
   services: z
     .array(z.object({ service: text, refusal: z.object({ cause: text, message: text }).optional() }))
     .default([]),
+  /** Present at the leader while the configuration has `dead-nodes`. */
+  deadNodes: z
+    .object({
+      /** Rights that the controller lacks for it. */
+      missingRights: texts,
+      /** Nodes whose speaker has written no death report. */
+      withoutReport: texts,
+      /** Nodes that a majority of the speakers reports as dead. */
+      nodes: z.array(
+        z.object({
+          node: text,
+          /** A word for the action of the controller: `waiting`, `held`, `dead` or `marked`. */
+          state: text,
+          /** Speakers whose reports count, out of `speakers`. */
+          reports: z.number(),
+          speakers: z.number(),
+          /** Why the Pods of the node are not marked, with the node as the subject; empty when they are. */
+          reason: text,
+        }),
+      ),
+    })
+    .optional(),
 });
 
 /** A status as a daemon writes it. */

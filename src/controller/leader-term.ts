@@ -19,6 +19,7 @@ import type { Guard } from '../telemetry/guard.ts';
 import type { Turns } from '../turns.ts';
 import { Allocator } from './allocator/allocator.ts';
 import { ConfigReconciler } from './config/config-reconciler.ts';
+import { DeadNodes } from './dead-nodes/dead-nodes.ts';
 import { MembershipSecretKeeper } from './membership-secret.ts';
 import type { ControllerMetrics } from './metrics.ts';
 import { ServiceReconciler } from './services/service-reconciler.ts';
@@ -45,6 +46,7 @@ export class LeaderTerm {
   readonly #allocator = new Allocator();
   readonly #services: ServiceReconciler;
   readonly #config: ConfigReconciler;
+  readonly #deadNodes: DeadNodes;
   readonly #namespaces = new Map<string, Labels>();
   /** Kinds of objects whose first list is not complete. */
   readonly #unsynced = new Set<string>();
@@ -56,7 +58,12 @@ export class LeaderTerm {
       allocator: this.#allocator,
       onAddressesChanged: () => this.#config.addressesChanged(),
     });
-    this.#config = new ConfigReconciler({ ...options, services: this.#services });
+    this.#deadNodes = new DeadNodes({ ...options, configMapUid: () => this.#config.uid });
+    this.#config = new ConfigReconciler({
+      ...options,
+      services: this.#services,
+      onConfig: (config) => this.#deadNodes.setConfig(config),
+    });
   }
 
   get configInForce(): AcceptedConfig | undefined {
@@ -83,6 +90,7 @@ export class LeaderTerm {
       }),
       services: this.#services.status(),
       waiting: this.#allocator.waiting(),
+      deadNodes: this.#deadNodes.status(),
       longWork: this.#options.turns.status(),
     };
   }
@@ -97,10 +105,11 @@ export class LeaderTerm {
       allocator: this.#allocator,
       pools: () => this.#config.pools,
       queued: () => this.#services.queued,
+      deaths: () => this.#deadNodes.decisions,
     });
     await Promise.all(watches);
     if (!signal.aborted) throw new Error('watches ended before the term did');
-    await Promise.all([this.#services.stop(), this.#config.stop(), secret.stop()]);
+    await Promise.all([this.#services.stop(), this.#config.stop(), this.#deadNodes.stop(), secret.stop()]);
     metrics.termOver();
   }
 

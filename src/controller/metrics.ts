@@ -3,6 +3,7 @@ import { formatIp } from '../address/index.ts';
 import type { PoolConfig } from '../config/index.ts';
 import { registerCollected, type Sample } from '../telemetry/collected-metric.ts';
 import type { Allocator } from './allocator/allocator.ts';
+import { type DeathDecision, deathStates } from './death-judge/death-judge.ts';
 
 /** The state from which the gauges take their values when Prometheus collects them. */
 export interface GaugeSource {
@@ -10,6 +11,7 @@ export interface GaugeSource {
   readonly pools: () => readonly PoolConfig[];
   /** Services whose status waits to be written. */
   readonly queued: () => number;
+  readonly deaths: () => readonly Pick<DeathDecision, 'state'>[];
 }
 
 /** A gauge whose samples are computed on collection. */
@@ -38,6 +40,16 @@ const collectedGauges: readonly CollectedGauge[] = [
       const counts = new Map<string, number>();
       for (const { cause } of allocator.refusals()) counts.set(cause, (counts.get(cause) ?? 0) + 1);
       return [...counts].map(([cause, count]) => [{ cause }, count]);
+    },
+  },
+  {
+    name: 'bellman_controller_dead_nodes',
+    help: 'Nodes that a majority of the speakers reports as dead, by what the controller does about it.',
+    labelNames: ['state'],
+    samples: ({ deaths }) => {
+      const counts = new Map(deathStates.map((state) => [state, 0]));
+      for (const { state } of deaths()) counts.set(state, (counts.get(state) ?? 0) + 1);
+      return [...counts].map(([state, count]) => [{ state }, count]);
     },
   },
   {
@@ -71,6 +83,8 @@ export class ControllerMetrics {
   readonly writes: Counter<'object' | 'result'>;
   readonly refusals: Counter<'cause'>;
   readonly allocationSeconds: Histogram;
+  readonly nodeDeaths: Counter<'result'>;
+  readonly podsMarked: Counter;
   readonly #leading: Gauge;
   readonly #configStale: readonly Gauge[];
   #source: GaugeSource | undefined;
@@ -99,6 +113,12 @@ export class ControllerMetrics {
       'result',
     );
     this.refusals = counter('bellman_allocator_refusals_total', 'Allocations refused, by cause.', 'cause');
+    this.nodeDeaths = counter(
+      'bellman_controller_node_deaths_total',
+      'Nodes that were found dead and marked, and marked nodes that returned.',
+      'result',
+    );
+    this.podsMarked = counter('bellman_controller_pods_marked_total', 'Pods of dead nodes set to not ready.');
     this.allocationSeconds = new Histogram({
       name: 'bellman_controller_allocation_seconds',
       help: 'Time from the first sight of a Service without an address until its status is written.',

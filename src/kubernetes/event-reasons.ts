@@ -79,6 +79,26 @@ export const eventReasons = {
     meaning:
       'The node leaves, but goes on to announce addresses that too few other nodes could announce. The message names some of them.',
   },
+  NodeDead: {
+    object: 'Node',
+    type: 'Warning',
+    action: 'MarkPods',
+    meaning:
+      'The speakers get no answer from the node, and the controller has set its Pods to not ready. Only with `dead-nodes` in the configuration.',
+  },
+  NodeAlive: {
+    object: 'Node',
+    type: 'Warning',
+    action: 'MarkPods',
+    meaning: 'A node whose Pods were set to not ready shows a sign of life. The message names it.',
+  },
+  RightsMissing: {
+    object: 'ConfigMap',
+    type: 'Warning',
+    action: 'CheckRights',
+    meaning:
+      'The configuration has `dead-nodes`, but the controller lacks rights for it. The message names them.',
+  },
   UnknownMembershipKey: {
     object: 'ConfigMap',
     type: 'Warning',

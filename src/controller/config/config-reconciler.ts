@@ -16,7 +16,7 @@
 import type { Clock } from '../../clock.ts';
 import { type AcceptedConfig, recallAcceptedConfig } from '../../cluster/accepted-config.ts';
 import { acceptedConfigMapName, annotations, configMapKey, configMapName } from '../../cluster/names.ts';
-import type { PoolConfig } from '../../config/index.ts';
+import type { Config, PoolConfig } from '../../config/index.ts';
 import type { Api } from '../../kubernetes/api.ts';
 import { ApiError, isConflict, isNotFound } from '../../kubernetes/api-error.ts';
 import { decodeConfigMap } from '../../kubernetes/decode.ts';
@@ -44,6 +44,8 @@ export interface ConfigReconcilerOptions {
   readonly recorder: FlightRecorder;
   /** Receives each configuration that is put in force, and holds its decisions while a configuration is being stored. */
   readonly services: Pick<ServiceReconciler, 'assigned' | 'setConfig' | 'hold' | 'release'>;
+  /** Receives each configuration that is put in force, after the Services. */
+  readonly onConfig: (config: Config) => void;
 }
 
 /** The configuration's part of `/status`. */
@@ -64,7 +66,7 @@ export class ConfigReconciler {
   readonly #reporter: VerdictReporter;
   readonly #queue: WorkQueue;
   #configMap: ConfigMap | undefined;
-  /** UID of the last ConfigMap that existed. Events about a deleted ConfigMap use this UID. */
+  /** Events about a deleted ConfigMap use this UID. */
   #uid = '';
   #copy: ConfigMap | undefined;
   #accepted: AcceptedConfig | undefined;
@@ -98,6 +100,11 @@ export class ConfigReconciler {
   /** The configuration in force. */
   get accepted(): AcceptedConfig | undefined {
     return this.#accepted;
+  }
+
+  /** The UID of the last ConfigMap that existed. */
+  get uid(): string {
+    return this.#uid;
   }
 
   /** The pools in force. */
@@ -191,6 +198,7 @@ export class ConfigReconciler {
   #putInForce(accepted: AcceptedConfig): void {
     this.#options.metrics.configLoaded.set(1);
     this.#options.services.setConfig(accepted.config);
+    this.#options.onConfig(accepted.config);
   }
 
   /** Records hashes and reasons. Never records the text, because it may hold passwords. */

@@ -96,7 +96,7 @@ test('ServiceReconciler retries a Service whose decision throws, and serves the 
 
 test('ConfigReconciler retries a ConfigMap whose judgement throws, and keeps the accepted configuration', async () => {
   const { shared, services, lines } = parts();
-  const reconciler = new ConfigReconciler({ ...shared, services });
+  const reconciler = new ConfigReconciler({ ...shared, services, onConfig: () => {} });
   const text = config(pool('a', '192.0.2.0/28'));
   shared.client.put(configPath, { metadata: { name: 'config', namespace }, data: { config: text } });
   const stored = shared.client.get(configPath)?.metadata;

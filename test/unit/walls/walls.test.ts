@@ -109,6 +109,11 @@ const plants: readonly Plant[] = [
     says: 'src/controller/allocator/**',
   },
   {
+    folder: 'src/controller/death-judge',
+    line: "export * from '../../clock.ts';",
+    says: 'src/controller/death-judge/**',
+  },
+  {
     folder: 'src/controller',
     line: "export * from '../speaker/plan.ts';",
     says: 'src/controller/*.ts',

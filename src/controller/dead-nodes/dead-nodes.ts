@@ -1,0 +1,112 @@
+/** Turns the handling of dead nodes on and off with the configuration, and says which rights it lacks. */
+import type { AcceptedConfig } from '../../cluster/accepted-config.ts';
+import { configMapName } from '../../cluster/names.ts';
+import { ApiError, isNotFound } from '../../kubernetes/api-error.ts';
+import { pause } from '../../kubernetes/retry.ts';
+import type { DeathDecision } from '../death-judge/death-judge.ts';
+import { DeathWatch, type DeathWatchOptions } from './death-watch.ts';
+import { missingRights } from './rights.ts';
+
+export interface DeadNodesOptions extends DeathWatchOptions {
+  /** The UID of the ConfigMap, for events. */
+  readonly configMapUid: () => string;
+}
+
+/** Interval of the question about rights: short while some are missing. */
+const rightsCheckMs = { missing: 15_000, complete: 300_000 } as const;
+
+/** The watch while the configuration has `dead-nodes`. */
+interface Period {
+  readonly watch: DeathWatch;
+  readonly end: AbortController;
+  readonly ended: Promise<unknown>;
+}
+
+export class DeadNodes {
+  readonly #options: DeadNodesOptions;
+  #period: Period | undefined;
+  #missingRights: readonly string[] = [];
+
+  constructor(options: DeadNodesOptions) {
+    this.#options = options;
+  }
+
+  get decisions(): readonly DeathDecision[] {
+    return this.#period?.watch.decisions ?? [];
+  }
+
+  /** The part of `/status`; `undefined` while the configuration does not have `dead-nodes`. */
+  status() {
+    const watch = this.#period?.watch;
+    if (!watch) return undefined;
+    const { decisions, withoutReport } = watch;
+    return { missingRights: this.#missingRights, withoutReport, nodes: decisions };
+  }
+
+  setConfig({ deadNodes }: Pick<AcceptedConfig['config'], 'deadNodes'>): void {
+    if (!deadNodes) return this.#endPeriod();
+    this.#period ??= this.#begin();
+    this.#period.watch.setMaxNodes(deadNodes.maxNodes);
+  }
+
+  /** Resolves when the work under way has ended. */
+  async stop(): Promise<void> {
+    const ended = this.#period?.ended;
+    this.#endPeriod();
+    await ended;
+  }
+
+  #begin(): Period {
+    const end = new AbortController();
+    const signal = AbortSignal.any([this.#options.signal, end.signal]);
+    const watch = new DeathWatch({ ...this.#options, signal });
+    this.#options.logger.info('dead nodes are told to Kubernetes');
+    const granted = Promise.withResolvers<void>();
+    signal.addEventListener('abort', () => granted.resolve(), { once: true });
+    const watching = granted.promise.then(() => watch.run());
+    return { watch, end, ended: Promise.all([watching, this.#checkRights(signal, granted.resolve)]) };
+  }
+
+  #endPeriod(): void {
+    if (!this.#period) return;
+    this.#options.logger.info('dead nodes are not told to Kubernetes any more');
+    this.#period.end.abort();
+    this.#period = undefined;
+    this.#missingRights = [];
+  }
+
+  /** The watch begins only when no right is missing, so that the API server refuses nothing. */
+  async #checkRights(signal: AbortSignal, granted: () => void): Promise<void> {
+    const { client, clock, namespace, logger } = this.#options;
+    while (!signal.aborted) {
+      try {
+        const missing = await missingRights(client, namespace);
+        if (signal.aborted) return;
+        if (missing.join() !== this.#missingRights.join()) this.#rightsChanged(missing);
+        if (missing.length === 0) granted();
+      } catch (error) {
+        // A server that does not know the question, as that of the lab, grants everything.
+        if (isNotFound(error)) granted();
+        const reason = String(error);
+        if (error instanceof ApiError) logger.debug({ reason }, 'rights for dead nodes not checked');
+        else throw error;
+      }
+      const isComplete = this.#missingRights.length === 0;
+      await pause(clock, isComplete ? rightsCheckMs.complete : rightsCheckMs.missing, signal);
+    }
+  }
+
+  #rightsChanged(missing: readonly string[]): void {
+    const { events, logger, namespace, configMapUid } = this.#options;
+    this.#missingRights = missing;
+    if (missing.length === 0) return logger.info('no right for dead nodes is missing any more');
+    const reason = `the configuration has dead-nodes, but the controller may not ${missing.join(', ')}: apply manifests/dead-nodes/, or set deadNodes.enabled of the chart`;
+    logger.error({ reason }, 'rights for dead nodes are missing');
+    events.record({
+      regarding: { kind: 'ConfigMap', namespace, name: configMapName, uid: configMapUid() },
+      type: 'Warning',
+      reason: 'RightsMissing',
+      message: reason,
+    });
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * Sets Pods of a dead node to not ready, as the node-lifecycle controller of Kubernetes does when it notices the death itself. The
+ * EndpointSlice controller then takes them out of the endpoints. The kubelet of a living node undoes it at its next sync.
+ */
+import type { Api, RawObject } from '../../kubernetes/api.ts';
+import { isConflict, isNotFound } from '../../kubernetes/api-error.ts';
+import { ObjectReader } from '../../kubernetes/object-reader.ts';
+import { readListPage, readRawObject } from '../../kubernetes/watch-event.ts';
+
+const nodeDeadReason = 'BellmanNodeDead';
+
+export interface PodMarkerOptions {
+  readonly client: Api;
+  /** Wall clock, milliseconds since 1970. */
+  readonly epochMs: () => number;
+  /** Reads the signs of life again. Resolves to false when the node must not be marked. */
+  readonly isStillDead: () => Promise<boolean>;
+}
+
+export interface MarkedPods {
+  readonly marked: number;
+  /** Pods that changed or disappeared meanwhile. They are tried again only with a new list. */
+  readonly skipped: number;
+  /** Whether the node showed a sign of life before all Pods were marked. */
+  readonly isStopped: boolean;
+}
+
+const pageSize = 500;
+/** Writes under way at once. */
+const lanes = 8;
+
+/** Marks all ready Pods of the node. Rejects when the API server refuses. */
+export async function markPods(node: string, options: PodMarkerOptions): Promise<MarkedPods> {
+  const waiting = await readyPods(options.client, node);
+  const done = { marked: 0, skipped: 0, isStopped: false };
+  const work = async () => {
+    for (let pod = waiting.pop(); pod && !done.isStopped; pod = waiting.pop()) {
+      if (!(await options.isStillDead())) done.isStopped = true;
+      else if (await mark(pod, options)) done.marked++;
+      else done.skipped++;
+    }
+  };
+  await Promise.all(Array.from({ length: lanes }, work));
+  return done;
+}
+
+async function readyPods(client: Api, node: string): Promise<RawObject[]> {
+  const ready: RawObject[] = [];
+  let next = '';
+  do {
+    const query = new URLSearchParams({ fieldSelector: `spec.nodeName=${node}`, limit: String(pageSize) });
+    if (next !== '') query.set('continue', next);
+    const page = readListPage(await client.request({ method: 'GET', path: `/api/v1/pods?${query}` }));
+    ready.push(...page.items.map(readRawObject).filter((pod) => isOn(node, pod) && isReady(pod)));
+    next = page.next;
+  } while (next !== '');
+  return ready;
+}
+
+function isOn(node: string, pod: RawObject): boolean {
+  return new ObjectReader(pod).object('spec').text('nodeName') === node;
+}
+
+function isReady(pod: RawObject): boolean {
+  return conditionsOf(pod).some(({ type, status }) => type === 'Ready' && status === 'True');
+}
+
+interface PodCondition {
+  readonly type?: unknown;
+  readonly status?: unknown;
+}
+
+function conditionsOf(pod: RawObject): readonly PodCondition[] {
+  const { status } = pod as { readonly status?: { readonly conditions?: unknown } };
+  return Array.isArray(status?.conditions) ? (status.conditions as PodCondition[]) : [];
+}
+
+/** Returns false when the Pod has changed since it was listed. A change may be a sign of life. */
+async function mark(pod: RawObject, { client, epochMs }: PodMarkerOptions): Promise<boolean> {
+  const { name, namespace = '', resourceVersion } = pod.metadata;
+  const conditions = conditionsOf(pod).map((condition) =>
+    condition.type === 'Ready'
+      ? {
+          ...condition,
+          status: 'False',
+          reason: nodeDeadReason,
+          message: 'a majority of the speakers of Bellman finds the node of this Pod dead',
+          lastTransitionTime: new Date(epochMs()).toISOString().replace(/\.\d+Z$/, 'Z'),
+        }
+      : condition,
+  );
+  try {
+    await client.request({
+      method: 'PATCH',
+      path: `/api/v1/namespaces/${namespace}/pods/${name}/status`,
+      contentType: 'application/merge-patch+json',
+      body: { metadata: { resourceVersion }, status: { conditions } },
+    });
+    return true;
+  } catch (error) {
+    if (isConflict(error) || isNotFound(error)) return false;
+    throw error;
+  }
+}

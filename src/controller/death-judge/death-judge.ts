@@ -1,0 +1,339 @@
+/**
+ * Judges which nodes are dead, from the reports of the speakers and from the Leases of the nodes. It is pure. The shell
+ * (`controller/dead-nodes/`) reads the Leases, marks the Pods, and gives the time of its monotonic clock. No wall clock is compared.
+ *
+ *     a majority of all speakers reports the node ──→ the Lease and all reports are read, and read again ──→ dead ──→ its Pods are marked
+ *                                                        │                                                     │
+ *                                                        └── a sign of life: waits                             └── a sign of life: returned
+ *
+ * A sign of life is a renewal of the node's Lease in `kube-node-lease`, or a write of its own death report. A speaker that is cut off
+ * misses several others at once and then writes its report, so a living node that still reaches the API server shows itself. The rules:
+ *
+ * - A report counts when it arrives after the last sign of life. It does not count within ten seconds after the node wrote its own report:
+ *   two speakers that report each other are two sides of a partition. Only a long silence lets such reports count.
+ * - More than half of all nodes that have a speaker must report the node. A speaker that says nothing counts against it.
+ * - The Lease must exist, and must stay the same between two reads. The node must have a death report too.
+ * - Nodes that Kubernetes itself calls not ready are left to Kubernetes.
+ * - Not more nodes than `max-nodes` may be dead at once, or within a minute. When more are reported, none is marked.
+ * - Of the control-plane nodes, less than half may be dead.
+ * - A node that came back soon after it was marked is not marked again for some minutes.
+ */
+import type { DeadNodesConfig } from '../../config/index.ts';
+
+export const deathTiming = {
+  /** Time between the majority, or the first read of the Lease, and the last read. The report of a living node arrives in this time. */
+  settleMs: 500,
+  /** For this long after a node has written its own report, reports about it do not count. */
+  quietMs: 10_000,
+  /**
+   * A node without a sign of life for this long is silent. The kubelet renews its Lease every 10 s, so it had two occasions. A reader that
+   * paused for longer than `maxGapMs` begins again.
+   */
+  silenceMs: 20_000,
+  maxGapMs: 3000,
+  /** A read that is older says nothing about the present. */
+  freshMs: 1000,
+  /** At most `max-nodes` nodes are marked within this time. */
+  rateMs: 60_000,
+  /** A node that came back is not marked again within this time. */
+  returnedMs: 300_000,
+} as const;
+
+/** The facts about a Node object that matter here. */
+export interface NodeFacts {
+  /** Whether Kubernetes calls the node ready. */
+  readonly isReady: boolean;
+  readonly isControlPlane: boolean;
+}
+
+/**
+ * `waiting`: more reads of the Lease are needed. `held`: a rule forbids to mark the node. `dead`: the node is to be marked. `marked`: it is
+ * marked, and the reasons still hold.
+ */
+export const deathStates = ['waiting', 'held', 'dead', 'marked'] as const;
+
+export interface DeathDecision {
+  readonly node: string;
+  readonly state: (typeof deathStates)[number];
+  /** Speakers that report the node dead, and whose reports count. */
+  readonly reports: number;
+  /** All nodes that have a speaker. */
+  readonly speakers: number;
+  /** Why the node is not marked; empty when it is. A sentence about the node, without the node as its subject. */
+  readonly reason: string;
+}
+
+interface Report {
+  readonly deadNodes: readonly string[];
+  readonly resourceVersion: string;
+  readonly writtenAtMs: number;
+}
+
+interface LeaseReads {
+  /** `undefined` when the node has no Lease. */
+  readonly renewTime: string | undefined;
+  /** The first read of this renewTime in a row without a gap. */
+  readonly firstAtMs: number;
+  readonly lastAtMs: number;
+  /** When a renewal was seen. */
+  readonly renewedAtMs: number | undefined;
+}
+
+/** A node that was marked and then returned, and what it did. */
+export interface ReturnedNode {
+  readonly node: string;
+  readonly sign: string;
+}
+
+const never = Number.NEGATIVE_INFINITY;
+
+export class DeathJudge {
+  #maxNodes: DeadNodesConfig['maxNodes'] = { kind: 'number', nodes: 1 };
+  readonly #nodes = new Map<string, NodeFacts>();
+  #speakers: ReadonlySet<string> = new Set();
+  readonly #reports = new Map<string, Report>();
+  /** For each reported node, since when each speaker reports it without a break. Nodes that no speaker reports are not in it. */
+  readonly #reportedSinceMs = new Map<string, Map<string, number>>();
+  readonly #leases = new Map<string, LeaseReads>();
+  /** Since when a majority of counted reports names the node. */
+  readonly #majoritySinceMs = new Map<string, number>();
+  readonly #markedAtMs = new Map<string, number>();
+  readonly #returnedAtMs = new Map<string, number>();
+  /** When all reports were last read from the API server. A watch may be behind. */
+  #reportsReadAtMs = never;
+  /** Times of the last marks. */
+  #marks: readonly number[] = [];
+
+  setMaxNodes(maxNodes: DeadNodesConfig['maxNodes']): void {
+    this.#maxNodes = maxNodes;
+  }
+
+  setNode(name: string, facts: NodeFacts | undefined): void {
+    if (facts) this.#nodes.set(name, facts);
+    else this.#nodes.delete(name);
+  }
+
+  /** Sets the nodes that have a speaker. */
+  setSpeakers(nodes: ReadonlySet<string>): void {
+    this.#speakers = nodes;
+  }
+
+  /** Takes the report of a speaker as it is now; `undefined` when there is none. A report that is known already changes nothing. */
+  setReport(
+    speaker: string,
+    report: { readonly deadNodes: readonly string[]; readonly resourceVersion: string } | undefined,
+    nowMs: number,
+  ): void {
+    const before = this.#reports.get(speaker);
+    if (report?.resourceVersion === before?.resourceVersion && report) return;
+    const deadNodes = report?.deadNodes ?? [];
+    for (const node of before?.deadNodes ?? []) if (!deadNodes.includes(node)) this.#withdraw(speaker, node);
+    for (const node of deadNodes) {
+      const sinceMs = this.#reportedSinceMs.get(node) ?? new Map<string, number>();
+      if (!sinceMs.has(speaker)) sinceMs.set(speaker, nowMs);
+      this.#reportedSinceMs.set(node, sinceMs);
+    }
+    if (report) this.#reports.set(speaker, { ...report, writtenAtMs: nowMs });
+    else this.#reports.delete(speaker);
+  }
+
+  #withdraw(speaker: string, node: string): void {
+    const sinceMs = this.#reportedSinceMs.get(node);
+    sinceMs?.delete(speaker);
+    if (sinceMs?.size === 0) this.#reportedSinceMs.delete(node);
+  }
+
+  /** Notes that `setReport()` has received all reports as they are now. */
+  noteReportsRead(nowMs: number): void {
+    this.#reportsReadAtMs = nowMs;
+  }
+
+  /** Takes the `renewTime` of a node's Lease as it was just read; `undefined` when the Lease does not exist. */
+  setLease(node: string, renewTime: string | undefined, nowMs: number): void {
+    const before = this.#leases.get(node);
+    const isRenewed = before !== undefined && before.renewTime !== renewTime;
+    const isInRow = before !== undefined && !isRenewed && nowMs - before.lastAtMs <= deathTiming.maxGapMs;
+    this.#leases.set(node, {
+      renewTime,
+      firstAtMs: isInRow ? before.firstAtMs : nowMs,
+      lastAtMs: nowMs,
+      renewedAtMs: isRenewed ? nowMs : before?.renewedAtMs,
+    });
+  }
+
+  /** Nodes whose Leases and reports the shell reads again and again: those that a majority reports, and those that are marked. */
+  watched(): string[] {
+    const reported = [...this.#reportedSinceMs.keys()].filter((node) => this.#isCandidate(node));
+    return [...new Set([...reported, ...this.#markedAtMs.keys()])];
+  }
+
+  /** Notes that the shell begins to mark the node. */
+  mark(node: string, nowMs: number): void {
+    this.#markedAtMs.set(node, nowMs);
+    this.#marks = [...this.#marks.filter((atMs) => nowMs - atMs < deathTiming.rateMs), nowMs];
+  }
+
+  /** Whether the node is marked, and nothing speaks against it yet. The shell asks before each write. */
+  isMarked(node: string, nowMs: number): boolean {
+    return (
+      this.#markedAtMs.has(node) &&
+      this.#nodes.get(node)?.isReady === true &&
+      this.#signSinceMark(node) === undefined &&
+      this.#isMajority(this.#counted(node, nowMs)) &&
+      this.#isFresh(node, nowMs)
+    );
+  }
+
+  /** The decisions about all watched nodes, sorted by name. */
+  decide(nowMs: number): DeathDecision[] {
+    this.#forget();
+    const watched = this.watched().sort();
+    for (const node of watched) this.#noteMajority(node, nowMs);
+    for (const node of [...this.#majoritySinceMs.keys()])
+      if (!watched.includes(node)) this.#majoritySinceMs.delete(node);
+    return watched.map((node) => {
+      const counts = { node, reports: this.#counted(node, nowMs), speakers: this.#speakers.size };
+      if (this.#markedAtMs.has(node)) return { ...counts, state: 'marked', reason: '' };
+      const held = this.#heldBecause(node, nowMs);
+      if (held !== undefined) return { ...counts, state: 'held', reason: held };
+      const waiting = this.#waitingBecause(node, nowMs);
+      if (waiting !== undefined) return { ...counts, state: 'waiting', reason: waiting };
+      return { ...counts, state: 'dead', reason: '' };
+    });
+  }
+
+  /** Unmarks the nodes that showed a sign of life. Each of them is returned once. */
+  takeReturned(nowMs: number): ReturnedNode[] {
+    const returned: ReturnedNode[] = [];
+    for (const node of [...this.#markedAtMs.keys()]) {
+      const facts = this.#nodes.get(node);
+      // Kubernetes has noticed the death itself, or the node is gone.
+      if (!facts?.isReady) this.#markedAtMs.delete(node);
+      const sign = this.#signSinceMark(node) ?? this.#lackOfReports(node, nowMs);
+      if (!facts?.isReady || sign === undefined) continue;
+      this.#markedAtMs.delete(node);
+      this.#returnedAtMs.set(node, nowMs);
+      returned.push({ node, sign });
+    }
+    return returned;
+  }
+
+  /** Why the node is not to be marked although a majority reports it. */
+  #heldBecause(node: string, nowMs: number): string | undefined {
+    const { rateMs, returnedMs } = deathTiming;
+    const counted = this.#counted(node, nowMs);
+    if (!this.#isMajority(counted))
+      return 'has shown signs of life since a majority of the speakers reported it';
+    const limit = this.#limit;
+    const dead = this.#deadTogether(node);
+    if (dead.size > limit)
+      return `is one of ${dead.size} nodes that died together, and max-nodes allows ${limit}`;
+    if (this.#nodes.get(node)?.isControlPlane && this.#losesControlPlane(dead))
+      return 'is a control-plane node, and less than half of these may be dead';
+    if (this.#marks.filter((atMs) => nowMs - atMs < rateMs).length >= limit)
+      return `died within ${rateMs / 1000} s after another node that was marked`;
+    const returnedAtMs = this.#returnedAtMs.get(node);
+    if (returnedAtMs !== undefined && nowMs - returnedAtMs < returnedMs)
+      return `was marked and came back within the last ${returnedMs / 60_000} minutes`;
+    if (!this.#reports.has(node))
+      return 'has written no death report, so its signs of life could not be seen';
+    const lease = this.#leases.get(node);
+    return lease && lease.renewTime === undefined ? 'has no Lease in kube-node-lease' : undefined;
+  }
+
+  #waitingBecause(node: string, nowMs: number): string | undefined {
+    const lease = this.#leases.get(node);
+    const sinceMs = this.#majoritySinceMs.get(node);
+    if (!lease || sinceMs === undefined || !this.#isFresh(node, nowMs))
+      return 'has a Lease that is not read yet';
+    const isSettled = lease.lastAtMs - Math.max(lease.firstAtMs, sinceMs) >= deathTiming.settleMs;
+    return isSettled ? undefined : 'may still renew its Lease';
+  }
+
+  /** Whether Kubernetes believes in the node, and a majority reports it, whether or not the reports count. */
+  #isCandidate(node: string): boolean {
+    if (!this.#speakers.has(node) || !this.#nodes.get(node)?.isReady) return false;
+    let reports = 0;
+    for (const _ of this.#reportsOn(node)) reports++;
+    return this.#isMajority(reports);
+  }
+
+  /** Nodes that count as dead together with this one, itself included. A renewed Lease clears a node that is not marked. */
+  #deadTogether(node: string): Set<string> {
+    const cleared = (other: string) => {
+      const renewedAtMs = this.#leases.get(other)?.renewedAtMs ?? never;
+      return [...this.#reportsOn(other)].every((sinceMs) => sinceMs <= renewedAtMs);
+    };
+    const candidates = [...this.#reportedSinceMs.keys()].filter(
+      (other) => this.#isCandidate(other) && !cleared(other),
+    );
+    return new Set([node, ...candidates, ...this.#markedAtMs.keys()]);
+  }
+
+  #losesControlPlane(dead: ReadonlySet<string>): boolean {
+    const controlPlane = [...this.#nodes].filter(([, { isControlPlane }]) => isControlPlane);
+    const lost = controlPlane.filter(([name, { isReady }]) => dead.has(name) || !isReady);
+    return 2 * lost.length >= controlPlane.length;
+  }
+
+  get #limit(): number {
+    const { kind } = this.#maxNodes;
+    if (kind === 'number') return this.#maxNodes.nodes;
+    return Math.max(1, Math.floor((this.#speakers.size * this.#maxNodes.percent) / 100));
+  }
+
+  #isMajority(reports: number): boolean {
+    return 2 * reports > this.#speakers.size;
+  }
+
+  #isFresh(node: string, nowMs: number): boolean {
+    const lease = this.#leases.get(node);
+    const readAtMs = Math.min(lease?.lastAtMs ?? never, this.#reportsReadAtMs);
+    return nowMs - readAtMs <= deathTiming.freshMs;
+  }
+
+  /** Since when each speaker reports the node. */
+  *#reportsOn(node: string): Iterable<number> {
+    for (const [speaker, sinceMs] of this.#reportedSinceMs.get(node) ?? [])
+      if (speaker !== node && this.#speakers.has(speaker)) yield sinceMs;
+  }
+
+  /** Number of the reports on the node that count. */
+  #counted(node: string, nowMs: number): number {
+    const lease = this.#leases.get(node);
+    const renewedAtMs = lease?.renewedAtMs ?? never;
+    const wroteAtMs = this.#reports.get(node)?.writtenAtMs ?? never;
+    const silentSinceMs = lease ? Math.max(lease.firstAtMs, wroteAtMs) : nowMs;
+    const isSilent = nowMs - silentSinceMs >= deathTiming.silenceMs;
+    let count = 0;
+    for (const sinceMs of this.#reportsOn(node))
+      if (isSilent || (sinceMs > renewedAtMs && sinceMs >= wroteAtMs + deathTiming.quietMs)) count++;
+    return count;
+  }
+
+  #noteMajority(node: string, nowMs: number): void {
+    if (!this.#isMajority(this.#counted(node, nowMs))) this.#majoritySinceMs.delete(node);
+    else if (!this.#majoritySinceMs.has(node)) this.#majoritySinceMs.set(node, nowMs);
+  }
+
+  #signSinceMark(node: string): string | undefined {
+    const markedAtMs = this.#markedAtMs.get(node) ?? Number.POSITIVE_INFINITY;
+    if ((this.#leases.get(node)?.renewedAtMs ?? never) >= markedAtMs) return 'has renewed its Lease';
+    if ((this.#reports.get(node)?.writtenAtMs ?? never) >= markedAtMs)
+      return 'has a speaker that writes again';
+    return undefined;
+  }
+
+  #lackOfReports(node: string, nowMs: number): string | undefined {
+    return this.#isMajority(this.#counted(node, nowMs)) ? undefined : 'is heard by speakers again';
+  }
+
+  /** Drops what is kept about nodes that nobody reports. */
+  #forget(): void {
+    for (const node of [...this.#leases.keys()]) {
+      if (!this.#reportedSinceMs.has(node) && !this.#markedAtMs.has(node)) this.#leases.delete(node);
+    }
+    for (const node of [...this.#returnedAtMs.keys()])
+      if (!this.#nodes.has(node)) this.#returnedAtMs.delete(node);
+  }
+}

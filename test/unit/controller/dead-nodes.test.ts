@@ -1,0 +1,262 @@
+import assert from 'node:assert/strict';
+import { describe, type TestContext, test } from 'node:test';
+import { Registry } from 'prom-client';
+import { deathReportBody } from '../../../src/cluster/death-report.ts';
+import { DeadNodes } from '../../../src/controller/dead-nodes/dead-nodes.ts';
+import { deathTiming } from '../../../src/controller/death-judge/death-judge.ts';
+import { ControllerMetrics } from '../../../src/controller/metrics.ts';
+import type { ApiRequest } from '../../../src/kubernetes/api.ts';
+import { ApiError } from '../../../src/kubernetes/api-error.ts';
+import type { EventRecord } from '../../../src/kubernetes/events.ts';
+import { createDiagnostics } from '../../../src/telemetry/diagnostics.ts';
+import { Turns } from '../../../src/turns.ts';
+import { MemoryApi, type StoredObject } from '../../support/memory-api.ts';
+import { memoryLogger } from '../../support/memory-logger.ts';
+import { VirtualClock } from '../../support/virtual-clock.ts';
+import { pass } from '../../support/virtual-run.ts';
+
+const namespace = 'bellman-system';
+const nodes = ['n1', 'n2', 'n3'];
+const leasePath = (node: string) => `/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/${node}`;
+const reportPath = (node: string) =>
+  `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/speaker-${node}`;
+const podPath = (name: string) => `/api/v1/namespaces/default/pods/${name}`;
+const labels = { 'app.kubernetes.io/name': 'bellman', 'app.kubernetes.io/component': 'speaker' };
+
+/** An API server that answers the question about rights. */
+class RightsApi extends MemoryApi {
+  missing: readonly string[] = [];
+
+  override async request<T>(request: ApiRequest): Promise<T> {
+    if (!request.path.endsWith('/selfsubjectaccessreviews')) return super.request<T>(request);
+    const { spec } = request.body as {
+      readonly spec: { readonly resourceAttributes: { readonly verb: string; readonly resource: string } };
+    };
+    const { verb, resource } = spec.resourceAttributes;
+    return { status: { allowed: !this.missing.includes(`${verb} ${resource}`) } } as T;
+  }
+}
+
+/** Three nodes, each with a speaker, a Lease, an old death report and two Pods, and the controller of a leader. */
+async function setUp(t: TestContext, { missing = [] as readonly string[] } = {}) {
+  const clock = new VirtualClock();
+  const { logger, lines } = memoryLogger();
+  const api = new RightsApi(clock, logger);
+  api.missing = missing;
+  const registry = new Registry();
+  const events: EventRecord[] = [];
+  const end = new AbortController();
+  for (const name of nodes) {
+    api.put(`/api/v1/nodes/${name}`, {
+      metadata: { name, uid: `uid-${name}` },
+      status: { conditions: [{ type: 'Ready', status: 'True' }] },
+    });
+    api.put(`/api/v1/namespaces/${namespace}/pods/speaker-${name}`, {
+      metadata: { name: `speaker-${name}`, namespace, labels },
+      spec: { nodeName: name },
+    });
+    for (const each of ['a', 'b'])
+      api.put(podPath(`${each}-${name}`), {
+        metadata: { name: `${each}-${name}`, namespace: 'default' },
+        spec: { nodeName: name },
+        status: {
+          conditions: [
+            { type: 'PodScheduled', status: 'True' },
+            { type: 'Ready', status: 'True' },
+          ],
+        },
+      });
+  }
+  const renew = (node: string) =>
+    api.put(leasePath(node), {
+      metadata: { name: node, namespace: 'kube-node-lease' },
+      spec: { renewTime: String(clock.now()) },
+    });
+  const report = (speaker: string, ...dead: readonly string[]) => {
+    const body = deathReportBody({ name: speaker, uid: '' }, dead, clock.epochMs()) as StoredObject;
+    api.put(reportPath(speaker), { ...body, metadata: { ...body.metadata, namespace } });
+  };
+  for (const name of nodes) {
+    renew(name);
+    report(name);
+  }
+  const deadNodes = new DeadNodes({
+    client: api,
+    namespace,
+    events: { record: (event) => void events.push(event) },
+    metrics: new ControllerMetrics(registry),
+    logger,
+    clock,
+    turns: new Turns(clock),
+    ...createDiagnostics({ clock, logger, registry }),
+    signal: end.signal,
+    configMapUid: () => 'uid-config',
+  });
+  t.after(async () => {
+    end.abort();
+    await deadNodes.stop();
+  });
+  deadNodes.setConfig({ deadNodes: { maxNodes: { kind: 'number', nodes: 1 } } });
+  await pass(clock, 2 * deathTiming.quietMs, 500);
+  /** Names of the Pods that are marked, sorted. */
+  const marked = () =>
+    api
+      .under('/api/v1/namespaces/default/pods')
+      .filter((pod) => JSON.stringify(pod).includes('BellmanNodeDead'))
+      .map(({ metadata: { name } }) => name)
+      .sort();
+  const reasons = () => events.map(({ reason, regarding }) => `${reason} ${regarding.name}`);
+  return { api, clock, deadNodes, events, lines, registry, renew, report, marked, reasons, end };
+}
+
+describe('DeadNodes', () => {
+  test('reads nothing while no node is reported', async (t) => {
+    const { api, clock } = await setUp(t);
+    let requests = 0;
+    api.before = ({ path }) => {
+      if (path.includes('/leases')) requests++;
+    };
+    await pass(clock, 30_000, 500);
+    assert.equal(requests, 0);
+  });
+
+  test('sets the ready Pods of a dead node to not ready, and keeps their other conditions', async (t) => {
+    const { api, clock, deadNodes, report, marked, reasons, registry } = await setUp(t);
+    report('n1', 'n3');
+    report('n2', 'n3');
+    await pass(clock, 2000);
+    assert.deepEqual(marked(), ['a-n3', 'b-n3']);
+    assert.deepEqual(reasons(), ['NodeDead n3']);
+    const status = api.get(podPath('a-n3'))?.status as { conditions?: readonly object[] } | undefined;
+    const [scheduled, ready] = status?.conditions ?? [];
+    assert.deepEqual(scheduled, { type: 'PodScheduled', status: 'True' });
+    assert.deepEqual(ready, {
+      type: 'Ready',
+      status: 'False',
+      reason: 'BellmanNodeDead',
+      message: 'a majority of the speakers of Bellman finds the node of this Pod dead',
+      lastTransitionTime: (ready as { lastTransitionTime: string }).lastTransitionTime,
+    });
+    const [node] = deadNodes.status()?.nodes ?? [];
+    assert.deepEqual(node, { node: 'n3', state: 'marked', reports: 2, speakers: 3, reason: '' });
+    const pods = await registry.getSingleMetric('bellman_controller_pods_marked_total')?.get();
+    assert.equal(pods?.values[0]?.value, 2);
+  });
+
+  test('says that a marked node lives as soon as its Lease is renewed, and leaves its Pods to the kubelet', async (t) => {
+    const { clock, deadNodes, renew, report, marked, reasons } = await setUp(t);
+    report('n1', 'n3');
+    report('n2', 'n3');
+    await pass(clock, 2000);
+    renew('n3');
+    await pass(clock, 2000);
+    assert.deepEqual(reasons(), ['NodeDead n3', 'NodeAlive n3']);
+    assert.deepEqual(marked(), ['a-n3', 'b-n3']);
+    report('n1');
+    report('n2');
+    await pass(clock, 1000);
+    assert.deepEqual(deadNodes.status()?.nodes, []);
+  });
+
+  test('a Lease that is renewed between two Pods stops the work', async (t) => {
+    const { api, clock, renew, report, marked } = await setUp(t);
+    for (let i = 0; i < 40; i++)
+      api.put(podPath(`more-${i}`), {
+        metadata: { name: `more-${i}`, namespace: 'default' },
+        spec: { nodeName: 'n3' },
+        status: { conditions: [{ type: 'Ready', status: 'True' }] },
+      });
+    report('n1', 'n3');
+    report('n2', 'n3');
+    let writes = 0;
+    api.before = ({ method, path }) => {
+      if (method === 'PATCH' && path.endsWith('/status') && ++writes === 3) renew('n3');
+    };
+    await pass(clock, 5000);
+    assert.ok(marked().length < 20, `${marked().length} of 42 Pods are marked`);
+    assert.ok(marked().length >= 3);
+  });
+
+  test('a Pod that has changed since it was listed is not overwritten, but tried again from a new list', async (t) => {
+    const { api, clock, report, marked } = await setUp(t);
+    let isFirst = true;
+    api.before = ({ method, path }) => {
+      if (method !== 'PATCH' || path !== `${podPath('a-n3')}/status` || !isFirst) return;
+      isFirst = false;
+      const pod = api.get(podPath('a-n3'));
+      assert.ok(pod);
+      api.put(podPath('a-n3'), { ...pod, changed: true });
+    };
+    report('n1', 'n3');
+    report('n2', 'n3');
+    await pass(clock, 3000);
+    assert.deepEqual(marked(), ['a-n3', 'b-n3']);
+    assert.equal(api.get(podPath('a-n3'))?.changed, true);
+  });
+
+  test('reads that fail are no silence: without the API server nothing is marked', async (t) => {
+    const { api, clock, report, marked } = await setUp(t);
+    api.before = ({ method, path }) => {
+      if (method === 'GET' && path.includes('/leases')) throw new ApiError(0, 'ECONNRESET', 'gone');
+    };
+    report('n1', 'n3');
+    report('n2', 'n3');
+    await pass(clock, 60_000, 500);
+    assert.deepEqual(marked(), []);
+  });
+
+  test('a watch that is behind does not mislead: withdrawn reports are read before a node is marked', async (t) => {
+    const { api, clock, report, marked } = await setUp(t);
+    report('n1', 'n3');
+    report('n2', 'n3');
+    await pass(clock, 100);
+    api.cutWatches();
+    report('n2');
+    await pass(clock, 400);
+    assert.deepEqual(marked(), []);
+    await pass(clock, 60_000, 500);
+    assert.deepEqual(marked(), []);
+  });
+
+  test('ends its work with the term', async (t) => {
+    const { clock, end, report, marked } = await setUp(t);
+    report('n1', 'n3');
+    report('n2', 'n3');
+    await pass(clock, 300);
+    end.abort();
+    await pass(clock, 5000);
+    assert.deepEqual(marked(), []);
+  });
+
+  test('does nothing when the configuration does not ask for it any more', async (t) => {
+    const { clock, deadNodes, report, marked } = await setUp(t);
+    deadNodes.setConfig({});
+    report('n1', 'n3');
+    report('n2', 'n3');
+    await pass(clock, 5000);
+    assert.deepEqual([marked(), deadNodes.status()], [[], undefined]);
+  });
+
+  test('names the rights that are missing, in the status and in an event, until they are granted', async (t) => {
+    const { api, clock, deadNodes, events } = await setUp(t, { missing: ['patch pods', 'get leases'] });
+    const missing = ['patch pods/status', 'get leases in kube-node-lease'];
+    assert.deepEqual(deadNodes.status()?.missingRights, missing);
+    assert.deepEqual(
+      events.map(({ reason, message }) => `${reason}: ${message}`),
+      [
+        'RightsMissing: the configuration has dead-nodes, but the controller may not patch pods/status, get leases in kube-node-lease: apply manifests/dead-nodes/, or set deadNodes.enabled of the chart',
+      ],
+    );
+    api.missing = [];
+    await pass(clock, 20_000, 500);
+    assert.deepEqual(deadNodes.status()?.missingRights, []);
+  });
+
+  test('names the speakers that have written no death report', async (t) => {
+    const { api, clock, deadNodes } = await setUp(t);
+    assert.deepEqual(deadNodes.status()?.withoutReport, []);
+    api.remove(reportPath('n2'));
+    await pass(clock, 1000);
+    assert.deepEqual(deadNodes.status()?.withoutReport, ['n2']);
+  });
+});

@@ -1,0 +1,281 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { DeadNodesConfig } from '../../../src/config/index.ts';
+import { DeathJudge, deathTiming } from '../../../src/controller/death-judge/death-judge.ts';
+
+const { settleMs, quietMs, silenceMs, rateMs, returnedMs } = deathTiming;
+const stepMs = 100;
+
+/** A judge over nodes a, b, c…, each with a speaker and a report from long ago. */
+class Case {
+  readonly judge = new DeathJudge();
+  readonly names: readonly string[];
+  readonly renewTimes = new Map<string, string | undefined>();
+  now = 0;
+  #version = 0;
+
+  constructor(
+    count = 5,
+    { maxNodes = 1, controlPlane = '' }: { maxNodes?: number | string; controlPlane?: string } = {},
+  ) {
+    this.names = [...'abcdefghijklmnopqrst'].slice(0, count);
+    const limit: DeadNodesConfig['maxNodes'] =
+      typeof maxNodes === 'number'
+        ? { kind: 'number', nodes: maxNodes }
+        : { kind: 'percentage', percent: Number.parseInt(maxNodes, 10) };
+    this.judge.setMaxNodes(limit);
+    for (const name of this.names) {
+      this.judge.setNode(name, { isReady: true, isControlPlane: controlPlane.includes(name) });
+      this.renewTimes.set(name, 't0');
+    }
+    this.judge.setSpeakers(new Set(this.names));
+    for (const name of this.names) this.report(name, '');
+    this.pass(60_000);
+  }
+
+  report(speakers: string, dead: string): void {
+    for (const speaker of speakers)
+      this.judge.setReport(
+        speaker,
+        { deadNodes: [...dead], resourceVersion: String(++this.#version) },
+        this.now,
+      );
+  }
+
+  /** Reads the Leases as the shell does. Returns the nodes that are found dead, and marks them. */
+  pass(ms: number): string {
+    const dead: string[] = [];
+    for (const end = this.now + ms; this.now < end; this.now += stepMs) {
+      for (const node of this.judge.watched()) this.judge.setLease(node, this.renewTimes.get(node), this.now);
+      this.judge.noteReportsRead(this.now);
+      for (const { node, sign } of this.judge.takeReturned(this.now)) dead.push(`${node} ${sign}`);
+      for (const { node, state } of this.judge.decide(this.now))
+        if (state === 'dead') {
+          this.judge.mark(node, this.now);
+          dead.push(node);
+        }
+    }
+    return dead.join();
+  }
+
+  reasonFor(node: string): string | undefined {
+    return this.judge.decide(this.now).find((each) => each.node === node)?.reason;
+  }
+}
+
+describe('DeathJudge', () => {
+  test('a majority of all speakers, and a Lease that stays as it is, make a node dead after the time to settle', () => {
+    const world = new Case();
+    world.report('ab', 'e');
+    assert.equal(world.pass(settleMs * 2), '', 'two of five');
+    world.report('c', 'e');
+    assert.equal(world.pass(settleMs - stepMs), '');
+    assert.equal(world.reasonFor('e'), 'may still renew its Lease');
+    assert.equal(world.pass(3 * stepMs), 'e');
+    assert.equal(world.pass(30_000), '', 'once');
+    assert.equal(world.judge.isMarked('e', world.now), true);
+  });
+
+  const majorities: readonly (readonly [nodes: number, reporters: string, isDead: boolean])[] = [
+    [2, 'a', false],
+    [3, 'a', false],
+    [3, 'ab', true],
+    [4, 'ab', false],
+    [4, 'abc', true],
+    [5, 'ab', false],
+    [6, 'abc', false],
+    [6, 'abcd', true],
+  ];
+  for (const [nodes, reporters, isDead] of majorities)
+    test(`${reporters.length} of ${nodes} speakers ${isDead ? 'are' : 'are not'} a majority`, () => {
+      const world = new Case(nodes);
+      const last = world.names.at(-1) ?? '';
+      world.report(reporters, last);
+      assert.equal(world.pass(5000), isDead ? last : '');
+    });
+
+  test('the report of a node about itself, and the report of a node without a speaker Pod, do not count', () => {
+    const world = new Case();
+    world.judge.setSpeakers(new Set([...'abcde']));
+    world.report('abe', 'e');
+    world.report('x', 'e');
+    assert.equal(world.pass(5000), '');
+  });
+
+  test('a Lease that is renewed after the reports voids them', () => {
+    const world = new Case();
+    world.report('abcd', 'e');
+    world.pass(stepMs * 2);
+    world.renewTimes.set('e', 't1');
+    assert.equal(world.pass(15_000), '');
+    assert.match(world.reasonFor('e') ?? '', /signs of life/);
+    world.report('abcd', '');
+    world.report('abcd', 'e');
+    assert.equal(world.pass(2000), 'e', 'reports that are newer than the renewal count');
+  });
+
+  test('only whether renewTime changes matters, so a wrong clock changes nothing', () => {
+    for (const wrong of ['1970-01-01T00:00:00Z', '2999-01-01T00:00:00Z', '']) {
+      const world = new Case();
+      world.renewTimes.set('e', wrong);
+      world.report('abcd', 'e');
+      assert.equal(world.pass(2000), 'e');
+      const living = new Case();
+      living.report('abcd', 'e');
+      living.pass(stepMs * 2);
+      living.renewTimes.set('e', wrong);
+      assert.equal(living.pass(2000), '');
+    }
+  });
+
+  test('two sides of a partition that report each other: no node is marked', () => {
+    const world = new Case(5, { maxNodes: 5 });
+    world.report('de', 'abc');
+    world.report('abc', 'de');
+    for (let i = 0; i < 20; i++) {
+      assert.equal(world.pass(4000), '');
+      world.report('de', 'abc');
+      if (i % 2 === 0) for (const node of 'de') world.renewTimes.set(node, `t${i}`);
+    }
+  });
+
+  test('a node that writes its own report after the others reported it is not marked', () => {
+    const world = new Case();
+    world.report('abc', 'e');
+    world.pass(stepMs);
+    world.report('e', '');
+    assert.equal(world.pass(quietMs), '');
+  });
+
+  test('reports count within seconds of a write of the node only after a long silence', () => {
+    const world = new Case();
+    world.report('e', '');
+    world.pass(quietMs - 1000);
+    world.report('abcd', 'e');
+    assert.equal(world.pass(silenceMs - quietMs), '');
+    assert.equal(world.pass(quietMs + 2000), 'e');
+  });
+
+  test('reports of the first list say nothing about time, so a new leader waits for a long silence', () => {
+    const world = new Case();
+    const next = new DeathJudge();
+    for (const name of world.names) next.setNode(name, { isReady: true, isControlPlane: false });
+    next.setSpeakers(new Set(world.names));
+    for (const name of world.names)
+      next.setReport(name, { deadNodes: name === 'e' ? [] : ['e'], resourceVersion: '1' }, 1000);
+    let deadAtMs: number | undefined;
+    for (let now = 1000; now < 60_000 && deadAtMs === undefined; now += stepMs) {
+      for (const node of next.watched()) next.setLease(node, 't0', now);
+      next.noteReportsRead(now);
+      if (next.decide(now).some(({ state }) => state === 'dead')) deadAtMs = now;
+    }
+    assert.ok(deadAtMs !== undefined && deadAtMs >= 1000 + silenceMs, `${deadAtMs}`);
+  });
+
+  test('a pause between two reads begins the silence again', () => {
+    const world = new Case();
+    world.report('e', '');
+    world.report('abcd', 'e');
+    world.pass(silenceMs / 2);
+    world.now += 5000;
+    assert.equal(world.pass(silenceMs / 2), '');
+  });
+
+  test('max-nodes: of more nodes that die together, none is marked', () => {
+    const world = new Case(7);
+    world.report('abcde', 'fg');
+    assert.equal(world.pass(5000), '');
+    assert.equal(world.reasonFor('f'), 'is one of 2 nodes that died together, and max-nodes allows 1');
+    const two = new Case(7, { maxNodes: 2 });
+    two.report('abcde', 'fg');
+    assert.equal(two.pass(5000), 'f,g');
+  });
+
+  test('max-nodes as a percentage of the speakers, at least one', () => {
+    const ten = new Case(20, { maxNodes: '10%' });
+    ten.report('abcdefghijkl', 'st');
+    assert.equal(ten.pass(5000), 's,t');
+    const few = new Case(5, { maxNodes: '10%' });
+    few.report('abcd', 'e');
+    assert.equal(few.pass(5000), 'e');
+  });
+
+  test('a second death counts together with the first until Kubernetes has noticed that, and comes a minute later', () => {
+    const world = new Case(7);
+    world.report('abcde', 'g');
+    assert.equal(world.pass(5000), 'g');
+    world.report('abcde', 'fg');
+    assert.equal(world.pass(5000), '');
+    world.judge.setNode('g', { isReady: false, isControlPlane: false });
+    assert.equal(world.pass(5000), '');
+    assert.match(world.reasonFor('f') ?? '', /^died within 60 s/);
+    assert.equal(world.pass(rateMs), 'f');
+  });
+
+  const controlPlanes: readonly (readonly [controlPlane: string, isDead: boolean])[] = [
+    ['e', false],
+    ['de', false],
+    ['cde', true],
+    ['abc', true],
+  ];
+  for (const [controlPlane, isDead] of controlPlanes)
+    test(`of the control-plane nodes ${controlPlane}, node e ${isDead ? 'may' : 'may not'} be marked`, () => {
+      const world = new Case(5, { controlPlane });
+      world.report('abcd', 'e');
+      assert.equal(world.pass(5000), isDead ? 'e' : '');
+    });
+
+  test('control-plane nodes that Kubernetes calls not ready count as dead', () => {
+    const world = new Case(5, { controlPlane: 'cde' });
+    world.judge.setNode('d', { isReady: false, isControlPlane: true });
+    world.report('abc', 'e');
+    assert.equal(world.pass(5000), '');
+  });
+
+  test('a node that Kubernetes calls not ready is left to Kubernetes', () => {
+    const world = new Case();
+    world.judge.setNode('e', { isReady: false, isControlPlane: false });
+    world.report('abcd', 'e');
+    assert.deepEqual([world.pass(5000), world.judge.watched()], ['', []]);
+  });
+
+  test('a node without a Lease, or without a report of its own, is not marked', () => {
+    const world = new Case();
+    world.renewTimes.delete('e');
+    world.report('abcd', 'e');
+    assert.equal(world.pass(60_000), '');
+    assert.equal(world.reasonFor('e'), 'has no Lease in kube-node-lease');
+    const silent = new Case();
+    silent.judge.setReport('e', undefined, silent.now);
+    silent.report('abcd', 'e');
+    assert.equal(silent.pass(60_000), '');
+  });
+
+  const signs: readonly (readonly [string, (world: Case) => void, string])[] = [
+    ['a renewed Lease', (world) => void world.renewTimes.set('e', 't9'), 'e has renewed its Lease'],
+    ['a write of its speaker', (world) => world.report('e', ''), 'e has a speaker that writes again'],
+    ['withdrawn reports', (world) => world.report('bcd', ''), 'e is heard by speakers again'],
+  ];
+  for (const [name, show, expected] of signs)
+    test(`a marked node returns by ${name}, and is not marked again for some minutes`, () => {
+      const world = new Case();
+      world.report('abcd', 'e');
+      assert.equal(world.pass(2000), 'e');
+      show(world);
+      assert.equal(world.pass(stepMs), expected);
+      assert.equal(world.judge.isMarked('e', world.now), false);
+      world.report('abcde', '');
+      world.pass(quietMs);
+      world.report('abcd', 'e');
+      assert.equal(world.pass(silenceMs + 5000), '');
+      assert.equal(world.pass(returnedMs), 'e');
+    });
+
+  test('before each write, the last read must be recent', () => {
+    const world = new Case();
+    world.report('abcd', 'e');
+    world.pass(2000);
+    assert.equal(world.judge.isMarked('e', world.now), true);
+    assert.equal(world.judge.isMarked('e', world.now + 2000), false);
+  });
+});
