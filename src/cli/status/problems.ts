@@ -6,6 +6,7 @@ import { objectKey } from '../../kubernetes/model.ts';
 import { withoutApiServer, withoutToken } from '../daemon-query.ts';
 import { addressFindings } from './announcers.ts';
 import { describeConfiguration, describeController } from './control.ts';
+import { deadNodeTroubles } from './dead-nodes.ts';
 import type { ClusterView, SpeakerView } from './view.ts';
 import { shortList, waitingReason } from './words.ts';
 
@@ -14,6 +15,7 @@ export const problemKinds = [
   'controller',
   'speaker',
   'membership',
+  'node',
   'session',
   'bfd',
   'service',
@@ -46,6 +48,7 @@ export function clusterProblems(view: ClusterView, accepted: AcceptedConfig | un
       .flatMap((speaker) => speakerProblems(speaker, accepted)),
     ...viewerTroubles(view).map((text) => problem('speaker', view.namespace, text)),
     ...membershipProblems(view.speakers),
+    ...deadNodeTroubles(view).map(({ node, text }) => problem('node', node || view.namespace, text)),
     ...sessionProblems(view.speakers),
     ...bfdProblems(view.speakers),
   ];

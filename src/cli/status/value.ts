@@ -14,6 +14,7 @@ import {
 import { objectKey, type Service } from '../../kubernetes/model.ts';
 import { addressFindings } from './announcers.ts';
 import { describeConfiguration, describeController, type Finding } from './control.ts';
+import { deadNodeTroubles } from './dead-nodes.ts';
 import { troublesOf, viewerTroubles } from './problems.ts';
 import type { ClusterView } from './view.ts';
 import { waitingReason } from './words.ts';
@@ -68,8 +69,8 @@ export interface NodeValue {
 
 /**
  * `healthy` is false in these cases: the text of the ConfigMap is not in force; no controller leads; a Service waits for an address; an
- * address should be announced, and no speaker is known to announce it; a speaker reports a fault. Only the Services that `isShown` selects
- * appear and count. Pools count the addresses of all.
+ * address should be announced, and no speaker is known to announce it; a speaker reports a fault; a node is dead. Only the Services that
+ * `isShown` selects appear and count. Pools count the addresses of all.
  */
 export function statusValue(
   view: ClusterView,
@@ -85,6 +86,7 @@ export function statusValue(
       status.ok ? troublesOf(status.value, accepted).map((trouble) => `${node}: ${trouble}`) : [],
     ),
     ...viewerTroubles(view),
+    ...deadNodeTroubles(view).map(({ text }) => text),
   ];
   const findings = [configuration, controller, ...addresses];
   return {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
 import { problemsOf } from '../../../src/cli/status/problems.ts';
 import { statusReport } from '../../../src/cli/status/report.ts';
 import type { ClusterView } from '../../../src/cli/status/view.ts';
 import { configHash } from '../../../src/cluster/accepted-config.ts';
-import type { RefusalCause, SpeakerStatus } from '../../../src/cluster/status.ts';
+import type { ControllerStatus, RefusalCause, SpeakerStatus } from '../../../src/cluster/status.ts';
 import type { Service } from '../../../src/kubernetes/model.ts';
 import { fail, ok } from '../../../src/result.ts';
 import { service } from '../speaker/fixtures.ts';
@@ -428,4 +428,54 @@ test('problemsOf() lists a drain that the floor holds up', () => {
   assert.deepEqual(problem?.nodes, ['node-1']);
   const held = { ...leaving, heldByFloor: [] };
   assert.deepEqual(problemsOf(view([], { 'node-1': speakerStatus({ leaving: held }) })), []);
+});
+
+describe('dead nodes', () => {
+  const controller = (deadNodes: ControllerStatus['deadNodes']): Partial<ClusterView> => ({
+    controller: { version: 1, identity: 'bellman-0', leading: true, waitingFor: [], services: [], deadNodes },
+  });
+  const node = (state: string, reason = '') => ({ node: 'node-3', state, reports: 3, speakers: 5, reason });
+  const nothing = { missingRights: [], withoutReport: [], nodes: [] };
+  const rows: readonly (readonly [string, ControllerStatus['deadNodes'], string])[] = [
+    [
+      'a node whose Pods are marked',
+      { ...nothing, nodes: [node('marked')] },
+      'node node-3 is dead: 3 of 5 speakers get no answer from it, and its Pods are set to not ready',
+    ],
+    [
+      'a node that a rule protects',
+      { ...nothing, nodes: [node('held', 'is a control-plane node')] },
+      'node node-3 is reported dead by 3 of 5 speakers, but its Pods are not marked: it is a control-plane node',
+    ],
+    [
+      'a missing right',
+      { ...nothing, missingRights: ['patch pods/status'] },
+      'the configuration has dead-nodes, but the controller may not patch pods/status: apply manifests/dead-nodes/',
+    ],
+    [
+      'a speaker without a report',
+      { ...nothing, withoutReport: ['node-2'] },
+      'no death report has arrived from node-2',
+    ],
+  ];
+  for (const [name, deadNodes, expected] of rows)
+    test(`statusReport() and problemsOf() tell of ${name}`, () => {
+      const cluster = view([web], { 'node-1': speakerStatus() }, controller(deadNodes));
+      const report = statusReport(cluster);
+      assert.ok(report.text.split('\n').includes(expected), report.text);
+      assert.equal(report.healthy, false);
+      const problems = problemsOf(cluster).filter(({ kind }) => kind === 'node');
+      assert.deepEqual(
+        problems.map(({ text }) => text),
+        [expected],
+      );
+    });
+
+  test('without dead nodes there is nothing to tell', () => {
+    const cluster = view([web], { 'node-1': speakerStatus() }, controller(nothing));
+    assert.deepEqual(
+      problemsOf(cluster).filter(({ kind }) => kind === 'node'),
+      [],
+    );
+  });
 });
