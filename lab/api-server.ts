@@ -50,4 +50,6 @@ export interface ApiServerOptions {
   readonly folder: string;
   /** Flags of the embedded server's `main.ts`. Kubernetes ignores them: it always has TLS and tokens. */
   readonly embeddedFlags?: readonly string[];
+  /** Whether Kubernetes judges by the Leases of the nodes which of them live. The embedded server never does. */
+  readonly hasNodeLifecycle?: boolean;
 }

@@ -56,6 +56,8 @@ export interface LabOptions {
   readonly hasSecondServer?: boolean;
   /** How late the stand-in of kube-proxy loads its rules, beside the time that it needs. 0 by default. */
   readonly kubeProxyLateMs?: number;
+  /** With true, which needs Kubernetes, the node-lifecycle controller runs. The nodes then need kubelets (`kubelets.ts`) within a minute. */
+  readonly hasNodeLifecycle?: boolean;
 }
 
 /** The Pod that a DaemonSet would create. The lab itself starts the process. */
@@ -129,6 +131,7 @@ export class Lab {
       port: apiPort,
       folder,
       embeddedFlags: ['--tls', '--token', apiToken],
+      ...(options.hasNodeLifecycle === undefined ? {} : { hasNodeLifecycle: options.hasNodeLifecycle }),
     });
     copyFileSync(server.kubeconfig, kubeconfigPath);
     const secondServer =
@@ -281,6 +284,21 @@ export class Lab {
   /** Pulls a node's cable out of the segment, or plugs it in. The node keeps its link to the API server. */
   async plugNode(node: LabNode, plugged: boolean): Promise<void> {
     await this.fabric.segment.ip('link', 'set', node.name, plugged ? 'up' : 'down');
+  }
+
+  /**
+   * A node loses power, as the network sees it: its cables are dead, and its speaker is gone. The control host reaches the other nodes through
+   * `node-1`, which must keep its power.
+   */
+  async powerOff(node: LabNode): Promise<void> {
+    await Promise.all([this.plugNode(node, false), this.fabric.control.ip('link', 'set', node.name, 'down')]);
+    await this.stop(`speaker-${node.name}`, 'SIGKILL');
+  }
+
+  /** Undoes {@link powerOff}. */
+  async powerOn(node: LabNode): Promise<void> {
+    await Promise.all([this.plugNode(node, true), this.fabric.control.ip('link', 'set', node.name, 'up')]);
+    this.startSpeaker(node);
   }
 
   /** Drops a node's traffic to and from a port, e.g. `udp 7946`. The returned function undoes it. */

@@ -1,7 +1,7 @@
 /**
  * A client that sends an HTTP request at an interval, each on a new connection. On SIGTERM or SIGINT it sends no more, waits for the requests
- * that are in transit, and prints as JSON how many requests were sent and answered, the longest time without an answer, and how many failed by
- * which cause.
+ * that are in transit, and prints as JSON how many requests were sent and answered, the longest time without an answer, how many failed by
+ * which cause, and when the last of these was sent.
  *   node lab/prober.ts INTERVAL_MS URL
  */
 import { get } from 'node:http';
@@ -16,14 +16,17 @@ let answered = 0;
 let lastAnswerAt = performance.now();
 let longestGapMs = 0;
 const failures: Record<string, number> = {};
+let lastFailedAtMs = 0;
 
-function countFailure(cause: string): void {
+function countFailure(cause: string, sentAtMs: number): void {
   failures[cause] = (failures[cause] ?? 0) + 1;
+  lastFailedAtMs = Math.max(lastFailedAtMs, sentAtMs);
 }
 
 function ask(): void {
   asked++;
   inTransit++;
+  const sentAtMs = Date.now();
   const request = get(url, { agent: false, timeout: timeoutMs }, (response) => {
     response.resume();
     response.on('end', () => {
@@ -34,7 +37,7 @@ function ask(): void {
     });
   });
   request.on('timeout', () => request.destroy(Object.assign(new Error(), { code: 'timeout' })));
-  request.on('error', ({ code = 'error' }: NodeJS.ErrnoException) => countFailure(code));
+  request.on('error', ({ code = 'error' }: NodeJS.ErrnoException) => countFailure(code, sentAtMs));
   request.on('close', () => {
     inTransit--;
     if (isStopping && inTransit === 0) report();
@@ -43,8 +46,9 @@ function ask(): void {
 
 function report(): void {
   const gapMs = Math.round(Math.max(longestGapMs, performance.now() - lastAnswerAt));
-  process.stdout.write(`${JSON.stringify({ asked, answered, longestGapMs: gapMs, failures })}\n`, () =>
-    process.exit(0),
+  process.stdout.write(
+    `${JSON.stringify({ asked, answered, longestGapMs: gapMs, failures, lastFailedAtMs })}\n`,
+    () => process.exit(0),
   );
 }
 

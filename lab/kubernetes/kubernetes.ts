@@ -3,8 +3,8 @@
  * kube-controller-manager. Nothing here needs root.
  *
  * Without kubelets, the lab itself starts the processes of Bellman, and the manifests of this project are applied as they are. Three
- * controllers are then off. The node-lifecycle controller would mark the lab's nodes as Unknown. Those of Deployments and DaemonSets would
- * make Pods that no kubelet runs. With kubelets (see `lab/cluster/`), all controllers run, and a kube-scheduler too.
+ * controllers are then off. The node-lifecycle controller would mark the lab's nodes as Unknown; it runs on request. Those of Deployments
+ * and DaemonSets would make Pods that no kubelet runs. With kubelets (see `lab/cluster/`), all controllers run, and a kube-scheduler too.
  */
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -120,9 +120,7 @@ export class Kubernetes implements ApiServer {
       ...['--service-account-private-key-file', this.#credentials.path('accounts.key')],
       ...['--root-ca-file', this.#credentials.path('api.crt')],
       ...['--use-service-account-credentials=true', '--leader-elect=false', '--secure-port=0'],
-      hasKubelets
-        ? '--controllers=*'
-        : '--controllers=*,-node-lifecycle-controller,-deployment-controller,-daemonset-controller',
+      `--controllers=${controllers(hasKubelets, this.#options.hasNodeLifecycle ?? hasKubelets)}`,
     ]);
     if (hasKubelets)
       this.#startProgram('kube-scheduler', [
@@ -386,6 +384,14 @@ export class Kubernetes implements ApiServer {
   async #until(what: string, holds: () => Promise<boolean>): Promise<void> {
     await eventually(what, holds, { explain: () => `\n${this.#options.processes.lastLines(15)}` });
   }
+}
+
+function controllers(hasKubelets: boolean, hasNodeLifecycle: boolean): string {
+  const off = [
+    ...(hasNodeLifecycle ? [] : ['-node-lifecycle-controller']),
+    ...(hasKubelets ? [] : ['-deployment-controller', '-daemonset-controller']),
+  ];
+  return ['*', ...off].join(',');
 }
 
 /** The server enters its address into the Service `kubernetes`. It refuses a loopback address. With one, it enters no address. */
