@@ -19,6 +19,8 @@ const notShown = new Set([
   'BellmanBgpRoutesNotSent',
   'BellmanAnswersLate',
   'BellmanInputFailures',
+  // It needs three nodes, two of them witnesses, and lasts only while no other node can take the address over.
+  'BellmanAddressNotVerified',
 ]);
 /** It looks back for 10 minutes too. */
 const firesOnly = new Set(['BellmanAddressConflict']);
