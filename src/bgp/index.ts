@@ -1,5 +1,6 @@
 export { type PeerSettings, peerMachine, type ResolvedPeer } from './peer.ts';
 export type { SessionChange } from './session/session-report.ts';
+export { settingsChange } from './session/settings-change.ts';
 export { createBgpSpeaker } from './speaker.ts';
 export type { BgpSpeaker, RouteAttributes, StopMode } from './speaker-api.ts';
 export { isOnLink } from './system-interfaces.ts';

@@ -2,25 +2,13 @@ import { parseIp } from '../address/index.ts';
 import { annotations } from '../cluster/names.ts';
 import type { AssignedAddress } from '../config/index.ts';
 import type { Api, RawObject } from '../kubernetes/api.ts';
-import { connect } from '../kubernetes/client.ts';
 import { decodeService } from '../kubernetes/decode.ts';
 import { objectKey, type Service } from '../kubernetes/model.ts';
 import { paths } from '../kubernetes/write.ts';
 
-/**
- * Reads the addresses that Bellman assigned in the cluster. Bellman assigned the addresses of a Service if the Service has the pool
- * annotation, which only the controller writes. Rejects when the API server cannot be reached.
- */
-export async function assignedAddresses(kubeconfig: string): Promise<AssignedAddress[]> {
-  const client = await connect(kubeconfig, 'bellman-validate');
-  try {
-    return await addressesOfServices(
-      client,
-      (service) => service.annotations[annotations.pool] !== undefined,
-    );
-  } finally {
-    client.close();
-  }
+/** Whether Bellman assigned the addresses of a Service: it has the pool annotation, which only the controller writes. */
+export function isAssignedByUs(service: Service): boolean {
+  return service.annotations[annotations.pool] !== undefined;
 }
 
 /**
@@ -29,15 +17,22 @@ export async function assignedAddresses(kubeconfig: string): Promise<AssignedAdd
  */
 export async function addressesOfServices(
   client: Api,
-  isWanted: (service: Service) => boolean = () => true,
+  isWanted?: (service: Service) => boolean,
 ): Promise<AssignedAddress[]> {
   const { items } = await client.request<{ items: RawObject[] }>({
     method: 'GET',
     path: paths.services,
     timeoutMs: 60_000,
   });
-  return items
-    .map(decodeService)
+  return addressesIn(items.map(decodeService), isWanted);
+}
+
+/** The addresses of those of the Services that are of type LoadBalancer and that `isWanted` selects. */
+export function addressesIn(
+  services: readonly Service[],
+  isWanted: (service: Service) => boolean = () => true,
+): AssignedAddress[] {
+  return services
     .filter((service) => service.type === 'LoadBalancer' && isWanted(service))
     .flatMap((service) =>
       service.ingress.flatMap(({ ip }) => {

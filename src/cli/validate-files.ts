@@ -2,7 +2,7 @@
 import { formatIp } from '../address/index.ts';
 import { encodeAcceptedConfig } from '../cluster/accepted-config.ts';
 import { configMapKey, configMapName } from '../cluster/names.ts';
-import { type AssignedAddress, type ConfigError, findConfigs, judge } from '../config/index.ts';
+import { type AssignedAddress, type Config, type ConfigError, findConfigs, judge } from '../config/index.ts';
 import { counted } from './counted.ts';
 
 export interface ValidateIo {
@@ -13,12 +13,21 @@ export interface ValidateIo {
   readonly stderr: (text: string) => void;
   /** Addresses in use; absent when no cluster was asked. */
   readonly assigned?: readonly AssignedAddress[];
+  /** Judges a valid configuration in the cluster; absent when no cluster was asked. */
+  readonly judgeInCluster?: (config: Config) => ClusterJudgement;
+}
+
+export interface ClusterJudgement {
+  /** Each with a path such as `address-pools[0]`, without a place in the file. */
+  readonly warnings: readonly { readonly path: string; readonly message: string }[];
+  /** The effects of the edit, in sentences. */
+  readonly effects: readonly string[];
 }
 
 /**
  * Judges each file with the controller's gate. The name `-` stands for standard input. A file holds a configuration, or manifests that
  * include the ConfigMap. Each error prints as `file:line:column: path: message`, and each warning as
- * `file:line:column: warning: path: message`. Each valid file also prints one line.
+ * `file:line:column: warning: path: message`. Each valid file also prints one line, and with a cluster one line for each effect of the edit.
  *
  * Returns 0 when all files are valid, 1 when a file is not valid, and 2 when a file could not be read.
  */
@@ -37,7 +46,7 @@ export async function runValidate(files: readonly string[], io: ValidateIo): Pro
       code = 2;
       continue;
     }
-    const report = reportOn(file === '-' ? '<stdin>' : file, text, io.assigned);
+    const report = reportOn(file === '-' ? '<stdin>' : file, text, io);
     for (const line of report.lines) io.stdout(`${line}\n`);
     if (!report.isValid && code === 0) code = 1;
   }
@@ -47,7 +56,7 @@ export async function runValidate(files: readonly string[], io: ValidateIo): Pro
 function reportOn(
   file: string,
   fileText: string,
-  assigned: readonly AssignedAddress[] | undefined,
+  { assigned, judgeInCluster }: Pick<ValidateIo, 'assigned' | 'judgeInCluster'>,
 ): { readonly lines: readonly string[]; readonly isValid: boolean } {
   if (fileText.trim() === '') {
     const message = 'the file is empty; expected a configuration or manifests with its ConfigMap';
@@ -65,7 +74,16 @@ function reportOn(
       const { peers, pools } = judgement.config;
       const kept = assigned ? `, ${counted(assigned.length, 'assigned address', 'es')} kept` : '';
       for (const warning of judgement.warnings) lines.push(formatWarning(file, inFile(warning)));
+      const inCluster = judgeInCluster?.(judgement.config);
+      for (const { path, message } of inCluster?.warnings ?? [])
+        lines.push(`${file}: warning: ${path}: ${message}`);
       lines.push(`${file}: valid: ${counted(peers.length, 'peer')}, ${counted(pools.length, 'pool')}${kept}`);
+      if (inCluster)
+        lines.push(
+          ...(inCluster.effects.length === 0
+            ? [`${file}: effect: none on sessions, addresses and announcements`]
+            : inCluster.effects.map((effect) => `${file}: effect: ${effect}`)),
+        );
       continue;
     }
     isValid = false;

@@ -374,6 +374,16 @@ test('validate --kubeconfig names the addresses that an edit would orphan, and e
     const valid = await validate(kept);
     assert.equal(valid.code, 0);
     assert.match(valid.text, /kept\.yaml: valid: 0 peers, 2 pools, \d+ assigned addresses kept/);
+    assert.match(valid.text, /kept\.yaml: effect: none on sessions, addresses and announcements/);
+    await makeService(plane, 'later', {}, { 'bellman.dev/address-pool': 'new' });
+    await writeFile(
+      kept,
+      `${good}- {name: new, protocol: none, auto-assign: false, addresses: [203.0.113.9/32], namespaces: [default, nowhere]}\n`,
+    );
+    const edited = await validate(kept);
+    assert.equal(edited.code, 0, edited.errors);
+    assert.match(edited.text, /warning: address-pools\[2\]\.namespaces\[1\]: there is no namespace nowhere/);
+    assert.match(edited.text, /effect: Service default\/later has 203\.0\.113\.9 instead of no address/);
     const invalid = await validate(orphaning);
     assert.equal(invalid.code, 1);
     const line = `${orphaning}:1:1: address-pools: no pool would hold ${address} of Service default/judged`;

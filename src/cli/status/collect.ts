@@ -1,4 +1,5 @@
 import type { Clock } from '../../clock.ts';
+import { recallAcceptedConfig } from '../../cluster/accepted-config.ts';
 import { acceptedConfigMapName, configMapName, controllerLeaseName } from '../../cluster/names.ts';
 import { loadBalancerClassMatches } from '../../cluster/service-class.ts';
 import { type ControllerStatus, decodeControllerStatus, decodeSpeakerStatus } from '../../cluster/status.ts';
@@ -10,6 +11,8 @@ import { paths } from '../../kubernetes/write.ts';
 import { printable } from '../../printable.ts';
 import { readList, readObject, readOptional } from '../api-read.ts';
 import { queryDaemon } from '../daemon-query.ts';
+import { lintCluster } from '../lint/cluster.ts';
+import { lintedCluster } from '../lint/facts.ts';
 import { requestViewerToken, type ViewerToken } from '../viewer-token.ts';
 import type { ClusterView, LeaderLease, SpeakerView } from './view.ts';
 
@@ -69,7 +72,17 @@ export async function collectStatus(source: StatusSource): Promise<ClusterView> 
         (service) =>
           service.type === 'LoadBalancer' && loadBalancerClassMatches(service, source.loadBalancerClass),
       );
-    return await collectView(client, source, { services: served, nodes: nodes.map(decodeNode), viewer });
+    const view = await collectView(client, source, {
+      services: served,
+      nodes: nodes.map(decodeNode),
+      viewer,
+    });
+    const accepted = recallAcceptedConfig(view.configMap, view.acceptedCopy);
+    if (!accepted) return view;
+    // Not every account may list namespaces.
+    const linted = lintedCluster(nodes, services, undefined, view.speakers);
+    const found = lintCluster(accepted.config, linted);
+    return { ...view, warnings: found.map(({ path, message }) => `${path}: ${message}`) };
   } finally {
     client.close();
   }

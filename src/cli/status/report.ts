@@ -17,7 +17,7 @@ export function statusReport(
 
 /** `wide` adds columns to the table of addresses. */
 export function formatStatus(value: StatusValue, format: 'text' | 'wide'): string {
-  const { configuration, controller, pools, addresses, nodes, troubles } = value;
+  const { configuration, controller, pools, addresses, nodes, troubles, warnings } = value;
   const isWide = format === 'wide';
   const sections = [
     `configuration: ${configuration.text}\ncontroller: ${controller.text}`,
@@ -31,6 +31,7 @@ export function formatStatus(value: StatusValue, format: 'text' | 'wide'): strin
     ...leavingSection(nodes),
     formatTable(['node', 'other speakers'], nodes.flatMap(memberRows)),
     ...(troubles.length > 0 ? [troubles.join('\n')] : []),
+    ...(warnings.length > 0 ? [warnings.map((warning) => `warning: ${warning}`).join('\n')] : []),
   ];
   return `${sections.join('\n\n')}\n`;
 }

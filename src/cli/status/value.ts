@@ -34,6 +34,8 @@ export interface StatusValue {
   readonly addresses: readonly AddressValue[];
   readonly nodes: readonly NodeValue[];
   readonly troubles: readonly string[];
+  /** Warnings about the configuration in this cluster. They do not change `healthy`. */
+  readonly warnings: readonly string[];
 }
 
 export interface PoolValue {
@@ -108,6 +110,7 @@ export function statusValue(
         : { node, notReached: status.error, peers: [], members: [] },
     ),
     troubles,
+    warnings: view.warnings ?? [],
   };
 }
 

@@ -32,6 +32,8 @@ export interface ClusterView {
   readonly failures: ReadonlyMap<string, string>;
   /** One speaker for each node, in the order of the API server. */
   readonly speakers: readonly SpeakerView[];
+  /** Warnings about the accepted configuration in this cluster, in sentences. */
+  readonly warnings?: readonly string[];
   /** Why daemons may refuse to show their state, in a sentence. */
   readonly viewerProblem?: string | undefined;
 }

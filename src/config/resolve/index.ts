@@ -8,10 +8,12 @@ import type { Findings, RawConfig, Sound } from '../schema/index.ts';
 import { resolveBfdProfiles } from './bfd.ts';
 import { type Community, readCommunity, wellKnownCommunities } from './communities.ts';
 import { resolveDeadNodes } from './dead-nodes.ts';
+import { warnOfEffects } from './effects.ts';
 import { resolveAnnounceDelay, resolveDrain, resolveTaintMatches } from './leaving.ts';
 import { resolvePeers } from './peers.ts';
 import { resolvePools } from './pools.ts';
 
+export { isWithoutEffect } from './effects.ts';
 export { printRange } from './values.ts';
 
 /**
@@ -28,9 +30,15 @@ export function resolveConfig(raw: Sound<RawConfig>, findings: Findings): Config
   const bfdProfiles = resolveBfdProfiles(raw['bfd-profiles'] ?? [], findings);
   const peers = resolvePeers(raw.peers ?? [], bfdProfiles, findings);
   const deadNodes = resolveDeadNodes(raw['dead-nodes'], findings);
+  const rawPools = raw['address-pools'] ?? [];
+  const pools = resolvePools(rawPools, { communities, peers: peers.names }, findings);
+  const places = rawPools.flatMap((pool, i) =>
+    pool?.name === undefined ? [] : [[pool.name, ['address-pools', i]] as const],
+  );
+  warnOfEffects({ peers: peers.configs, pools }, new Map(places), findings);
   return {
     peers: peers.configs,
-    pools: resolvePools(raw['address-pools'] ?? [], { communities, peers: peers.names }, findings),
+    pools,
     bfdProfiles: bfdProfiles.configs,
     ignoreExcludedNodes: raw['ignore-excluded-nodes'] ?? false,
     leaveOnTaints: resolveTaintMatches(raw['leave-on-taints'] ?? [], findings),

@@ -3,7 +3,7 @@
  * its comments and its order. Only the key for excluded nodes is added. The report has a row for every key, to show what Bellman understands.
  */
 import { defaultNamespace, excludeFromLoadBalancersLabel } from '../../cluster/names.ts';
-import { parseConfig } from '../../config/index.ts';
+import { isWithoutEffect, parseConfig } from '../../config/index.ts';
 import { readYaml, type YamlNode } from '../../config/text/index.ts';
 import { Draft } from '../draft.ts';
 import { isMapping } from '../mapping.ts';
@@ -50,7 +50,11 @@ export function convertConfigMap(objects: readonly SourceObject[], report: Repor
       );
     return { kind: 'text', text };
   }
-  const warnings = new Map(parsed.warnings.map(({ path, message }) => [path, message]));
+  const warnings = new Map(
+    parsed.warnings
+      .filter((warning) => !isWithoutEffect(warning))
+      .map(({ path, message }) => [path, message]),
+  );
   for (const path of leavesOf(text)) {
     const warning = warnings.get(path) ?? [...warnings].find(([at]) => at.startsWith(`${path}[`))?.[1];
     const at = placeOf(object, `data.${key}: ${path}`);

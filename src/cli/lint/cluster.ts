@@ -1,0 +1,128 @@
+/**
+ * Warnings about a configuration in its cluster: selectors that match nothing, and pools whose addresses are used otherwise or reach nobody.
+ * Pure.
+ */
+import { formatIp, formatPrefix, rangeContains, rangeOfPrefix, rangesOverlap } from '../../address/index.ts';
+import {
+  anySelectorMatches,
+  type Config,
+  type ConfigError,
+  type Labels,
+  type PoolConfig,
+  printRange,
+} from '../../config/index.ts';
+import type { LintedCluster } from './facts.ts';
+
+/** A warning has a place in the document, such as `address-pools[0].addresses[1]`. */
+export type LintWarning = Pick<ConfigError, 'path' | 'message'>;
+
+export function lintCluster(config: Config, cluster: LintedCluster): LintWarning[] {
+  return [
+    ...selectorWarnings(config, cluster),
+    ...config.pools.flatMap((pool, i) => [
+      ...overlapWarnings(pool, i, cluster),
+      ...subnetWarnings(pool, i, cluster),
+    ]),
+  ];
+}
+
+interface Selected {
+  readonly path: string;
+  readonly selectors: Parameters<typeof anySelectorMatches>[0];
+  readonly among: readonly Labels[] | undefined;
+  readonly noun: string;
+}
+
+function selectorWarnings({ peers, pools }: Config, cluster: LintedCluster): LintWarning[] {
+  const nodes = { among: cluster.nodes.map(({ labels }) => labels), noun: 'node' };
+  const services = {
+    among: cluster.services.map(({ labels }) => labels),
+    noun: 'Service of type LoadBalancer',
+  };
+  const namespaces = { among: cluster.namespaces && [...cluster.namespaces.values()], noun: 'namespace' };
+  const all: Selected[] = [
+    ...peers.map((peer, i) => ({
+      path: `peers[${i}].node-selectors`,
+      selectors: peer.nodeSelectors,
+      ...nodes,
+    })),
+    ...pools.flatMap((pool, i): Selected[] => {
+      const at = `address-pools[${i}]`;
+      return [
+        { path: `${at}.namespace-selectors`, selectors: pool.namespaceSelectors, ...namespaces },
+        { path: `${at}.service-selectors`, selectors: pool.serviceSelectors, ...services },
+        ...(['bgp', 'l2'] as const).flatMap((kind) =>
+          (kind === 'bgp' ? pool.bgpAdvertisements : pool.l2Advertisements).flatMap((each, n) => [
+            {
+              path: `${at}.${kind}-advertisements[${n}].node-selectors`,
+              selectors: each.nodeSelectors,
+              ...nodes,
+            },
+            {
+              path: `${at}.${kind}-advertisements[${n}].service-selectors`,
+              selectors: each.serviceSelectors,
+              ...services,
+            },
+          ]),
+        ),
+      ];
+    }),
+  ];
+  const { namespaces: known } = cluster;
+  return [
+    ...all.flatMap(({ path, selectors, among, noun }) =>
+      among === undefined ||
+      selectors.length === 0 ||
+      among.some((labels) => anySelectorMatches(selectors, labels))
+        ? []
+        : [{ path, message: `no ${noun} of the cluster matches` }],
+    ),
+    ...pools.flatMap((pool, i) =>
+      pool.namespaces.flatMap((name, n) =>
+        known === undefined || known.has(name)
+          ? []
+          : [{ path: `address-pools[${i}].namespaces[${n}]`, message: `there is no namespace ${name}` }],
+      ),
+    ),
+  ];
+}
+
+/** Addresses of a pool that something else in the cluster has. */
+function overlapWarnings({ ranges }: PoolConfig, pool: number, cluster: LintedCluster): LintWarning[] {
+  return ranges.flatMap((range, i) => {
+    const path = `address-pools[${pool}].addresses[${i}]`;
+    const found: string[] = [];
+    for (const { name, internalIPs, podCIDRs } of cluster.nodes) {
+      const own = internalIPs.find((ip) => rangeContains(range, ip));
+      if (own) found.push(`${formatIp(own)} is the address of node ${name}`);
+      const pods = podCIDRs.find((prefix) => rangesOverlap(range, rangeOfPrefix(prefix)));
+      if (pods) found.push(`it overlaps ${formatPrefix(pods)}, the Pod addresses of node ${name}`);
+    }
+    const virtual = cluster.services.find(({ clusterIPs }) =>
+      clusterIPs.some((ip) => rangeContains(range, ip)),
+    );
+    if (virtual)
+      found.push(`it holds the ClusterIP of Service ${virtual.key}, so it overlaps the Service addresses`);
+    const [first] = found;
+    if (first === undefined) return [];
+    const more = found.length > 1 ? `; and ${found.length - 1} more conflicts` : '';
+    return [{ path, message: `${printRange(range)}: ${first}${more}` }];
+  });
+}
+
+/** Ranges of a layer-2 pool for which no node has a link. Says nothing while a speaker does not report its links. */
+function subnetWarnings(pool: PoolConfig, index: number, { links }: LintedCluster): LintWarning[] {
+  if (!links || !pool.protocols.includes('layer2')) return [];
+  // An advertisement that names interfaces needs no subnet.
+  if (pool.l2Advertisements.some(({ interfaces }) => interfaces.length > 0)) return [];
+  return pool.ranges.flatMap((range, i) =>
+    links.some((subnet) => rangesOverlap(range, rangeOfPrefix(subnet)))
+      ? []
+      : [
+          {
+            path: `address-pools[${index}].addresses[${i}]`,
+            message: `no node has a link with a subnet of ${printRange(range)}, so no node answers for its addresses in layer 2`,
+          },
+        ],
+  );
+}

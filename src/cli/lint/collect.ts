@@ -1,0 +1,53 @@
+import { type AcceptedConfig, recallAcceptedConfig } from '../../cluster/accepted-config.ts';
+import type { Labels } from '../../config/index.ts';
+import type { RawObject } from '../../kubernetes/api.ts';
+import { connect } from '../../kubernetes/client.ts';
+import { decodeEndpointSlice, decodeNamespace, decodeNode, decodeService } from '../../kubernetes/decode.ts';
+import { paths } from '../../kubernetes/write.ts';
+import { readList, readOptionalList } from '../api-read.ts';
+import { collectView, type StatusSource } from '../status/collect.ts';
+import { requestViewerToken } from '../viewer-token.ts';
+import type { EditFacts } from './edit.ts';
+import { type LintedCluster, lintedCluster } from './facts.ts';
+
+/** A cluster before an edit of its configuration. */
+export interface EditedCluster {
+  readonly linted: LintedCluster;
+  readonly facts: EditFacts;
+  /** The configuration in force. */
+  readonly accepted: AcceptedConfig | undefined;
+}
+
+/** Reads the facts by which an edit is judged. Rejects when the API server cannot be reached, or the user may not list Services or Nodes. */
+export async function collectEdited(source: StatusSource): Promise<EditedCluster> {
+  const client = await connect(source.kubeconfig, 'bellman-validate');
+  try {
+    const [rawServices, rawNodes, rawNamespaces, rawSlices, viewer] = await Promise.all([
+      readList(client, paths.services),
+      readList(client, paths.nodes),
+      readOptionalList(client, paths.namespaces),
+      readOptionalList(client, paths.endpointSlices),
+      requestViewerToken(client, source.namespace),
+    ]);
+    const nodes = rawNodes.map(decodeNode);
+    const view = await collectView(client, source, { services: [], nodes, viewer });
+    const namespaces = rawNamespaces && labelsByName(rawNamespaces);
+    return {
+      linted: lintedCluster(rawNodes, rawServices, namespaces, view.speakers),
+      facts: {
+        services: rawServices.map(decodeService),
+        slices: rawSlices?.flatMap((raw) => decodeEndpointSlice(raw) ?? []),
+        nodes,
+        namespaces: namespaces ?? new Map(),
+        loadBalancerClass: source.loadBalancerClass,
+      },
+      accepted: recallAcceptedConfig(view.configMap, view.acceptedCopy),
+    };
+  } finally {
+    client.close();
+  }
+}
+
+function labelsByName(namespaces: readonly RawObject[]): Map<string, Labels> {
+  return new Map(namespaces.map(decodeNamespace).map(({ name, labels }) => [name, labels]));
+}

@@ -1,0 +1,129 @@
+/** Says what an edit of the configuration would do in a cluster: with the allocator, the plan of the speakers and the settings of BGP. Pure. */
+import type { Config, Labels } from '../../config/index.ts';
+import { addressEffects } from '../../controller/services/edit-outcome.ts';
+import { type EndpointSlice, type Node, objectKey, type Service } from '../../kubernetes/model.ts';
+import { CandidateSetTable } from '../../speaker/candidate-set-table.ts';
+import { type Leaving, leavingOf } from '../../speaker/leaving.ts';
+import { type PlanContext, planService } from '../../speaker/plan.ts';
+import { sessionEffects } from '../../speaker/session-restarts.ts';
+import { counted } from '../counted.ts';
+import { shortList } from '../status/words.ts';
+
+export interface EditFacts {
+  readonly services: readonly Service[];
+  /** `undefined` when the user may not list them. */
+  readonly slices: readonly EndpointSlice[] | undefined;
+  readonly nodes: readonly Node[];
+  readonly namespaces: ReadonlyMap<string, Labels>;
+  readonly loadBalancerClass: string | undefined;
+}
+
+/** Plans are computed for each Service and node, twice. A larger cluster is not judged. */
+const maxPlans = 200_000;
+/** Longest list of Services of one kind of effect. */
+const maxListed = 20;
+
+/** One sentence for each effect. Empty when the edit changes nothing of this kind. */
+export function editEffects(before: Config, after: Config, facts: EditFacts): string[] {
+  const verbs = { restart: 'restarts', start: 'starts', end: 'ends' } as const;
+  const sessions = sessionEffects(before, after, facts.nodes).map(
+    ({ peer, kind, nodes }) => `the session with peer ${peer} ${verbs[kind]} at ${shortList(nodes)}`,
+  );
+  const moved = addressEffects(before, after, facts);
+  const addresses = moved.map(({ service, before: was, after: now, refusal }) =>
+    now.length === 0
+      ? `Service ${service} loses ${was.join(', ')}${refusal === undefined ? '' : `: ${refusal}`}`
+      : `Service ${service} has ${now.join(', ')} instead of ${was.join(', ') || 'no address'}`,
+  );
+  return [
+    ...listed(sessions, 'session'),
+    ...listed(addresses, 'Service'),
+    ...listed(announcementEffects(before, after, facts), 'address', 'es'),
+  ];
+}
+
+function listed(effects: readonly string[], noun: string, plural = 's'): string[] {
+  const hidden = effects.length - maxListed;
+  return hidden > 0
+    ? [...effects.slice(0, maxListed), `the same for ${counted(hidden, `more ${noun}`, plural)}`]
+    : [...effects];
+}
+
+/** Addresses that some node may announce before the edit and none after it, or the other way round. */
+function announcementEffects(before: Config, after: Config, facts: EditFacts): string[] {
+  const own = facts.services.filter(
+    (service) =>
+      service.type === 'LoadBalancer' &&
+      service.loadBalancerClass === facts.loadBalancerClass &&
+      service.ingress.length > 0,
+  );
+  if (!facts.slices) return ['the announcements were not judged: you may not list EndpointSlices'];
+  if (own.length * facts.nodes.length > maxPlans)
+    return [`the announcements of ${own.length} Services on ${facts.nodes.length} nodes were not judged`];
+  const slices = Map.groupBy(facts.slices, ({ namespace, serviceName }) => `${namespace}/${serviceName}`);
+  const old = announcements(before, own, slices, facts.nodes);
+  const now = announcements(after, own, slices, facts.nodes);
+  return [...old].flatMap(([address, was]) => {
+    const is = now.get(address);
+    if (was.nodes.length > 0 && is?.nodes.length === 0)
+      return [`no node announces ${address} any more${is.reason === undefined ? '' : `: ${is.reason}`}`];
+    const lost = was.nodes.filter((node) => !is?.nodes.includes(node));
+    const gained = (is?.nodes ?? []).filter((node) => !was.nodes.includes(node));
+    if (lost.length === 0 && gained.length === 0) return [];
+    return [
+      [
+        ...(lost.length > 0 ? [`${shortList(lost)} may not announce ${address} any more`] : []),
+        ...(gained.length > 0 ? [`${shortList(gained)} may announce ${address} too`] : []),
+      ].join('; '),
+    ];
+  });
+}
+
+interface Announced {
+  readonly nodes: string[];
+  /** Why a node does not announce it. */
+  reason?: string;
+}
+
+/** The nodes that may announce each address, by `ADDRESS of Service NAMESPACE/NAME`. */
+function announcements(
+  config: Config,
+  services: readonly Service[],
+  slices: ReadonlyMap<string, readonly EndpointSlice[]>,
+  all: readonly Node[],
+): Map<string, Announced> {
+  const nodes = new Map(all.map((node) => [node.name, node]));
+  const rules = {
+    leavesWhenCordoned: false,
+    ignoresExcludeLabel: config.ignoreExcludedNodes,
+    leaveOnTaints: config.leaveOnTaints,
+  };
+  const leaving = new Map<string, Leaving>();
+  for (const [name, node] of nodes) {
+    const found = leavingOf(node, rules);
+    if (found) leaving.set(name, found);
+  }
+  const context: Omit<PlanContext, 'nodeName'> = {
+    ...{ config, nodes, leaving, ...rules },
+    candidateSets: new CandidateSetTable(nodes, rules),
+    isOurs: () => true,
+    isDrainOver: () => false,
+    fresh: () => undefined,
+    isAnnounced: () => true,
+  };
+  const found = new Map<string, Announced>();
+  for (const service of services)
+    for (const nodeName of nodes.keys()) {
+      const key = objectKey(service);
+      const plan = planService(service, slices.get(key) ?? [], { ...context, nodeName });
+      for (const { ip } of service.ingress) {
+        const name = `${ip} of Service ${key}`;
+        const announced: Announced = found.get(name) ?? { nodes: [] };
+        found.set(name, announced);
+        const refusal = plan.refusals.find(({ address }) => address === ip);
+        if (refusal) announced.reason ??= refusal.reason;
+        else if (plan.routes.length > 0 || plan.layer2.length > 0) announced.nodes.push(nodeName);
+      }
+    }
+  return found;
+}

@@ -1,0 +1,119 @@
+/** Warnings about advertisements and attributes that change nothing, as far as the configuration alone shows it. */
+import type { Family } from '../../address/index.ts';
+import type {
+  BgpAdvertisement,
+  Config,
+  LabelSelector,
+  Layer2Advertisement,
+  PeerConfig,
+  PoolConfig,
+} from '../config.ts';
+import type { ConfigError, Path } from '../errors.ts';
+import type { Findings } from '../schema/index.ts';
+
+const noEffect = 'it has no effect: ';
+
+/** Whether a warning tells of a value that is used as it is written, and changes nothing. */
+export function isWithoutEffect({ message }: ConfigError): boolean {
+  return message.startsWith(noEffect);
+}
+
+/** `paths` gives the place of each pool in the document, by its name. */
+export function warnOfEffects(
+  { peers, pools }: Pick<Config, 'peers' | 'pools'>,
+  paths: ReadonlyMap<string, Path>,
+  findings: Findings,
+): void {
+  for (const pool of pools) {
+    const path = paths.get(pool.name);
+    if (!path) continue;
+    pool.bgpAdvertisements.forEach((advertisement, i) => {
+      const at = [...path, 'bgp-advertisements', i];
+      warnOfBgp(advertisement, pool, peers, at, findings);
+      const broader = pool.bgpAdvertisements.findIndex(
+        (other) => other !== advertisement && covers(other, advertisement),
+      );
+      if (broader >= 0)
+        findings.warning(at, () => `${noEffect}bgp-advertisements[${broader}] announces all of this already`);
+    });
+    pool.l2Advertisements.forEach((advertisement, i) => {
+      const broader = pool.l2Advertisements.findIndex(
+        (other) => other !== advertisement && coversLayer2(other, advertisement),
+      );
+      if (broader >= 0)
+        findings.warning(
+          [...path, 'l2-advertisements', i],
+          () =>
+            `${noEffect}l2-advertisements[${broader}] lets the same nodes answer on the same interfaces already`,
+        );
+    });
+  }
+}
+
+function warnOfBgp(
+  advertisement: BgpAdvertisement,
+  { ranges }: PoolConfig,
+  peers: readonly PeerConfig[],
+  at: Path,
+  findings: Findings,
+): void {
+  const has = (family: Family) => ranges.some((range) => range.family === family);
+  for (const [key, length, whole, family] of [
+    ['aggregation-length', advertisement.aggregationLength, 32, 4],
+    ['aggregation-length-v6', advertisement.aggregationLengthV6, 128, 6],
+  ] as const)
+    if (length !== whole && !has(family))
+      findings.warning([...at, key], () => `${noEffect}the pool has no IPv${family} addresses`);
+  const receivers = peers.filter(
+    ({ name }) => advertisement.peers.length === 0 || advertisement.peers.includes(name),
+  );
+  if (receivers.length === 0) return;
+  if (!receivers.some(({ families }) => (families ?? [4, 6]).some((family) => has(family as Family))))
+    findings.warning(
+      at,
+      () => `${noEffect}no peer that receives it carries the address families of the pool`,
+    );
+  if (advertisement.localPref !== undefined && !receivers.some(isInternal))
+    findings.warning(
+      [...at, 'localpref'],
+      () => `${noEffect}all peers that receive it are external, and LOCAL_PREF goes to internal peers only`,
+    );
+  if (advertisement.asPathPrepend > 0 && receivers.every(isInternal))
+    findings.warning(
+      [...at, 'as-path-prepend'],
+      () =>
+        `${noEffect}all peers that receive it are internal, and the AS number is prepended for external peers only`,
+    );
+}
+
+function isInternal({ peerAsn, myAsn, localAsn }: PeerConfig): boolean {
+  return peerAsn === 'internal' || peerAsn === (localAsn ?? myAsn);
+}
+
+/** Whether each route of an advertisement is a route of the other one too, with the same attributes. */
+function covers(broad: BgpAdvertisement, narrow: BgpAdvertisement): boolean {
+  const { peers, nodeSelectors, serviceSelectors, ...attributes } = narrow;
+  const { peers: allPeers, nodeSelectors: allNodes, serviceSelectors: allServices, ...same } = broad;
+  return (
+    JSON.stringify(attributes) === JSON.stringify(same) &&
+    (allPeers.length === 0 || (peers.length > 0 && peers.every((peer) => allPeers.includes(peer)))) &&
+    selectsMore(allNodes, nodeSelectors) &&
+    selectsMore(allServices, serviceSelectors)
+  );
+}
+
+function coversLayer2(broad: Layer2Advertisement, narrow: Layer2Advertisement): boolean {
+  return (
+    narrow.preferredNodes.length === 0 &&
+    JSON.stringify(broad.interfaces) === JSON.stringify(narrow.interfaces) &&
+    selectsMore(broad.nodeSelectors, narrow.nodeSelectors) &&
+    selectsMore(broad.serviceSelectors, narrow.serviceSelectors) &&
+    // Two equal advertisements would cover each other.
+    JSON.stringify(broad) !== JSON.stringify(narrow)
+  );
+}
+
+/** Whether a list of selectors surely matches all that another list matches. An empty list matches everything. */
+function selectsMore(broad: readonly LabelSelector[], narrow: readonly LabelSelector[]): boolean {
+  return broad.length === 0 || JSON.stringify(broad) === JSON.stringify(narrow);
+}

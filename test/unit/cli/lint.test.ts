@@ -1,0 +1,205 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { lintCluster } from '../../../src/cli/lint/cluster.ts';
+import { editEffects } from '../../../src/cli/lint/edit.ts';
+import { lintedCluster } from '../../../src/cli/lint/facts.ts';
+import { type Config, parseConfig } from '../../../src/config/index.ts';
+import { ok } from '../../../src/result.ts';
+import { node, service, slice } from '../speaker/fixtures.ts';
+import { speakerStatus } from './fixtures.ts';
+
+function configOf(text: string): Config {
+  const parsed = parseConfig(text);
+  assert.ok(
+    parsed.ok,
+    parsed.ok ? '' : parsed.error.map(({ path, message }) => `${path}: ${message}`).join('\n'),
+  );
+  return parsed.value;
+}
+
+const rawNode = (name: string, ip: string, podCIDR: string, labels: object = {}) => ({
+  metadata: { name, labels },
+  spec: { podCIDRs: [podCIDR] },
+  status: { addresses: [{ type: 'InternalIP', address: ip }] },
+});
+const rawService = (name: string, labels: object, clusterIP: string) => ({
+  metadata: { namespace: 'default', name, labels },
+  spec: { type: 'LoadBalancer', clusterIPs: [clusterIP] },
+});
+const links = [{ name: 'eth0', subnets: ['192.0.2.0/24'] }];
+const cluster = lintedCluster(
+  [
+    rawNode('node-1', '192.0.2.11', '10.244.1.0/24', { rack: 'a' }),
+    rawNode('node-2', '192.0.2.12', '10.244.2.0/24'),
+  ],
+  [rawService('web', { tier: 'gold' }, '10.96.0.10')],
+  new Map([
+    ['default', {}],
+    ['shop', { team: 'x' }],
+  ]),
+  [{ node: 'node-1', status: ok(speakerStatus({ links })) }],
+);
+
+describe('lintCluster()', () => {
+  const lint = (text: string) =>
+    lintCluster(configOf(text), cluster).map(({ path, message }) => `${path}: ${message}`);
+  const pool = (text: string) => lint(`address-pools: [{name: a, ${text}}]`);
+
+  const rows: readonly (readonly [string, readonly string[], RegExp | undefined])[] = [
+    ['a pool in order', pool('protocol: layer2, addresses: [192.0.2.240/28]'), undefined],
+    [
+      'a layer-2 pool without a link',
+      pool('protocol: layer2, addresses: [203.0.113.0/28]'),
+      /^address-pools\[0\]\.addresses\[0\]: no node has a link with a subnet of 203\.0\.113\.0\/28/,
+    ],
+    [
+      'a layer-2 pool that names interfaces',
+      pool('protocol: layer2, addresses: [203.0.113.0/28], l2-advertisements: [{interfaces: [eth0]}]'),
+      undefined,
+    ],
+    ['a BGP pool without a link', pool('protocol: bgp, addresses: [203.0.113.0/28]'), undefined],
+    [
+      'a pool with the address of a node',
+      pool('protocol: layer2, addresses: [192.0.2.0/28]'),
+      /192\.0\.2\.11 is the address of node node-1; and 1 more conflicts/,
+    ],
+    [
+      'a pool over Pod addresses',
+      pool('protocol: bgp, addresses: [10.244.2.128/25]'),
+      /it overlaps 10\.244\.2\.0\/24, the Pod addresses of node node-2/,
+    ],
+    [
+      'a pool over Service addresses',
+      pool('protocol: bgp, addresses: [10.96.0.0/24]'),
+      /it holds the ClusterIP of Service default\/web/,
+    ],
+    [
+      'node selectors that match',
+      pool(
+        'protocol: layer2, addresses: [192.0.2.240/28], l2-advertisements: [{node-selectors: [{match-labels: {rack: a}}]}]',
+      ),
+      undefined,
+    ],
+    [
+      'node selectors that match nothing',
+      pool(
+        'protocol: layer2, addresses: [192.0.2.240/28], l2-advertisements: [{node-selectors: [{match-labels: {rack: z}}]}]',
+      ),
+      /^address-pools\[0\]\.l2-advertisements\[0\]\.node-selectors: no node of the cluster matches/,
+    ],
+    [
+      'service selectors that match nothing',
+      pool('protocol: layer2, addresses: [192.0.2.240/28], service-selectors: [{match-labels: {tier: tin}}]'),
+      /service-selectors: no Service of type LoadBalancer of the cluster matches/,
+    ],
+    [
+      'service selectors that match',
+      pool(
+        'protocol: layer2, addresses: [192.0.2.240/28], service-selectors: [{match-labels: {tier: gold}}]',
+      ),
+      undefined,
+    ],
+    [
+      'namespace selectors that match nothing',
+      pool('protocol: layer2, addresses: [192.0.2.240/28], namespace-selectors: [{match-labels: {team: y}}]'),
+      /namespace-selectors: no namespace of the cluster matches/,
+    ],
+    [
+      'a namespace that does not exist',
+      pool('protocol: layer2, addresses: [192.0.2.240/28], namespaces: [shop, shopp]'),
+      /namespaces\[1\]: there is no namespace shopp/,
+    ],
+    [
+      'a peer for no node',
+      lint(
+        'peers: [{my-asn: 1, peer-asn: 2, peer-address: 10.0.0.1, node-selectors: [{match-labels: {rack: z}}]}]',
+      ),
+      /^peers\[0\]\.node-selectors: no node of the cluster matches/,
+    ],
+  ];
+  for (const [name, found, pattern] of rows)
+    test(`${pattern ? 'warns of' : 'accepts'} ${name}`, () => {
+      if (!pattern) return assert.deepEqual(found, []);
+      assert.equal(found.length, 1, found.join('\n'));
+      return assert.match(found[0] ?? '', pattern);
+    });
+
+  test('says nothing about links while a speaker does not report them', () => {
+    const silent = { ...cluster, links: undefined };
+    const config = configOf('address-pools: [{name: a, protocol: layer2, addresses: [203.0.113.0/28]}]');
+    assert.deepEqual(lintCluster(config, silent), []);
+  });
+});
+
+describe('editEffects()', () => {
+  const peers = 'peers: [{name: router, my-asn: 64512, peer-asn: 64500, peer-address: 192.0.2.1}]';
+  const pools = `
+address-pools:
+- {name: office, protocol: layer2, addresses: [192.0.2.240/28]}
+- {name: public, protocol: bgp, addresses: [198.51.100.0/28]}
+`;
+  const office = { 'bellman.dev/ip-allocated-from-pool': 'office' };
+  const facts = {
+    services: [
+      {
+        ...service('web', ['198.51.100.1']),
+        annotations: { 'bellman.dev/ip-allocated-from-pool': 'public' },
+      },
+      { ...service('printer', ['192.0.2.241']), annotations: office },
+    ],
+    slices: [slice('web', ['node-1', 'node-2']), slice('printer', ['node-1', 'node-2'])],
+    nodes: [node('node-1', { labels: { rack: 'a' } }), node('node-2')],
+    namespaces: new Map([['default', {}]]),
+    loadBalancerClass: undefined,
+  };
+  const effects = (now: string, before = `${peers}${pools}`) =>
+    editEffects(configOf(before), configOf(now), facts);
+
+  test('of an edit that changes nothing', () => {
+    assert.deepEqual(effects(`# a comment\n${peers}${pools}`), []);
+  });
+  test('of sessions that restart, start and end', () => {
+    assert.deepEqual(effects(`${peers.replace('64500', '64501')}${pools}`), [
+      'the session with peer router restarts at node-1, node-2',
+    ]);
+    assert.deepEqual(effects(`${peers.replace('}', ', keepalive-time: 5s}')}${pools}`), []);
+    assert.deepEqual(effects(`${peers.replace('name: router', 'name: renamed')}${pools}`), []);
+    const second = peers.replace(
+      '}]',
+      '}, {name: other, my-asn: 64512, peer-asn: 64500, peer-address: 192.0.2.2}]',
+    );
+    assert.deepEqual(effects(`${second}${pools}`), ['the session with peer other starts at node-1, node-2']);
+    const onA = peers.replace('}]', ', node-selectors: [{match-labels: {rack: a}}]}]');
+    assert.deepEqual(effects(`${onA}${pools}`), [
+      'the session with peer router ends at node-2',
+      'node-2 may not announce 198.51.100.1 of Service default/web any more',
+    ]);
+  });
+  test('of a pool for which a Service waits', () => {
+    const late = { ...service('late', []), annotations: { 'bellman.dev/address-pool': 'new' } };
+    const added = `${peers}${pools}- {name: new, protocol: none, addresses: [203.0.113.9/32]}\n`;
+    const waiting = { ...facts, services: [...facts.services, late] };
+    assert.deepEqual(editEffects(configOf(`${peers}${pools}`), configOf(added), waiting), [
+      'Service default/late has 203.0.113.9 instead of no address',
+    ]);
+  });
+  test('of a restriction, which takes no address away', () => {
+    const restricted = pools.replace('240/28]', '240/28], namespaces: [shop]');
+    assert.deepEqual(effects(`${peers}${restricted}`), []);
+  });
+  test('of an advertisement that selects no node', () => {
+    const found = effects(
+      `${peers}${pools.replace('addresses: [192.0.2.240/28]', 'addresses: [192.0.2.240/28], l2-advertisements: [{node-selectors: [{match-labels: {rack: z}}]}]')}`,
+    );
+    assert.equal(found.length, 1, found.join('\n'));
+    assert.match(
+      found[0] ?? '',
+      /^no node announces 192\.0\.2\.241 of Service default\/printer any more: no layer 2 advertisement selects this node/,
+    );
+  });
+  test('of the last peer that goes', () => {
+    const found = effects(`peers: []${pools}`);
+    assert.match(found[0] ?? '', /^the session with peer router ends at node-1, node-2$/);
+    assert.match(found[1] ?? '', /^no node announces 198\.51\.100\.1 of Service default\/web any more/);
+  });
+});
