@@ -421,6 +421,8 @@ export const conversation: Readonly<Record<string, (ask: Ask) => Promise<void>>>
       apply,
     );
     await ask('in the end', 'GET', `${services}/applied`);
+    const change = { spec: { type: 'ClusterIP' } };
+    await ask('type ClusterIP keeps the conditions', 'PATCH', `${services}/applied`, change, merge);
   },
 
   async 'changes of a Service'(ask) {
