@@ -12,8 +12,8 @@ export interface ProbeResult {
 export interface HttpProbeResult extends ProbeResult {
   /** Counts of failed requests by cause: `timeout`, or the code of the error, such as `ECONNREFUSED`. */
   readonly failures: Readonly<Record<string, number>>;
-  /** When the last failed request was sent, in milliseconds since 1970; 0 if none failed. */
-  readonly lastFailedAtMs: number;
+  /** When each failed request was sent, in milliseconds since 1970, in the order of the failures. */
+  readonly failedAtMs: readonly number[];
 }
 
 export interface Probe<T> {

@@ -1,7 +1,7 @@
 /**
  * A client that sends an HTTP request at an interval, each on a new connection. On SIGTERM or SIGINT it sends no more, waits for the requests
  * that are in transit, and prints as JSON how many requests were sent and answered, the longest time without an answer, how many failed by
- * which cause, and when the last of these was sent.
+ * which cause, and when each of these was sent.
  *   node lab/prober.ts INTERVAL_MS URL
  */
 import { get } from 'node:http';
@@ -16,11 +16,11 @@ let answered = 0;
 let lastAnswerAt = performance.now();
 let longestGapMs = 0;
 const failures: Record<string, number> = {};
-let lastFailedAtMs = 0;
+const failedAtMs: number[] = [];
 
 function countFailure(cause: string, sentAtMs: number): void {
   failures[cause] = (failures[cause] ?? 0) + 1;
-  lastFailedAtMs = Math.max(lastFailedAtMs, sentAtMs);
+  failedAtMs.push(sentAtMs);
 }
 
 function ask(): void {
@@ -47,7 +47,7 @@ function ask(): void {
 function report(): void {
   const gapMs = Math.round(Math.max(longestGapMs, performance.now() - lastAnswerAt));
   process.stdout.write(
-    `${JSON.stringify({ asked, answered, longestGapMs: gapMs, failures, lastFailedAtMs })}\n`,
+    `${JSON.stringify({ asked, answered, longestGapMs: gapMs, failures, failedAtMs })}\n`,
     () => process.exit(0),
   );
 }
