@@ -5,8 +5,7 @@ import { birdSocketPath, Lab } from '../../lab/lab.ts';
 import { isKubernetes } from '../../lab/start-api-server.ts';
 import { ownerOf } from '../../lab/steps.ts';
 import { paths } from '../../src/kubernetes/write.ts';
-import { startFrr, stopFrr, vtysh } from './lab-frr.ts';
-import { gobgpRoutes, nextHopOf, startGobgp } from './lab-gobgp.ts';
+import { startFrr, vtysh } from './lab-frr.ts';
 
 /** The drain delay is short, so that the routers soon lose the routes. A test that looks at the drain itself takes a long one. */
 export const drainConfig = ({
@@ -153,14 +152,6 @@ export function frrRoute(lab: Lab, address: string): Promise<string> {
   return vtysh(lab, `show bgp ipv4 unicast ${address}/32 json`);
 }
 
-export const gobgp: Router = {
-  name: 'GoBGP with a policy',
-  hasRoute: async (lab, address, { addresses: [v4] }) =>
-    ((await gobgpRoutes(lab))[prefixOf(address)] ?? []).some((path) => nextHopOf(path) === v4),
-  hasMarkedRoute: async (lab, address) =>
-    JSON.stringify((await gobgpRoutes(lab))[prefixOf(address)] ?? []).includes(String(0xffff0000)),
-};
-
 /** Replaces BIRD on the router by FRR, which acts on GRACEFUL_SHUTDOWN by itself. */
 export async function replaceBirdByFrr(lab: Lab): Promise<void> {
   await lab.stop('bird');
@@ -179,14 +170,6 @@ export async function replaceBirdByFrr(lab: Lab): Promise<void> {
       ]),
     ],
   });
-}
-
-/** Replaces FRR on the router by GoBGP with a policy. Call the returned function before the lab is closed. */
-export async function replaceFrrByGobgp(lab: Lab): Promise<() => Promise<void>> {
-  await stopFrr(lab);
-  // A zebra that is killed leaves its routes in the kernel.
-  await lab.fabric.router.ip('route', 'flush', 'proto', 'bgp');
-  return startGobgp(lab);
 }
 
 /** A change of a Node that makes the node leave, or stop announcing at once. */
