@@ -168,7 +168,7 @@ export class Lab {
   /** Plays what the embedded API server lacks. */
   async #standIn(kubeProxyLateMs: number): Promise<void> {
     await put(this.client, paths.namespaces, { metadata: { name: 'bellman-system' } });
-    for (const name of ['controller', 'speaker', 'viewer'])
+    for (const name of ['controller', 'speaker', 'viewer', 'capturer'])
       await put(this.client, `${paths.namespaces}/bellman-system/serviceaccounts`, { metadata: { name } });
     this.processes.start('kube-proxy', this.fabric.control, process.execPath, [
       join(root, 'lab/kube-proxy.ts'),

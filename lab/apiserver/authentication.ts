@@ -1,6 +1,6 @@
 /**
- * A small model of ServiceAccount tokens: TokenRequest issues one and TokenReview recognises it. SubjectAccessReview lets
- * the ServiceAccount `viewer` of `bellman-system` read the paths that the manifests allow. A token is valid as long as the server runs.
+ * A small model of ServiceAccount tokens: TokenRequest issues one and TokenReview recognises it. SubjectAccessReview lets the ServiceAccounts
+ * `viewer` and `capturer` of `bellman-system` read the paths that the manifests allow. A token is valid as long as the server runs.
  */
 import { randomBytes } from 'node:crypto';
 import { notFound } from './problem.ts';
@@ -16,7 +16,12 @@ const defaultAudience = 'https://kubernetes.default.svc';
 const reviewsPath = '/apis/authentication.k8s.io/v1/tokenreviews';
 const accessPath = '/apis/authorization.k8s.io/v1/subjectaccessreviews';
 const tokenPath = /^\/api\/v1\/namespaces\/([^/]+)\/serviceaccounts\/([^/]+)\/token$/;
-const viewer = 'system:serviceaccount:bellman-system:viewer';
+const account = (name: string) => `system:serviceaccount:bellman-system:${name}`;
+/** The paths that an account may read. */
+const readable: readonly (readonly [account: string, paths: RegExp])[] = [
+  [account('viewer'), /^\/(status$|debug\/)/],
+  [account('capturer'), /^\/capture$/],
+];
 
 export class Authentication {
   readonly #issued = new Map<string, Issued>();
@@ -63,6 +68,7 @@ export class Authentication {
 
 function authorize(body: unknown): object {
   const path = String(field(body, 'spec', 'nonResourceAttributes', 'path'));
-  const allowed = field(body, 'spec', 'user') === viewer && /^\/(status$|debug\/)/.test(path);
+  const user = String(field(body, 'spec', 'user'));
+  const allowed = readable.some(([account, paths]) => account === user && paths.test(path));
   return { apiVersion: 'authorization.k8s.io/v1', kind: 'SubjectAccessReview', status: { allowed } };
 }

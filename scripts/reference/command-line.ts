@@ -15,6 +15,7 @@ const exitMeanings: Record<keyof typeof exitCodes, Readonly<Record<string, strin
       'The configuration is in force as written, a controller leads, every Service has its addresses, and every address that should be announced is announced. With `--problems`: nothing is wrong, and no session is down.',
     explain: 'Every address of the Service is announced.',
     trace: 'Events were printed.',
+    capture: 'Every node captured. The file may hold no frame.',
     collect: 'The archive was written. Its `README.txt` names what could not be read.',
     drain:
       'The annotation is written. With `--wait`: the speaker of the node runs, knows that the node leaves, and announces nothing.',
@@ -32,6 +33,7 @@ const exitMeanings: Record<keyof typeof exitCodes, Readonly<Record<string, strin
     explain:
       'The Service or the address does not exist, or does not belong to Bellman; the Service has no address; or one of its addresses is not announced.',
     trace: 'No events were found.',
+    capture: 'A node did not capture. The file holds the frames of the others.',
     collect: 'Not used.',
     drain: 'The annotation is written, but the condition of code 0 did not hold before the timeout.',
     undrain: 'Not used.',
@@ -47,6 +49,7 @@ const exitMeanings: Record<keyof typeof exitCodes, Readonly<Record<string, strin
     explain:
       'The API server could not be reached; or no speaker says that it announces the address, and a speaker that may announce it was not reached.',
     trace: 'The API server or a speaker could not be reached.',
+    capture: 'The API server could not be reached, no node could capture, or the file could not be written.',
     collect: 'The API server could not be reached, or the archive could not be written.',
     drain: 'The node does not exist, you may not change it, or the API server could not be reached.',
     undrain: 'The node does not exist, you may not change it, or the API server could not be reached.',
@@ -62,6 +65,7 @@ const exitMeanings: Record<keyof typeof exitCodes, Readonly<Record<string, strin
     status: 'Not used.',
     explain: 'Not used.',
     trace: 'Not used.',
+    capture: 'Not used.',
     collect: 'Not used.',
     drain: 'Not used.',
     undrain: 'Not used.',

@@ -3,5 +3,5 @@ export type { SessionChange } from './session/session-report.ts';
 export { settingsChange } from './session/settings-change.ts';
 export { createBgpSpeaker } from './speaker.ts';
 export type { BgpSpeaker, RouteAttributes, StopMode } from './speaker-api.ts';
-export { isOnLink } from './system-interfaces.ts';
+export { isOnLink, systemInterfaces } from './system-interfaces.ts';
 export { warmUp } from './warm-up.ts';

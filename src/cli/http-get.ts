@@ -24,14 +24,24 @@ export interface HttpFault {
   readonly status?: number;
 }
 
+/** Returns the body of a successful response as text, or why there is none. See {@link httpGetOctets}. */
+export async function httpGet(url: string, token?: string): Promise<Result<string, HttpFault>> {
+  const octets = await httpGetOctets(url, token);
+  return octets.ok ? ok(octets.value.toString('utf8')) : octets;
+}
+
 /**
- * Returns the body of a successful response, or why there is none. Gives up when the server is silent or the body is too large. Sends
- * `token` as a bearer token.
+ * Returns the body of a successful response, or why there is none. Gives up when the server is silent for `silenceMs` or the body is too large.
+ * Sends `token` as a bearer token.
  */
-export function httpGet(url: string, token?: string): Promise<Result<string, HttpFault>> {
+export function httpGetOctets(
+  url: string,
+  token?: string,
+  silenceMs = timeoutMs,
+): Promise<Result<Buffer, HttpFault>> {
   const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
   return new Promise((resolve) => {
-    const request = get(url, { agent: false, timeout: timeoutMs, headers }, (response) => {
+    const request = get(url, { agent: false, timeout: silenceMs, headers }, (response) => {
       const chunks: Buffer[] = [];
       let octets = 0;
       response.on('data', (chunk: Buffer) => {
@@ -41,13 +51,13 @@ export function httpGet(url: string, token?: string): Promise<Result<string, Htt
       });
       response.on('error', ({ message }) => resolve(fail({ reason: message, hasAnswered: true })));
       response.on('end', () => {
-        const body = Buffer.concat(chunks).toString('utf8');
+        const body = Buffer.concat(chunks);
         if (response.statusCode === 200) return resolve(ok(body));
-        const reason = `HTTP status ${response.statusCode}: ${printable(body, maxReasonCharacters)}`;
+        const reason = `HTTP status ${response.statusCode}: ${printable(body.toString('utf8'), maxReasonCharacters)}`;
         resolve(fail({ reason, hasAnswered: true, status: response.statusCode ?? 0 }));
       });
     });
-    request.on('timeout', () => request.destroy(new Error(`no answer within ${timeoutMs} ms`)));
+    request.on('timeout', () => request.destroy(new Error(`no answer within ${silenceMs} ms`)));
     request.on('error', ({ code, message }: NodeJS.ErrnoException) =>
       resolve(fail({ reason: code ?? message, hasAnswered: false })),
     );

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { captureCommand } from './capture.ts';
 import { collectCommand } from './collect.ts';
 import { completionCommand } from './completion.ts';
 import { controllerCommand } from './controller.ts';
@@ -21,6 +22,7 @@ import { validateCommand } from './validate.ts';
  *   status, explain, trace
  *                         read the API server and the HTTP endpoints of the daemons (`daemon-query.ts`), then format the answers
  *   collect               writes what they see to an archive, without secrets
+ *   capture               lets the speakers capture frames, and joins their files
  *   completion            prints the completion for a shell, made from the definitions of the commands
  *
  * Data from other hosts is decoded, bounded in size, and made printable before it reaches the terminal.
@@ -40,6 +42,7 @@ export function bellmanProgram(version: string): Command {
     explainCommand(),
     traceCommand(),
     collectCommand(version),
+    captureCommand(),
     drainCommand(),
     undrainCommand(),
     completionCommand(),

@@ -9,14 +9,22 @@ export interface ViewerToken {
 }
 
 /** Asks for a short-lived token of the viewer account. Without a token, daemons do not show their state to clients on other hosts. */
-export async function requestViewerToken(client: Api, namespace: string): Promise<ViewerToken> {
+export function requestViewerToken(client: Api, namespace: string): Promise<ViewerToken> {
+  return requestDaemonToken(client, namespace, viewerServiceAccount);
+}
+
+/** Asks for a short-lived token of an account that the daemons know. */
+export async function requestDaemonToken(
+  client: Api,
+  namespace: string,
+  account: string,
+): Promise<ViewerToken> {
   try {
-    return { token: await requestToken(client, namespace, viewerServiceAccount, viewerAudience) };
+    return { token: await requestToken(client, namespace, account, viewerAudience) };
   } catch (error) {
-    const account = `ServiceAccount ${namespace}/${viewerServiceAccount}`;
     const reason = error instanceof Error ? error.message : String(error);
     return {
-      problem: `daemons on other hosts show their state only with a token of ${account}, and the request for this token failed: ${reason}`,
+      problem: `daemons on other hosts show their state only with a token of ServiceAccount ${namespace}/${account}, and the request for this token failed: ${reason}`,
     };
   }
 }

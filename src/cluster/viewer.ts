@@ -3,3 +3,6 @@ export const viewerServiceAccount = 'viewer';
 
 /** Audience of the account's tokens. Only the daemons' HTTP endpoints accept a token with this audience. */
 export const viewerAudience = 'bellman.dev';
+
+/** ServiceAccount that may read `/capture` of the speakers. `manifests/viewer-rbac.yaml` creates it too. */
+export const capturerServiceAccount = 'capturer';

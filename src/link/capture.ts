@@ -26,6 +26,8 @@ export interface CaptureOptions {
   readonly onFrame: (frame: Uint8Array, length: number, ageMs: number) => void;
   /** Size of the kernel's buffer. By default it holds the frames of half a second at 20,000 frames per second. */
   readonly bufferBytes?: number;
+  /** Octets of a frame that are delivered. By default enough for every valid request and solicitation. */
+  readonly snapLength?: number;
   /** Called once when the capture has failed. It has closed itself by then. */
   readonly onLost: (reason: string) => void;
 }
@@ -45,7 +47,7 @@ export interface Capture {
 export type OpenCapture = (options: CaptureOptions) => Capture;
 
 /** No valid request or solicitation is longer. */
-const snapLength = 512;
+const defaultSnapLength = 512;
 const defaultBufferBytes = 8 * 1024 * 1024;
 const livenessIntervalMs = 1000;
 /** Maximum number of dispatches to end a session. The first ones may return a link error, or run before the waking frame arrives. */
@@ -95,6 +97,7 @@ class PcapCapture implements Capture {
 
   constructor(options: CaptureOptions) {
     this.#options = options;
+    const { snapLength = defaultSnapLength } = options;
     // The package warns on the console when an interface has no IPv4 address.
     pcap.warningHandler = () => {};
     const [session, fd]: [unknown, number] = openingPacketSocket(() =>

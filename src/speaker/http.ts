@@ -11,6 +11,7 @@ import { type HttpEndpoint, type ListenAddress, serveHttp } from '../telemetry/h
 import { metricsText } from '../telemetry/metrics-text.ts';
 import type { Turns } from '../turns.ts';
 import { bfdProcessMetrics } from './bfd-metrics.ts';
+import type { FrameCapture } from './capture/frame-capture.ts';
 import { unreadyReasons } from './readiness.ts';
 import { type StatusSources, speakerStatus } from './status.ts';
 
@@ -23,6 +24,7 @@ export interface SpeakerHttpOptions {
   readonly access: AccessControl;
   readonly turns?: Turns;
   readonly status: StatusSources;
+  readonly capture: Pick<FrameCapture, 'serve'>;
 }
 
 /** prom-client's types do not say that the metrics of a registry can be read and registered again. */
@@ -43,6 +45,7 @@ export function serveSpeaker({
   access,
   turns,
   status,
+  capture,
 }: SpeakerHttpOptions): Promise<HttpEndpoint> {
   const { nodeName, sync, speaker, bgp } = status;
   return serveHttp(addresses, {
@@ -60,6 +63,7 @@ export function serveSpeaker({
         troubles: status.troubles(),
       }),
     status: () => speakerStatus(status),
+    capture: (query, signal) => capture.serve(query, signal),
     events: () => mergedEvents(recorder, [layer2, bfd]),
     machinesOf: (address) => peerMachines(bgp.status(), address),
     guard,

@@ -47,6 +47,7 @@ import { AnnouncingReconciler } from './announcing-reconciler.ts';
 import { AssignmentEvents } from './assignment-events.ts';
 import { BfdDowns, registerBfdMetrics } from './bfd-metrics.ts';
 import { BfdReports } from './bfd-reports.ts';
+import { FrameCapture } from './capture/frame-capture.ts';
 import { ConfigMemory } from './config-memory.ts';
 import { actsForDeadNode, membersByKubernetes } from './dead-node.ts';
 import { registerDeathMetrics } from './dead-nodes/death-metrics.ts';
@@ -215,6 +216,12 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
     bfd,
     diagnostics,
     access: accessByToken(client, clock, viewerAudience),
+    capture: new FrameCapture({
+      nodeName,
+      clock,
+      config: () => accepted.current?.config,
+      opener: async () => (await import('../link/capture.ts')).openCapture,
+    }),
     turns,
     status: {
       nodeName,

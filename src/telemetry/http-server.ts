@@ -5,6 +5,7 @@
  *   /healthz       200 while the process works, else 503 with the reasons. After 503 a restart may help
  *   /readyz        200 while the process can do its whole job, else 503 with the reasons
  *   /status        the state of the process as JSON (`cluster/status.ts`); access control applies
+ *   /capture       frames of the control traffic as pcapng, when the process captures; access control applies, with a right of its own
  *   /debug/events  the flight recorder's events as JSON lines; `?machine=NAME` or `?address=ADDRESS` selects some; access control applies.
  *                  The address of a peer selects the events of the peer. `machine` may be repeated
  *
@@ -35,9 +36,16 @@ export interface Endpoints {
   readonly guard: Guard;
   /** When given, a long `/status` is written in slices. */
   readonly turns?: Turns | undefined;
+  /** Captures frames. Ends early when the client goes away. Absent in a process that captures none. */
+  readonly capture?: (query: URLSearchParams, signal: AbortSignal) => Promise<CaptureReply>;
   /** Allows or refuses requests for the paths that show internal state. */
   readonly access: Pick<AccessControl, 'check'>;
 }
+
+/** A file in the format pcapng, or why there is none. */
+export type CaptureReply =
+  | { readonly status: 200; readonly file: Buffer }
+  | { readonly status: 400 | 404 | 429; readonly reason: string };
 
 /** An address on which a process serves HTTP. The host `::` stands for all addresses of both families. */
 export interface ListenAddress {
@@ -54,7 +62,7 @@ export interface HttpEndpoint {
 interface Reply {
   readonly status: number;
   readonly type: string;
-  readonly body: string;
+  readonly body: string | Buffer;
 }
 
 const plainText = 'text/plain; charset=utf-8';
@@ -113,7 +121,8 @@ async function answer(
   }
   try {
     const refusal = await refusalOf(request, endpoints.access);
-    const { status, type, body } = refusal ?? (await replyTo(request.url ?? '/', endpoints));
+    const { status, type, body } =
+      refusal ?? (await replyTo(request.url ?? '/', endpoints, () => clientSignal(response)));
     response.writeHead(status, { 'content-type': type }).end(body);
   } catch (error) {
     const source = `${request.socket.remoteAddress ?? 'unknown'} ${request.method}`;
@@ -125,14 +134,21 @@ async function answer(
 
 async function refusalOf(request: IncomingMessage, access: Endpoints['access']): Promise<Reply | undefined> {
   const [path = '/'] = (request.url ?? '/').split('?', 1);
-  if (path !== '/status' && !path.startsWith('/debug/')) return undefined;
+  if (path !== '/status' && path !== '/capture' && !path.startsWith('/debug/')) return undefined;
   const verdict = await access.check(request.socket.remoteAddress, request.headers.authorization, path);
   return verdict.allowed
     ? undefined
     : { status: verdict.status, type: plainText, body: `${verdict.reason}\n` };
 }
 
-async function replyTo(url: string, endpoints: Endpoints): Promise<Reply> {
+/** Aborts when the connection of the client ends. */
+function clientSignal(response: ServerResponse): AbortSignal {
+  const gone = new AbortController();
+  response.once('close', () => gone.abort());
+  return gone.signal;
+}
+
+async function replyTo(url: string, endpoints: Endpoints, signalOf: () => AbortSignal): Promise<Reply> {
   const [path = '/', query = ''] = url.split('?', 2);
   switch (path) {
     case '/metrics':
@@ -153,6 +169,10 @@ async function replyTo(url: string, endpoints: Endpoints): Promise<Reply> {
       };
     case '/debug/events':
       return eventLines(await endpoints.events(), filterOf(new URLSearchParams(query), endpoints));
+    case '/capture':
+      if (endpoints.capture)
+        return captureReply(await endpoints.capture(new URLSearchParams(query), signalOf()));
+      return { status: 404, type: plainText, body: 'only speakers capture frames\n' };
     default:
       return {
         status: 404,
@@ -160,6 +180,12 @@ async function replyTo(url: string, endpoints: Endpoints): Promise<Reply> {
         body: 'try /metrics, /healthz, /readyz, /status or /debug/events\n',
       };
   }
+}
+
+function captureReply(reply: CaptureReply): Reply {
+  return reply.status === 200
+    ? { status: 200, type: 'application/x-pcapng', body: reply.file }
+    : { status: reply.status, type: plainText, body: `${reply.reason}\n` };
 }
 
 function health(reasons: readonly string[]): Reply {

@@ -1,0 +1,70 @@
+import { writeFile } from 'node:fs/promises';
+import { Argument, Command, InvalidArgumentError, Option } from 'commander';
+import { systemClock } from '../clock.ts';
+import { exitCodes } from './exit-codes.ts';
+import { clusterFlag, daemonPortFlags, namespaceFlag, serviceNamespaceFlag } from './flags.ts';
+
+interface CaptureFlags {
+  readonly kubeconfig?: string;
+  readonly namespace: string;
+  readonly serviceNamespace: string;
+  readonly speakerPort: number;
+  readonly controllerPort: number;
+  readonly node?: string;
+  readonly seconds: number;
+  readonly frames: number;
+  readonly output: string;
+}
+
+/**
+ * `bellman capture`: writes the ARP, Neighbour Discovery, BGP and BFD frames of a Service, an address or a peer, captured on the nodes that
+ * announce it. Exit codes: 0 when every node captured; 1 when one did not; 2 when nothing could be captured.
+ */
+export function captureCommand(): Command {
+  return new Command('capture')
+    .description(
+      'capture the ARP, Neighbour Discovery, BGP and BFD frames of a Service, an address or a peer on the nodes that announce it',
+    )
+    .addArgument(
+      new Argument(
+        '<subject>',
+        'name or IP address of a peer, namespace/name or name of a Service, or an address',
+      ),
+    )
+    .addOption(clusterFlag())
+    .addOption(namespaceFlag())
+    .addOption(serviceNamespaceFlag('namespace of a Service that is named without one').default('default'))
+    .addOption(daemonPortFlags.speaker())
+    .addOption(daemonPortFlags.controller())
+    .addOption(new Option('--node <node>', 'capture only on this node, whether or not it announces'))
+    .addOption(new Option('--seconds <seconds>', 'time of the capture').argParser(within(120)).default(10))
+    .addOption(
+      new Option('--frames <number>', 'largest number of frames of a node')
+        .argParser(within(10_000))
+        .default(1000),
+    )
+    .addOption(new Option('-o, --output <file>', 'pcapng file to write; - for standard output').default('-'))
+    .action(async (subject: string, { output, ...source }: CaptureFlags) => {
+      if (output === '-' && process.stdout.isTTY) {
+        process.stderr.write(
+          'bellman: standard output is a terminal; give -o FILE, or pipe it into tcpdump -r -\n',
+        );
+        process.exitCode = exitCodes.failed;
+        return;
+      }
+      const { runCapture } = await import('./capture/run.ts');
+      const { file, notes, isComplete } = await runCapture(subject, { ...source, clock: systemClock });
+      if (output === '-') process.stdout.write(file);
+      else await writeFile(output, file, { mode: 0o600 });
+      for (const note of notes) process.stderr.write(`bellman: ${note}\n`);
+      process.exitCode = isComplete ? exitCodes.success : exitCodes.negative;
+    });
+}
+
+function within(max: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d{1,6}$/.test(text) ? Number(text) : 0;
+    if (value < 1 || value > max) throw new InvalidArgumentError(`expected a number from 1 to ${max}`);
+    return value;
+  };
+}

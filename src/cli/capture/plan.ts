@@ -1,0 +1,91 @@
+/** Decides which nodes capture what. Pure. */
+import { formatIp, parseIp } from '../../address/index.ts';
+import type { SpeakerStatus } from '../../cluster/status.ts';
+import type { Config } from '../../config/index.ts';
+import { fail, ok, type Result } from '../../result.ts';
+import type { SpeakerView } from '../status/view.ts';
+import { shortList } from '../status/words.ts';
+
+/** The capture of one node. */
+export interface NodeCapture {
+  readonly node: string;
+  readonly addresses: readonly string[];
+  readonly peers: readonly string[];
+}
+
+/** A Service announced by BGP may have hundreds of announcers, and a few of them show what there is to see. */
+const maxNodes = 8;
+const notReached = 'no speaker was reached';
+
+export interface CapturePlan {
+  readonly captures: readonly NodeCapture[];
+  /** Nodes beyond the limit. */
+  readonly omitted: readonly string[];
+}
+
+/** The name of the peer that a text means: its name, or its address. */
+export function peerNamed(text: string, config: Config | undefined): string | undefined {
+  const ip = parseIp(text);
+  const address = ip && formatIp(ip);
+  return config?.peers.find((peer) => peer.name === text || formatIp(peer.address) === address)?.name;
+}
+
+/** Every node that has a session with the peer. */
+export function planPeer(peer: string, speakers: readonly SpeakerView[], only: string | undefined) {
+  return limited(
+    reached(speakers, only)
+      .filter(({ status }) => status.peers.some(({ name }) => name === peer))
+      .map(({ node }) => ({ node, addresses: [], peers: [peer] })),
+    `no speaker that was reached has a session with the peer ${peer}`,
+  );
+}
+
+/**
+ * The nodes that announce an address: the one that answers in layer 2, with ARP and Neighbour Discovery, and those that announce it by BGP, with
+ * the sessions that carry it. When no node announces it, the nodes that could answer, because clients ask there.
+ */
+export function planAddresses(
+  addresses: readonly string[],
+  speakers: readonly SpeakerView[],
+  only: string | undefined,
+): Result<CapturePlan, string> {
+  const all = reached(speakers, only);
+  const announcing = all.map(({ node, status }) => ({
+    node,
+    addresses: addresses.filter((address) => status.announcing[address] !== undefined),
+    peers: [...new Set(addresses.flatMap((address) => status.advertised[address] ?? []))],
+  }));
+  // On a node that the user has named, the addresses are captured whether or not it announces them.
+  if (only !== undefined)
+    return limited(
+      announcing.map((each) => ({ ...each, addresses })),
+      notReached,
+    );
+  const found = announcing.filter((each) => each.addresses.length > 0 || each.peers.length > 0);
+  const listening = all.map(({ node }) => ({ node, addresses, peers: [] }));
+  return limited(found.length > 0 ? found : listening, notReached);
+}
+
+function reached(
+  speakers: readonly SpeakerView[],
+  only: string | undefined,
+): { readonly node: string; readonly status: SpeakerStatus }[] {
+  return speakers.flatMap(({ node, status }) =>
+    status.ok && (only === undefined || only === node) ? [{ node, status: status.value }] : [],
+  );
+}
+
+function limited(captures: readonly NodeCapture[], fault: string): Result<CapturePlan, string> {
+  if (captures.length === 0) return fail(fault);
+  return ok({
+    captures: captures.slice(0, maxNodes),
+    omitted: captures.slice(maxNodes).map(({ node }) => node),
+  });
+}
+
+/** Says which nodes are left out; empty when none are. */
+export function omittedText({ omitted }: CapturePlan): string {
+  return omitted.length === 0
+    ? ''
+    : `not captured on ${shortList(omitted)}; name a node with --node to capture there`;
+}
