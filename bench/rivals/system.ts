@@ -1,6 +1,6 @@
 /** The systems that are compared. Each runs unmodified in the lab, as its manifests start it. */
 import type { LabNode } from '../../lab/fabric.ts';
-import type { Lab } from '../../lab/lab.ts';
+import { kubeconfigPath, type Lab } from '../../lab/lab.ts';
 import { processesOf } from '../support/processes.ts';
 import { bellmanNode, metalLbPrograms } from './paths.ts';
 
@@ -41,10 +41,13 @@ export function bellman(lab: Lab): System {
   };
 }
 
-export function metalLb(lab: Lab): System {
+/** In a cluster, the controllers of both systems have Pods of their own. In the lab they share a host, so they may need different ports. */
+export function metalLb(lab: Lab, { controllerPort = 7472 } = {}): System {
   const port = 7472;
   const environment = { ...lab.podEnvironment, METALLB_NAMESPACE: metalLbNamespace };
-  const flags = [`--port=${port}`, '--config=config', '--log-level=info'];
+  const flagsWith = (httpPort: number) => [
+    ...[`--port=${httpPort}`, '--config=config', '--log-level=info', `--kubeconfig=${kubeconfigPath}`],
+  ];
   return {
     name: 'MetalLB',
     startController: () =>
@@ -52,21 +55,27 @@ export function metalLb(lab: Lab): System {
         'metallb-controller',
         lab.fabric.control,
         metalLbPrograms.controller,
-        flags,
+        flagsWith(controllerPort),
         environment,
       ),
     stopController: () => lab.stop('metallb-controller'),
     startSpeaker: (node) =>
-      lab.processes.start(`metallb-speaker-${node.name}`, node.namespace, metalLbPrograms.speaker, flags, {
-        ...environment,
-        METALLB_NODE_NAME: node.name,
-        METALLB_HOST: node.addresses[0],
-        METALLB_ML_BIND_ADDR: node.addresses[0],
-        METALLB_ML_LABELS: Object.entries(metalLbPodLabels)
-          .map(([key, value]) => `${key}=${value}`)
-          .join(','),
-        METALLB_ML_SECRET_KEY: 'a secret key of the lab',
-      }),
+      lab.processes.start(
+        `metallb-speaker-${node.name}`,
+        node.namespace,
+        metalLbPrograms.speaker,
+        flagsWith(port),
+        {
+          ...environment,
+          METALLB_NODE_NAME: node.name,
+          METALLB_HOST: node.addresses[0],
+          METALLB_ML_BIND_ADDR: node.addresses[0],
+          METALLB_ML_LABELS: Object.entries(metalLbPodLabels)
+            .map(([key, value]) => `${key}=${value}`)
+            .join(','),
+          METALLB_ML_SECRET_KEY: 'a secret key of the lab',
+        },
+      ),
     stopSpeaker: (node, signal) => lab.stop(`metallb-speaker-${node.name}`, signal),
     pids: {
       speaker: () => processesOf(metalLbPrograms.speaker, () => true),
