@@ -199,8 +199,8 @@ export class Lab {
     return node;
   }
 
-  startController(): void {
-    const args = ['controller', '--metrics-address', `:${metricsPort}`];
+  startController(...flags: readonly string[]): void {
+    const args = ['controller', '--metrics-address', `:${metricsPort}`, ...flags];
     this.#startInPod('controller', this.fabric.control, [program, ...args]);
   }
 

@@ -15,7 +15,10 @@ const units = 16;
 class ScaledController {
   readonly allocator = new Allocator();
   readonly store = new ServiceStore();
-  readonly decider = new ServiceDecider(this.allocator, this.store, undefined);
+  readonly decider = new ServiceDecider(this.allocator, this.store, {
+    loadBalancerClass: undefined,
+    adoptOnly: false,
+  });
 
   constructor(config: Config, services: readonly Service[]) {
     this.allocator.setConfig(config);

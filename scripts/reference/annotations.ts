@@ -5,6 +5,7 @@ import {
   maintenanceAnnotation,
   peerPasswordLabel,
   requestPrefixes,
+  takeoverKey,
 } from '../../src/cluster/names.ts';
 import { requestNames } from '../../src/controller/allocator/request.ts';
 import { type ServiceConditionType, serviceConditionTypes } from '../../src/kubernetes/model.ts';
@@ -119,6 +120,31 @@ export function annotationsPage(): string {
           code(maintenanceAnnotation),
           'the reason, for people to read',
           'The node leaves until the annotation is removed. `bellman drain` writes it, and `bellman undrain` removes it. See [maintenance](../guides/maintenance.md).',
+        ],
+      ],
+    ),
+    '## What admits announcements during a takeover',
+    'Only speakers with `--adopt-only` read these keys. See [take over from MetalLB](../guides/takeover.md).',
+    table(
+      ['key', 'object', 'value', 'meaning'],
+      [
+        [
+          code(takeoverKey),
+          'annotation of a Service',
+          '`true`',
+          'Speakers answer for the layer-2 addresses of the Service.',
+        ],
+        [
+          code(takeoverKey),
+          'annotation of the ConfigMap `config`',
+          'pool names, comma separated, or `*`',
+          'Speakers answer for the layer-2 addresses of these pools, or of all pools.',
+        ],
+        [
+          code(takeoverKey),
+          'label of a Node',
+          '`true`',
+          'The speaker of the node has its BGP sessions, once no other program on the node has a session with its peers.',
         ],
       ],
     ),

@@ -9,9 +9,11 @@ const root = new URL('../../', import.meta.url);
 const fields: Readonly<Record<string, string>> = {
   action: 'what the node does about the conflict',
   actions: 'actions of the state machine',
+  admitted: 'pools whose layer-2 addresses are admitted',
   at: 'milliseconds since the Unix epoch',
   attributeType: 'type code of the path attribute',
   before: 'the value before the change',
+  bgp: 'whether this node announces by BGP: `held`, `waiting` or `live`',
   capabilities: 'names of the capabilities',
   cause: 'cause of a [refusal](../design/allocation.md#refusals)',
   entrance: 'where the input came from: `bgp`, `bfd`, `membership`, `frame`, `http`, `watch`',
@@ -36,6 +38,7 @@ const fields: Readonly<Record<string, string>> = {
   nodes: 'names of nodes',
   object: 'namespace and name of an object',
   octets: 'the first octets of the input, in hexadecimal',
+  otherSessions: 'peers with which another program on this node has a session',
   outageMs: 'milliseconds for which the API server did not answer',
   peer: 'name of the peer; present on every line about a session',
   peerAsn: 'AS number of the peer',
@@ -66,6 +69,8 @@ const fields: Readonly<Record<string, string>> = {
   treatment: 'treatment by RFC 7606',
   waiting: 'number of Services whose status is to be written',
   whom: 'the affected peers',
+  wouldAnnounceByBgp: 'number of addresses that this node would announce by BGP',
+  wouldAnswerInLayer2: 'number of addresses that are held back in layer 2',
   work: 'what is done in slices, such as `plans of Services`',
   witnesses: 'nodes whose speakers ask for the address',
 };

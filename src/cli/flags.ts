@@ -14,6 +14,7 @@ export interface DaemonFlags {
   readonly namespace: string;
   readonly metricsAddress: readonly ListenAddress[];
   readonly loadBalancerClass?: string;
+  readonly adoptOnly: boolean;
   readonly logLevel: LogLevel;
 }
 
@@ -42,6 +43,16 @@ export function daemonCommand(name: keyof typeof defaultHttpPort, description: s
     )
     .addOption(
       loadBalancerClassFlag('serve only Services of this class; by default, only Services without a class'),
+    )
+    .addOption(
+      new Option(
+        '--adopt-only',
+        name === 'controller'
+          ? 'take the addresses in the status of Services into the books, and assign and change nothing'
+          : 'announce only what an object with the key bellman.dev/takeover admits, because another program announces',
+      )
+        .env('BELLMAN_ADOPT_ONLY')
+        .default(false),
     )
     .addOption(
       new Option('--log-level <level>', 'least severe level to log')

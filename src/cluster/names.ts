@@ -47,6 +47,12 @@ export const annotations = {
 /** Annotation of a Node that leaves. A user or `bellman drain` writes it. The value is the reason, for people to read. */
 export const maintenanceAnnotation = `${prefix}maintenance`;
 
+/**
+ * Says for what a speaker with `--adopt-only` announces: as an annotation of a Service or, with a list of pools, of the ConfigMap `config` in
+ * layer 2, and as a label of a Node by BGP. It is a label there, so that the DaemonSet of another program can avoid the node.
+ */
+export const takeoverKey = `${prefix}takeover`;
+
 /** Prefixes of the annotations with which a Service requests something. MetalLB's prefixes mean the same as Bellman's. */
 export const requestPrefixes = [prefix, 'metallb.universe.tf/', 'metallb.io/'] as const;
 

@@ -24,6 +24,7 @@ const version = z.number().int().max(statusVersion, 'is newer than this program'
 /** Why a speaker does not announce an address. */
 export const refusalCauses = [
   'no-protocol',
+  'adopt-only',
   'no-endpoint',
   'no-local-endpoint',
   'announce-delay',
@@ -147,6 +148,35 @@ const speakerStatus = z.object({
       heldByFloor: texts,
     })
     .optional(),
+  /** Present with `--adopt-only`. */
+  adoption: z
+    .object({
+      /** `held`: no BGP session. `waiting`: the node is admitted, and another program has a session. `live`: the node announces. */
+      bgp: text,
+      /** Names of the peers with which another program on this node has a session. */
+      otherSessions: texts,
+      /** Pools whose layer-2 addresses are admitted; `*` for all. */
+      pools: texts,
+      /** Addresses that this node holds back. */
+      held: z.array(
+        z.object({
+          service: text,
+          address: text,
+          pool: text,
+          protocol: text,
+          /** Names of the peers that would receive it. */
+          peers: texts,
+          isAdmitted: z.boolean(),
+          /** Whether this node may answer for it in layer 2. */
+          isCandidate: z.boolean(),
+          /** The node that another program answers from, as this node saw it. Empty when the MAC belongs to no speaker's node. */
+          seenOn: text.optional(),
+          /** The MAC that answers. Empty when no host answers. */
+          seenMac: text.optional(),
+        }),
+      ),
+    })
+    .optional(),
   /** Faults that keep the speaker from doing what the configuration asks for. */
   troubles: texts.default([]),
   /** Work that is done in slices and is not finished, with the number of steps that are left. */
@@ -160,12 +190,20 @@ const controllerStatus = z.object({
   /** Identity of the replica that holds the Lease. */
   leader: text.optional(),
   apiServer: text.optional(),
+  /** Whether the controller runs with `--adopt-only`. */
+  adoptOnly: z.boolean().default(false),
   waitingFor: texts.default([]),
   /** The leader's verdict on the ConfigMap. */
   config: z.object({ status: text, hash: text.optional(), error: text.optional() }).optional(),
   /** The Services that Bellman serves. `refusal` says why a Service lacks an address. Only the leader fills the list. */
   services: z
-    .array(z.object({ service: text, refusal: z.object({ cause: text, message: text }).optional() }))
+    .array(
+      z.object({
+        service: text,
+        addresses: z.array(z.object({ ip: text, pool: text })).default([]),
+        refusal: z.object({ cause: text, message: text }).optional(),
+      }),
+    )
     .default([]),
   /** Present at the leader while the configuration has `dead-nodes`. */
   deadNodes: z

@@ -31,6 +31,8 @@ export interface LeaderTermOptions {
   readonly loadBalancerClass: string | undefined;
   /** Whether Services show conditions. */
   readonly showsConditions: boolean;
+  /** Whether to assign and change nothing. */
+  readonly adoptOnly: boolean;
   readonly events: EventRecorder;
   readonly metrics: ControllerMetrics;
   readonly logger: Logger;

@@ -50,6 +50,8 @@ export interface RunControllerOptions {
   readonly serviceConditions: boolean;
   /** False is safe only when no other replica can run. */
   readonly leaderElection: boolean;
+  /** Whether to assign and change nothing, because another program assigns addresses. */
+  readonly adoptOnly: boolean;
   readonly logger: Logger;
   readonly signal: AbortSignal;
 }
@@ -59,7 +61,7 @@ const flushDeadlineMs = 2000;
 
 /** Runs until the signal aborts and the work under way is done. Rejects only when it cannot start. */
 export async function runController(options: RunControllerOptions): Promise<void> {
-  const { namespace, loadBalancerClass, logger, signal } = options;
+  const { namespace, loadBalancerClass, adoptOnly, logger, signal } = options;
   const clock = systemClock;
   const turns = new Turns(clock, logLongWork(logger));
   const registry = new Registry();
@@ -83,6 +85,7 @@ export async function runController(options: RunControllerOptions): Promise<void
       namespace,
       loadBalancerClass,
       showsConditions: options.serviceConditions,
+      adoptOnly,
       events,
       metrics,
       logger,
@@ -112,6 +115,7 @@ export async function runController(options: RunControllerOptions): Promise<void
       leading: term !== undefined,
       leader: election ? election.leader : identity,
       apiServer: client.reachability.isAnswering ? 'reached' : 'not reached',
+      adoptOnly,
       ...term?.status(),
     }),
   });

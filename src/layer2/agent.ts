@@ -44,12 +44,14 @@ import { Readiness } from './ownership/readiness.ts';
 import { OwnershipRecorder } from './ownership-recorder.ts';
 import { OwnershipRunner } from './ownership-runner.ts';
 import { PendingEntries } from './pending-entries.ts';
+import type { Conflict } from './responder/conflicts.ts';
 import { KernelAnswerWarnings } from './responder/kernel-answer-warnings.ts';
 import {
   createNeighbourResponder,
   type NeighbourResponder,
   type PlacedAddress,
 } from './responder/responder.ts';
+import { SightingRunner } from './sighting-runner.ts';
 import { ViewUpdates } from './view-updates.ts';
 import { WitnessRunner } from './witness-runner.ts';
 
@@ -64,6 +66,8 @@ export interface Layer2AgentOptions extends Layer2Settings {
 
 /** Delay from a change to the check of the kernel's answers, so that a burst of changes costs one check. */
 const kernelCheckDelayMs = 1000;
+/** MetalLB announces an address for five seconds. This node's own announcements take four seconds, so they end later. */
+const announceAgainMs = 3000;
 
 export class Layer2Agent {
   readonly #options: Layer2AgentOptions;
@@ -88,6 +92,7 @@ export class Layer2Agent {
   readonly #claimsCoalescer: Coalescer;
   readonly #viewUpdates: ViewUpdates;
   readonly #witness: WitnessRunner;
+  readonly #sightings: SightingRunner;
   #readiness: Readiness | undefined;
   #hasEntries = false;
   /** The first decision is under way, or made. */
@@ -112,8 +117,9 @@ export class Layer2Agent {
       announcements: { refreshMs: options.announceEverySeconds * 1000 },
       defence: options.conflictPolicy,
       isOwner: (address) => this.#ownership.isAnswering(formatIp(address)),
-      onConflict: (conflict) => this.#answers.conflict(conflict),
+      onConflict: (conflict) => this.#conflict(conflict),
       onAnswer: (answer) => this.#witness.answered(answer),
+      onWatchedAnswer: (answer) => this.#sightings.answered(answer),
       onLinksChanged: () => this.#linksChanged(),
     });
     const drainCaptures = () => this.#responder.drainCaptures();
@@ -174,6 +180,11 @@ export class Layer2Agent {
       hosts: () => this.#membership.hosts(),
       onFacts: () => this.#tellFacts(),
     });
+    this.#sightings = new SightingRunner({
+      ...{ nodeName, clock, logger, report },
+      recorder: options.recorder,
+      ports: this.#responder.watch,
+    });
     this.#handover = new Handover(clock);
     this.#entriesCoalescer = new Coalescer(clock, () => this.#applyEntries());
     this.#claimsCoalescer = new Coalescer(clock, () => this.#decideOnClaims());
@@ -202,6 +213,8 @@ export class Layer2Agent {
       case 'keys':
         this.#membership.setFacts(this.#formatFacts());
         return this.#membership.setKeys(message.keys);
+      case 'watch':
+        return this.#sightings.watch(message.addresses);
       case 'claimed': {
         const addresses = message.addresses.filter((address) => this.#isClaimed(address));
         return report({ kind: 'claimed', id: message.id, addresses });
@@ -303,6 +316,7 @@ export class Layer2Agent {
     });
     this.#runner.send({ kind: 'view', view }, () => this.#checkHandover());
     this.#witness.see(view);
+    this.#sightings.see(view);
     this.#quorumTimer?.cancel();
     const atMs = this.#members.wakeAtMs();
     this.#quorumTimer =
@@ -336,6 +350,18 @@ export class Layer2Agent {
    */
   #announceAfterReturn(node: string): void {
     this.#answers.announceAgain((address) => this.#claims.get(address)?.from === node);
+  }
+
+  /**
+   * In an adoption, another program on another node may still answer for an address of this node. Its speakers move the address when one of them
+   * stops. So this node announces the address again some time later, when the other program has announced it.
+   */
+  #conflict(conflict: Conflict): void {
+    this.#answers.conflict(conflict);
+    if (!this.#options.adoptOnly || !conflict.isSpeaker) return;
+    this.#clock.after(announceAgainMs, () => {
+      if (!this.#isLeaving) this.#answers.announceAgain((text) => text === formatIp(conflict.address));
+    });
   }
 
   // Stage 4: claims
@@ -397,6 +423,7 @@ export class Layer2Agent {
     this.#isLeaving = true;
     this.#answers.end();
     this.#witness.stop();
+    this.#sightings.stop();
     const handedOver = this.#handover.wait();
     this.#tellFacts();
     this.#checkHandover();

@@ -19,6 +19,15 @@ export interface Layer2Settings {
   readonly announceEverySeconds: number;
   /** Interval at which this node asks for each address of which it is a witness. 0 means that it is no witness. */
   readonly witnessEverySeconds: number;
+  /** Whether another program may answer for the same addresses from nodes of this cluster. */
+  readonly adoptOnly: boolean;
+}
+
+/** An address that the speakers hold back because another program may answer for it. */
+export interface WatchedAddress {
+  readonly address: string;
+  /** Interfaces on which it would be answered. An empty list means the interfaces whose subnet holds it. */
+  readonly interfaces: readonly string[];
 }
 
 /** A speaker that Kubernetes knows, whether or not the membership has heard it. */
@@ -51,6 +60,8 @@ export type ToLayer2 =
   | ({ readonly kind: 'speakers' } & KnownSpeakers)
   /** Membership keys, base64 of 32 octets each. The first key encrypts and every key decrypts, so that keys can be rotated. */
   | { readonly kind: 'keys'; readonly keys: readonly string[] }
+  /** Replaces the addresses whose answers on the wire are to be watched. */
+  | { readonly kind: 'watch'; readonly addresses: readonly WatchedAddress[] }
   /** Asks which of the addresses are claimed by a live node; answered by `claimed`. */
   | { readonly kind: 'claimed'; readonly id: number; readonly addresses: readonly string[] }
   /** Asks for the flight recorder's events; answered by `events`. */
@@ -81,6 +92,18 @@ export interface MemberStatus {
   readonly since: string;
 }
 
+/** The host that this node has seen to answer for a watched address. */
+export interface Sighting {
+  readonly address: string;
+  /** The MAC that answers, lower case and colon separated. Empty when no host answers. */
+  readonly mac: string;
+  /** The node with this MAC, which may be this node. Empty when no speaker runs on the host. */
+  readonly node: string;
+  readonly interface: string;
+  /** Whether this node is the first of those that ask for the address. */
+  readonly isFirstAsker: boolean;
+}
+
 /** A message from the layer-2 process. */
 export type FromLayer2 =
   /** The addresses that this node answers for have changed. */
@@ -106,6 +129,8 @@ export type FromLayer2 =
     }
   /** A witness gets an answer again, or this node does not answer for the address any more. */
   | { readonly kind: 'verified'; readonly address: string }
+  /** Another host answers for a watched address, or none does. Sent when it changes. */
+  | ({ readonly kind: 'sighting' } & Sighting)
   /** The speaker of this node uses a membership key that this node does not know. Sent at most every ten minutes for each node. */
   | { readonly kind: 'unknown-key'; readonly node: string }
   | { readonly kind: 'members'; readonly members: readonly MemberStatus[] }

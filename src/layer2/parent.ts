@@ -12,7 +12,14 @@ import type { RecordedEvent } from '../telemetry/flight-recorder.ts';
 import { type TurnHandle, Turns } from '../turns.ts';
 import { KeyFaultLog } from './key-fault-log.ts';
 import { type EntriesMessage, splitMessage } from './message-parts.ts';
-import type { EntriesChange, FromLayer2, KnownSpeakers, Layer2Settings, ToLayer2 } from './messages.ts';
+import type {
+  EntriesChange,
+  FromLayer2,
+  KnownSpeakers,
+  Layer2Settings,
+  ToLayer2,
+  WatchedAddress,
+} from './messages.ts';
 import type { AddressCounts } from './responder/address-state.ts';
 import { registerAddressMetrics } from './responder/metrics.ts';
 
@@ -58,6 +65,8 @@ export interface Layer2 {
   unhealthy(): readonly string[];
   /** The fault of the membership keys, if there is one and the keys are used. */
   keyFault(): string | undefined;
+  /** Replaces the addresses whose answers on the wire are to be watched. */
+  watch(addresses: readonly WatchedAddress[]): void;
   /** Of the given addresses, returns those that this node or another live node claims. Rejects when the process does not answer. */
   claimed(addresses: readonly string[]): Promise<ReadonlySet<string>>;
   /** Returns the events of the process's flight recorders. Rejects when the process does not answer. */
@@ -90,6 +99,7 @@ class Layer2Parent implements Layer2 {
   readonly #unsent: Iterator<EntriesMessage>[] = [];
   readonly #sending: TurnHandle;
   #keys: readonly string[] = [];
+  #watched: readonly WatchedAddress[] = [];
   #keyFault: string | undefined;
   readonly #keyFaultLog: KeyFaultLog;
   #metrics: readonly object[] = [];
@@ -172,6 +182,11 @@ class Layer2Parent implements Layer2 {
     return this.#process.unhealthy();
   }
 
+  watch(addresses: readonly WatchedAddress[]): void {
+    this.#watched = addresses;
+    if (this.#process.isWanted) this.#process.send({ kind: 'watch', addresses });
+  }
+
   async claimed(addresses: readonly string[]): Promise<ReadonlySet<string>> {
     if (!this.#process.isWanted) return new Set();
     return new Set(await this.#process.ask<readonly string[]>((id) => ({ kind: 'claimed', id, addresses })));
@@ -213,6 +228,7 @@ class Layer2Parent implements Layer2 {
     if (this.#keys.length > 0) this.#process.send({ kind: 'keys', keys: this.#keys });
     const entries = this.#options.entries();
     if (entries) this.table(entries);
+    if (this.#watched.length > 0) this.#process.send({ kind: 'watch', addresses: this.#watched });
   }
 
   #ended(): void {

@@ -2,7 +2,7 @@
  * The parts of Services and EndpointSlices that the speaker keeps in memory. There may be tens of thousands of both, so it keeps only the
  * fields that plans and the announcing record need, and shares equal parts. It leaves out Services that neither of them needs.
  */
-import { annotations } from '../cluster/names.ts';
+import { annotations, takeoverKey } from '../cluster/names.ts';
 import type { Endpoint, EndpointSlice, Service } from '../kubernetes/model.ts';
 
 export type KeptService = Pick<
@@ -47,13 +47,21 @@ export function keptService(service: Service): KeptService | undefined {
     uid,
     resourceVersion,
     labels: Object.keys(labels).length === 0 ? nothing : labels,
-    annotations: record === undefined ? nothing : { [annotations.announcing]: record },
+    annotations: keptAnnotations(service.annotations),
     deleting,
     type: type === loadBalancer ? loadBalancer : type,
     ...(loadBalancerClass === undefined ? {} : { loadBalancerClass }),
     externalTrafficPolicy: service.externalTrafficPolicy,
     ingress,
   };
+}
+
+function keptAnnotations(all: Service['annotations']): Service['annotations'] {
+  const kept = [annotations.announcing, takeoverKey].flatMap((key) => {
+    const value = all[key];
+    return value === undefined ? [] : [[key, value] as const];
+  });
+  return kept.length === 0 ? nothing : Object.fromEntries(kept);
 }
 
 /** Most slices have the same few lists of endpoints. When there are this many lists, the map is emptied to bound its memory. */

@@ -1,6 +1,6 @@
 import { configMapName, membershipSecretName } from '../cluster/names.ts';
 import type { EventRecord } from '../kubernetes/events.ts';
-import type { Announcing, FromLayer2, LinkStatus, MemberStatus } from '../layer2/messages.ts';
+import type { Announcing, FromLayer2, LinkStatus, MemberStatus, Sighting } from '../layer2/messages.ts';
 import type { KeptService } from './kept-objects.ts';
 
 export interface Layer2ReportsOptions {
@@ -17,6 +17,8 @@ export interface Layer2ReportsOptions {
   };
   /** Receives each new list of the other members; `undefined` when the membership has ended. */
   readonly onMembers: (members: readonly MemberStatus[] | undefined) => void;
+  /** Chooses the first owners of addresses that are held back. */
+  readonly firstOwners: { seen(sighting: Sighting): void };
 }
 
 /**
@@ -76,6 +78,8 @@ export class Layer2Reports {
       case 'verified':
         this.#unverified.delete(message.address);
         return;
+      case 'sighting':
+        return this.#options.firstOwners.seen(message);
       case 'unknown-key':
         return this.#unknownKey(message.node);
       case 'members':

@@ -24,10 +24,9 @@
  * peers would drop routes that are still needed.
  */
 import type { IpAddress } from '../address/index.ts';
-import type { BfdSessionSettings } from '../bfd/session-settings.ts';
 import type { BgpSpeaker } from '../bgp/index.ts';
 import type { Clock } from '../clock.ts';
-import { type Config, emptyConfig } from '../config/config.ts';
+import { type Config, emptyConfig, type PeerConfig } from '../config/config.ts';
 import { type Node, objectKey, type Secret } from '../kubernetes/model.ts';
 import type { AddressRemoval, SourcedEntry } from '../layer2/address-entry.ts';
 import type { EntriesChange } from '../layer2/messages.ts';
@@ -36,6 +35,8 @@ import type { Guard } from '../telemetry/guard.ts';
 import type { TurnHandle, Turns } from '../turns.ts';
 import { type AddressChange, AddressTable } from './address-table.ts';
 import { AnnounceDelays } from './announce-delays.ts';
+import type { AdmittedPools } from './adoption.ts';
+import { AdoptionState } from './adoption-state.ts';
 import type { WatchedPeer } from './bfd-reports.ts';
 import { CandidateSetTable } from './candidate-set-table.ts';
 import { EndpointSliceIndex } from './endpoint-slice-index.ts';
@@ -43,6 +44,8 @@ import type { KeptService, KeptSlice } from './kept-objects.ts';
 import { LeavingNodes, type LeavingState } from './leaving-nodes.ts';
 import { type NodeRules, nodeRefusal, planningKey } from './node-refusal.ts';
 import { NodeRefusalLog } from './node-refusal-log.ts';
+import { type BfdSink, PeerOutput } from './peer-output.ts';
+import { peersOfNode } from './peer-routes.ts';
 import { PeerSet, type PeerTrouble } from './peer-set.ts';
 import { PendingPlans } from './pending-plans.ts';
 import { emptyPlan, type PlanContext, planService, type Refusal, type ServicePlan } from './plan.ts';
@@ -58,12 +61,6 @@ export interface Layer2Sink {
   /** Replaces everything. */
   table(all: EntriesChange): void;
   change(change: EntriesChange): void;
-}
-
-/** Receives the BFD sessions of the node. */
-export interface BfdSink {
-  /** `joined` are the ids of the peers whose session is another one than before. */
-  setSessions(sessions: readonly BfdSessionSettings[], joined: readonly string[]): void;
 }
 
 export interface NodeSpeakerOptions {
@@ -82,6 +79,8 @@ export interface NodeSpeakerOptions {
   readonly onPeerTrouble: (trouble: PeerTrouble) => void;
   /** Called when plans have been made, with the state of this node that follows from them. */
   readonly onLeaving: (state: LeavingState) => void;
+  /** Present with `--adopt-only`. Called when plans have been made. */
+  readonly onAdoption?: (state: AdoptionState) => void;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly guard: Guard;
@@ -90,14 +89,6 @@ export interface NodeSpeakerOptions {
 
 /** Before `start()`, then until the first plans are made, then for ever. */
 type Phase = 'reading' | 'planning' | 'running';
-
-/** The BFD state of a peer before its BFD session reports anything. */
-const unknownToBfd = {
-  state: 'Down',
-  remoteState: 'Down',
-  diagnostic: 0,
-  remoteControlPlaneIndependent: false,
-} as const;
 
 export class NodeSpeaker {
   readonly #options: NodeSpeakerOptions;
@@ -114,6 +105,9 @@ export class NodeSpeaker {
   readonly #advertised = new Map<string, ServicePlan['advertised']>();
   readonly #leaving: LeavingNodes;
   readonly #delays: AnnounceDelays;
+  /** Present with `--adopt-only`. */
+  readonly adoption: AdoptionState | undefined;
+  readonly #peerOutput: PeerOutput;
   readonly #lists = new SharedLists();
   /** Services whose plans depend on other nodes, by node. Only Services with `externalTrafficPolicy: Local` do, on the nodes with their endpoints. */
   readonly #dependents = new ServiceIndex();
@@ -128,6 +122,8 @@ export class NodeSpeaker {
 
   constructor(options: NodeSpeakerOptions) {
     this.#options = options;
+    this.adoption = options.onAdoption && new AdoptionState();
+    this.#peerOutput = new PeerOutput(options.bgp, options.bfd, { isOpen: this.adoption === undefined });
     this.#peers = new PeerSet(options.nodeName, options.namespace, options.isOnLink);
     this.#refusalLog = new NodeRefusalLog(options.nodeName, options.logger);
     const { nodeName, clock } = options;
@@ -179,6 +175,7 @@ export class NodeSpeaker {
     if (node) this.#nodes.set(name, node);
     else this.#nodes.delete(name);
     if (before === planningKey(name, node, rules)) return;
+    if (name === this.#options.nodeName) this.adoption?.judgeBgp(node);
     this.#leaving.setNode(name, node, rules);
     this.#candidateSets.nodeChanged(name, this.#observedVersion);
     const { nodeName } = this.#options;
@@ -203,6 +200,24 @@ export class NodeSpeaker {
     for (const [name, node] of this.#nodes) this.#leaving.setNode(name, node, this.nodeRules);
     this.#logRefusal();
     this.#planAll();
+  }
+
+  /** Sets the pools whose layer-2 addresses are admitted. They count only with `--adopt-only`. */
+  setAdmittedPools(pools: AdmittedPools): void {
+    if (this.adoption?.setPools(pools)) this.#planAll();
+  }
+
+  /** Sets the names of the peers with which another program on this node has a session. They count only with `--adopt-only`. */
+  setOtherSessions(peers: ReadonlySet<string>): void {
+    const { nodeName, onAdoption } = this.#options;
+    if (!this.adoption) return;
+    if (this.adoption.judgeBgp(this.#nodes.get(nodeName), peers)) this.#planAll();
+    else onAdoption?.(this.adoption);
+  }
+
+  /** The BGP peers of this node, as its configuration names them. */
+  get configuredPeers(): readonly PeerConfig[] {
+    return peersOfNode(this.#config, this.#nodes.get(this.#options.nodeName));
   }
 
   /** Links or addresses of the node have changed. A peer may be on a link of the node now. */
@@ -300,6 +315,7 @@ export class NodeSpeaker {
 
   #planAll(): void {
     if (this.#phase === 'reading') return;
+    if (this.adoption && this.adoption.bgp !== 'live') this.#peerOutput.close();
     this.#applyPeers();
     this.#candidateSets.beginUse();
     this.#pendingPlans.addAll();
@@ -327,6 +343,10 @@ export class NodeSpeaker {
     this.#leaving.awaitDrains();
     this.#delays.awaitFirst();
     this.#options.onLeaving(this.leavingState);
+    if (!this.adoption) return false;
+    // The routes come before the sessions, because a router with graceful restart drops what is missing at End-of-RIB.
+    if (this.adoption.bgp === 'live') this.#peerOutput.open();
+    this.#options.onAdoption?.(this.adoption);
     return false;
   }
 
@@ -367,6 +387,7 @@ export class NodeSpeaker {
     if (plan.refusals.length > 0) this.#refusals.set(key, plan.refusals);
     else this.#refusals.delete(key);
     this.#leaving.planned(key, plan);
+    this.adoption?.planned(key, plan);
     if (plan.advertised.length > 0) this.#advertised.set(key, this.#withSharedPeers(plan.advertised));
     else this.#advertised.delete(key);
     this.#dependents.set(key, plan.dependsOn);
@@ -416,6 +437,7 @@ export class NodeSpeaker {
         const key = objectKey(service);
         return this.#leaving.isDrainOver(key, address, this.#isAdvertised(key, address));
       },
+      ...(this.adoption ? { adoption: this.adoption.rules } : {}),
       ...this.nodeRules,
     };
   }
@@ -431,12 +453,10 @@ export class NodeSpeaker {
   }
 
   #applyPeers(): void {
-    const { nodeName, bgp, bfd, onPeerTrouble } = this.#options;
+    const { nodeName, onPeerTrouble } = this.#options;
     const change = this.#peers.update(this.#config, this.#nodes.get(nodeName));
     if (!change) return;
-    bgp.setPeers(change.peers);
-    for (const peer of change.bfd.replaced) bgp.bfdChanged(peer, unknownToBfd);
-    bfd.setSessions(change.bfd.sessions, change.bfd.replaced);
+    this.#peerOutput.set(change);
     for (const trouble of change.troubles) onPeerTrouble(trouble);
   }
 

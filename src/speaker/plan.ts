@@ -18,12 +18,14 @@
  */
 import { formatIp, type IpAddress, parseIp } from '../address/index.ts';
 import { parseAnnouncing } from '../cluster/announcing.ts';
+import { takeoverKey } from '../cluster/names.ts';
 import type { RefusalCause } from '../cluster/status.ts';
 import type { Config, LabelSelector, PoolConfig } from '../config/config.ts';
 import { poolIndexOf } from '../config/pool-index.ts';
 import { anySelectorMatches } from '../config/selector.ts';
 import { type IpFamilyName, type Node, objectKey } from '../kubernetes/model.ts';
 import type { UnversionedEntry } from '../layer2/address-entry.ts';
+import { type AdoptionRules, type HeldAddress, isServiceAdmitted } from './adoption.ts';
 import type { CandidateSetTable } from './candidate-set-table.ts';
 import { drainingRoutes } from './draining-routes.ts';
 import { mayLeave } from './floor.ts';
@@ -50,6 +52,8 @@ export interface PlanContext extends NodeRules {
   readonly fresh: (service: KeptService) => FreshNodes | undefined;
   /** Whether this node announces the address by BGP, and does not drain it. */
   readonly isAnnounced: (service: KeptService, address: string) => boolean;
+  /** Absent without `--adopt-only`. */
+  readonly adoption?: AdoptionRules;
   /** Whether this node, which leaves the address to others, has announced the marked routes for long enough. */
   readonly isDrainOver: (service: KeptService, address: string) => boolean;
 }
@@ -74,6 +78,8 @@ const fields = {
   endpoints: 'EndpointSlice endpoints[].conditions',
   policy: 'Service spec.externalTrafficPolicy',
   announceDelay: 'ConfigMap announce-delay',
+  adoptedNode: `Node metadata.labels[${takeoverKey}]`,
+  adoptedService: `Service metadata.annotations[${takeoverKey}]`,
 } as const;
 
 export interface ServicePlan {
@@ -87,6 +93,8 @@ export interface ServicePlan {
   readonly draining: readonly string[];
   /** Addresses that this node keeps although it leaves, because too few other nodes could announce them. */
   readonly heldByFloor: readonly string[];
+  /** Addresses that are not announced because of `--adopt-only`. */
+  readonly held: readonly HeldAddress[];
   /** Nodes with endpoints. When one of them changes, the plan may change. All other plans depend on the own node only. */
   readonly dependsOn: readonly string[];
 }
@@ -98,6 +106,7 @@ export const emptyPlan: ServicePlan = {
   refusals: [],
   draining: [],
   heldByFloor: [],
+  held: [],
   dependsOn: [],
 };
 
@@ -122,6 +131,7 @@ export function planService(
     refusals: plans.flatMap(({ refusals }) => refusals),
     draining: plans.flatMap(({ draining }) => draining),
     heldByFloor: plans.flatMap(({ heldByFloor }) => heldByFloor),
+    held: plans.flatMap(({ held }) => held),
     dependsOn:
       plans.length > 0 && service.externalTrafficPolicy === 'Local' ? nodesWithEndpoints(serving) : [],
   };
@@ -140,7 +150,9 @@ function planAddress(
   context: PlanContext,
 ): ServicePlan {
   const [plan, second] = pool.protocols.map((protocol) =>
-    (protocol === 'bgp' ? planBgp : planLayer2)(service, ip, pool, endpoints, context),
+    protocol === 'bgp'
+      ? adoptedBgp(planBgp(service, ip, pool, endpoints, context), pool, context)
+      : planLayer2(service, ip, pool, endpoints, context),
   );
   if (!plan) {
     const reason = `pool ${pool.name} has the protocol none`;
@@ -159,6 +171,7 @@ function planAddress(
     refusals: one && other ? [bothRefusals(one, other)] : [],
     draining: plan.draining,
     heldByFloor: [...new Set([...plan.heldByFloor, ...second.heldByFloor])],
+    held: [...plan.held, ...second.held],
   };
 }
 
@@ -221,6 +234,22 @@ function planBgp(
   return drained({ address, cause: 'leaving', reason, field: leaving.field });
 }
 
+/** The plan of an address by BGP as `--adopt-only` leaves it. */
+function adoptedBgp(plan: ServicePlan, pool: PoolConfig, { adoption, nodeName }: PlanContext): ServicePlan {
+  if (!adoption || adoption.announcesByBgp || plan.advertised.length === 0) return plan;
+  const held = plan.advertised.map(
+    ({ address, peers }): HeldAddress => ({
+      ...{ address, pool: pool.name, protocol: 'bgp', peers, interfaces: [], isAdmitted: false },
+      mayAnswer: () => false,
+    }),
+  );
+  const refusals = held.map(({ address, peers }): Refusal => {
+    const reason = `adopt-only: node ${nodeName} would announce it to ${peers.join(', ')}`;
+    return { address, cause: 'adopt-only', reason, field: fields.adoptedNode };
+  });
+  return { ...emptyPlan, refusals, held };
+}
+
 /** The nodes that may announce the address by BGP. */
 function* bgpCandidates(
   { externalTrafficPolicy }: KeptService,
@@ -248,6 +277,19 @@ function planLayer2(
     group: service.ingress[0]?.ip ?? objectKey(service),
     ...(recordedOwner === undefined ? {} : { recordedOwner }),
   };
+  const held = heldInLayer2(service, address, pool, recordedOwner, context);
+  if (held && !candidates.isEmpty) {
+    const mayAnswer = (node: string) => candidates.has(node);
+    const reason = held.isAdmitted
+      ? 'adopt-only: no node is recorded as its first owner yet'
+      : `adopt-only: ${mayAnswer(context.nodeName) ? `node ${context.nodeName}` : 'another node'} would answer for it`;
+    return {
+      ...emptyPlan,
+      layer2: [{ ...entry, sources: [] }],
+      refusals: [{ address, cause: 'adopt-only', reason, field: fields.adoptedService }],
+      held: [{ ...held, mayAnswer }],
+    };
+  }
   if (candidates.has(context.nodeName)) {
     const isHeld = context.leaving.has(context.nodeName) && candidates.allLeave;
     return { ...emptyPlan, layer2: [entry], ...(isHeld ? { heldByFloor: [address] } : {}) };
@@ -261,6 +303,22 @@ function planLayer2(
       field: fields.layer2Nodes,
     };
   return { ...emptyPlan, layer2: [entry], refusals: [refusal] };
+}
+
+/** The address, if `--adopt-only` holds it back in layer 2. */
+function heldInLayer2(
+  service: KeptService,
+  address: string,
+  { name, l2Advertisements }: PoolConfig,
+  recordedOwner: string | undefined,
+  { adoption }: PlanContext,
+): Omit<HeldAddress, 'mayAnswer'> | undefined {
+  if (!adoption) return undefined;
+  const isAdmitted = isServiceAdmitted(service, name, adoption.pools);
+  if (isAdmitted && (recordedOwner !== undefined || adoption.wasLive(address))) return undefined;
+  const isAnyLink = l2Advertisements.some(({ interfaces }) => interfaces.length === 0);
+  const interfaces = isAnyLink ? [] : [...new Set(l2Advertisements.flatMap((each) => each.interfaces))];
+  return { address, pool: name, protocol: 'layer2', peers: [], interfaces, isAdmitted };
 }
 
 /** The refusal when a pool has advertisements and none of them selects the Service. */

@@ -42,6 +42,8 @@ import { registerProcessMetrics } from '../telemetry/process-metrics.ts';
 import { Turns } from '../turns.ts';
 import { version } from '../version.ts';
 import { AcceptedConfigTracker } from './accepted-config-tracker.ts';
+import { AdoptionReport } from './adoption-report.ts';
+import type { AdoptionState } from './adoption-state.ts';
 import { registerAnnouncedMetrics } from './announced-metrics.ts';
 import { AnnouncingReconciler } from './announcing-reconciler.ts';
 import { AssignmentEvents } from './assignment-events.ts';
@@ -53,6 +55,7 @@ import { actsForDeadNode, membersByKubernetes } from './dead-node.ts';
 import { registerDeathMetrics } from './dead-nodes/death-metrics.ts';
 import { DeathReporter } from './dead-nodes/death-reporter.ts';
 import { askByTcp } from './dead-nodes/tcp-question.ts';
+import { FirstOwners } from './first-owners.ts';
 import { serveSpeaker } from './http.ts';
 import { type AwaitedKind, InitialSync } from './initial-sync.ts';
 import type { KeptService } from './kept-objects.ts';
@@ -62,6 +65,7 @@ import { registerLeavingMetrics } from './leaving-metrics.ts';
 import { LeavingReport } from './leaving-report.ts';
 import { sendLinkHints } from './link-hints.ts';
 import { NodeSpeaker } from './node-speaker.ts';
+import { OtherSessions } from './other-sessions.ts';
 import { reportPeerTrouble } from './peer-trouble-report.ts';
 import { markRestart } from './restart-mark.ts';
 import { SessionEvents } from './session-events.ts';
@@ -76,6 +80,8 @@ export interface RunSpeakerOptions {
   readonly membershipPort: number;
   readonly leaveWhenCordoned: boolean;
   readonly ignoreExcludeLabel: boolean;
+  /** Whether to announce only what an object admits, because another program announces the addresses. */
+  readonly adoptOnly: boolean;
   readonly conflictPolicy: DefencePolicy;
   /** Seconds between two announcements of an owned address. 0 means announcements only after a takeover. */
   readonly announceEvery: number;
@@ -148,6 +154,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
     onPeerTrouble: (trouble) =>
       reportPeerTrouble(trouble, { configMap: { namespace, uid: accepted.uid }, events, logger }),
     onLeaving: (state) => leaving.update(state),
+    ...(options.adoptOnly ? { onAdoption: (state: AdoptionState) => adoptionChanged(state) } : {}),
     clock,
     logger,
     guard: diagnostics.guard,
@@ -183,6 +190,22 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
     claimed: (addresses) => layer2.claimed(addresses),
     unansweredReason: (service, address) => speaker.unansweredReason(service, address),
   });
+  const firstOwners = new FirstOwners({
+    ...{ nodeName, clock, logger, reconciler },
+    servicesOf: (address) => speaker.servicesOf(address),
+    isAnswering: (address) => reports.owned.has(address),
+  });
+  const adoption = new AdoptionReport({ nodeName, logger, firstOwners, layer2 });
+  const otherSessions = new OtherSessions({
+    clock,
+    adoption: () => speaker.adoption?.bgp ?? 'live',
+    peers: () => speaker.configuredPeers,
+    found: (peers) => speaker.setOtherSessions(peers),
+  });
+  const adoptionChanged = (state: AdoptionState) => {
+    adoption.update(state);
+    if (state.bgp === 'waiting') otherSessions.hurry();
+  };
   const reports = new Layer2Reports({
     nodeName,
     events,
@@ -190,6 +213,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
     servicesOf: (address) => speaker.servicesOf(address),
     reconciler,
     onMembers: (members) => deathReporter.setMembers(members),
+    firstOwners,
   });
   const deathReporter = new DeathReporter({
     ...{ client, namespace, clock, logger, recorder },
@@ -234,6 +258,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
       speaker,
       layer2: reports,
       leaving,
+      adoption,
       turns,
       troubles: () => [...layer2Troubles(layer2), ...deathReporter.troubles()],
     },
@@ -244,6 +269,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
     if (!sync.arrived(kind)) return;
     speaker.start();
     reconciler.start();
+    if (options.adoptOnly) otherSessions.start();
     logger.info({ node: nodeName, services: services.size }, 'in sync');
     keepMemorySmall({ clock, logger, signal });
   };
@@ -270,6 +296,8 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
   await aborted(signal);
   logger.info({ node: nodeName, reason: String(signal.reason) }, 'stopping');
   linkHints.close();
+  otherSessions.stop();
+  firstOwners.stop();
   // BFD ends after BGP. If it ended first, peers that take AdminDown for a failure would drop routes that they could keep.
   const stopBgp = bgp.stop(stopMode(nodeName, speaker)).then(() => bfd.stop());
   await Promise.all([deathReporter.stop(), layer2.stop(), stopBgp]);
@@ -293,7 +321,8 @@ function startBgp(
     logger: createLogger('bgp', options.logLevel),
     registry,
     hostName: hostname(),
-    restarting: markRestart(options.stateDirectory, options.nodeName),
+    // In an adoption, the node has forwarded packets for the program that ran before.
+    restarting: markRestart(options.stateDirectory, options.nodeName) || options.adoptOnly,
     afterFirstPeers: () => systemClock.after(warmUpAfterMs, () => void warmUp(systemClock)),
     ...handlers,
     guard,
@@ -310,7 +339,8 @@ function createLayer2Handle(
     readonly entries: () => ReturnType<NodeSpeaker['layer2Entries']>;
   },
 ): Layer2 {
-  const { nodeName, membershipPort, conflictPolicy, announceEvery, witnessEvery, logLevel } = options;
+  const { nodeName, membershipPort, conflictPolicy, announceEvery, witnessEvery, adoptOnly, logLevel } =
+    options;
   return createLayer2({
     settings: {
       nodeName,
@@ -318,6 +348,7 @@ function createLayer2Handle(
       conflictPolicy,
       announceEverySeconds: announceEvery,
       witnessEverySeconds: witnessEvery,
+      adoptOnly,
     },
     logLevel,
     logger: createLogger('layer2', logLevel),

@@ -6,6 +6,7 @@ import { type SpeakerStatusBody, statusVersion } from '../cluster/status.ts';
 import type { Reachability } from '../kubernetes/reachability.ts';
 import type { Turns } from '../turns.ts';
 import type { AcceptedConfigTracker } from './accepted-config-tracker.ts';
+import type { AdoptionReport } from './adoption-report.ts';
 import { peerBfd } from './bfd-status.ts';
 import type { InitialSync } from './initial-sync.ts';
 import type { Layer2Reports } from './layer2-reports.ts';
@@ -25,6 +26,7 @@ export interface StatusSources {
   readonly speaker: NodeSpeaker;
   readonly layer2: Layer2Reports;
   readonly leaving: Pick<LeavingReport, 'since'>;
+  readonly adoption: Pick<AdoptionReport, 'status'>;
   readonly turns: Pick<Turns, 'status'>;
   readonly troubles: () => readonly string[];
 }
@@ -50,6 +52,7 @@ export function speakerStatus(sources: StatusSources) {
     ...(sources.loadBalancerClass === undefined ? {} : { loadBalancerClass: sources.loadBalancerClass }),
     ...(layer2.links && { links: layer2.links }),
     ...leavingPart(sources),
+    ...(speaker.adoption ? { adoption: sources.adoption.status(speaker.adoption) } : {}),
     troubles: sources.troubles(),
     longWork: sources.turns.status(),
   } satisfies SpeakerStatusBody;

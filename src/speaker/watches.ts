@@ -7,6 +7,7 @@ import {
   membershipSecretName,
   peerPasswordLabel,
   speakerPodSelector,
+  takeoverKey,
 } from '../cluster/names.ts';
 import type { Api, RawObject } from '../kubernetes/api.ts';
 import {
@@ -24,6 +25,7 @@ import type { Logger } from '../log.ts';
 import type { Guard } from '../telemetry/guard.ts';
 import type { Turns } from '../turns.ts';
 import type { AcceptedConfigTracker } from './accepted-config-tracker.ts';
+import { parseAdmittedPools } from './adoption.ts';
 import type { AnnouncingReconciler } from './announcing-reconciler.ts';
 import type { ConfigMemory } from './config-memory.ts';
 import type { DeathReporter } from './dead-nodes/death-reporter.ts';
@@ -49,7 +51,7 @@ export interface SpeakerWatchesOptions {
   readonly memory: Pick<ConfigMemory, 'save' | 'recall'>;
   readonly speaker: Pick<
     NodeSpeaker,
-    'setConfig' | 'setService' | 'setEndpointSlice' | 'setNode' | 'setSecret' | 'reached'
+    'setAdmittedPools' | 'setConfig' | 'setService' | 'setEndpointSlice' | 'setNode' | 'setSecret' | 'reached'
   >;
   readonly layer2: Pick<Layer2, 'setSpeakers' | 'setKeys'>;
   readonly deathReporter: Pick<DeathReporter, 'setConfig' | 'setSpeakers'>;
@@ -102,8 +104,12 @@ export class SpeakerWatches {
   }
 
   #configMapChanged(name: string, raw: RawObject | undefined): void {
-    const { accepted, memory, logger } = this.#options;
-    if (!accepted.update(name, raw && decodeConfigMap(raw)) || !accepted.current) return;
+    const { accepted, memory, logger, speaker } = this.#options;
+    const configMap = raw && decodeConfigMap(raw);
+    // A ConfigMap that is deleted by mistake must not end the announcements of the pools that it admitted.
+    if (name === configMapName && configMap)
+      speaker.setAdmittedPools(parseAdmittedPools(configMap.annotations[takeoverKey]));
+    if (!accepted.update(name, configMap) || !accepted.current) return;
     this.#apply(accepted.current);
     const reason = memory.save(accepted.current);
     if (reason !== undefined)

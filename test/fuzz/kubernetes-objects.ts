@@ -70,7 +70,10 @@ class Scenario {
   readonly #lines: string[] = [];
   readonly #allocator = new Allocator();
   readonly #services = new ServiceStore();
-  readonly #decider = new ServiceDecider(this.#allocator, this.#services, undefined);
+  readonly #decider = new ServiceDecider(this.#allocator, this.#services, {
+    loadBalancerClass: undefined,
+    adoptOnly: false,
+  });
   readonly #accepted = new AcceptedConfigTracker();
   readonly #speaker: NodeSpeaker;
   #version = 0;

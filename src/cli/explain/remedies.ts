@@ -20,6 +20,7 @@ const byField: Readonly<Record<string, string>> = {
 
 const byCause: Readonly<Record<string, string>> = {
   'no-protocol': 'set protocol of the pool, if Bellman is to announce its addresses',
+  'adopt-only': 'go on with the takeover: bellman takeover status prints the next command',
   leaving: 'end what makes the node leave; bellman undrain ends what bellman drain began',
   'announce-delay': 'wait, or shorten announce-delay',
   'no-endpoint':

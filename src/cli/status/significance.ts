@@ -1,6 +1,7 @@
 /** Causes of refusals, the most significant one first. A node that has an endpoint but is excluded explains more than a node without an endpoint. */
 const causes: readonly string[] = [
   'no-protocol',
+  'adopt-only',
   'no-link',
   'node',
   'leaving',

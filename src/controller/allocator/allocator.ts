@@ -84,7 +84,7 @@ export class Allocator {
    * Services before it reconciles any. It begins with the oldest Service, because a Service that is learned earlier is senior on a shared
    * address.
    */
-  learn(service: Service): void {
+  learn(service: Service, before?: Holding): void {
     const key = objectKey(service);
     const terms = sharingTerms(key, service, readSharingKeys(service));
     const shown = service.ingress.flatMap(({ ip }) => parseIp(ip) ?? []);
@@ -95,7 +95,7 @@ export class Allocator {
         shown.findIndex(({ family }) => family === address.family) === i &&
         this.#book.learnRefusal(address, terms) === undefined,
     );
-    this.#book.hold(key, legal, terms);
+    this.#book.hold(key, legal, terms, before);
   }
 
   /**
@@ -128,6 +128,32 @@ export class Allocator {
       if (before) this.#book.hold(key, before.assigned, before.terms, before);
       throw error;
     }
+  }
+
+  /**
+   * Takes the addresses of a Service's status into the books, as another program has assigned them. Refuses the first address that a pool does
+   * not hold, or that the Service may not share with its holders. The Service gets no other address.
+   */
+  adopt(service: Service): Outcome {
+    const key = objectKey(service);
+    this.learn(service, this.#book.release(key));
+    const assigned = this.#book.holdingOf(key);
+    const refusal = this.#conflictOf(service, assigned);
+    if (refusal) this.#waiting.set(key, refusal);
+    else this.#waiting.delete(key);
+    return { assigned, ...(refusal ? { refusal } : {}), displaced: [], opensAddresses: false };
+  }
+
+  #conflictOf(service: Service, assigned: readonly Assigned[]): Refusal | undefined {
+    const terms = sharingTerms(objectKey(service), service, readSharingKeys(service));
+    for (const address of service.ingress.flatMap(({ ip }) => parseIp(ip) ?? [])) {
+      if (!this.#book.poolOf(address)) return refusals.adoptedWithoutPool(address, this.#poolNames());
+      if (includesIp(assigned, address)) continue;
+      const reason =
+        this.#book.learnRefusal(address, terms) ?? 'the Service has another address of its family';
+      return refusals.notAdopted(address, reason);
+    }
+    return undefined;
   }
 
   /** Forgets a Service that is gone or no longer ours. Returns the addresses that the Service held. */

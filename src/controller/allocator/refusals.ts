@@ -106,6 +106,17 @@ export function inUse(address: IpAddress, reason: string): Refusal {
   return about(address, refusal('address-in-use', reason));
 }
 
+export function adoptedWithoutPool(address: IpAddress, pools: readonly string[]): Refusal {
+  return refusal(
+    'not-in-pool',
+    `its address ${formatIp(address)} is in no pool; pools: ${list(pools, ', ')}`,
+  );
+}
+
+export function notAdopted(address: IpAddress, reason: string): Refusal {
+  return refusal('address-in-use', `its address ${formatIp(address)}: ${reason}`);
+}
+
 /** An address that the pool does not assign, although its ranges contain the address. */
 export function buggy(address: IpAddress, pool: string): Refusal {
   return notAllowed(

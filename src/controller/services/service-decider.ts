@@ -40,11 +40,21 @@ export class ServiceDecider {
   readonly #allocator: Allocator;
   readonly #services: ServiceStore;
   readonly #loadBalancerClass: string | undefined;
+  readonly #adoptOnly: boolean;
 
-  constructor(allocator: Allocator, services: ServiceStore, loadBalancerClass: string | undefined) {
+  /** With `adoptOnly`, a Service has the addresses that its status shows, and gets no others. */
+  constructor(
+    allocator: Allocator,
+    services: ServiceStore,
+    {
+      loadBalancerClass,
+      adoptOnly,
+    }: { readonly loadBalancerClass: string | undefined; readonly adoptOnly: boolean },
+  ) {
     this.#allocator = allocator;
     this.#services = services;
     this.#loadBalancerClass = loadBalancerClass;
+    this.#adoptOnly = adoptOnly;
   }
 
   isOurs(service: Service): boolean {
@@ -120,7 +130,8 @@ export class ServiceDecider {
         return { kind: 'leaving', key };
       }
       const before = this.#allocator.holdingOf(key);
-      return { kind: 'reconciled', key, service, before, outcome: this.#allocator.reconcile(service) };
+      const outcome = this.#adoptOnly ? this.#allocator.adopt(service) : this.#allocator.reconcile(service);
+      return { kind: 'reconciled', key, service, before, outcome };
     } catch (error) {
       return { kind: 'failed', key, error };
     }

@@ -55,6 +55,8 @@ export interface ServiceReconcilerOptions {
   readonly loadBalancerClass: string | undefined;
   /** Whether Services show conditions. */
   readonly showsConditions: boolean;
+  /** Whether to take addresses into the books only, and to assign and write nothing. */
+  readonly adoptOnly: boolean;
   /** Runs after addresses were assigned or taken back. */
   readonly onAddressesChanged: () => void;
 }
@@ -103,7 +105,7 @@ export class ServiceReconciler {
 
   constructor(options: ServiceReconcilerOptions) {
     this.#options = options;
-    this.#decider = new ServiceDecider(options.allocator, this.#services, options.loadBalancerClass);
+    this.#decider = new ServiceDecider(options.allocator, this.#services, options);
     this.#reporter = new ServiceReporter(options);
     this.#deciding = options.turns.task({
       name: 'decisions about Services',
@@ -305,6 +307,7 @@ export class ServiceReconciler {
     const { key } = decision;
     if (decision.kind === 'failed') return this.#decisionFailed(key, decision.error);
     this.#failures.delete(key);
+    if (this.#options.adoptOnly) return;
     if (decision.kind === 'released' && decision.service && isMarked(decision.service)) this.#writes.add(key);
     if (decision.kind === 'reconciled' && serviceChange(decision.service, decision.outcome.assigned))
       this.#writes.add(key);

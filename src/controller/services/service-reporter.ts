@@ -15,6 +15,8 @@ export interface ServiceReporterOptions {
   readonly metrics: ControllerMetrics;
   readonly logger: Logger;
   readonly clock: Clock;
+  /** Whether another program assigns the addresses. Then there are no events, because they would contradict those of that program. */
+  readonly adoptOnly: boolean;
 }
 
 /** Tells operators about outcomes, in events, logs and metrics, and only when an outcome changes. */
@@ -105,7 +107,11 @@ export class ServiceReporter {
     if (known?.message === refusal.message) return false;
     const { logger, metrics } = this.#options;
     if (known?.cause !== refusal.cause) metrics.refusals.inc({ cause: refusal.cause });
-    logger.warn({ service: key, cause: refusal.cause, reason: refusal.message }, 'allocation refused');
+    const { adoptOnly } = this.#options;
+    logger.warn(
+      { service: key, cause: refusal.cause, reason: refusal.message },
+      adoptOnly ? 'address not adopted' : 'allocation refused',
+    );
     this.#event(service, 'Warning', 'AllocationFailed', refusal.message, onlyIfNew);
     return true;
   }
@@ -134,6 +140,7 @@ export class ServiceReporter {
     message: string,
     onlyIfNew = false,
   ): void {
+    if (this.#options.adoptOnly) return;
     const regarding = { kind: 'Service', namespace, name, uid } as const;
     this.#options.events.record({ regarding, type, reason, message, onlyIfNew });
   }

@@ -28,6 +28,8 @@ export interface QuestionPortsOptions {
   readonly openCapture?: OpenCapture;
   readonly onAnswer: (answer: NeighbourAnswer) => void;
   readonly onDrop: (protocol: Protocol, reason: DropReason) => void;
+  /** Whether to hear also the answers and announcements that other programs on this host send. */
+  readonly hearsOwnHost?: boolean;
 }
 
 interface Port {
@@ -44,6 +46,10 @@ const drainIntervalMs = 1;
 /** ARP replies and advertisements to this host's own MAC. Answers to other hosts and announcements do not wake the process. */
 function filterFor(mac: Uint8Array): string {
   return `ether dst ${formatMac(mac)} and not ether src ${formatMac(mac)} and ((arp and arp[6:2] = 2) or (icmp6 and ip6[40] = 136))`;
+}
+
+function filterWithOwnHost(mac: Uint8Array): string {
+  return `(ether dst ${formatMac(mac)} or ether src ${formatMac(mac)}) and ((arp and arp[6:2] = 2) or (icmp6 and ip6[40] = 136))`;
 }
 
 /** Asks other hosts for their addresses, and listens for the answers on a capture of its own. A link is captured from its first question on. */
@@ -66,6 +72,12 @@ export class QuestionPorts {
     if (!port) return false;
     const encode = target.family === 4 ? encodeArpRequest : encodeSolicitation;
     return port.capture.send(encode(link.mac, source, target));
+  }
+
+  /** Captures these links from now on, and no others. */
+  listen(interfaces: ReadonlySet<string>): void {
+    this.keep(interfaces);
+    for (const link of this.#options.links.links()) if (interfaces.has(link.name)) this.#port(link);
   }
 
   /** Closes the captures of all other links. */
@@ -100,12 +112,12 @@ export class QuestionPorts {
     const known = this.#ports.get(link.name);
     if (known && known.link.epoch === link.epoch && known.link.index === link.index) return known;
     if (known) this.#close(known);
-    const { clock, log, guard } = this.#options;
+    const { clock, log, guard, hearsOwnHost } = this.#options;
     if (clock.now() < (this.#retryAtMs.get(link.name) ?? 0)) return undefined;
     try {
       const capture = (this.#options.openCapture ?? openCapture)({
         interface: link.name,
-        filter: filterFor(link.mac),
+        filter: (hearsOwnHost ? filterWithOwnHost : filterFor)(link.mac),
         bufferBytes,
         clock,
         onFrame: (frame, length) => {

@@ -20,6 +20,7 @@ import type { Registry } from 'prom-client';
 import { formatIp, type IpAddress } from '../../address/index.ts';
 import { type Clock, systemClock } from '../../clock.ts';
 import type { OpenCapture } from '../../link/capture.ts';
+import type { DropReason } from '../../link/frame.ts';
 import { carries, type Link } from '../../link/link-table.ts';
 import { type Links, watchLinks } from '../../link/link-watcher.ts';
 import type { Logger } from '../../log.ts';
@@ -32,6 +33,7 @@ import { Announcer } from './announcer.ts';
 import { type Conflict, ConflictHandler } from './conflicts.ts';
 import type { DefencePolicy } from './defence.ts';
 import { findKernelAnswers, type KernelAnswer, readArpIgnore } from './kernel-answers.ts';
+import type { Protocol } from './link-port.ts';
 import { LinkPorts } from './link-ports.ts';
 import { NeighbourCounters, registerNeighbourMetrics } from './metrics.ts';
 import { type ProbeOutcome, probe } from './probe.ts';
@@ -58,6 +60,8 @@ export interface NeighbourResponderOptions {
   readonly onLinksChanged?: () => void;
   /** Called for each answer to a question of this node. */
   readonly onAnswer?: (answer: NeighbourAnswer) => void;
+  /** Called for each answer to a question of `watch`, and for each answer that another program on this host sends. */
+  readonly onWatchedAnswer?: (answer: NeighbourAnswer) => void;
   /** Checked before each announcement. */
   readonly isOwner?: (address: IpAddress) => boolean;
   readonly clock?: Clock;
@@ -101,6 +105,8 @@ export interface NeighbourResponder {
    * when the question could not be sent.
    */
   ask(interfaceName: string, address: IpAddress): boolean;
+  /** Like the witness's questions and answers, but answers of other programs on this host are heard too. */
+  readonly watch: Pick<QuestionPorts, 'ask' | 'listen'>;
   /** Whether this process came too late to the last request that it should have answered. */
   isLate(): boolean;
   /** Stops listening for answers on all other links. */
@@ -125,6 +131,7 @@ class Responder implements NeighbourResponder {
   readonly #announcer: Announcer;
   readonly #conflicts: ConflictHandler;
   readonly #questions: QuestionPorts;
+  readonly watch: QuestionPorts;
   readonly #counters = new NeighbourCounters();
   #trials = new Set<AddressState>();
 
@@ -165,12 +172,17 @@ class Responder implements NeighbourResponder {
       yieldAddress: (address) => this.remove(address),
       onConflict,
     });
-    this.#questions = new QuestionPorts({
+    const questions = {
       ...{ log, clock, guard },
       links: this.#links,
       ...(options.openCapture ? { openCapture: options.openCapture } : {}),
-      onAnswer: (answer) => options.onAnswer?.(answer),
-      onDrop: (protocol, reason) => counters.drop(protocol, reason),
+      onDrop: (protocol: Protocol, reason: DropReason) => counters.drop(protocol, reason),
+    };
+    this.#questions = new QuestionPorts({ ...questions, onAnswer: (answer) => options.onAnswer?.(answer) });
+    this.watch = new QuestionPorts({
+      ...questions,
+      onAnswer: (answer) => options.onWatchedAnswer?.(answer),
+      hearsOwnHost: true,
     });
     if (registry) registerNeighbourMetrics(registry, counters, () => this.#ports.count);
   }
@@ -238,6 +250,7 @@ class Responder implements NeighbourResponder {
   drainCaptures(): void {
     this.#ports.drain();
     this.#questions.drain();
+    this.watch.drain();
   }
 
   close(): void {
@@ -245,6 +258,7 @@ class Responder implements NeighbourResponder {
     this.#links.close();
     this.#ports.close();
     this.#questions.close();
+    this.watch.close();
     this.#groupSocket.close();
   }
 

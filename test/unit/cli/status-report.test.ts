@@ -278,8 +278,11 @@ test('statusReport() takes the reason why a Service waits from the leader, or fr
     version: 1,
     identity: 'a',
     leading: true,
+    adoptOnly: false,
     waitingFor: [],
-    services: [{ service: 'default/later', refusal: { cause: 'exhausted', message: 'pool p is full' } }],
+    services: [
+      { service: 'default/later', addresses: [], refusal: { cause: 'exhausted', message: 'pool p is full' } },
+    ],
   };
   const report = statusReport(view([later], {}, { failures, controller }));
   assert.equal(line(report, 'default/later').at(-1), 'pool p is full');
@@ -432,7 +435,7 @@ test('problemsOf() lists a drain that the floor holds up', () => {
 
 describe('dead nodes', () => {
   const controller = (deadNodes: ControllerStatus['deadNodes']): Partial<ClusterView> => ({
-    controller: { version: 1, identity: 'bellman-0', leading: true, waitingFor: [], services: [], deadNodes },
+    controller: { version: 1, identity: 'bellman-0', leading: true, adoptOnly: false, waitingFor: [], services: [], deadNodes },
   });
   const node = (state: string, reason = '') => ({ node: 'node-3', state, reports: 3, speakers: 5, reason });
   const nothing = { missingRights: [], withoutReport: [], nodes: [] };

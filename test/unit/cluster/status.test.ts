@@ -75,11 +75,16 @@ test('decodeControllerStatus() reads the leader and the reasons of waiting Servi
       leading: true,
       leader: 'a_1',
       config: { status: 'active', hash: 'h' },
-      services: [{ service: 'a/b', addresses: [], refusal: { cause: 'exhausted', message: 'full' } }],
+      services: [
+        { service: 'a/b', addresses: [], refusal: { cause: 'exhausted', message: 'full' } },
+        { service: 'a/c', addresses: [{ ip: '192.0.2.1', pool: 'office' }] },
+      ],
     }),
   );
   assert.ok(result.ok);
   assert.deepEqual(result.value.services, [
-    { service: 'a/b', refusal: { cause: 'exhausted', message: 'full' } },
+    { service: 'a/b', addresses: [], refusal: { cause: 'exhausted', message: 'full' } },
+    { service: 'a/c', addresses: [{ ip: '192.0.2.1', pool: 'office' }] },
   ]);
+  assert.equal(result.value.adoptOnly, false);
 });

@@ -58,6 +58,7 @@ function parts() {
     allocator: new Allocator(),
     loadBalancerClass: undefined,
     showsConditions: false,
+    adoptOnly: false,
     onAddressesChanged: () => {},
   });
   return { shared, services, lines, registry };

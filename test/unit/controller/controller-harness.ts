@@ -51,7 +51,7 @@ export class ControllerHarness {
     return this.#diagnostics.recorder;
   }
 
-  async start(loadBalancerClass?: string): Promise<void> {
+  async start(loadBalancerClass?: string, { adoptOnly = false } = {}): Promise<void> {
     const stop = new AbortController();
     const { logger } = this.#log;
     const events = new EventRecorder({
@@ -66,6 +66,7 @@ export class ControllerHarness {
       namespace,
       loadBalancerClass,
       showsConditions: false,
+      adoptOnly,
       events,
       metrics: this.#metrics,
       logger,

@@ -15,7 +15,7 @@ function setUp(cidr: string) {
   const allocator = new Allocator();
   allocator.setConfig(config([pool('a', [cidr])], []));
   const services = new ServiceStore();
-  const decider = new ServiceDecider(allocator, services, undefined);
+  const decider = new ServiceDecider(allocator, services, { loadBalancerClass: undefined, adoptOnly: false });
   let version = 0;
   const set = (name: string, over: Partial<Service> = {}) => {
     services.set(`default/${name}`, service(name, [], { ...over, resourceVersion: `${++version}` }));

@@ -28,6 +28,7 @@ function setUp(t: TestContext) {
       conflictPolicy: 'defend',
       announceEverySeconds: 0,
       witnessEverySeconds: 0,
+      adoptOnly: false,
     },
     logLevel: 'info',
     logger,

@@ -28,6 +28,7 @@ function setUp() {
       partitionEnded: () => void lines.push('partition ended'),
     },
     onMembers: () => {},
+    firstOwners: { seen: ({ address: seen, node }) => void lines.push(`seen ${seen} on ${node}`) },
   });
   const conflict = (action: 'defended' | 'yielded') =>
     reports.handle({ kind: 'conflict', address, mac: '02:00:00:00:00:09', interface: 'eth0', action });

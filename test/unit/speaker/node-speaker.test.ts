@@ -13,7 +13,7 @@ import { VirtualClock } from '../../support/virtual-clock.ts';
 import { config, node, peer, pool, service, slice } from './fixtures.ts';
 
 /** A NodeSpeaker that records each of its outputs as one line. */
-function recorded(over: { readonly ignoresExcludeLabel?: boolean } = {}) {
+function recorded(over: { readonly ignoresExcludeLabel?: boolean; readonly adoptOnly?: boolean } = {}) {
   const lines: string[] = [];
   const peers: ResolvedPeer[][] = [];
   const uses: boolean[] = [];
@@ -67,6 +67,7 @@ function recorded(over: { readonly ignoresExcludeLabel?: boolean } = {}) {
     },
     namespace: 'bellman-system',
     onLeaving: () => undefined,
+    ...(over.adoptOnly ? { onAdoption: () => undefined } : {}),
     clock: new VirtualClock(),
     onPeerTrouble: ({ peer: name, reason }) => void lines.push(`trouble ${name}: ${reason}`),
     logger: pino({ level: 'silent' }),
@@ -302,4 +303,96 @@ test('NodeSpeaker sends the BFD sessions of its peers, and reports to BGP when a
   assert.deepEqual(toBgp.splice(0), []);
   speaker.setConfig(config([], [peer('tor')]));
   assert.deepEqual(sessions.at(-1), '');
+});
+
+const admittedNode = node('node-1', { labels: { 'bellman.dev/takeover': 'true' } });
+const own = 'bellman.dev/announcing';
+
+/** A speaker with `--adopt-only` that has read one Service of each protocol. */
+function adopting() {
+  const harness = recorded({ adoptOnly: true });
+  const { speaker, take } = harness;
+  speaker.setConfig(both);
+  speaker.setNode('node-1', node('node-1'));
+  speaker.setService('default/web', service('web', ['198.51.100.7']));
+  speaker.setEndpointSlice('default/web-1', slice('web', ['node-1']));
+  speaker.setService('default/printer', service('printer', ['192.0.2.241']));
+  speaker.setEndpointSlice('default/printer-1', slice('printer', ['node-1']));
+  speaker.start();
+  const started = take();
+  const { adoption } = speaker;
+  assert.ok(adoption);
+  const held = () => [...adoption.held()].map(({ address, isAdmitted }) => `${address} ${isAdmitted}`);
+  return { ...harness, adoption, started, held };
+}
+
+test('NodeSpeaker with --adopt-only has no peers and announces nothing, and says what it would announce', () => {
+  const { speaker, started, held } = adopting();
+  assert.deepEqual(started, ['table 192.0.2.241', 'synced']);
+  assert.deepEqual(held(), ['198.51.100.7 false', '192.0.2.241 false']);
+  assert.deepEqual(
+    speaker.refusals().map(({ cause, reason }) => `${cause}: ${reason}`),
+    [
+      'adopt-only: adopt-only: node node-1 would announce it to router',
+      'adopt-only: adopt-only: node node-1 would answer for it',
+    ],
+  );
+  assert.deepEqual([...speaker.advertised()], []);
+});
+
+test('NodeSpeaker adopts BGP when its Node is admitted and no other program has a session: routes first, then peers', () => {
+  const { speaker, adoption, take, held } = adopting();
+  speaker.setOtherSessions(new Set(['router']));
+  speaker.setNode('node-1', admittedNode);
+  assert.equal(adoption.bgp, 'waiting');
+  assert.deepEqual(take(), []);
+  speaker.setOtherSessions(new Set());
+  assert.equal(adoption.bgp, 'live');
+  assert.deepEqual(take(), ['announce router 198.51.100.7/32', 'peers router']);
+  assert.deepEqual(held(), ['192.0.2.241 false']);
+});
+
+test('NodeSpeaker does not adopt BGP before it knows the sessions of other programs', () => {
+  const { speaker, adoption, take } = adopting();
+  speaker.setNode('node-1', admittedNode);
+  assert.equal(adoption.bgp, 'waiting');
+  assert.deepEqual(take(), []);
+});
+
+test('NodeSpeaker ends its sessions at once when its Node is no longer admitted, and then waits for other programs again', () => {
+  const { speaker, adoption, take } = adopting();
+  speaker.setOtherSessions(new Set());
+  speaker.setNode('node-1', admittedNode);
+  take();
+  speaker.setNode('node-1', node('node-1'));
+  assert.deepEqual(take(), ['peers', 'withdraw router 198.51.100.7/32']);
+  speaker.setNode('node-1', admittedNode);
+  assert.equal(adoption.bgp, 'waiting');
+  assert.deepEqual(take(), []);
+});
+
+test('NodeSpeaker lets an admitted layer-2 address be answered when its record names an owner, and goes on when the record is lost', () => {
+  const { speaker, take, held } = adopting();
+  speaker.setAdmittedPools(new Set(['office']));
+  assert.deepEqual(take(), []);
+  assert.deepEqual(held(), ['198.51.100.7 false', '192.0.2.241 true']);
+  const recordedOn = (line: string | undefined) =>
+    service('printer', ['192.0.2.241'], { annotations: line === undefined ? {} : { [own]: line } });
+  speaker.setService('default/printer', recordedOn('192.0.2.241=node-1/eth0'));
+  assert.deepEqual(take(), ['change 192.0.2.241:node-1 -']);
+  speaker.setService('default/printer', recordedOn(undefined));
+  assert.deepEqual(take(), ['change 192.0.2.241:node-1 -']);
+  assert.deepEqual(held(), ['198.51.100.7 false']);
+  speaker.setAdmittedPools(new Set());
+  assert.deepEqual(take(), ['change 192.0.2.241: -']);
+  speaker.setAdmittedPools('all');
+  assert.deepEqual(held(), ['198.51.100.7 false', '192.0.2.241 true']);
+});
+
+test('NodeSpeaker admits the layer-2 address of a Service with the annotation', () => {
+  const { speaker, take, held } = adopting();
+  const annotations = { 'bellman.dev/takeover': 'true', [own]: '192.0.2.241=node-2/eth0' };
+  speaker.setService('default/printer', service('printer', ['192.0.2.241'], { annotations }));
+  assert.deepEqual(take(), ['change 192.0.2.241:node-1 -']);
+  assert.deepEqual(held(), ['198.51.100.7 false']);
 });

@@ -37,6 +37,7 @@ async function setUp(t: TestContext, { put = () => {}, remembered }: SetUpOption
   const saved: string[] = [];
   const ended = new AbortController();
   const ignored = () => {};
+  let admitted = 'nothing';
   const watches = new SpeakerWatches({
     namespace: 'bellman-system',
     client: api,
@@ -57,6 +58,11 @@ async function setUp(t: TestContext, { put = () => {}, remembered }: SetUpOption
     },
     speaker: {
       setConfig: ({ pools }) => void passed.push(`pools ${pools.map(({ name }) => name).join()}`),
+      setAdmittedPools: (pools) => {
+        const text = pools === 'all' ? '*' : [...pools].join() || 'nothing';
+        if (text !== admitted) passed.push(`admitted ${text}`);
+        admitted = text;
+      },
       setService: ignored,
       setEndpointSlice: ignored,
       setNode: ignored,
@@ -201,4 +207,22 @@ test('SpeakerWatches has no configuration while neither a ConfigMap nor the stat
   assert.deepEqual(configsOf(await take()), []);
   assert.ok(!arrived.includes('config'));
   assert.ok(arrived.includes('services'));
+});
+
+test('SpeakerWatches passes on the admitted pools of the ConfigMap, and keeps them when the ConfigMap is deleted', async (t) => {
+  const path = '/api/v1/namespaces/bellman-system/configmaps/config';
+  const configMap = (takeover?: string) => ({
+    metadata: {
+      ...{ name: 'config', namespace: 'bellman-system' },
+      annotations: takeover === undefined ? {} : { 'bellman.dev/takeover': takeover },
+    },
+  });
+  const { api, take } = await setUp(t, { put: (server) => void server.put(path, configMap('office, lab')) });
+  assert.ok((await take()).includes('admitted office,lab'));
+  api.remove(path);
+  assert.deepEqual(await take(), []);
+  api.put(path, configMap('*'));
+  assert.deepEqual(await take(), ['admitted *']);
+  api.put(path, configMap());
+  assert.deepEqual(await take(), ['admitted nothing']);
 });

@@ -1,0 +1,166 @@
+/**
+ * Finds out which host answers for addresses that this cluster holds back, because another program announces them. It is a machine: addresses,
+ * nodes, answers and the time go in, questions and sightings come out.
+ *
+ * Two nodes ask for each address by ARP or Neighbour Discovery. They are chosen by rendezvous weight among the nodes that have a link for it. A node
+ * does not hear the answers of another program on the same host to its own questions. It does see the answers that the program sends to other
+ * hosts. With two askers, at least one of them is not the answering host. So the host of each answer is seen by itself and by an asker.
+ *
+ *     question every 2 s ── answer, with the MAC of its host ──→ sighting of a node, or of a host without a speaker
+ *                        └─ none for 7 s, as the first asker ──→ sighting of no host
+ */
+import { formatIp, type IpAddress } from '../../address/index.ts';
+import { rendezvousWinners } from '../../hash.ts';
+import { carries } from '../../link/link-table.ts';
+import type { Sighting } from '../messages.ts';
+import type { NodeFacts } from '../ownership/node-facts.ts';
+
+/** An address to ask for, with the interfaces on which it would be answered. */
+export interface Watched {
+  readonly address: IpAddress;
+  readonly interfaces: readonly string[];
+}
+
+/** A question for an address on a link. */
+export interface SightingQuestion {
+  readonly address: IpAddress;
+  readonly interface: string;
+}
+
+/** An answer that was sent to this host, or by it. */
+export interface SeenAnswer {
+  readonly address: string;
+  readonly mac: string;
+  readonly interface: string;
+}
+
+interface State extends Watched {
+  askAtMs: number;
+  /** The last answer, or the first question. */
+  heardAtMs: number | undefined;
+  sighting: Sighting | undefined;
+}
+
+const askEveryMs = 2000;
+/** Three questions without an answer. */
+const silentAfterMs = 7000;
+const askers = 2;
+/** Questions in one call of `ask`. More addresses are asked for less often. */
+const maxQuestions = 40;
+
+export class Sightings {
+  readonly #self: string;
+  readonly #states = new Map<string, State>();
+  #nodes: ReadonlyMap<string, NodeFacts> = new Map();
+  #nodeOfMac = new Map<string, string>();
+
+  constructor(self: string) {
+    this.#self = self;
+  }
+
+  get size(): number {
+    return this.#states.size;
+  }
+
+  /** Replaces the addresses. */
+  watch(addresses: Iterable<Watched>, nowMs: number): void {
+    const before = new Map(this.#states);
+    this.#states.clear();
+    for (const watched of addresses) {
+      const text = formatIp(watched.address);
+      const known = before.get(text);
+      const state = known ?? { askAtMs: nowMs, heardAtMs: undefined, sighting: undefined };
+      this.#states.set(text, { ...state, ...watched });
+    }
+  }
+
+  /** Takes the live nodes, including this one. Returns the sightings of MACs that now belong to another node, or to none. */
+  see(nodes: ReadonlyMap<string, NodeFacts>): Sighting[] {
+    this.#nodes = nodes;
+    this.#nodeOfMac = new Map();
+    for (const [node, { links }] of nodes) for (const { mac } of links) this.#nodeOfMac.set(mac, node);
+    const changed: Sighting[] = [];
+    for (const [text, state] of this.#states) {
+      if (!state.sighting || (this.#nodeOfMac.get(state.sighting.mac) ?? '') === state.sighting.node)
+        continue;
+      state.sighting = this.#sighting(text, state.sighting);
+      changed.push(state.sighting);
+    }
+    return changed;
+  }
+
+  /** Returns the questions that are due, and the addresses that no host answers for any more. */
+  ask(nowMs: number): { readonly questions: SightingQuestion[]; readonly sightings: Sighting[] } {
+    const questions: SightingQuestion[] = [];
+    const sightings: Sighting[] = [];
+    for (const [text, state] of this.#states) {
+      if (questions.length >= maxQuestions) break;
+      if (state.askAtMs > nowMs) continue;
+      state.askAtMs = nowMs + askEveryMs;
+      // The addresses behind this one come first next time.
+      this.#states.delete(text);
+      this.#states.set(text, state);
+      const ranked = this.#askersOf(text, state);
+      if (!ranked.includes(this.#self)) continue;
+      const link = this.#linkFor(state);
+      if (link !== undefined) questions.push({ address: state.address, interface: link });
+      state.heardAtMs ??= nowMs;
+      if (ranked[0] !== this.#self || nowMs - state.heardAtMs < silentAfterMs) continue;
+      const sighting = this.#sighting(text, { mac: '', interface: link ?? '' });
+      if (this.#isNews(state, sighting)) sightings.push(sighting);
+    }
+    return { questions, sightings };
+  }
+
+  /** Takes an answer. Returns a sighting that is news. */
+  answered({ address, mac, interface: link }: SeenAnswer, nowMs: number): Sighting | undefined {
+    const state = this.#states.get(address);
+    if (!state) return undefined;
+    state.heardAtMs = nowMs;
+    const sighting = this.#sighting(address, { mac, interface: link });
+    return this.#isNews(state, sighting) ? sighting : undefined;
+  }
+
+  /** Names of the links of this node that carry an address. */
+  links(): ReadonlySet<string> {
+    const links = this.#nodes.get(this.#self)?.links ?? [];
+    const states = [...this.#states.values()];
+    const used = links.filter((link) =>
+      states.some(({ address, interfaces }) => carries(link, address, interfaces)),
+    );
+    return new Set(used.map(({ name }) => name));
+  }
+
+  #sighting(address: string, { mac, interface: link }: Omit<SeenAnswer, 'address'>): Sighting {
+    const state = this.#states.get(address);
+    return {
+      address,
+      mac,
+      node: this.#nodeOfMac.get(mac) ?? '',
+      interface: link,
+      isFirstAsker: state !== undefined && this.#askersOf(address, state)[0] === this.#self,
+    };
+  }
+
+  #isNews(state: State, sighting: Sighting): boolean {
+    if (JSON.stringify(state.sighting) === JSON.stringify(sighting)) return false;
+    state.sighting = sighting;
+    return true;
+  }
+
+  #askersOf(text: string, { address, interfaces }: Watched): string[] {
+    const able = [...this.#nodes].filter(([, { links }]) =>
+      links.some((link) => carries(link, address, interfaces)),
+    );
+    return rendezvousWinners(
+      able.map(([node]) => node),
+      text,
+      askers,
+    );
+  }
+
+  #linkFor({ address, interfaces }: Watched): string | undefined {
+    const links = this.#nodes.get(this.#self)?.links ?? [];
+    return links.find((link) => carries(link, address, interfaces))?.name;
+  }
+}

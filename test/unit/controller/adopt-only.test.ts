@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ControllerHarness, config, pool } from './controller-harness.ts';
+
+/** A controller with `--adopt-only`, and Services whose addresses another program has assigned. */
+async function adopting(services: Readonly<Record<string, readonly string[]>>): Promise<ControllerHarness> {
+  const harness = new ControllerHarness();
+  harness.editConfig(config(pool('a', '192.0.2.0/28')));
+  for (const [name, ips] of Object.entries(services)) {
+    harness.service(name);
+    harness.setStatus(name, ips);
+  }
+  await harness.start(undefined, { adoptOnly: true });
+  return harness;
+}
+
+function booksOf(harness: ControllerHarness): string[] {
+  const { services } = harness.status() as {
+    services: {
+      service: string;
+      addresses: { ip: string }[];
+      refusal?: { cause: string; message: string };
+    }[];
+  };
+  return services.map(
+    ({ service, addresses, refusal }) =>
+      `${service} ${addresses.map(({ ip }) => ip).join()}${refusal ? ` ${refusal.cause}: ${refusal.message}` : ''}`,
+  );
+}
+
+/** Writes to Services, and events. */
+const written = (harness: ControllerHarness) => [
+  ...harness.writes().filter((write) => write.includes('/services/')),
+  ...harness.events().filter((event) => !event.startsWith('Config')),
+];
+
+test('with --adopt-only, the controller takes addresses into the books and writes nothing to Services', async () => {
+  const harness = await adopting({ web: ['192.0.2.3'], waiting: [] });
+  assert.deepEqual(booksOf(harness), ['default/web 192.0.2.3', 'default/waiting ']);
+  harness.setStatus('waiting', ['192.0.2.4']);
+  await harness.pass();
+  assert.deepEqual(booksOf(harness), ['default/web 192.0.2.3', 'default/waiting 192.0.2.4']);
+  harness.setStatus('web', ['192.0.2.5']);
+  harness.deleteService('waiting');
+  await harness.pass();
+  assert.deepEqual(booksOf(harness), ['default/web 192.0.2.5']);
+  assert.deepEqual(written(harness), []);
+  await harness.stop();
+});
+
+test('with --adopt-only, the controller names addresses in no pool and addresses of two Services', async () => {
+  const harness = await adopting({ web: ['192.0.2.3'], other: ['192.0.2.3'], far: ['203.0.113.9'] });
+  const [web, other, far] = booksOf(harness);
+  assert.equal(web, 'default/web 192.0.2.3');
+  assert.match(other ?? '', /^default\/other {2}address-in-use: its address 192.0.2.3: .*default\/web/);
+  assert.equal(far, 'default/far 203.0.113.9 not-in-pool: its address 203.0.113.9 is in no pool; pools: a');
+  const named = harness.logLines.filter(({ msg }) => msg === 'address not adopted');
+  assert.deepEqual(
+    named.map(({ service }) => service),
+    ['default/other', 'default/far'],
+  );
+  assert.deepEqual(written(harness), []);
+  await harness.stop();
+});
+
+test('a controller that starts without --adopt-only keeps all adopted addresses', async () => {
+  const harness = await adopting({ web: ['192.0.2.3'], old: ['192.0.2.0'], waiting: [] });
+  await harness.stop();
+  await harness.start();
+  assert.deepEqual(harness.addresses('web'), ['192.0.2.3']);
+  assert.deepEqual(harness.addresses('old'), ['192.0.2.0']);
+  assert.deepEqual(harness.addresses('waiting'), ['192.0.2.1']);
+  await harness.stop();
+});

@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { NodeFacts } from '../../../../src/layer2/ownership/node-facts.ts';
+import { Sightings } from '../../../../src/layer2/witness/sightings.ts';
+import { ip, prefix } from '../../../support/addresses.ts';
+
+const address = '192.0.2.150';
+const names = ['node-1', 'node-2', 'node-3', 'node-4'];
+const macOf = (node: string) => `02:00:00:00:00:0${node.slice(-1)}`;
+const facts = (node: string, subnet = '192.0.2.0/24'): NodeFacts => ({
+  isLeaving: false,
+  isStarting: false,
+  links: [
+    { name: 'eth0', mac: macOf(node), subnets: [prefix(subnet)] },
+    { name: 'eth1', mac: '02:00:00:00:01:00', subnets: [prefix('10.0.0.0/8')] },
+  ],
+});
+const nodes = new Map(names.map((node) => [node, facts(node)]));
+
+/** A machine for each node. */
+function machines(texts: readonly string[] = [address]): Map<string, Sightings> {
+  return new Map(
+    names.map((node) => {
+      const machine = new Sightings(node);
+      machine.see(nodes);
+      machine.watch(
+        texts.map((text) => ({ address: ip(text), interfaces: [] })),
+        0,
+      );
+      return [node, machine] as const;
+    }),
+  );
+}
+
+function askersOf(all: ReadonlyMap<string, Sightings>): string[] {
+  return [...all].filter(([, machine]) => machine.ask(0).questions.length > 0).map(([node]) => node);
+}
+
+describe('Sightings', () => {
+  test('lets two nodes ask for an address every two seconds, on the link that carries it', () => {
+    const all = machines();
+    const askers = askersOf(all);
+    assert.equal(askers.length, 2);
+    const machine = all.get(askers[0] ?? '') ?? assert.fail();
+    assert.deepEqual(machine.ask(1999).questions, []);
+    assert.deepEqual(machine.ask(2000).questions, [{ address: ip(address), interface: 'eth0' }]);
+    assert.deepEqual([...machine.links()], ['eth0']);
+  });
+
+  test('names the node of the MAC that answers, once, also when it is this node', () => {
+    const machine = machines().get('node-1') ?? assert.fail();
+    const answer = (mac: string) => machine.answered({ address, mac, interface: 'eth0' }, 1);
+    assert.equal(answer(macOf('node-1'))?.node, 'node-1');
+    assert.equal(answer(macOf('node-1')), undefined);
+    assert.equal(answer(macOf('node-3'))?.node, 'node-3');
+    assert.equal(answer('02:00:00:00:00:99')?.node, '');
+  });
+
+  test('names the node of a MAC as soon as the node is known', () => {
+    const machine = machines().get('node-1') ?? assert.fail();
+    machine.see(new Map([['node-1', facts('node-1')]]));
+    assert.equal(machine.answered({ address, mac: macOf('node-3'), interface: 'eth0' }, 1)?.node, '');
+    assert.deepEqual(
+      machine.see(nodes).map(({ node }) => node),
+      ['node-3'],
+    );
+    assert.deepEqual(machine.see(nodes), []);
+  });
+
+  test('says that no host answers after three questions, only on the first asker', () => {
+    const all = machines();
+    const silent = [...all].filter(([, machine]) => {
+      for (const nowMs of [0, 2000, 4000, 6000]) assert.deepEqual(machine.ask(nowMs).sightings, []);
+      return machine.ask(8000).sightings.some(({ mac, isFirstAsker }) => mac === '' && isFirstAsker);
+    });
+    assert.equal(silent.length, 1);
+    const [, machine] = silent[0] ?? assert.fail();
+    assert.deepEqual(machine.ask(10_000).sightings, []);
+    assert.equal(
+      machine.answered({ address, mac: macOf('node-2'), interface: 'eth0' }, 10_100)?.node,
+      'node-2',
+    );
+  });
+
+  test('ignores addresses that it does not watch, and nodes without a link for an address', () => {
+    const machine = new Sightings('node-1');
+    machine.see(new Map([...nodes, ['node-1', facts('node-1', '198.51.100.0/24')]]));
+    machine.watch([{ address: ip(address), interfaces: [] }], 0);
+    assert.deepEqual(machine.ask(0).questions, []);
+    assert.deepEqual([...machine.links()], []);
+    assert.equal(
+      machine.answered({ address: '192.0.2.9', mac: macOf('node-2'), interface: 'eth0' }, 1),
+      undefined,
+    );
+  });
+
+  test('asks for each of 1,000 addresses, and at most for 40 at once', () => {
+    const texts = Array.from({ length: 1000 }, (_, i) => `192.0.${2 + (i >> 8)}.${i & 255}`);
+    const machine = new Sightings('node-1');
+    machine.see(new Map([['node-1', facts('node-1', '192.0.0.0/16')]]));
+    machine.watch(
+      texts.map((text) => ({ address: ip(text), interfaces: [] })),
+      0,
+    );
+    const asked = new Set<bigint>();
+    for (let nowMs = 0; nowMs < 6000; nowMs += 200) {
+      const { questions } = machine.ask(nowMs);
+      assert.ok(questions.length <= 40);
+      for (const question of questions) asked.add(question.address.value);
+    }
+    assert.equal(asked.size, 1000);
+  });
+});
