@@ -32,6 +32,9 @@ const probesAndPlace = (
 
 const enabled = (byDefault: boolean, description: string) => flag.default(byDefault).describe(description);
 
+const port = (byDefault: number, description: string) =>
+  z.int().min(1).max(65535).default(byDefault).describe(description);
+
 const image = z
   .strictObject({
     repository: text.min(1).default('bellman').describe('Name of the image, with its registry.'),
@@ -80,6 +83,11 @@ const speaker = z
       false,
       'Whether the kernel may schedule BFD before all other processes of the node, as intervals below 100 ms require.',
     ),
+    metricsPort: port(7472, 'TCP port of the HTTP endpoint on the nodes.'),
+    membershipPort: port(
+      7946,
+      'UDP port on which the speakers probe each other. Speakers with different ports do not hear each other.',
+    ),
     maxUnavailable: z
       .union([z.int().min(1), text.regex(/^[0-9]+%$/)])
       .default(1)
@@ -104,6 +112,10 @@ export const chartValues = z.strictObject({
   loadBalancerClass: text
     .default('')
     .describe('Serve only Services with this spec.loadBalancerClass. By default those without a class.'),
+  adoptOnly: enabled(
+    false,
+    'Whether both daemons run beside another program that assigns and announces the addresses.',
+  ),
   controller,
   speaker,
   admissionPolicies: z

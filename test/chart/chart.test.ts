@@ -186,6 +186,20 @@ interface Workload {
   };
 }
 
+test('the chart runs beside MetalLB: adoptOnly and other ports', () => {
+  const list = render({ adoptOnly: true, speaker: { metricsPort: 7482, membershipPort: 7956 } });
+  for (const [kind, name] of [
+    ['Deployment', 'controller'],
+    ['DaemonSet', 'speaker'],
+  ] as const)
+    assert.match(JSON.stringify(one(list, kind, name)), /"name":"BELLMAN_ADOPT_ONLY","value":"true"/);
+  const speaker = JSON.stringify(one(list, 'DaemonSet', 'speaker'));
+  assert.match(speaker, /"value":"127.0.0.1:7482,/);
+  assert.match(speaker, /"name":"BELLMAN_MEMBERSHIP_PORT","value":"7956"/);
+  assert.match(speaker, /"prometheus.io\/port":"7482"/);
+  assert.doesNotMatch(speaker, /7472|7946/);
+});
+
 test('the values of the chart reach the Pods', () => {
   const digest = `sha256:${'0'.repeat(64)}`;
   const tolerations = [{ key: 'example', operator: 'Exists' }];

@@ -127,8 +127,11 @@ for (const [component, capability] of [
   ['passive-peers', 'NET_BIND_SERVICE'],
   ['realtime', 'SYS_NICE'],
 ] as const)
-  test(`the component ${component} adds the capability ${capability} to the speaker`, () =>
-    addsTo(component, capability));
+  test(`the component ${component} adds the capability ${capability} to the speaker`, () => {
+    const speaker = withComponent(component).find(({ kind }) => kind === 'DaemonSet')?.spec?.template?.spec;
+    const added = speaker?.containers[0]?.securityContext.capabilities.add;
+    assert.deepEqual(added, ['NET_RAW', capability]);
+  });
 
 test('the component dead-nodes adds only rights and policies', () => {
   const names = (objects: readonly Manifest[]) =>
@@ -151,11 +154,28 @@ test('the component dead-nodes adds only rights and policies', () => {
   ]);
 });
 
-function addsTo(component: string, capability: string): void {
-  const speaker = withComponent(component).find(({ kind }) => kind === 'DaemonSet')?.spec?.template?.spec;
-  const added = speaker?.containers[0]?.securityContext.capabilities.add;
-  assert.deepEqual(added, ['NET_RAW', capability]);
-}
+test('the component beside-metallb gives the speaker ports that MetalLB does not have', () => {
+  const speaker = withComponent('beside-metallb').find(({ kind }) => kind === 'DaemonSet')?.spec?.template;
+  const { env = [], ports = [] } = speaker?.spec.containers[0] ?? {};
+  const value = (wanted: string) => env.find(({ name }) => name === wanted)?.value;
+  assert.equal(value('BELLMAN_METRICS_ADDRESS'), '127.0.0.1:7482,$(BELLMAN_HOST_IP)');
+  assert.equal(value('BELLMAN_MEMBERSHIP_PORT'), '7956');
+  assert.deepEqual(
+    ports.map(({ name, containerPort }) => [name, containerPort]),
+    [
+      ['metrics', 7482],
+      ['membership', 7956],
+    ],
+  );
+});
+
+test('the component adopt-only sets BELLMAN_ADOPT_ONLY in both daemons', () => {
+  const objects = withComponent('adopt-only');
+  for (const kind of ['DaemonSet', 'Deployment']) {
+    const { env = [] } = objects.find((each) => each.kind === kind)?.spec?.template?.spec.containers[0] ?? {};
+    assert.equal(env.find(({ name }) => name === 'BELLMAN_ADOPT_ONLY')?.value, 'true', kind);
+  }
+});
 
 /** The manifests together with a component. */
 function withComponent(component: string): Manifest[] {
