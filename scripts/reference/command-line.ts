@@ -20,6 +20,7 @@ const exitMeanings: Record<keyof typeof exitCodes, Readonly<Record<string, strin
     drain:
       'The annotation is written. With `--wait`: the speaker of the node runs, knows that the node leaves, and announces nothing.',
     undrain: 'The node does not have the annotation of `drain` any more.',
+    takeover: 'The next command may be run, or nothing is left to do.',
     completion: 'The completion was printed.',
   },
   negative: {
@@ -37,6 +38,7 @@ const exitMeanings: Record<keyof typeof exitCodes, Readonly<Record<string, strin
     collect: 'Not used.',
     drain: 'The annotation is written, but the condition of code 0 did not hold before the timeout.',
     undrain: 'Not used.',
+    takeover: 'Something must be waited for or repaired first. The output says what.',
     completion: 'Not used.',
   },
   failed: {
@@ -53,6 +55,7 @@ const exitMeanings: Record<keyof typeof exitCodes, Readonly<Record<string, strin
     collect: 'The API server could not be reached, or the archive could not be written.',
     drain: 'The node does not exist, you may not change it, or the API server could not be reached.',
     undrain: 'The node does not exist, you may not change it, or the API server could not be reached.',
+    takeover: 'The API server could not be reached.',
     completion: 'The shell is unknown.',
   },
   bug: {
@@ -69,6 +72,7 @@ const exitMeanings: Record<keyof typeof exitCodes, Readonly<Record<string, strin
     collect: 'Not used.',
     drain: 'Not used.',
     undrain: 'Not used.',
+    takeover: 'Not used.',
     completion: 'Not used.',
   },
 };

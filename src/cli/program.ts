@@ -8,6 +8,7 @@ import { drainCommand, undrainCommand } from './drain.ts';
 import { explainCommand } from './explain.ts';
 import { speakerCommand } from './speaker.ts';
 import { statusCommand } from './status.ts';
+import { takeoverCommand } from './takeover.ts';
 import { traceCommand } from './trace.ts';
 import { validateCommand } from './validate.ts';
 
@@ -23,6 +24,7 @@ import { validateCommand } from './validate.ts';
  *                         read the API server and the HTTP endpoints of the daemons (`daemon-query.ts`), then format the answers
  *   collect               writes what they see to an archive, without secrets
  *   capture               lets the speakers capture frames, and joins their files
+ *   takeover              says how far the change from MetalLB to Bellman is, and what is next
  *   completion            prints the completion for a shell, made from the definitions of the commands
  *
  * Data from other hosts is decoded, bounded in size, and made printable before it reaches the terminal.
@@ -45,6 +47,7 @@ export function bellmanProgram(version: string): Command {
     captureCommand(),
     drainCommand(),
     undrainCommand(),
+    takeoverCommand(),
     completionCommand(),
   ];
   for (const command of commands) program.addCommand(command.copyInheritedSettings(program));

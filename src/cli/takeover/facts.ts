@@ -1,0 +1,58 @@
+import type { SpeakerStatus } from '../../cluster/status.ts';
+import type { Result } from '../../result.ts';
+
+/** The state that a takeover depends on, as read from the API server and the daemons. */
+export interface TakeoverFacts {
+  readonly namespace: string;
+  readonly metalLb: MetalLbFacts;
+  readonly controller: ControllerFacts | undefined;
+  /** Why the configuration is not in force; `undefined` when it is. */
+  readonly configProblem: string | undefined;
+  readonly nodes: readonly NodeFacts[];
+  readonly pools: readonly PoolFacts[];
+  /** Pools that the annotation of the ConfigMap admits; `*` for all. */
+  readonly admittedPools: readonly string[];
+}
+
+export interface MetalLbFacts {
+  readonly namespace: string;
+  /** Number of Pods of MetalLB's controller. */
+  readonly controllers: number;
+  /** Whether the DaemonSet keeps away from nodes that Bellman takes over; `undefined` when there is no DaemonSet. */
+  readonly avoidsNodes: boolean | undefined;
+  /** Names of the Deployment and the DaemonSet, which the manifests and the chart name differently. */
+  readonly deployment: string;
+  readonly daemonSet: string;
+}
+
+export interface ControllerFacts {
+  readonly adoptOnly: boolean;
+  /** Number of addresses in the books. */
+  readonly addresses: number;
+  /** A sentence for each Service whose address cannot be adopted. */
+  readonly conflicts: readonly string[];
+}
+
+export interface NodeFacts {
+  readonly name: string;
+  /** Whether a Pod of MetalLB's speaker is on the node. */
+  readonly hasMetalLb: boolean;
+  /** Whether the Node has the label that admits it. */
+  readonly isAdmitted: boolean;
+  readonly speaker: Result<SpeakerStatus, string>;
+}
+
+export interface PoolFacts {
+  readonly name: string;
+  readonly protocols: readonly ('bgp' | 'layer2')[];
+  /** Addresses of the pool that Services have. */
+  readonly addresses: readonly AddressFacts[];
+}
+
+export interface AddressFacts {
+  readonly address: string;
+  readonly namespace: string;
+  readonly service: string;
+  /** Whether the annotation of the Service admits it. */
+  readonly isAdmitted: boolean;
+}

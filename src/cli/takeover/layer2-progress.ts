@@ -1,0 +1,50 @@
+import type { AddressFacts, PoolFacts, TakeoverFacts } from './facts.ts';
+
+/** How far the takeover of a pool in layer 2 is. */
+export interface Layer2Progress {
+  readonly pool: string;
+  readonly addresses: number;
+  /** Addresses for which a speaker of Bellman answers. */
+  readonly answered: number;
+  /** Addresses that are held back, and that a host was seen to answer for. */
+  readonly seen: number;
+  /** Addresses that a host without a speaker of Bellman answers for, with its MAC. */
+  readonly foreign: readonly string[];
+  /** Whether all of the pool's addresses are admitted. */
+  readonly isAdmitted: boolean;
+  /** An address that is admitted by its Service. */
+  readonly first: AddressFacts | undefined;
+}
+
+const noNode = 'no node';
+
+/** The progress of each pool that is announced in layer 2. */
+export function layer2Progress({ pools, nodes, admittedPools }: TakeoverFacts): Layer2Progress[] {
+  const statuses = nodes.flatMap(({ speaker }) => (speaker.ok ? [speaker.value] : []));
+  const answering = new Set(statuses.flatMap(({ announcing }) => Object.keys(announcing)));
+  const seen = new Map<string, Set<string>>();
+  for (const { adoption } of statuses)
+    for (const { address, seenMac = '', seenOn = '' } of adoption?.held ?? [])
+      if (seenMac !== '')
+        seen.set(address, (seen.get(address) ?? new Set()).add(seenOn || `${noNode}, ${seenMac}`));
+  return pools
+    .filter(({ protocols }) => protocols.includes('layer2'))
+    .map(({ name, addresses }: PoolFacts) => {
+      const texts = [...new Set(addresses.map(({ address }) => address))];
+      return {
+        pool: name,
+        addresses: texts.length,
+        answered: texts.filter((text) => answering.has(text)).length,
+        seen: texts.filter((text) => !answering.has(text) && seen.has(text)).length,
+        foreign: texts.flatMap((text) => {
+          const hosts = [...(answering.has(text) ? [] : (seen.get(text) ?? []))];
+          // A speaker that has just started may not know the nodes of all MACs yet.
+          return hosts.every((host) => host.startsWith(noNode))
+            ? hosts.map((host) => `${text} (${host})`)
+            : [];
+        }),
+        isAdmitted: admittedPools.includes('*') || admittedPools.includes(name),
+        first: addresses.find(({ isAdmitted }) => isAdmitted),
+      };
+    });
+}

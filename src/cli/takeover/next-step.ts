@@ -1,0 +1,210 @@
+/**
+ * The next step of a takeover: a command to run, or what must be waited for or repaired before. The order is that of the guide
+ * (docs/guides/takeover.md): the books, the controllers, layer 2, the nodes, the end. Pure.
+ */
+import { takeoverKey } from '../../cluster/names.ts';
+import { counted } from '../counted.ts';
+import type { NodeFacts, TakeoverFacts } from './facts.ts';
+import { type Layer2Progress, layer2Progress } from './layer2-progress.ts';
+
+export interface Step {
+  /** `run`: run the command. `wait`: ask again soon. `repair`: a person must act. `done`: nothing is left. */
+  readonly kind: 'run' | 'wait' | 'repair' | 'done';
+  /** The effect of the command, or what is missing. */
+  readonly text: string;
+  readonly command?: string;
+  /** The command that undoes the step. */
+  readonly back?: string;
+}
+
+const adoptOnly = 'BELLMAN_ADOPT_ONLY';
+
+export function nextStep(facts: TakeoverFacts): Step {
+  return (
+    unreached(facts) ??
+    books(facts) ??
+    controllers(facts) ??
+    layer2(facts) ??
+    nodes(facts) ??
+    theEnd(facts) ?? { kind: 'done', text: 'Bellman announces all addresses, and MetalLB has no Pods' }
+  );
+}
+
+function unreached({ nodes: all, controller }: TakeoverFacts): Step | undefined {
+  const missing = all.find(({ speaker }) => !speaker.ok);
+  if (missing && !missing.speaker.ok)
+    return {
+      kind: 'repair',
+      text: `the speaker of ${missing.name} was not reached: ${missing.speaker.error}`,
+    };
+  const starting = all.find(({ speaker }) => speaker.ok && speaker.value.waitingFor.length > 0);
+  if (starting?.speaker.ok) {
+    const missingKinds = starting.speaker.value.waitingFor.join(', ');
+    return { kind: 'wait', text: `the speaker of ${starting.name} still reads: ${missingKinds}` };
+  }
+  if (!controller) return { kind: 'wait', text: 'no controller of Bellman leads, or it was not reached' };
+  return undefined;
+}
+
+function books({ configProblem, controller }: TakeoverFacts): Step | undefined {
+  if (configProblem !== undefined) return { kind: 'repair', text: configProblem };
+  const [conflict, ...more] = controller?.conflicts ?? [];
+  if (conflict === undefined || !controller?.adoptOnly) return undefined;
+  return {
+    kind: 'repair',
+    text: `${conflict}${more.length > 0 ? `; and ${counted(more.length, 'other Service')}` : ''}`,
+  };
+}
+
+function controllers({ namespace, metalLb, controller }: TakeoverFacts): Step | undefined {
+  const scale = `kubectl -n ${metalLb.namespace} scale deployment ${metalLb.deployment} --replicas`;
+  if (controller?.adoptOnly && metalLb.controllers > 0)
+    return {
+      kind: 'run',
+      text: 'stop the controller of MetalLB; assigned addresses stay, and new Services wait',
+      command: `${scale}=0`,
+      back: `${scale}=1`,
+    };
+  if (metalLb.controllers > 0)
+    return {
+      kind: 'repair',
+      text: 'the controllers of MetalLB and of Bellman both assign addresses: stop that of MetalLB',
+      command: `${scale}=0`,
+    };
+  if (!controller?.adoptOnly) return undefined;
+  const set = `kubectl -n ${namespace} set env deployment/controller ${adoptOnly}`;
+  return {
+    kind: 'run',
+    text: 'let the controller of Bellman assign addresses',
+    command: `${set}-`,
+    back: `${set}=true`,
+  };
+}
+
+/** In layer 2, one Service is tried first, and then one pool after another. */
+function layer2(facts: TakeoverFacts): Step | undefined {
+  if (!isAdopting(facts)) return undefined;
+  const progress = layer2Progress(facts).filter(({ addresses }) => addresses > 0);
+  const foreign = progress.find((each) => each.foreign.length > 0);
+  if (foreign)
+    return {
+      kind: 'repair',
+      text: `a host without a speaker of Bellman answers for ${foreign.foreign[0]} of pool ${foreign.pool}`,
+    };
+  const open = progress.find((each) => !each.isAdmitted || each.answered < each.addresses);
+  if (!open) return undefined;
+  if (open.isAdmitted) return { kind: 'wait', text: remaining(open) };
+  const isFirstPool = progress.every((each) => !each.isAdmitted);
+  if (isFirstPool && !progress.some(({ first }) => first)) return firstService(facts, open);
+  const tried = progress.find(({ first }) => first);
+  if (isFirstPool && tried && tried.answered === 0) return { kind: 'wait', text: remaining(tried) };
+  const before = facts.admittedPools;
+  const annotate = `kubectl -n ${facts.namespace} annotate --overwrite configmap config ${takeoverKey}`;
+  return {
+    kind: 'run',
+    text: `let Bellman answer for all addresses of pool ${open.pool}, each from the node that answers now`,
+    command: `${annotate}=${[...before, open.pool].join()}`,
+    back: before.length === 0 ? `${annotate}-` : `${annotate}=${before.join()}`,
+  };
+}
+
+function firstService({ pools }: TakeoverFacts, { pool }: Layer2Progress): Step | undefined {
+  const first = pools.find(({ name }) => name === pool)?.addresses[0];
+  if (!first) return undefined;
+  const annotate = `kubectl -n ${first.namespace} annotate service ${first.service} ${takeoverKey}`;
+  return {
+    kind: 'run',
+    text: `try it with one Service: let Bellman answer for ${first.address}, from the node that answers now`,
+    command: `${annotate}=true`,
+    back: `${annotate}-`,
+  };
+}
+
+function remaining({ pool, addresses, answered }: Layer2Progress): string {
+  return `pool ${pool}: Bellman answers for ${answered} of ${counted(addresses, 'address', 'es')}`;
+}
+
+function nodes(facts: TakeoverFacts): Step | undefined {
+  if (!isAdopting(facts)) return undefined;
+  const { metalLb } = facts;
+  if (metalLb.avoidsNodes === false) return avoidNodes(facts);
+  const unfinished = facts.nodes.find((node) => node.isAdmitted && nodeProblem(node) !== undefined);
+  if (unfinished) return { kind: 'wait', text: `${unfinished.name}: ${nodeProblem(unfinished)}` };
+  const next = facts.nodes.find(({ isAdmitted }) => !isAdmitted);
+  if (!next) return undefined;
+  const label = `kubectl label node ${next.name} ${takeoverKey}`;
+  return {
+    kind: 'run',
+    text: `end MetalLB on ${next.name}, and let Bellman have its BGP sessions there`,
+    command: `${label}=true`,
+    back: `${label}-`,
+  };
+}
+
+/** Why the takeover of an admitted node is not finished. */
+function nodeProblem({ hasMetalLb, speaker }: NodeFacts): string | undefined {
+  if (hasMetalLb) return 'the Pod of MetalLB is not gone yet';
+  const status = speaker.ok ? speaker.value : undefined;
+  if (status?.adoption?.bgp === 'waiting')
+    return `another program still has a session with ${status.adoption.otherSessions.join(', ') || 'a peer'}`;
+  const down = status?.peers.find(({ state }) => state !== 'Established');
+  if (down) return `the session with ${down.name} is in state ${down.state}`;
+  const unsent = status?.peers.find(
+    ({ routesSent, routesDesired = routesSent }) => routesSent < routesDesired,
+  );
+  return unsent && `peer ${unsent.name} has ${unsent.routesSent} of ${unsent.routesDesired} routes`;
+}
+
+/** OnDelete, so that this change restarts no Pod. The DaemonSet controller still ends the Pod of a node that the affinity excludes. */
+function avoidNodes({ metalLb }: TakeoverFacts): Step {
+  const patch = `kubectl -n ${metalLb.namespace} patch daemonset ${metalLb.daemonSet} --type merge -p`;
+  const affinity = (value: unknown) =>
+    JSON.stringify({
+      spec: {
+        updateStrategy:
+          value === null ? { type: 'RollingUpdate' } : { type: 'OnDelete', rollingUpdate: null },
+        template: { spec: { affinity: { nodeAffinity: value } } },
+      },
+    });
+  const apart = {
+    requiredDuringSchedulingIgnoredDuringExecution: {
+      nodeSelectorTerms: [{ matchExpressions: [{ key: takeoverKey, operator: 'DoesNotExist' }] }],
+    },
+  };
+  return {
+    kind: 'run',
+    text: `let the speakers of MetalLB avoid nodes with the label ${takeoverKey}; no Pod restarts`,
+    command: `${patch} '${affinity(apart)}'`,
+    back: `${patch} '${affinity(null)}'`,
+  };
+}
+
+function theEnd(facts: TakeoverFacts): Step | undefined {
+  if (!isAdopting(facts)) {
+    const left = facts.nodes.find(({ hasMetalLb }) => hasMetalLb);
+    return (
+      left && {
+        kind: 'repair',
+        text: `${left.name}: a Pod of MetalLB runs beside Bellman: remove its DaemonSet`,
+      }
+    );
+  }
+  const restarting = facts.nodes.filter(({ speaker }) => speaker.ok && speaker.value.adoption === undefined);
+  if (restarting.length > 0)
+    return {
+      kind: 'wait',
+      text: `${restarting.length} of ${counted(facts.nodes.length, 'speaker')} have ended the takeover`,
+    };
+  const set = `kubectl -n ${facts.namespace} set env daemonset/speaker ${adoptOnly}`;
+  return {
+    kind: 'run',
+    text: 'end the takeover: the speakers restart, one after another, and need no labels and annotations any more',
+    command: `${set}-`,
+    back: `${set}=true`,
+  };
+}
+
+/** Whether a speaker still holds addresses back. */
+function isAdopting({ nodes: all }: TakeoverFacts): boolean {
+  return all.some(({ speaker }) => speaker.ok && speaker.value.adoption !== undefined);
+}

@@ -1,0 +1,147 @@
+import { parseIp } from '../../address/index.ts';
+import { recallAcceptedConfig } from '../../cluster/accepted-config.ts';
+import { takeoverKey } from '../../cluster/names.ts';
+import { poolIndexOf } from '../../config/pool-index.ts';
+import type { Api, RawObject } from '../../kubernetes/api.ts';
+import { connect } from '../../kubernetes/client.ts';
+import { decodeNode } from '../../kubernetes/decode.ts';
+import { paths } from '../../kubernetes/write.ts';
+import { readList, readOptionalList } from '../api-read.ts';
+import { collectStatus, type StatusSource } from '../status/collect.ts';
+import type { ClusterView } from '../status/view.ts';
+import type { ControllerFacts, MetalLbFacts, PoolFacts, TakeoverFacts } from './facts.ts';
+import { nextStep } from './next-step.ts';
+import { formatTakeover } from './report.ts';
+
+/** Version of the JSON of `bellman takeover status -o json`. The format only grows. */
+const takeoverVersion = 1;
+
+export interface TakeoverRequest {
+  readonly source: StatusSource;
+  readonly metalLbNamespace: string;
+  readonly output: 'text' | 'json';
+}
+
+export interface TakeoverAnswer {
+  readonly text: string;
+  /** Whether the next command may be run, or nothing is left. */
+  readonly mayGoOn: boolean;
+}
+
+/** Rejects when the API server cannot be reached. */
+export async function takeoverStatus(request: TakeoverRequest): Promise<TakeoverAnswer> {
+  const facts = await collectFacts(request);
+  const step = nextStep(facts);
+  const text =
+    request.output === 'json'
+      ? `${JSON.stringify({ version: takeoverVersion, step }, null, 2)}\n`
+      : formatTakeover(facts, step);
+  return { text, mayGoOn: step.kind === 'run' || step.kind === 'done' };
+}
+
+async function collectFacts({ source, metalLbNamespace }: TakeoverRequest): Promise<TakeoverFacts> {
+  const client = await connect(source.kubeconfig, 'bellman-takeover');
+  try {
+    const [view, rawNodes, metalLb] = await Promise.all([
+      collectStatus(source),
+      readList(client, paths.nodes),
+      readMetalLb(client, metalLbNamespace),
+    ]);
+    const labels = new Map(rawNodes.map(decodeNode).map((node) => [node.name, node.labels]));
+    return {
+      namespace: source.namespace,
+      metalLb: metalLb.facts,
+      controller: controllerFacts(view),
+      configProblem: configProblem(view),
+      admittedPools: (view.configMap?.annotations[takeoverKey] ?? '')
+        .split(',')
+        .map((name) => name.trim())
+        .filter((name) => name !== ''),
+      nodes: view.speakers.map(({ node, status }) => ({
+        name: node,
+        hasMetalLb: metalLb.nodes.has(node),
+        isAdmitted: labels.get(node)?.[takeoverKey] === 'true',
+        speaker: status,
+      })),
+      pools: poolFacts(view),
+    };
+  } finally {
+    client.close();
+  }
+}
+
+interface RawWorkload extends RawObject {
+  readonly metadata: RawObject['metadata'] & { readonly labels?: Readonly<Record<string, string>> };
+  readonly spec?: { readonly nodeName?: string };
+}
+
+/** Labels of MetalLB's Pods: those of its manifests, and those of its Helm chart. */
+function componentOf({ metadata: { labels = {} } }: RawWorkload): string | undefined {
+  if (labels.app === 'metallb') return labels.component;
+  if (labels['app.kubernetes.io/name'] === 'metallb') return labels['app.kubernetes.io/component'];
+  return undefined;
+}
+
+async function readMetalLb(
+  client: Api,
+  namespace: string,
+): Promise<{ readonly facts: MetalLbFacts; readonly nodes: ReadonlySet<string> }> {
+  const apps = `/apis/apps/v1/namespaces/${namespace}`;
+  const workloads = async (path: string) => ((await readOptionalList(client, path)) ?? []) as RawWorkload[];
+  const [pods, deployments, daemonSets] = await Promise.all([
+    workloads(paths.pods(namespace)),
+    workloads(`${apps}/deployments`),
+    workloads(`${apps}/daemonsets`),
+  ]);
+  const speakers = pods.filter((pod) => componentOf(pod) === 'speaker');
+  const daemonSet = daemonSets.find((each) => componentOf(each) === 'speaker');
+  const deployment = deployments.find((each) => componentOf(each) === 'controller');
+  return {
+    nodes: new Set(speakers.flatMap(({ spec }) => spec?.nodeName ?? [])),
+    facts: {
+      namespace,
+      controllers: pods.filter((pod) => componentOf(pod) === 'controller').length,
+      avoidsNodes: daemonSet && JSON.stringify(daemonSet).includes(`"key":"${takeoverKey}"`),
+      deployment: deployment?.metadata.name ?? 'controller',
+      daemonSet: daemonSet?.metadata.name ?? 'speaker',
+    },
+  };
+}
+
+function controllerFacts({ controller }: ClusterView): ControllerFacts | undefined {
+  if (!controller?.leading || controller.waitingFor.length > 0) return undefined;
+  return {
+    adoptOnly: controller.adoptOnly,
+    addresses: controller.services.reduce((sum, { addresses }) => sum + addresses.length, 0),
+    conflicts: controller.services.flatMap(({ service, refusal }) =>
+      refusal ? [`Service ${service}: ${refusal.message}`] : [],
+    ),
+  };
+}
+
+function configProblem({ namespace, configMap, acceptedCopy, controller }: ClusterView): string | undefined {
+  if (!recallAcceptedConfig(configMap, acceptedCopy))
+    return `ConfigMap ${namespace}/config has no accepted configuration: write the output of bellman convert into it`;
+  const error = controller?.config?.error;
+  return error === undefined ? undefined : `ConfigMap ${namespace}/config is rejected: ${error}`;
+}
+
+function poolFacts({ configMap, acceptedCopy, services }: ClusterView): PoolFacts[] {
+  const config = recallAcceptedConfig(configMap, acceptedCopy)?.config;
+  if (!config) return [];
+  const index = poolIndexOf(config);
+  const addresses = services.flatMap(({ namespace, name, annotations, ingress }) =>
+    ingress.flatMap(({ ip }) => {
+      const address = parseIp(ip);
+      const pool = address && index.poolOf(address)?.name;
+      return pool === undefined
+        ? []
+        : [{ pool, address: ip, namespace, service: name, isAdmitted: annotations[takeoverKey] === 'true' }];
+    }),
+  );
+  return config.pools.map(({ name, protocols }) => ({
+    name,
+    protocols,
+    addresses: addresses.filter(({ pool }) => pool === name),
+  }));
+}

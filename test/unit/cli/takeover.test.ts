@@ -1,0 +1,311 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { NodeFacts, TakeoverFacts } from '../../../src/cli/takeover/facts.ts';
+import { nextStep } from '../../../src/cli/takeover/next-step.ts';
+import { formatTakeover } from '../../../src/cli/takeover/report.ts';
+import type { SpeakerStatus } from '../../../src/cluster/status.ts';
+import { fail, ok } from '../../../src/result.ts';
+import { speakerStatus } from './fixtures.ts';
+
+type Adoption = NonNullable<SpeakerStatus['adoption']>;
+
+const adoption = (over: Partial<Adoption> = {}): Adoption => ({
+  ...{ bgp: 'held', otherSessions: ['router'], pools: [], held: [] },
+  ...over,
+});
+const held = (address: string, over: Partial<Adoption['held'][number]> = {}) => ({
+  ...{ service: 'default/printer', address, pool: 'office', protocol: 'layer2', peers: [] },
+  ...{ isAdmitted: false, isCandidate: true, seenOn: 'node-1', seenMac: '02:00:00:00:00:01' },
+  ...over,
+});
+const router = (over: object = {}) => ({
+  ...{ name: 'router', state: 'Established', since: '', routesSent: 1, warnings: [] },
+  ...over,
+});
+const node = (
+  name: string,
+  over: Partial<NodeFacts> = {},
+  status: Partial<SpeakerStatus> = {},
+): NodeFacts => ({
+  ...{ name, hasMetalLb: true, isAdmitted: false },
+  speaker: ok(speakerStatus({ adoption: adoption(), ...status })),
+  ...over,
+});
+const office = ['192.0.2.150', '192.0.2.151'].map((address, i) => ({
+  ...{ address, namespace: 'default', service: `printer-${i}`, isAdmitted: false },
+}));
+const answering = { announcing: { '192.0.2.150': '', '192.0.2.151': '' } };
+
+const facts = (over: Partial<TakeoverFacts> = {}): TakeoverFacts => ({
+  namespace: 'bellman-system',
+  metalLb: {
+    ...{ namespace: 'metallb-system', controllers: 1, avoidsNodes: false },
+    ...{ deployment: 'controller', daemonSet: 'speaker' },
+  },
+  controller: { adoptOnly: true, addresses: 2, conflicts: [] },
+  configProblem: undefined,
+  nodes: [node('node-1'), node('node-2')],
+  pools: [{ name: 'office', protocols: ['layer2'], addresses: office }],
+  admittedPools: [],
+  ...over,
+});
+const stopped = { ...facts().metalLb, controllers: 0 };
+const assigning = { adoptOnly: false, addresses: 2, conflicts: [] };
+/** The controllers are done. */
+const inLayer2 = (over: Partial<TakeoverFacts> = {}) =>
+  facts({ metalLb: stopped, controller: assigning, ...over });
+/** Layer 2 is done too. */
+const inNodes = (nodes: readonly NodeFacts[], avoidsNodes: boolean | undefined = true) =>
+  inLayer2({ admittedPools: ['office'], nodes, metalLb: { ...stopped, avoidsNodes } });
+const live = (name: string, over: Partial<NodeFacts> = {}, status: Partial<SpeakerStatus> = {}) =>
+  node(
+    name,
+    { hasMetalLb: false, isAdmitted: true, ...over },
+    { ...answering, adoption: adoption({ bgp: 'live' }), peers: [router()], ...status },
+  );
+const annotate = 'kubectl -n bellman-system annotate --overwrite configmap config bellman.dev/takeover';
+
+const rows: readonly (readonly [
+  name: string,
+  facts: TakeoverFacts,
+  kind: string,
+  text: RegExp,
+  command?: string,
+  back?: string,
+])[] = [
+  [
+    'a speaker that is not reached',
+    facts({ nodes: [node('node-1', { speaker: fail('connection refused') })] }),
+    'repair',
+    /speaker of node-1 was not reached: connection refused/,
+  ],
+  [
+    'a speaker that is not in sync',
+    facts({ nodes: [node('node-1', {}, { waitingFor: ['config'] })] }),
+    'wait',
+    /still reads: config/,
+  ],
+  ['no leader', facts({ controller: undefined }), 'wait', /no controller of Bellman leads/],
+  ['no configuration', facts({ configProblem: 'write it' }), 'repair', /^write it$/],
+  [
+    'conflicts',
+    facts({
+      controller: { adoptOnly: true, addresses: 2, conflicts: ['Service a/b: no', 'Service c/d: no'] },
+    }),
+    'repair',
+    /^Service a\/b: no; and 1 other Service$/,
+  ],
+  [
+    'two controllers, of which one assigns',
+    facts(),
+    'run',
+    /stop the controller of MetalLB/,
+    'kubectl -n metallb-system scale deployment controller --replicas=0',
+    'kubectl -n metallb-system scale deployment controller --replicas=1',
+  ],
+  ['two controllers that assign', facts({ controller: assigning }), 'repair', /both assign/],
+  [
+    'no controller that assigns',
+    facts({ metalLb: stopped }),
+    'run',
+    /let the controller of Bellman assign/,
+    'kubectl -n bellman-system set env deployment/controller BELLMAN_ADOPT_ONLY-',
+    'kubectl -n bellman-system set env deployment/controller BELLMAN_ADOPT_ONLY=true',
+  ],
+  [
+    'layer 2, nothing admitted',
+    inLayer2(),
+    'run',
+    /try it with one Service: let Bellman answer for 192.0.2.150/,
+    'kubectl -n default annotate service printer-0 bellman.dev/takeover=true',
+    'kubectl -n default annotate service printer-0 bellman.dev/takeover-',
+  ],
+  [
+    'layer 2, one Service admitted, not answered yet',
+    inLayer2({
+      pools: [
+        {
+          name: 'office',
+          protocols: ['layer2'],
+          addresses: office.map((each, i) => ({ ...each, isAdmitted: i === 0 })),
+        },
+      ],
+    }),
+    'wait',
+    /Bellman answers for 0 of 2 addresses/,
+  ],
+  [
+    'layer 2, one Service answered',
+    inLayer2({
+      nodes: [node('node-1', {}, { announcing: { '192.0.2.150': '' } })],
+      pools: [
+        {
+          name: 'office',
+          protocols: ['layer2'],
+          addresses: office.map((each, i) => ({ ...each, isAdmitted: i === 0 })),
+        },
+      ],
+    }),
+    'run',
+    /all addresses of pool office/,
+    `${annotate}=office`,
+    `${annotate}-`,
+  ],
+  [
+    'layer 2, a second pool',
+    inLayer2({
+      admittedPools: ['office'],
+      nodes: [node('node-1', {}, answering)],
+      pools: [
+        { name: 'office', protocols: ['layer2'], addresses: office },
+        {
+          name: 'lab',
+          protocols: ['bgp', 'layer2'],
+          addresses: [{ address: '192.0.2.200', namespace: 'a', service: 'b', isAdmitted: false }],
+        },
+      ],
+    }),
+    'run',
+    /all addresses of pool lab/,
+    `${annotate}=office,lab`,
+    `${annotate}=office`,
+  ],
+  ['layer 2, waiting for a pool', inLayer2({ admittedPools: ['*'] }), 'wait', /0 of 2 addresses/],
+  [
+    'layer 2, a foreign host answers',
+    inLayer2({
+      nodes: [node('node-1', {}, { adoption: adoption({ held: [held('192.0.2.151', { seenOn: '' })] }) })],
+    }),
+    'repair',
+    /a host without a speaker of Bellman answers for 192.0.2.151 \(no node, 02:00:00:00:00:01\)/,
+  ],
+  [
+    'nodes, DaemonSet not prepared',
+    inNodes([node('node-1', {}, answering)], false),
+    'run',
+    /no Pod restarts/,
+    `kubectl -n metallb-system patch daemonset speaker --type merge -p '{"spec":{"updateStrategy":{"type":"OnDelete","rollingUpdate":null},"template":{"spec":{"affinity":{"nodeAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":{"nodeSelectorTerms":[{"matchExpressions":[{"key":"bellman.dev/takeover","operator":"DoesNotExist"}]}]}}}}}}}'`,
+    `kubectl -n metallb-system patch daemonset speaker --type merge -p '{"spec":{"updateStrategy":{"type":"RollingUpdate"},"template":{"spec":{"affinity":{"nodeAffinity":null}}}}}'`,
+  ],
+  [
+    'nodes, none admitted',
+    inNodes([node('node-1', {}, answering), node('node-2')], undefined),
+    'run',
+    /end MetalLB on node-1/,
+    'kubectl label node node-1 bellman.dev/takeover=true',
+    'kubectl label node node-1 bellman.dev/takeover-',
+  ],
+  [
+    'a node whose Pod of MetalLB runs',
+    inNodes([live('node-1', { hasMetalLb: true }), node('node-2')]),
+    'wait',
+    /^node-1: the Pod of MetalLB is not gone yet$/,
+  ],
+  [
+    'a node that waits for the other session',
+    inNodes([live('node-1', {}, { adoption: adoption({ bgp: 'waiting' }) })]),
+    'wait',
+    /^node-1: another program still has a session with router$/,
+  ],
+  [
+    'a node whose session is down',
+    inNodes([live('node-1', {}, { peers: [router({ state: 'Active' })] })]),
+    'wait',
+    /in state Active/,
+  ],
+  [
+    'a node that has not sent all routes',
+    inNodes([live('node-1', {}, { peers: [router({ routesDesired: 3 })] })]),
+    'wait',
+    /has 1 of 3 routes/,
+  ],
+  [
+    'the next node',
+    inNodes([live('node-1'), node('node-2')]),
+    'run',
+    /end MetalLB on node-2/,
+    'kubectl label node node-2 bellman.dev/takeover=true',
+    'kubectl label node node-2 bellman.dev/takeover-',
+  ],
+  [
+    'all nodes live',
+    inNodes([live('node-1'), live('node-2')]),
+    'run',
+    /end the takeover/,
+    'kubectl -n bellman-system set env daemonset/speaker BELLMAN_ADOPT_ONLY-',
+    'kubectl -n bellman-system set env daemonset/speaker BELLMAN_ADOPT_ONLY=true',
+  ],
+  [
+    'speakers that restart',
+    inNodes([live('node-1', { speaker: ok(speakerStatus(answering)) }), live('node-2')]),
+    'wait',
+    /^1 of 2 speakers have ended/,
+  ],
+  [
+    'a speaker without --adopt-only beside MetalLB',
+    inNodes([node('node-1', { speaker: ok(speakerStatus()) })]),
+    'repair',
+    /^node-1: a Pod of MetalLB runs beside Bellman/,
+  ],
+  [
+    'everything done',
+    inNodes([live('node-1', { speaker: ok(speakerStatus(answering)) })]),
+    'done',
+    /Bellman announces all addresses/,
+  ],
+];
+
+describe('nextStep()', () => {
+  for (const [name, input, kind, text, command, back] of rows)
+    test(`for ${name}`, () => {
+      const step = nextStep(input);
+      assert.equal(step.kind, kind, step.text);
+      assert.match(step.text, text);
+      if (command !== undefined) assert.equal(step.command, command);
+      if (back !== undefined) assert.equal(step.back, back);
+      if (kind === 'run') assert.ok(step.command && step.back);
+    });
+});
+
+test('formatTakeover() shows the controllers, the pools in layer 2, the nodes and the step', () => {
+  const input = inLayer2({
+    nodes: [
+      node(
+        'node-1',
+        {},
+        {
+          adoption: adoption({ held: [held('192.0.2.151'), held('198.51.100.1', { protocol: 'bgp' })] }),
+          announcing: { '192.0.2.150': '' },
+        },
+      ),
+      live('node-2', {}, { advertised: { '198.51.100.1': ['router'] } }),
+      node('node-3', { speaker: fail('no route') }),
+    ],
+    pools: [
+      {
+        name: 'office',
+        protocols: ['layer2'],
+        addresses: office.map((each, i) => ({ ...each, isAdmitted: i === 0 })),
+      },
+    ],
+  });
+  assert.equal(
+    formatTakeover(input, { kind: 'run', text: 'go on', command: 'kubectl x', back: 'kubectl y' }),
+    `             METALLB   BELLMAN
+controller   stopped   assigns addresses: 2 addresses in the books
+
+POOL IN LAYER 2   ADDRESSES   ANSWERED BY OTHERS   ANSWERED BY BELLMAN   ADMITTED
+office            2           0                    2                     Service default/printer-0
+
+NODE     METALLB   BELLMAN                 BGP                                                            LAYER 2
+node-1   runs      adopts only             ready: 1 address held back, another program speaks to router   answers for 1, 1 held back
+node-2   gone      adopts only             speaks: 1 address, 1 of 1 session                              answers for 2, 0 held back
+node-3   runs      not reached: no route
+
+NEXT   go on
+  kubectl x
+BACK
+  kubectl y
+`,
+  );
+});
