@@ -435,7 +435,15 @@ test('problemsOf() lists a drain that the floor holds up', () => {
 
 describe('dead nodes', () => {
   const controller = (deadNodes: ControllerStatus['deadNodes']): Partial<ClusterView> => ({
-    controller: { version: 1, identity: 'bellman-0', leading: true, adoptOnly: false, waitingFor: [], services: [], deadNodes },
+    controller: {
+      version: 1,
+      identity: 'bellman-0',
+      leading: true,
+      adoptOnly: false,
+      waitingFor: [],
+      services: [],
+      deadNodes,
+    },
   });
   const node = (state: string, reason = '') => ({ node: 'node-3', state, reports: 3, speakers: 5, reason });
   const nothing = { missingRights: [], withoutReport: [], nodes: [] };

@@ -93,8 +93,8 @@ for (const page of checkedPages)
       peerPasswordLabel.replace(/=.*/, ''),
       ...requestPrefixes.flatMap((prefix) => Object.values(requestNames).map((name) => prefix + name)),
     ];
+    // kubectl removes an annotation or a label whose name ends with a hyphen.
     for (const [key] of text.matchAll(/\b(?:bellman\.dev|metallb\.universe\.tf|metallb\.io)\/[A-Za-z-]+/g))
-      // kubectl removes an annotation or a label whose name ends with a hyphen.
       assert.ok(keys.includes(key.replace(/-$/, '')), `${key}: no such annotation or label`);
   });
 
