@@ -24,13 +24,13 @@ import type { Config, LabelSelector, PoolConfig } from '../config/config.ts';
 import { poolIndexOf } from '../config/pool-index.ts';
 import { anySelectorMatches } from '../config/selector.ts';
 import { type IpFamilyName, type Node, objectKey } from '../kubernetes/model.ts';
-import type { UnversionedEntry } from '../layer2/address-entry.ts';
+import type { CandidateNodes, UnversionedEntry } from '../layer2/address-entry.ts';
 import { type AdoptionRules, type HeldAddress, isServiceAdmitted } from './adoption.ts';
 import type { CandidateSetTable } from './candidate-set-table.ts';
 import { drainingRoutes } from './draining-routes.ts';
 import { mayLeave } from './floor.ts';
 import type { KeptService, KeptSlice } from './kept-objects.ts';
-import { layer2Candidates } from './layer2-candidates.ts';
+import { type Layer2Candidates, layer2Candidates } from './layer2-candidates.ts';
 import type { Leaving } from './leaving.ts';
 import { type NodeRules, nodeRefusal } from './node-refusal.ts';
 import { type PeerRoute, peerRoutes } from './peer-routes.ts';
@@ -98,6 +98,9 @@ export interface ServicePlan {
   /** Nodes with endpoints. When one of them changes, the plan may change. All other plans depend on the own node only. */
   readonly dependsOn: readonly string[];
 }
+
+/** More than any sum of weights of preferences. */
+const firstOwnerPreference = 1_000_000_000;
 
 export const emptyPlan: ServicePlan = {
   routes: [],
@@ -290,9 +293,11 @@ function planLayer2(
       held: [{ ...held, mayAnswer }],
     };
   }
+  const adopted = firstOwnerSource(service, pool, recordedOwner, candidates, context);
+  const adoptedEntry = adopted ? { ...entry, sources: [...entry.sources, adopted] } : entry;
   if (candidates.has(context.nodeName)) {
     const isHeld = context.leaving.has(context.nodeName) && candidates.allLeave;
-    return { ...emptyPlan, layer2: [entry], ...(isHeld ? { heldByFloor: [address] } : {}) };
+    return { ...emptyPlan, layer2: [adoptedEntry], ...(isHeld ? { heldByFloor: [address] } : {}) };
   }
   const refusal = unselected('layer 2', pool.l2Advertisements, service, address) ??
     refusalOf(service, address, endpoints, context) ??
@@ -302,7 +307,7 @@ function planLayer2(
       reason: 'no layer 2 advertisement selects this node',
       field: fields.layer2Nodes,
     };
-  return { ...emptyPlan, layer2: [entry], refusals: [refusal] };
+  return { ...emptyPlan, layer2: [adoptedEntry], refusals: [refusal] };
 }
 
 /** The address, if `--adopt-only` holds it back in layer 2. */
@@ -319,6 +324,23 @@ function heldInLayer2(
   const isAnyLink = l2Advertisements.some(({ interfaces }) => interfaces.length === 0);
   const interfaces = isAnyLink ? [] : [...new Set(l2Advertisements.flatMap((each) => each.interfaces))];
   return { address, pool: name, protocol: 'layer2', peers: [], interfaces, isAdmitted };
+}
+
+/**
+ * In an adoption, prefers the recorded owner to all other candidates. Otherwise the election would spread the addresses of a node that is recorded
+ * for many of them, and their MACs would change.
+ */
+function firstOwnerSource(
+  { labels }: KeptService,
+  pool: PoolConfig,
+  owner: string | undefined,
+  candidates: Layer2Candidates,
+  { adoption, candidateSets }: PlanContext,
+): CandidateNodes | undefined {
+  if (!adoption || owner === undefined || !candidates.has(owner)) return undefined;
+  const nodes = candidateSets.candidatesOf(candidateSets.setFor(pool, labels), [owner]);
+  const isLeaving = (nodes.preferences?.[owner] ?? 0) < 0;
+  return isLeaving ? undefined : { ...nodes, preferences: { [owner]: firstOwnerPreference } };
 }
 
 /** The refusal when a pool has advertisements and none of them selects the Service. */

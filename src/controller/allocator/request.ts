@@ -1,5 +1,5 @@
 import { formatIp, type IpAddress, parseIp, sameIp } from '../../address/index.ts';
-import { annotations, requestPrefixes } from '../../cluster/names.ts';
+import { annotations, requestPrefixes, takeoverKey } from '../../cluster/names.ts';
 import { spellingHint } from '../../config/index.ts';
 import type { Service } from '../../kubernetes/model.ts';
 import { printable } from '../../printable.ts';
@@ -58,7 +58,7 @@ const maxUnknownReported = 8;
 export function unknownAnnotations(service: Service): string[] {
   const known: readonly string[] = [
     ...Object.values(requestNames),
-    ...Object.values(annotations).map(withoutPrefix),
+    ...[...Object.values(annotations), takeoverKey].map(withoutPrefix),
   ];
   const unknown = requestPrefixes.flatMap((prefix) =>
     Object.keys(service.annotations)
