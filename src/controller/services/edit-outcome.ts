@@ -26,7 +26,10 @@ export function addressEffects(before: Config, after: Config, cluster: EditedClu
   const allocator = new Allocator();
   const store = new ServiceStore();
   for (const service of cluster.services) store.set(objectKey(service), service);
-  const decider = new ServiceDecider(allocator, store, cluster.loadBalancerClass);
+  const decider = new ServiceDecider(allocator, store, {
+    loadBalancerClass: cluster.loadBalancerClass,
+    adoptOnly: false,
+  });
   const own = store.byAge().filter((service) => decider.isOurs(service) && !service.deleting);
   const keys = own.map(objectKey);
   allocator.setNamespaces(cluster.namespaces);
