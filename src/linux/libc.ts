@@ -28,6 +28,11 @@ const native = {
   ioctl: library.func('int ioctl(int fd, unsigned long request, _Out_ int *value)'),
   sched_setscheduler: library.func('int sched_setscheduler(int pid, int policy, const int *priority)'),
   setrlimit: library.func('int setrlimit(int resource, const uint64_t *limits)'),
+  listen: library.func('int listen(int fd, int backlog)'),
+  accept4: library.func('int accept4(int fd, void *address, void *length, int flags)'),
+  connect: library.func('int connect(int fd, const void *address, uint32_t length)'),
+  sendmsg: library.func('intptr_t sendmsg(int fd, const void *message, int flags)'),
+  recvmsg: library.func('intptr_t recvmsg(int fd, void *message, int flags)'),
   if_nametoindex: library.func('uint32_t if_nametoindex(const char *name)'),
 };
 
@@ -47,7 +52,19 @@ const readOption = library.func(
 );
 
 const MSG_DONTWAIT = 0x40;
+const MSG_TRUNC = 0x20;
+const MSG_CTRUNC = 0x08;
+const MSG_NOSIGNAL = 0x4000;
+const MSG_CMSG_CLOEXEC = 0x4000_0000;
+const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
+const SO_PEERCRED = 17;
+const SCM_RIGHTS = 1;
+/** Octets of a control message with one descriptor. */
+const rightsOctets = 24;
+/** Offsets in `struct msghdr`. */
+const controlLengthAt = 40;
+const flagsAt = 48;
 const SO_ATTACH_FILTER = 26;
 /** The option returns an array of counters (linux/sock_diag.h). */
 const SO_MEMINFO = 55;
@@ -109,6 +126,106 @@ export function receive(fd: number, into: Uint8Array, wait = false): number | st
 export function receiveFrom(fd: number, into: Uint8Array, address: Uint8Array): number | string {
   const length = Number(native.recvfrom(fd, into, into.length, MSG_DONTWAIT, address, [address.length]));
   return length >= 0 ? length : errnoName();
+}
+
+/** Makes a bound socket accept connections. */
+export function listenOn(fd: number, backlog: number): void {
+  checked('listen', native.listen(fd, backlog));
+}
+
+/** Takes the next connection of a listening socket. On failure it returns the name of the errno. */
+export function acceptConnection(fd: number): number | string {
+  const accepted = native.accept4(fd, null, null, SOCK_CLOEXEC);
+  return accepted >= 0 ? accepted : errnoName();
+}
+
+/** Connects the socket to a `struct sockaddr` of its family. A socket of AF_UNIX connects at once or fails. */
+export function connectSocket(fd: number, address: Uint8Array): void {
+  checked('connect', native.connect(fd, address, address.length));
+}
+
+/**
+ * Sends one message without waiting, and with it a descriptor if one is given (SCM_RIGHTS, unix(7)). The error has the code EAGAIN while there
+ * is no room for it.
+ */
+export function sendMessage(fd: number, octets: Uint8Array, descriptor?: number): void {
+  const header = messageHeader(octets, descriptor === undefined ? undefined : rightsOf(descriptor));
+  checked('sendmsg', Number(native.sendmsg(fd, header.octets, MSG_NOSIGNAL | MSG_DONTWAIT)));
+}
+
+/** A received message. */
+export interface ReceivedMessage {
+  readonly length: number;
+  /** The message did not fit into the buffer, or carried more than one descriptor. */
+  readonly isTruncated: boolean;
+  /** A descriptor that came with the message. The caller closes it. */
+  readonly descriptor?: number;
+}
+
+/** Receives one message into the buffer without waiting. On failure it returns the name of the errno. */
+export function receiveMessage(fd: number, into: Uint8Array): ReceivedMessage | string {
+  const control = new Uint8Array(new ArrayBuffer(rightsOctets));
+  const header = messageHeader(into, control);
+  const length = Number(native.recvmsg(fd, header.octets, MSG_DONTWAIT | MSG_CMSG_CLOEXEC));
+  if (length < 0) return errnoName();
+  const descriptor = descriptorIn(control, header.view.getBigUint64(controlLengthAt, isLittleEndian));
+  return {
+    length,
+    isTruncated: (header.view.getInt32(flagsAt, isLittleEndian) & (MSG_TRUNC | MSG_CTRUNC)) !== 0,
+    ...(descriptor === undefined ? {} : { descriptor }),
+  };
+}
+
+/** The user of the process at the other end of a socket of AF_UNIX; `undefined` when the kernel does not say. */
+export function userOfPeer(fd: number): number | undefined {
+  // struct ucred: process id, user id, group id.
+  const credentials = new Uint32Array(3);
+  const length = [credentials.byteLength];
+  return readOption(fd, SOL_SOCKET, SO_PEERCRED, credentials, length) === 0 ? credentials[1] : undefined;
+}
+
+/**
+ * `struct msghdr` of a 64-bit Linux, with its one `struct iovec` behind it:
+ *
+ *    0      8             16    24            32        40              48      56     64
+ *   | name | name length | iov | iov length 1 | control | control length | flags | data | data length |
+ */
+function messageHeader(
+  data: Uint8Array,
+  control: Uint8Array | undefined,
+): { readonly octets: Uint8Array; readonly view: DataView } {
+  // Memory of an ArrayBuffer does not move, so the pointers stay valid.
+  const octets = new Uint8Array(new ArrayBuffer(72));
+  const view = new DataView(octets.buffer);
+  const set = (at: number, value: bigint) => view.setBigUint64(at, value, isLittleEndian);
+  set(16, koffi.address(octets) + 56n);
+  set(24, 1n);
+  if (control) {
+    set(32, koffi.address(control));
+    set(controlLengthAt, BigInt(control.length));
+  }
+  set(56, koffi.address(data));
+  set(64, BigInt(data.length));
+  return { octets, view };
+}
+
+/** `struct cmsghdr` with one descriptor: `length 8 | level 4 | type 4 | descriptor 4`, padded to 24 octets. */
+function rightsOf(descriptor: number): Uint8Array {
+  const octets = new Uint8Array(new ArrayBuffer(rightsOctets));
+  const view = new DataView(octets.buffer);
+  view.setBigUint64(0, 20n, isLittleEndian);
+  view.setInt32(8, SOL_SOCKET, isLittleEndian);
+  view.setInt32(12, SCM_RIGHTS, isLittleEndian);
+  view.setInt32(16, descriptor, isLittleEndian);
+  return octets;
+}
+
+function descriptorIn(control: Uint8Array, length: bigint): number | undefined {
+  if (length < 20n) return undefined;
+  const view = new DataView(control.buffer);
+  const isRights =
+    view.getInt32(8, isLittleEndian) === SOL_SOCKET && view.getInt32(12, isLittleEndian) === SCM_RIGHTS;
+  return isRights ? view.getInt32(16, isLittleEndian) : undefined;
 }
 
 /** Sets a socket option; `label` names it in the error. */
