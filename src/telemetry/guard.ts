@@ -7,7 +7,7 @@ import type { Logger } from 'pino';
 import { type FlightRecorder, plain } from './flight-recorder.ts';
 import { sourceStack } from './source-stack.ts';
 
-export const entrances = ['bgp', 'bfd', 'membership', 'frame', 'http', 'watch'] as const;
+export const entrances = ['bgp', 'bfd', 'membership', 'frame', 'http', 'watch', 'succession'] as const;
 export type Entrance = (typeof entrances)[number];
 
 export interface GuardOptions {

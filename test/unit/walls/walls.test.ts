@@ -129,6 +129,18 @@ const plants: readonly Plant[] = [
     says: 'src/cli/**',
   },
   {
+    folder: 'src/succession',
+    file: 'predecessor.ts',
+    line: "export * from '../clock.ts';",
+    says: 'the codec and the machines of src/succession/',
+  },
+  {
+    folder: 'src/succession',
+    file: 'channel.ts',
+    line: "export * from '../bgp/index.ts';",
+    says: 'the shells of src/succession/',
+  },
+  {
     folder: 'src/child-process',
     line: "export * from '../layer2/messages.ts';",
     says: 'src/child-process/**',

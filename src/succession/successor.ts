@@ -1,0 +1,99 @@
+/**
+ * The process that waits beside the one that serves, as a pure machine.
+ *
+ *   greeting ──hello──→ waiting ──in-sync, sends ready──→ waiting ──item …, offered──→ checking
+ *   checking ──valid, sends accepted──→ accepting ──committed──→ inherited
+ *   a closed connection, or a broken protocol ──→ without
+ *
+ * It owns nothing before it has read `committed`. If the connection ends earlier, it closes the descriptors that it got, and the sessions go on
+ * at the other process.
+ */
+import { type SuccessionRecord, successionVersion } from './record.ts';
+
+/** Bounds what a process that does not keep the protocol can cost. A million prefixes of one peer are 489 items. */
+const maxItems = 65_536;
+
+export interface SuccessorState {
+  readonly phase: 'greeting' | 'waiting' | 'checking' | 'accepting' | 'inherited' | 'without';
+  readonly isInSync: boolean;
+  readonly items: number;
+}
+
+export type SuccessorEvent =
+  | { readonly kind: 'record'; readonly record: SuccessionRecord }
+  /** This process knows the cluster, and can serve. */
+  | { readonly kind: 'in-sync' }
+  /** The items that were kept are valid, or they are not. */
+  | { readonly kind: 'valid' | 'invalid' }
+  | { readonly kind: 'closed' };
+
+export type SuccessorAction =
+  | { readonly kind: 'send'; readonly record: SuccessionRecord }
+  | { readonly kind: 'keep-item'; readonly octets: Uint8Array }
+  /** All items are here: check them, and answer with `valid` or `invalid`. */
+  | { readonly kind: 'check' }
+  /** The sessions belong to this process now. */
+  | { readonly kind: 'inherit' }
+  /** Close the connection and all descriptors that came over it. */
+  | { readonly kind: 'give-up' };
+
+export interface SuccessorStep {
+  readonly state: SuccessorState;
+  readonly actions: readonly SuccessorAction[];
+}
+
+export const initialSuccessorState: SuccessorState = { phase: 'greeting', isInSync: false, items: 0 };
+
+/** The first record of a successor. */
+export const greeting: SuccessionRecord = { kind: 'hello', version: successionVersion };
+
+export function stepSuccessor(state: SuccessorState, event: SuccessorEvent): SuccessorStep {
+  if (state.phase === 'inherited' || state.phase === 'without') return { state, actions: [] };
+  switch (event.kind) {
+    case 'in-sync': {
+      if (state.isInSync) return { state, actions: [] };
+      const actions = state.phase === 'waiting' ? [ready] : [];
+      return { state: { ...state, isInSync: true }, actions };
+    }
+    case 'record':
+      return received(state, event.record);
+    case 'valid':
+      if (state.phase !== 'checking') return giveUp(state);
+      return {
+        state: { ...state, phase: 'accepting' },
+        actions: [{ kind: 'send', record: { kind: 'accepted' } }],
+      };
+    case 'invalid':
+    case 'closed':
+      return giveUp(state);
+  }
+}
+
+const ready: SuccessorAction = { kind: 'send', record: { kind: 'ready' } };
+
+function received(state: SuccessorState, record: SuccessionRecord): SuccessorStep {
+  const { phase, isInSync, items } = state;
+  switch (record.kind) {
+    case 'hello':
+      if (phase !== 'greeting' || record.version !== successionVersion) return giveUp(state);
+      return { state: { ...state, phase: 'waiting' }, actions: isInSync ? [ready] : [] };
+    case 'item':
+      if (phase !== 'waiting' || !isInSync || items === maxItems) return giveUp(state);
+      return {
+        state: { ...state, items: items + 1 },
+        actions: [{ kind: 'keep-item', octets: record.octets }],
+      };
+    case 'offered':
+      if (phase !== 'waiting' || !isInSync || items !== record.items) return giveUp(state);
+      return { state: { ...state, phase: 'checking' }, actions: [{ kind: 'check' }] };
+    case 'committed':
+      if (phase !== 'accepting') return giveUp(state);
+      return { state: { ...state, phase: 'inherited' }, actions: [{ kind: 'inherit' }] };
+    default:
+      return giveUp(state);
+  }
+}
+
+function giveUp(state: SuccessorState): SuccessorStep {
+  return { state: { ...state, phase: 'without' }, actions: [{ kind: 'give-up' }] };
+}

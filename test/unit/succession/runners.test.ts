@@ -1,0 +1,210 @@
+/** Both runners over a real local socket, in one process. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { connect, createServer, type Server, Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, beforeEach, describe, test } from 'node:test';
+import { fail, ok, type Result } from '../../../src/result.ts';
+import { Channel, connectChannel } from '../../../src/succession/channel.ts';
+import {
+  type Passable,
+  type PassedOn,
+  PredecessorRunner,
+} from '../../../src/succession/predecessor-runner.ts';
+import { greeting } from '../../../src/succession/successor.ts';
+import { connectToPredecessor } from '../../../src/succession/successor-runner.ts';
+import { FlightRecorder } from '../../../src/telemetry/flight-recorder.ts';
+import { Guard } from '../../../src/telemetry/guard.ts';
+import { eventually } from '../../support/eventually.ts';
+import { memoryLogger } from '../../support/memory-logger.ts';
+import { VirtualClock } from '../../support/virtual-clock.ts';
+
+describe('succession over a local socket', () => {
+  let folder = '';
+  let path = '';
+  let count = 0;
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), 'bellman-succession-'));
+  });
+  beforeEach(() => {
+    path = join(folder, `${++count}.socket`);
+  });
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  function serving(items: readonly PassedOn[] = [{ octets: Uint8Array.of(1) }]) {
+    const clock = new VirtualClock();
+    const { logger, lines } = memoryLogger();
+    const recorder = new FlightRecorder({ clock });
+    const calls: string[] = [];
+    const passable: Passable = {
+      items,
+      letGo: async () => void calls.push('let go'),
+      keep: () => void calls.push('keep'),
+    };
+    const guard = new Guard({ logger, recorder });
+    const runner = new PredecessorRunner({
+      ...{ path, clock, logger, recorder, guard },
+      offer: async () => passable,
+    });
+    runner.listen();
+    /** The other process has connected. */
+    const isConnected = () =>
+      eventually('the connection', async () => lines.some(({ msg }) => msg.includes('waits to take')));
+    /** The machine has read that the other process is ready. */
+    const isReady = () =>
+      eventually('the record "ready"', async () =>
+        recorder.events('predecessor').some(({ event }) => JSON.stringify(event).includes('"ready"')),
+      );
+    return { runner, calls, clock, lines, isConnected, isReady };
+  }
+
+  function waiting(check: (items: readonly PassedOn[]) => Result<unknown, string>) {
+    const { logger, lines } = memoryLogger();
+    const recorder = new FlightRecorder({ clock: new VirtualClock() });
+    const calls: string[] = [];
+    const successor = connectToPredecessor({
+      ...{ path, logger, recorder, guard: new Guard({ logger, recorder }) },
+      check,
+      discard: () => void calls.push('discard'),
+    });
+    return { successor, calls, lines };
+  }
+
+  test('the socket belongs to its user alone', async () => {
+    const { runner } = serving();
+    assert.equal(statSync(path).mode & 0o777, 0o600);
+    await runner.stop();
+  });
+
+  test('there is no predecessor without a socket, and none behind a socket that nobody serves', async () => {
+    assert.equal(waiting(ok).successor, undefined);
+    const { runner } = serving();
+    await runner.stop();
+    assert.equal(waiting(ok).successor, undefined);
+  });
+
+  test('a connection goes over with its descriptor, and its peer notices nothing', async (t) => {
+    const received: string[] = [];
+    let closed = false;
+    const server: Server = createServer((socket) => {
+      socket.on('data', (octets) => void received.push(String(octets)));
+      socket.on('error', () => undefined);
+      socket.on('close', () => {
+        closed = true;
+      });
+    });
+    await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+    t.after(() => server.close());
+    const address = server.address();
+    assert.ok(address && typeof address === 'object');
+    const own = connect(address.port, '127.0.0.1');
+    await new Promise<void>((resolve) => void own.once('connect', resolve));
+    const handle: unknown = Reflect.get(own, '_handle');
+    assert.ok(typeof handle === 'object' && handle !== null);
+    const descriptor = Number(Reflect.get(handle, 'fd'));
+
+    const { runner, calls, isConnected } = serving([
+      { octets: Uint8Array.of(7), descriptor },
+      { octets: Uint8Array.of(8) },
+    ]);
+    const got: PassedOn[] = [];
+    const { successor } = waiting((items) => {
+      got.push(...items);
+      return ok(items.length);
+    });
+    assert.ok(successor);
+    successor.inSync();
+    await isConnected();
+    assert.equal(await runner.stop(), 'passed');
+    assert.equal(await successor.outcome, 'inherited');
+    assert.deepEqual(calls, ['let go']);
+    assert.deepEqual(
+      got.map(({ octets }) => [...octets]),
+      [[7], [8]],
+    );
+    assert.deepEqual(
+      got.map((item) => item.descriptor !== undefined),
+      [true, false],
+    );
+    own.destroy();
+    const inherited = new Socket({ fd: got[0]?.descriptor ?? -1, readable: true, writable: true });
+    inherited.write('still here');
+    await eventually('the octets of the successor', async () => received.join('') === 'still here');
+    assert.equal(closed, false);
+    inherited.destroy();
+  });
+
+  test('many items that fill the socket arrive in order', async () => {
+    const items = Array.from({ length: 300 }, (_, index) => {
+      const octets = new Uint8Array(8192);
+      new DataView(octets.buffer).setUint32(0, index);
+      return { octets };
+    });
+    const { runner, isConnected } = serving(items);
+    const got: number[] = [];
+    const { successor } = waiting((all) => {
+      for (const { octets } of all) got.push(new DataView(octets.buffer, octets.byteOffset).getUint32(0));
+      return ok(all.length);
+    });
+    successor?.inSync();
+    await isConnected();
+    assert.equal(await runner.stop(), 'passed');
+    assert.deepEqual(got, [...Array(300).keys()]);
+  });
+
+  test('the predecessor keeps everything when the successor finds the items invalid', async () => {
+    const { runner, calls, isConnected } = serving();
+    const { successor, lines } = waiting(() => fail('nonsense'));
+    successor?.inSync();
+    await isConnected();
+    assert.equal(await runner.stop(), 'kept');
+    assert.deepEqual(calls, ['keep']);
+    assert.equal(await successor?.outcome, 'without');
+    assert.ok(lines.some(({ reason }) => reason === 'nonsense'));
+  });
+
+  test('the predecessor keeps everything when the successor is ready and then stops', async () => {
+    const { runner, calls, clock, isReady } = serving();
+    const channel = connectChannel(path, { onRecord: () => undefined, onClosed: () => undefined });
+    assert.ok(channel);
+    channel.send(greeting);
+    channel.send({ kind: 'ready' });
+    await isReady();
+    const outcome = runner.stop();
+    await eventually('the offer', async () => {
+      clock.advance(15_000);
+      return calls.length > 0;
+    });
+    assert.equal(await outcome, 'kept');
+    assert.deepEqual(calls, ['keep']);
+    channel.close();
+  });
+
+  test('a process that speaks something else is cut off, and the predecessor goes on', async () => {
+    const { runner, lines } = serving();
+    let closed = false;
+    const channel = connectChannel(path, {
+      onRecord: () => undefined,
+      onClosed: () => {
+        closed = true;
+      },
+    });
+    channel?.send({ kind: 'accepted' });
+    await eventually('the end of the connection', async () => closed);
+    assert.ok(!lines.some(({ level }) => level === 'error'));
+    assert.equal(await runner.stop(), 'kept');
+  });
+
+  test('a channel that is closed reports nothing more', async () => {
+    const { runner } = serving();
+    const channel = connectChannel(path, {
+      onRecord: () => assert.fail('a record after the close'),
+      onClosed: () => assert.fail('a close after the close'),
+    });
+    assert.ok(channel instanceof Channel);
+    channel.close();
+    channel.close();
+    await runner.stop();
+  });
+});
