@@ -115,6 +115,33 @@ export function localOpen(local: LocalEnd): OpenMessage {
   };
 }
 
+/**
+ * Our side of a session that an earlier process started with the OPEN `sent`; `undefined` if our OPEN would say something else. Capabilities
+ * that only this process knows are left out, so that a newer version goes on with the session. The two restart flags tell of the past, and
+ * BFD strict mode matters only before a session is up, so neither is compared.
+ */
+export function localEndThatSent(sent: OpenMessage, local: LocalEnd): LocalEnd | undefined {
+  const codes = new Set(sent.capabilities.map(capabilityCode));
+  const missing = offeredCapabilities(local)
+    .map(capabilityCode)
+    .filter((code) => !codes.has(code));
+  const known = local.refusedCapabilities === 'all' ? [] : local.refusedCapabilities;
+  const end: LocalEnd = {
+    ...local,
+    bfdStrict: false,
+    refusedCapabilities: new Set([...known, ...missing]),
+  };
+  return comparable(localOpen(end)) === comparable(sent) ? end : undefined;
+}
+
+function comparable({ myAs, holdTimeSeconds, routerId, capabilities }: OpenMessage): string {
+  const compared = capabilities.filter(({ kind }) => kind !== 'bfd-strict');
+  const isOfThePast = (key: string) => key === 'restarting' || key === 'forwarding';
+  return JSON.stringify([myAs, holdTimeSeconds, routerId, compared], (key, value: unknown) =>
+    isOfThePast(key) ? undefined : value,
+  );
+}
+
 function offeredFamilies({ families: offered }: LocalEnd): readonly Family[] {
   return offered ?? families;
 }

@@ -1,5 +1,6 @@
 /** The interface between the node's BGP speaker and the rest of the speaker process. */
 import type { IpAddress, Prefix } from '../address/index.ts';
+import type { Result } from '../result.ts';
 import type { BfdReport } from './fsm/bfd-watch.ts';
 import type { BgpState } from './fsm/connection-state.ts';
 import type { LargeCommunity } from './message.ts';
@@ -53,6 +54,22 @@ export type StopMode =
   /** Peers with graceful restart keep our routes. The sessions with all other peers are shut down. */
   | { readonly kind: 'restart' };
 
+/** A part of the sessions that one process passes on to another (codec/passed-session.ts), and the descriptor that belongs to it. */
+export interface OfferedItem {
+  readonly octets: Uint8Array;
+  readonly descriptor?: number;
+}
+
+/** The sessions of this process, ready to be passed on. */
+export interface Offer {
+  readonly items: readonly OfferedItem[];
+  readonly sessions: number;
+  /** The other process has the sessions: closes this end of them without a word to the peers, and ends all other sessions. */
+  letGo(): Promise<void>;
+  /** The sessions stay with this process. */
+  keep(): void;
+}
+
 /** All BGP sessions of a node. Changes take effect in the same or the next turn of the event loop. */
 export interface BgpSpeaker {
   /**
@@ -77,4 +94,20 @@ export interface BgpSpeaker {
   status(): readonly PeerStatus[];
   /** Resolves when every session has ended. A peer that stops reading delays this by a few seconds at most. */
   stop(mode: StopMode): Promise<void>;
+}
+
+/** Passes the sessions of one process on to another. */
+export interface SessionSuccession {
+  /**
+   * Prepares all Established sessions for another process: sends what waits, then stops reading and sending. `undefined` when the routes are
+   * not complete yet. Nothing is final before {@link Offer.letGo}.
+   */
+  offer(): Promise<Offer | undefined>;
+  /**
+   * Takes the sessions that an earlier process has passed on. Each goes on when `setPeers` first brings its peer. Returns the number of
+   * sessions, or what is wrong. The descriptors then stay with the caller.
+   */
+  inherit(items: readonly OfferedItem[]): Result<number, string>;
+  /** Closes the connections of `inherit`, because the sessions belong to the other process after all. */
+  disinherit(): void;
 }

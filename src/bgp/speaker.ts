@@ -22,11 +22,13 @@ import type { Prefix } from '../address/index.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import { systemRandom } from '../random.ts';
+import type { Result } from '../result.ts';
 import type { FlightRecorder } from '../telemetry/flight-recorder.ts';
 import { Guard } from '../telemetry/guard.ts';
 import { Cease, cease } from './cease.ts';
 import type { BfdReport } from './fsm/bfd-watch.ts';
 import { describeWrongTarget, sessionOf } from './incoming-peer.ts';
+import { Inheritances, offeredItems } from './inheritances.ts';
 import { InterfaceWatch } from './interface-watch.ts';
 import { BgpMetrics } from './metrics.ts';
 import { PassiveListener } from './passive-listener.ts';
@@ -35,9 +37,17 @@ import { AttributeTable } from './rib/attribute-table.ts';
 import { PrefixTable } from './rib/prefix-table.ts';
 import type { NodeInterface } from './session/direct-link.ts';
 import { RouteOutput } from './session/route-output.ts';
-import { Session, type SessionContext } from './session/session.ts';
+import { type FrozenSession, Session, type SessionContext } from './session/session.ts';
 import type { SessionObserver } from './session/session-report.ts';
-import type { BgpSpeaker, PeerStatus, RouteAttributes, StopMode } from './speaker-api.ts';
+import type {
+  BgpSpeaker,
+  Offer,
+  OfferedItem,
+  PeerStatus,
+  RouteAttributes,
+  SessionSuccession,
+  StopMode,
+} from './speaker-api.ts';
 import { systemInterfaces } from './system-interfaces.ts';
 import { createTcpTransport } from './transport/tcp.ts';
 import type { Incoming, Transport } from './transport/transport.ts';
@@ -76,11 +86,11 @@ export interface BgpSpeakerOptions {
 const bgpPort = 179;
 
 /** Creates the BGP speaker of a node. It does nothing until peers are set. */
-export function createBgpSpeaker(options: BgpSpeakerOptions): BgpSpeaker {
+export function createBgpSpeaker(options: BgpSpeakerOptions): BgpSpeaker & SessionSuccession {
   return new Speaker(options);
 }
 
-class Speaker implements BgpSpeaker {
+class Speaker implements BgpSpeaker, SessionSuccession {
   readonly #context: SessionContext;
   readonly #listener: PassiveListener;
   readonly #interfaceWatch: InterfaceWatch;
@@ -89,6 +99,8 @@ class Speaker implements BgpSpeaker {
   /** By peer id. Routes may arrive before their peer is configured, and stay while the peer is missing from the configuration. */
   readonly #outputs = new Map<string, RouteOutput>();
   #afterFirstPeers: (() => void) | undefined;
+  /** Sessions of the earlier process whose peers are not configured yet. */
+  readonly #inherited: Inheritances;
   #isSynced = false;
   #isStopped = false;
 
@@ -109,6 +121,7 @@ class Speaker implements BgpSpeaker {
       restarting: options.restarting ?? false,
       onSessionChange: options.onSessionChange,
     };
+    this.#inherited = new Inheritances(transport);
     this.#interfaceWatch = new InterfaceWatch({
       clock,
       logger,
@@ -144,6 +157,7 @@ class Speaker implements BgpSpeaker {
       if (session) session.update(peer);
       else this.#add(peer);
     }
+    this.#inherited.reject();
     if (this.#sessions.size === 0) return this.#interfaceWatch.stop();
     this.#interfaceWatch.start();
     this.#afterFirstPeers?.();
@@ -178,13 +192,50 @@ class Speaker implements BgpSpeaker {
     return [...this.#sessions.values()].map((session) => session.status());
   }
 
+  async offer(): Promise<Offer | undefined> {
+    if (!this.#isSynced || this.#isStopped) return undefined;
+    await Promise.all([...this.#sessions.values()].map((session) => session.flush()));
+    const frozen = new Map<Session, FrozenSession>();
+    for (const session of this.#sessions.values()) {
+      const state = session.freeze();
+      if (state) frozen.set(session, state);
+    }
+    return {
+      items: offeredItems([...frozen.values()]),
+      sessions: frozen.size,
+      letGo: async () => {
+        const rest = this.#end().filter((session) => !frozen.has(session));
+        for (const session of frozen.keys()) session.letGo();
+        await Promise.all(rest.map((session) => this.#stopSession(session, { kind: 'restart' })));
+      },
+      keep: () => {
+        for (const session of frozen.keys()) session.thaw();
+      },
+    };
+  }
+
+  inherit(items: readonly OfferedItem[]): Result<number, string> {
+    return this.#inherited.add(items);
+  }
+
+  disinherit(): void {
+    this.#inherited.reject();
+  }
+
   async stop(mode: StopMode): Promise<void> {
+    const sessions = this.#end();
+    await Promise.all(sessions.map((session) => this.#stopSession(session, mode)));
+  }
+
+  /** Stops everything but the sessions, which are returned. */
+  #end(): Session[] {
     this.#isStopped = true;
     this.#listener.close();
     this.#interfaceWatch.stop();
+    this.#inherited.reject();
     const sessions = [...this.#sessions.values()];
     this.#sessions.clear();
-    await Promise.all(sessions.map((session) => this.#stopSession(session, mode)));
+    return sessions;
   }
 
   async #stopSession(session: Session, mode: StopMode): Promise<void> {
@@ -202,7 +253,7 @@ class Speaker implements BgpSpeaker {
   #add(peer: ResolvedPeer): void {
     const session = new Session(peer, this.#output(peer.id), this.#context);
     this.#sessions.set(peer.id, session);
-    session.start();
+    session.start(this.#inherited.take(peer));
   }
 
   #remove(peerId: string, session: Session): void {

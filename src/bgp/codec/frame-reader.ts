@@ -42,6 +42,16 @@ export class FrameReader {
     return this.#filled > 0 ? this.#assemble(receiveLimit) : this.#cut(receiveLimit);
   }
 
+  /** A copy of the octets that `next` has not returned. */
+  unread(): Uint8Array {
+    const assembled = this.#assembled.subarray(0, this.#filled);
+    const rest = this.#chunk.subarray(this.#at);
+    const octets = new Uint8Array(assembled.length + rest.length);
+    octets.set(assembled);
+    octets.set(rest, assembled.length);
+    return octets;
+  }
+
   #cut(receiveLimit: number): Result<Uint8Array, BgpError> | undefined {
     const left = this.#chunk.length - this.#at;
     if (left < headerOctets) {

@@ -29,3 +29,9 @@ export { FrameReader } from './frame-reader.ts';
 export { extendedMessageLimit, standardMessageLimit } from './header.ts';
 export { type Decoded, decodeMessage, encodeMessage } from './message-codec.ts';
 export type { ReceiveOptions } from './options.ts';
+export {
+  decodePassedItem,
+  encodePassedPrefixes,
+  encodePassedSession,
+  type PassedSession,
+} from './passed-session.ts';

@@ -35,8 +35,13 @@ export type ConnectionEvent = (
 ) & { readonly connection: number };
 
 export type PeerEvent =
-  /** The first event of a peer. */
-  | { readonly kind: 'start'; readonly settings: PeerMachineSettings; readonly restarting: boolean }
+  /** The first event of a peer. `inherited` is present when an earlier process has passed its session with the peer on. */
+  | {
+      readonly kind: 'start';
+      readonly settings: PeerMachineSettings;
+      readonly restarting: boolean;
+      readonly inherited?: InheritedSession;
+    }
   /** An edit. `restart` is true when the edit changes something in the connection or the OPEN, so the session must start over. */
   | { readonly kind: 'configure'; readonly settings: PeerMachineSettings; readonly restart: boolean }
   /** The last event of a peer. Without an error the connection closes silently (RFC 4724). */
@@ -53,8 +58,18 @@ export type PeerEvent =
   | { readonly kind: 'incoming' }
   | ConnectionEvent;
 
-/** Why a connection made by the peer is not accepted. */
+/** An Established session of an earlier process. */
+export interface InheritedSession {
+  /** The end that made the TCP connection. */
+  readonly initiator: 'local' | 'remote';
+  readonly sentOpen: OpenMessage;
+  readonly receivedOpen: OpenMessage;
+}
+
+/** Why a connection that the peer made, or that an earlier process passed on, is not accepted. */
 export type RejectReason =
+  /** The earlier process sent an OPEN that this process would not send. */
+  | 'other-open'
   /** Idle: the peer is stopped or damped. */
   | 'idle'
   /** A session without graceful restart is up, and it stays. */
@@ -74,7 +89,7 @@ type ConnectionFsmAction = Extract<
 export type ConnectionAction = (
   | ConnectionFsmAction
   | { readonly kind: 'send-open'; readonly open: OpenMessage }
-  /** Take the connection that the peer has just made. */
+  /** Take the connection that the peer has just made, or that the earlier process has passed on. */
   | { readonly kind: 'accept' }
   /** From now on messages are read and written as negotiated. */
   | { readonly kind: 'agree'; readonly negotiated: Negotiated }

@@ -10,6 +10,7 @@
  * connection. Otherwise the new connection becomes the contender. Decisions:
  * - Collision (RFC 4271 section 6.8): when both connections have seen an OPEN, the connection made by the end with the higher BGP
  *   Identifier survives.
+ * - Succession: the session of an earlier process goes on if our OPEN still says what was sent. Otherwise a new session starts.
  * - Restart of the peer (RFC 4724 section 4.2): an OPEN on a new connection silently replaces an Established session for which graceful
  *   restart is negotiated. Without graceful restart the Established session stays.
  * - A connection that carries no OPEN for some seconds yields to a newer connection, so that silent connections from the peer's address
@@ -24,6 +25,7 @@ import {
   judgeOpen,
   keepaliveSeconds,
   type LocalEnd,
+  localEndThatSent,
   localOpen,
   type Negotiated,
   refusedAfter,
@@ -43,7 +45,7 @@ import { stepConnection } from './connection-fsm.ts';
 import { type BfdReadiness, type FsmConfig, initialFsmState } from './connection-state.ts';
 import { contenderPauseMs, refusalOf, silentConnection, silentConnectionMs } from './contender-policy.ts';
 import { inheritFailures, PeerDraft } from './peer-draft.ts';
-import type { ConnectionEvent, PeerEvent, PeerStep } from './peer-events.ts';
+import type { ConnectionEvent, InheritedSession, PeerEvent, PeerStep } from './peer-events.ts';
 import type { ConnectionState, PeerState } from './peer-state.ts';
 
 /** One step; `nowMs` is a monotonic time. */
@@ -65,6 +67,7 @@ class PeerTransition {
     switch (event.kind) {
       case 'start':
         this.#draft.set({ settings: event.settings, restarting: event.restarting });
+        if (event.inherited && this.#inherit(event.inherited)) break;
         this.#start();
         break;
       case 'configure':
@@ -128,6 +131,27 @@ class PeerTransition {
 
   #start(): void {
     if (this.#draft.state.settings.mayStart) this.#feed(this.#draft.state.primary.id, { kind: 'start' });
+  }
+
+  /**
+   * Goes on with the session of an earlier process. The connection takes the steps from OpenSent to Established with the messages that were
+   * exchanged on it, so the peer gets a KEEPALIVE, and the timers start. False when our OPEN would differ from the one that was sent.
+   */
+  #inherit({ initiator, sentOpen, receivedOpen }: InheritedSession): boolean {
+    const { state } = this.#draft;
+    const { primary } = state;
+    const local = state.settings.mayStart ? localEndThatSent(sentOpen, localEndOf(state)) : undefined;
+    if (!local) {
+      this.#draft.act({ kind: 'reject', reason: 'other-open' });
+      return false;
+    }
+    const fsm = { ...initialFsmState, name: 'OpenSent', tcp: 'connected' } as const;
+    const connection = { ...primary, fsm, initiator, local, connectedAtMs: this.#nowMs };
+    this.#draft.set({ primary: connection });
+    this.#draft.act({ kind: 'accept', connection: primary.id });
+    this.#open(connection, receivedOpen);
+    this.#feed(primary.id, { kind: 'keepalive' });
+    return true;
   }
 
   /** Applies an edit. The session starts over only when `restart` is set. */
@@ -245,7 +269,12 @@ class PeerTransition {
   #incoming(): void {
     const { primary } = this.#draft.state;
     if (primary.fsm.name === 'Active' && primary.fsm.tcp === 'none') {
-      this.#draft.change(primary.id, { initiator: 'remote', local: undefined, negotiated: undefined });
+      this.#draft.change(primary.id, {
+        initiator: 'remote',
+        local: undefined,
+        remote: undefined,
+        negotiated: undefined,
+      });
       this.#accept(primary.id);
       return;
     }
@@ -261,6 +290,7 @@ class PeerTransition {
       initiator: 'remote',
       connectedAtMs: undefined,
       local: undefined,
+      remote: undefined,
       negotiated: undefined,
     };
     this.#draft.set({ contender, nextConnectionId: id + 1 });
@@ -300,7 +330,7 @@ class PeerTransition {
       this.#feed(id, { kind: 'collision-dump' });
       return;
     }
-    this.#draft.change(id, { negotiated });
+    this.#draft.change(id, { remote: open, negotiated });
     this.#draft.act({ kind: 'agree', connection: id, negotiated });
     this.#feed(id, {
       kind: 'open',
@@ -350,7 +380,12 @@ class PeerTransition {
   #runFsmAction(id: number, action: FsmAction, wasUp: boolean): void {
     switch (action.kind) {
       case 'connect':
-        this.#draft.change(id, { initiator: 'local', local: undefined, negotiated: undefined });
+        this.#draft.change(id, {
+          initiator: 'local',
+          local: undefined,
+          remote: undefined,
+          negotiated: undefined,
+        });
         this.#draft.act({ kind: 'connect', connection: id });
         return;
       case 'send-open': {

@@ -1,4 +1,5 @@
 /** The state of the machine of one peer: its connections, and what it has learnt about the peer. */
+import type { OpenMessage } from '../message.ts';
 import type { LocalEnd, Negotiated } from '../negotiation.ts';
 import { type BfdWatch, initialBfdWatch } from './bfd-watch.ts';
 import { detailedState, type FsmConfig, type FsmState, initialFsmState } from './connection-state.ts';
@@ -36,6 +37,8 @@ export interface ConnectionState {
   readonly connectedAtMs: number | undefined;
   /** Our side of the OPEN on this connection. The peer's OPEN is judged against it, even if settings have changed since. */
   readonly local: LocalEnd | undefined;
+  /** The peer's OPEN, once it is accepted. */
+  readonly remote: OpenMessage | undefined;
   /** `undefined` until the peer's OPEN is accepted. The value is kept after the connection ends, until the next attempt starts. */
   readonly negotiated: Negotiated | undefined;
 }
@@ -91,6 +94,7 @@ export const initialPeerState: PeerState = {
     initiator: 'local',
     connectedAtMs: undefined,
     local: undefined,
+    remote: undefined,
     negotiated: undefined,
   },
   contender: undefined,

@@ -132,6 +132,27 @@ export class AdjRibOut {
       if (this.#desired[id] && this.#families[this.#prefixes.family(id)].active) this.#enqueue(id);
   }
 
+  /** The prefixes that the peer holds. */
+  *sentPrefixes(): Iterable<Prefix> {
+    for (let id = 0; id < this.#sent.length; id++) if (this.#sent[id]) yield this.#prefixes.prefix(id);
+  }
+
+  /**
+   * The peer holds a route for the prefix, which an earlier process has sent. If no route is desired, it is withdrawn, also in a family that
+   * the session does not carry now. Otherwise the desired route replaces it, or has done so.
+   */
+  inherit(prefix: Prefix): void {
+    const known = this.#prefixes.find(prefix);
+    if (known !== undefined && this.#holds(known)) return;
+    const id = this.#prefixes.acquire(prefix);
+    const family = this.#families[prefix.family];
+    if (!family.active) Object.assign(family, { active: true, isWithheld: true });
+    this.#reserve(id);
+    this.#sent[id] = stale;
+    this.#sentCount++;
+    this.#enqueue(id);
+  }
+
   /** The session is down: the peer holds nothing. Costs O(routes). */
   down(): void {
     for (const family of families) Object.assign(this.#families[family], idleFamily);

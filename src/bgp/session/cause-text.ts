@@ -49,6 +49,8 @@ export function describeRejection(reason: RejectReason): string | undefined {
   switch (reason) {
     case 'occupied':
       return 'a connection from the peer was refused: two connections with the peer are already open';
+    case 'other-open':
+      return 'the session of the earlier speaker ended: this speaker sends another OPEN';
     case 'idle':
     case 'established':
     case 'paused':

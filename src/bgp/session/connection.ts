@@ -99,6 +99,27 @@ export class Connection {
     return bytes.length;
   }
 
+  /**
+   * Stops reading. Returns the descriptor, and the beginning of a message that has not ended; `undefined` when the connection cannot be passed
+   * on. `thaw` undoes this.
+   */
+  freeze(): { readonly descriptor: number; readonly unread: Uint8Array } | undefined {
+    const descriptor = this.#stream?.freeze();
+    return descriptor === undefined ? undefined : { descriptor, unread: this.#receiver.unread() };
+  }
+
+  thaw(): void {
+    this.#stream?.thaw();
+  }
+
+  /** Closes this end without a word to the peer, because another process has the connection. It reports nothing more. */
+  letGo(): void {
+    this.#isDiscarded = true;
+    this.timers.stopAll();
+    this.#stream?.destroy();
+    this.#stream = undefined;
+  }
+
   /** Closes the stream after it has sent everything that was written. */
   end(): void {
     if (this.#stream) this.#closing = this.#stream.end();

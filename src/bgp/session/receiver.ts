@@ -18,6 +18,11 @@ export class Receiver {
     this.#frames.push(bytes);
   }
 
+  /** A copy of the octets that `next` has not returned. */
+  unread(): Uint8Array {
+    return this.#frames.unread();
+  }
+
   /** The next whole message; `undefined` until more octets arrive. After an error the stream cannot be read any further. */
   next(options: ReceiveOptions): Received | undefined {
     const frame = this.#frames.next(options.receiveLimit);

@@ -58,6 +58,10 @@ export class RouteOutput {
   readonly #refreshedAt = new Map<Family, number>();
   /** The peer's name; `undefined` while the peer is not configured. */
   #peer: string | undefined;
+  #isSynced = false;
+  #isHeld = false;
+  /** Prefixes that an earlier process has sent to the peer. They matter once the desired routes are complete. */
+  #inherited: readonly Prefix[] = [];
 
   constructor(clock: Clock, tables: RouteTables, metrics: BgpMetrics) {
     this.#clock = clock;
@@ -106,7 +110,9 @@ export class RouteOutput {
   }
 
   synced(): void {
+    this.#isSynced = true;
     this.#rib.synced();
+    this.#takeInherited();
     this.#schedule();
   }
 
@@ -132,6 +138,32 @@ export class RouteOutput {
     this.#schedule();
   }
 
+  /**
+   * The peer holds routes for these prefixes, which an earlier process has sent. Those that are not desired are withdrawn once the desired
+   * routes are complete. Call it after `up`.
+   */
+  inherit(prefixes: readonly Prefix[]): void {
+    this.#inherited = prefixes;
+    if (this.#isSynced) this.#takeInherited();
+  }
+
+  #takeInherited(): void {
+    for (const prefix of this.#inherited) this.#rib.inherit(prefix);
+    this.#inherited = [];
+    this.#schedule();
+  }
+
+  /** Stops or goes on sending. While it is held, changes are only queued. */
+  hold(isHeld: boolean): void {
+    this.#isHeld = isHeld;
+    if (!isHeld) this.#schedule();
+  }
+
+  /** The prefixes that the peer holds; `undefined` while changes or inherited routes wait. */
+  sentPrefixes(): Iterable<Prefix> | undefined {
+    return this.isIdle && this.#inherited.length === 0 ? this.#rib.sentPrefixes() : undefined;
+  }
+
   /** Changes the families or next hops of the running session. Sends, resends or withdraws the affected routes. */
   recarry(families: readonly Family[], nextHops: WireSession['nextHops']): void {
     const before = this.#session;
@@ -155,6 +187,7 @@ export class RouteOutput {
     this.#refreshedAt.clear();
     this.#session = undefined;
     this.#writer = undefined;
+    this.#inherited = [];
     this.#rib.down();
     this.#count();
   }
@@ -192,9 +225,9 @@ export class RouteOutput {
     this.#count();
   }
 
-  /** True when a session is up and its socket takes more. */
+  /** True when a session is up, not held, and its socket takes more. */
   get #hasRoom(): boolean {
-    return this.#session !== undefined && this.#session.sink.queuedBytes < writeWindowBytes;
+    return !this.#isHeld && this.#session !== undefined && this.#session.sink.queuedBytes < writeWindowBytes;
   }
 
   #writerFor(wire: WireSession): UpdateWriter {

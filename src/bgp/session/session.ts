@@ -5,21 +5,25 @@
  *   2. `#handle` turns it into an event, takes one step of the peer's machine, and records event and actions.
  *   3. `#run` executes each action: on a connection, on the routes, or as a report to the operator.
  */
+import type { Prefix } from '../../address/index.ts';
 import type { Clock } from '../../clock.ts';
 import type { Logger } from '../../log.ts';
 import type { FlightRecorder } from '../../telemetry/flight-recorder.ts';
 import type { Guard } from '../../telemetry/guard.ts';
+import type { PassedSession } from '../codec/index.ts';
 import type { BfdReport } from '../fsm/bfd-watch.ts';
-import type { PeerAction, PeerEvent } from '../fsm/peer-events.ts';
+import type { InheritedSession, PeerAction, PeerEvent } from '../fsm/peer-events.ts';
 import { stepPeer } from '../fsm/peer-machine.ts';
 import { describePeerState, initialPeerState, type PeerState } from '../fsm/peer-state.ts';
 import type { Message, NotificationError } from '../message.ts';
 import type { BgpMetrics } from '../metrics.ts';
+import { localOpen } from '../negotiation.ts';
 import { peerMachine, type ResolvedPeer } from '../peer.ts';
 import type { PeerStatus } from '../speaker-api.ts';
-import type { Incoming, Transport } from '../transport/transport.ts';
+import type { Incoming, InheritedConnection, Transport } from '../transport/transport.ts';
 import { describeNoAnswer } from './cause-text.ts';
 import { Connection, type ConnectionInput, type ConnectionOwner } from './connection.ts';
+import { connectionKey } from './connection-key.ts';
 import { connectTargetOf, machineSettingsOf, socketRulesOf } from './connection-settings.ts';
 import { DeadlineTimer } from './deadline-timer.ts';
 import type { NodeInterface } from './direct-link.ts';
@@ -48,6 +52,20 @@ export interface SessionContext {
   readonly onSessionChange: SessionObserver | undefined;
 }
 
+/** The session of an earlier process, and the prefixes that the peer holds. */
+export interface Inheritance {
+  readonly connection: InheritedConnection;
+  readonly session: InheritedSession;
+  readonly prefixes: readonly Prefix[];
+}
+
+/** A session that waits to be passed on. */
+export interface FrozenSession {
+  readonly descriptor: number;
+  readonly session: PassedSession;
+  readonly prefixes: Iterable<Prefix>;
+}
+
 /** Deadline for a stopping session to flush its withdrawals. */
 const flushDeadlineMs = 2000;
 const flushPollMs = 10;
@@ -65,8 +83,8 @@ export class Session implements ConnectionOwner {
   readonly #damping: DeadlineTimer;
   #peer: ResolvedPeer;
   #state: PeerState = initialPeerState;
-  /** The connection that the peer has just made, while the machine decides about it. */
-  #incoming: Incoming | undefined;
+  /** The connection that the peer has just made, or that was passed on, while the machine decides about it. */
+  #incoming: Pick<Incoming, 'accept' | 'reject'> | undefined;
 
   constructor(peer: ResolvedPeer, output: RouteOutput, context: SessionContext) {
     const { clock, random, logger, metrics } = context;
@@ -85,10 +103,60 @@ export class Session implements ConnectionOwner {
     return this.#peer;
   }
 
-  start(): void {
+  /** Starts the session, or goes on with the session of an earlier process. */
+  start(inherited?: Inheritance): void {
     const settings = machineSettingsOf(this.#peer, this.#context.hostName);
-    this.#handle({ kind: 'start', settings, restarting: this.#context.restarting });
+    const { restarting } = this.#context;
+    this.#incoming = inherited?.connection;
+    this.#handle({
+      kind: 'start',
+      ...{ settings, restarting },
+      ...(inherited ? { inherited: inherited.session } : {}),
+    });
+    this.#incoming = undefined;
+    if (inherited && this.#isEstablished) this.#output.inherit(inherited.prefixes);
     this.#reportWaiting();
+  }
+
+  /**
+   * Stops reading and sending, so that another process can go on with the session. Returns the state of the session; `undefined` when it cannot
+   * be passed on. `thaw` undoes this.
+   */
+  freeze(): FrozenSession | undefined {
+    const { primary } = this.#state;
+    const prefixes = this.#isEstablished ? this.#output.sentPrefixes() : undefined;
+    const frozen = prefixes && this.#connections.get(primary.id)?.freeze();
+    // Octets that were read meanwhile may have ended the session.
+    const { local, remote, initiator } = this.#state.primary;
+    if (!frozen || !local || !remote || !this.#isEstablished) return undefined;
+    this.#output.hold(true);
+    return {
+      descriptor: frozen.descriptor,
+      prefixes,
+      session: {
+        connectionKey: connectionKey(this.#peer),
+        initiator,
+        sentOpen: localOpen(local),
+        receivedOpen: remote,
+        unread: frozen.unread,
+      },
+    };
+  }
+
+  thaw(): void {
+    this.#connections.get(this.#state.primary.id)?.thaw();
+    this.#output.hold(false);
+  }
+
+  /** Ends the session here without a word to the peer, because another process goes on with it. */
+  letGo(): void {
+    for (const [id, connection] of this.#connections)
+      if (id === this.#state.primary.id) connection.letGo();
+      else connection.discard();
+    this.#connections.clear();
+    this.#damping.stop();
+    this.#routes.down();
+    this.#output.showAs(undefined);
   }
 
   /** Applies an edit of the peer. */

@@ -27,6 +27,10 @@ export class FailedStream implements Stream {
     return Promise.resolve();
   }
 
+  freeze(): undefined {}
+
+  thaw(): void {}
+
   destroy(): void {
     this.#isOpen = false;
   }

@@ -100,6 +100,29 @@ export class TcpStream implements Stream {
     this.#socket.destroy();
   }
 
+  freeze(): number | undefined {
+    const socket = this.#socket;
+    if (!this.#isOpen || socket.destroyed || socket.connecting) return undefined;
+    this.#setReading(false);
+    // A paused stream may hold a chunk that has been read.
+    const held: Uint8Array | null = socket.isPaused() ? socket.read() : null;
+    if (held) this.#handler.onData(held);
+    return this.#isOpen && socket.writableLength === 0 ? this.#fd : undefined;
+  }
+
+  thaw(): void {
+    if (!this.#socket.destroyed) this.#setReading(true);
+  }
+
+  /** Starts or stops reading at once. `pause` of a socket goes on to read until its buffer is full. */
+  #setReading(isReading: boolean): void {
+    const handle: unknown = Reflect.get(this.#socket, '_handle');
+    if (typeof handle !== 'object' || handle === null) return;
+    const call: unknown = Reflect.get(handle, isReading ? 'readStart' : 'readStop');
+    if (typeof call === 'function') Reflect.apply(call, handle, []);
+    Reflect.set(handle, 'reading', isReading);
+  }
+
   /** Hands over a chunk. A peer that sends faster than its octets are handled must wait, so that the event loop serves everything else. */
   #receive(bytes: Uint8Array): void {
     if (!this.#isOpen) return;

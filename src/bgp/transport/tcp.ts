@@ -21,7 +21,7 @@ import {
 } from './socket-options.ts';
 import { listenFamily } from './tcp-listener.ts';
 import { TcpStream } from './tcp-stream.ts';
-import type { ConnectTarget, Stream, StreamHandler, Transport } from './transport.ts';
+import type { ConnectTarget, InheritedConnection, Stream, StreamHandler, Transport } from './transport.ts';
 
 const families: readonly Family[] = [4, 6];
 
@@ -41,6 +41,7 @@ export function createTcpTransport(clock: Clock): Transport {
         },
       };
     },
+    inherit: (descriptor, family, unread) => inherit(descriptor, family, unread, clock),
   };
 }
 
@@ -66,6 +67,30 @@ function connect(target: ConnectTarget, handler: StreamHandler, clock: Clock): S
   const zone = isLinkLocal(address) && target.interface !== undefined ? `%${target.interface}` : '';
   socket.connect({ host: `${formatIp(address)}${zone}`, port });
   return stream;
+}
+
+function inherit(fd: number, family: Family, unread: Uint8Array, clock: Clock): InheritedConnection {
+  return {
+    accept(rules, handler) {
+      try {
+        setRules(fd, family, rules);
+      } catch (error) {
+        closeDescriptor(fd);
+        return new FailedStream(failureReason(error), handler);
+      }
+      // Keys, device and addresses are properties of the socket, so they have come with it.
+      const options = { fd, readable: true, writable: true, pauseOnCreate: true };
+      const socket = new Socket(options);
+      const stream = new TcpStream({ socket, fd, family, handler, clock });
+      socket.pause();
+      setImmediate(() => {
+        if (unread.length > 0) handler.onData(unread);
+        socket.resume();
+      });
+      return stream;
+    },
+    reject: () => closeDescriptor(fd),
+  };
 }
 
 /** Sets everything that must be in place before the SYN leaves. */

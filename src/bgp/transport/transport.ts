@@ -57,7 +57,22 @@ export interface Stream {
   apply(rules: SocketRules): void;
   /** Closes once everything written has left, or after a second. Resolves when the connection is closed. */
   end(): Promise<void>;
+  /** Closes this end of the connection at once. */
   destroy(): void;
+  /**
+   * Stops reading, after everything that has been read is handed over. Returns the descriptor of the connection; `undefined` when the
+   * connection is closed, or when written octets have not reached the kernel.
+   */
+  freeze(): number | undefined;
+  /** Reads again after `freeze`. */
+  thaw(): void;
+}
+
+/** A connection that an earlier process made or accepted, and that waits to be taken. */
+export interface InheritedConnection {
+  /** Takes the connection. The handler first gets the octets that the earlier process has read but not handled. */
+  accept(rules: SocketRules, handler: StreamHandler): Stream;
+  reject(): void;
 }
 
 /** A connection that a peer has made and that waits to be accepted. */
@@ -96,4 +111,6 @@ export interface Transport {
     onIncoming: (incoming: Incoming) => void,
     onFailed: (failure: ListenFailure) => void,
   ): Listener;
+  /** Holds a connection of an earlier process by its descriptor, which the transport closes. `unread` is what that process did not handle. */
+  inherit(descriptor: number, family: Family, unread: Uint8Array): InheritedConnection;
 }

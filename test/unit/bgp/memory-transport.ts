@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import type { IpAddress } from '../../../src/address/index.ts';
+import type { Family, IpAddress } from '../../../src/address/index.ts';
 import { decodeMessage, encodeMessage, FrameReader } from '../../../src/bgp/codec/index.ts';
 import type { Message } from '../../../src/bgp/message.ts';
 import type {
   AcceptedPeer,
   ConnectTarget,
   Incoming,
+  InheritedConnection,
   ListenFailure,
   SocketRules,
   Stream,
@@ -16,6 +17,9 @@ import type {
 const receive = { receiveLimit: 65535, fourOctetAs: true, internal: false, extendedNextHop: true };
 
 const ourAddress: IpAddress = { family: 4, value: 0xc0000201n };
+
+/** Their place in the list is their descriptor. */
+const frozenStreams: MemoryStream[] = [];
 
 /** A connection in memory. The test plays the peer. */
 export class MemoryStream implements Stream {
@@ -30,6 +34,9 @@ export class MemoryStream implements Stream {
   /** Whether the peer reads what the speaker writes. */
   isReading = true;
   isOpen = true;
+  /** Whether the speaker has stopped reading, because another process may take the connection. */
+  isFrozen = false;
+  unread = new Uint8Array(0);
   queuedBytes = 0;
   #acknowledged = 0;
 
@@ -71,6 +78,21 @@ export class MemoryStream implements Stream {
     this.isOpen = false;
   }
 
+  freeze(): number | undefined {
+    if (!this.isOpen || this.queuedBytes > 0) return undefined;
+    this.isFrozen = true;
+    return frozenStreams.push(this) - 1;
+  }
+
+  thaw(): void {
+    this.isFrozen = false;
+  }
+
+  /** Delivers what the earlier process has read but not handled, as the next turn of the event loop does. */
+  deliverUnread(): void {
+    this.#handler.onData(this.unread);
+  }
+
   /** Kinds of the messages written so far. */
   kinds(): string[] {
     return this.messages.map(({ kind }) => kind);
@@ -98,6 +120,8 @@ export class MemoryStream implements Stream {
 export class MemoryTransport implements Transport {
   /** Every connection that the speaker made or accepted, oldest first. */
   readonly streams: MemoryStream[] = [];
+  /** Descriptors of inherited connections that were closed. */
+  readonly rejected: number[] = [];
   listening: readonly AcceptedPeer[] | undefined;
   #onIncoming: ((incoming: Incoming) => void) | undefined;
   #onFailed: ((failure: ListenFailure) => void) | undefined;
@@ -138,6 +162,22 @@ export class MemoryTransport implements Transport {
       reject: () => undefined,
     });
     return taken;
+  }
+
+  inherit(descriptor: number, _family: Family, unread: Uint8Array): InheritedConnection {
+    const earlier = frozenStreams[descriptor];
+    assert.ok(earlier, 'an unknown descriptor');
+    return {
+      accept: (rules, handler) => {
+        assert.equal(earlier.isOpen, false, 'the earlier process still has the connection');
+        const stream = new MemoryStream(handler, rules);
+        stream.isConnected = true;
+        stream.unread = Uint8Array.from(unread);
+        this.streams.push(stream);
+        return stream;
+      },
+      reject: () => void this.rejected.push(descriptor),
+    };
   }
 
   cannotListen(failure: ListenFailure): void {

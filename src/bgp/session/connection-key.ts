@@ -1,0 +1,15 @@
+import { createHash } from 'node:crypto';
+import { formatIp } from '../../address/index.ts';
+import type { ResolvedPeer } from '../peer.ts';
+
+/**
+ * A digest of everything that a TCP connection to the peer depends on, its password included. Two speaker processes, which may have different
+ * versions, recognize by it a peer that they share. 32 octets.
+ */
+export function connectionKey({ settings, password }: ResolvedPeer): Uint8Array {
+  const { address, interface: zone, port, sourceAddress } = settings;
+  const parts = [formatIp(address), zone ?? null, port, sourceAddress ? formatIp(sourceAddress) : null];
+  return createHash('sha256')
+    .update(JSON.stringify([...parts, password ?? null]))
+    .digest();
+}

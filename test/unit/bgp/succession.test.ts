@@ -1,0 +1,255 @@
+/** A session is passed from one speaker to another, in memory. The router must see one session all the time. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { encodeMessage } from '../../../src/bgp/codec/index.ts';
+import { prefix } from '../../support/addresses.ts';
+import {
+  fixture,
+  gracefulRestart,
+  host,
+  keepalive,
+  notification,
+  open,
+  peer,
+  plain,
+} from './session-fixture.ts';
+
+const second = prefix('198.51.100.2/32');
+
+/** A speaker with an Established session, over which it has sent `host` and `second`. */
+async function predecessor() {
+  const one = fixture();
+  one.speaker.setPeers([peer()]);
+  const stream = one.establish(gracefulRestart);
+  one.speaker.announce('router', host, plain);
+  one.speaker.announce('router', second, plain);
+  one.speaker.synced();
+  one.clock.advance(0);
+  const offer = await one.speaker.offer();
+  assert.ok(offer);
+  return { ...one, stream, offer };
+}
+
+async function passed() {
+  const from = await predecessor();
+  assert.equal(from.offer.sessions, 1);
+  const to = fixture();
+  assert.deepEqual(to.speaker.inherit(from.offer.items), { ok: true, value: 1 });
+  await from.offer.letGo();
+  return { from, to };
+}
+
+const withdrawn = (stream: { readonly messages: readonly { readonly kind: string }[] }) =>
+  stream.messages.flatMap((message) =>
+    message.kind === 'update' && 'withdrawn' in message ? [...(message.withdrawn as Iterable<unknown>)] : [],
+  );
+
+describe('a session that is passed on', () => {
+  test('is Established at once, without an OPEN, and the first process says nothing', async () => {
+    const { from, to } = await passed();
+    const before = from.stream.messages.length;
+    to.speaker.setPeers([peer()]);
+    assert.equal(to.status().state, 'Established');
+    assert.deepEqual(to.transport.last.kinds(), ['keepalive']);
+    assert.equal(from.stream.isOpen, false);
+    assert.equal(from.stream.messages.length, before);
+    from.clock.advance(600_000);
+    assert.equal(from.stream.messages.length, before);
+  });
+
+  test('keeps what was negotiated', async () => {
+    const { from, to } = await passed();
+    to.speaker.setPeers([peer()]);
+    const { holdTimeSeconds, families, capabilities, peerRouterId } = to.status();
+    const [first] = from.speaker.status();
+    assert.equal(first, undefined);
+    assert.equal(holdTimeSeconds, 90);
+    assert.deepEqual(families, ['ipv4-unicast']);
+    assert.equal(peerRouterId, '192.0.2.2');
+    assert.ok(capabilities.includes('graceful-restart'));
+  });
+
+  test('ends by the hold timer of the second process, and keeps it alive until then', async () => {
+    const { to } = await passed();
+    to.speaker.setPeers([peer()]);
+    const stream = to.transport.last;
+    to.clock.advance(60_000);
+    assert.equal(to.status().state, 'Established');
+    assert.ok(stream.kinds().filter((kind) => kind === 'keepalive').length >= 2);
+    stream.send(keepalive);
+    to.clock.advance(89_000);
+    assert.equal(to.status().state, 'Established');
+    to.clock.advance(2000);
+    assert.notEqual(to.status().state, 'Established');
+  });
+
+  test('withdraws what is no longer wanted, but only when the routes are complete', async () => {
+    const { to } = await passed();
+    to.speaker.setPeers([peer()]);
+    const stream = to.transport.last;
+    to.clock.advance(1000);
+    assert.deepEqual(withdrawn(stream), []);
+    to.speaker.announce('router', host, plain);
+    to.clock.advance(1000);
+    assert.deepEqual(withdrawn(stream), []);
+    to.speaker.synced();
+    to.clock.advance(1000);
+    assert.equal(withdrawn(stream).length, 1);
+    assert.equal(to.status().routesSent, 1);
+  });
+
+  test('goes on with a message of which the first process has read the beginning', async () => {
+    const from = fixture();
+    from.speaker.setPeers([peer()]);
+    const stream = from.establish();
+    from.speaker.synced();
+    const octets = encodeMessage(notification(6, 2), { fourOctetAs: true });
+    stream.sendBytes(octets.subarray(0, 20));
+    const offer = await from.speaker.offer();
+    assert.ok(offer);
+    const to = fixture();
+    assert.ok(to.speaker.inherit(offer.items).ok);
+    await offer.letGo();
+    to.speaker.setPeers([peer()]);
+    to.transport.last.deliverUnread();
+    assert.equal(to.status().state, 'Established');
+    to.transport.last.sendBytes(octets.subarray(20));
+    assert.notEqual(to.status().state, 'Established');
+    assert.match(to.status().lastError ?? '', /NOTIFICATION received: Cease/);
+  });
+
+  test('can be passed on again', async () => {
+    const { to } = await passed();
+    to.speaker.setPeers([peer()]);
+    to.speaker.announce('router', host, plain);
+    to.speaker.synced();
+    to.clock.advance(1000);
+    const offer = await to.speaker.offer();
+    assert.ok(offer);
+    const third = fixture();
+    assert.deepEqual(third.speaker.inherit(offer.items), { ok: true, value: 1 });
+    await offer.letGo();
+    third.speaker.setPeers([peer()]);
+    assert.equal(third.status().state, 'Established');
+  });
+
+  test('goes on with graceful restart, although the second process has restarted and the first one has not', async () => {
+    const peers = [peer({ gracefulRestart: { restartTimeSeconds: 60 } })];
+    const from = fixture();
+    from.speaker.setPeers(peers);
+    from.establish(gracefulRestart);
+    from.speaker.synced();
+    const offer = await from.speaker.offer();
+    assert.ok(offer);
+    const to = fixture({ restarting: true });
+    assert.ok(to.speaker.inherit(offer.items).ok);
+    await offer.letGo();
+    to.speaker.setPeers(peers);
+    assert.equal(to.status().state, 'Established');
+  });
+
+  test('goes on although the second process would wait for BFD', async () => {
+    const from = fixture();
+    const bfd = { strict: 'negotiate', holdDownSeconds: 0 } as const;
+    from.speaker.setPeers([peer({ bfd })]);
+    const up = {
+      state: 'Up',
+      remoteState: 'Up',
+      diagnostic: 0,
+      remoteControlPlaneIndependent: false,
+    } as const;
+    from.speaker.bfdChanged('router', up);
+    from.establish({ kind: 'bfd-strict' });
+    from.speaker.synced();
+    const offer = await from.speaker.offer();
+    assert.ok(offer);
+    const to = fixture();
+    assert.ok(to.speaker.inherit(offer.items).ok);
+    await offer.letGo();
+    to.speaker.setPeers([peer({ bfd })]);
+    assert.equal(to.status().state, 'Established');
+  });
+});
+
+describe('a session that cannot be passed on', () => {
+  test('stays with the first process when the second one does not take it', async () => {
+    const { offer, stream, clock, speaker, status } = await predecessor();
+    assert.ok(stream.isFrozen);
+    speaker.withdraw('router', host);
+    clock.advance(1000);
+    assert.equal(withdrawn(stream).length, 0);
+    offer.keep();
+    clock.advance(1000);
+    assert.equal(withdrawn(stream).length, 1);
+    assert.equal(stream.isFrozen, false);
+    assert.equal(status().state, 'Established');
+    stream.send(notification(6, 2));
+    assert.notEqual(status().state, 'Established');
+  });
+
+  test('is not offered before the routes are complete', async () => {
+    const { speaker, establish } = fixture();
+    speaker.setPeers([peer()]);
+    establish();
+    assert.equal(await speaker.offer(), undefined);
+  });
+
+  test('starts over when this process would send another OPEN', async () => {
+    const { to } = await passed();
+    to.speaker.setPeers([peer({ holdTimeSeconds: 30, keepaliveTimeSeconds: 10 })]);
+    assert.equal(to.transport.rejected.length, 1);
+    assert.notEqual(to.status().state, 'Established');
+    assert.match(to.lines.join(''), /sends another OPEN/);
+  });
+
+  test('is closed when its peer is not configured, or has another password', async () => {
+    for (const peers of [[], [{ ...peer(), password: 'other' }]]) {
+      const { to } = await passed();
+      to.speaker.setPeers(peers);
+      assert.equal(to.transport.rejected.length, 1);
+    }
+  });
+
+  test('ends as usual when it is not Established', async () => {
+    const from = fixture();
+    from.speaker.setPeers([peer()]);
+    from.transport.last.connected();
+    from.speaker.synced();
+    const offer = await from.speaker.offer();
+    assert.ok(offer);
+    assert.deepEqual([offer.sessions, offer.items.length], [0, 0]);
+    await offer.letGo();
+    assert.equal(from.transport.last.isOpen, false);
+  });
+
+  test('items that are wrong are refused as a whole', async () => {
+    const { offer } = await predecessor();
+    const [session, prefixes] = offer.items;
+    assert.ok(session && prefixes);
+    const { speaker } = fixture();
+    const { octets } = session;
+    for (const items of [
+      [{ octets }],
+      [{ ...prefixes, descriptor: 5 }],
+      [prefixes],
+      [session, session],
+      [session, { octets: Uint8Array.of(9) }],
+      [session, { octets: prefixes.octets.subarray(0, -1) }],
+    ])
+      assert.equal(speaker.inherit(items).ok, false);
+    for (let end = 0; end < octets.length; end++)
+      assert.equal(speaker.inherit([{ ...session, octets: octets.subarray(0, end) }]).ok, false);
+    for (let at = 0; at < octets.length; at++) {
+      const changed = Uint8Array.from(octets);
+      changed[at] = (changed[at] ?? 0) ^ 0xff;
+      assert.doesNotThrow(() => speaker.inherit([{ ...session, octets: changed }]));
+    }
+  });
+
+  test('a peer that refuses what was sent gets a NOTIFICATION', async () => {
+    const { to } = await passed();
+    to.speaker.setPeers([peer({ peerAsn: 64501 })]);
+    assert.equal(to.transport.last.messages.at(-1)?.kind, 'notification');
+    assert.ok(open().myAs !== 64501);
+  });
+});
