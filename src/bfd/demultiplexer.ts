@@ -19,6 +19,13 @@ export function minimumTtlOf(mode: BfdMode): number {
   return mode.kind === 'single-hop' ? 255 : mode.minimumTtl;
 }
 
+/**
+ * The path of a session as text. The names of peers may differ between two processes, so it has only what the peer and the kernel see.
+ */
+export function pathOf({ peerAddress, interface: device, localAddress, mode }: BfdSessionSettings): string {
+  return JSON.stringify([peerAddress, device ?? null, localAddress ?? null, mode.kind]);
+}
+
 /** The socket on which the packets of a session arrive. */
 export function listenKeyOf({
   peerAddress,

@@ -11,10 +11,19 @@
 import { formatIp, ipFromBytes } from '../address/index.ts';
 import { type Clock, systemClock, type Timer } from '../clock.ts';
 import type { Logger } from '../log.ts';
+import { ok, type Result } from '../result.ts';
 import type { FlightRecorder } from '../telemetry/flight-recorder.ts';
 import type { Guard } from '../telemetry/guard.ts';
 import { decodePacket } from './codec/packet.ts';
-import { findSession, listenKeyOf, listenKeyText, mayReceive, minimumTtlOf } from './demultiplexer.ts';
+import { decodePassedSession, encodePassedSession, type PassedSession } from './codec/passed-session.ts';
+import {
+  findSession,
+  listenKeyOf,
+  listenKeyText,
+  mayReceive,
+  minimumTtlOf,
+  pathOf,
+} from './demultiplexer.ts';
 import { type Floor, floors } from './floor.ts';
 import { Lateness } from './lateness.ts';
 import type { BfdChange, BfdDropReason, BfdProcessStatus, BfdSessionStatus } from './messages.ts';
@@ -78,6 +87,8 @@ export class BfdEngine {
   #allSessions: readonly BfdSession[] | undefined;
   readonly #byDiscriminator = new Map<number, BfdSession>();
   readonly #ports = new Map<string, Port>();
+  /** Sessions of an earlier process, by path. */
+  readonly #inherited = new Map<string, PassedSession>();
   readonly #dropped: Partial<Record<BfdDropReason, number>> = {};
   /** Packets that the kernel dropped at sockets that are closed. */
   #droppedByClosed = 0;
@@ -106,6 +117,40 @@ export class BfdEngine {
       }
     }
     this.#setTimer();
+  }
+
+  /** The sessions that are Up, for a successor of this process. They go on here until `letGo`. */
+  passOn(): Uint8Array[] {
+    return [...this.#sessions.values()].flatMap((session) => {
+      const passed = session.passOn();
+      return passed ? [encodePassedSession(passed)] : [];
+    });
+  }
+
+  /** Closes all sessions without a packet, because the successor has them. */
+  letGo(): void {
+    for (const session of [...this.#sessions.values(), ...this.#leaving.keys()]) this.#forget(session);
+    this.#sessions.clear();
+    this.#sessionsChanged();
+    this.#timer?.cancel();
+    this.#maintenance?.cancel();
+  }
+
+  /** Takes sessions that an earlier process has passed on. They go on when `setSessions` first brings them. Returns what is wrong with them. */
+  inherit(items: readonly Uint8Array[]): Result<number, string> {
+    const sessions: PassedSession[] = [];
+    for (const octets of items) {
+      const passed = decodePassedSession(octets);
+      if (!passed.ok) return passed;
+      sessions.push(passed.value);
+    }
+    for (const session of sessions) this.#inherited.set(session.path, session);
+    return ok(sessions.length);
+  }
+
+  /** Forgets the sessions of `inherit` that are not taken. */
+  disinherit(): void {
+    this.#inherited.clear();
   }
 
   status(): readonly BfdSessionStatus[] {
@@ -151,9 +196,12 @@ export class BfdEngine {
     }
     this.#endFarewells(settings);
     const { transport, recorder, logger, onChange, random } = this.#options;
+    const inherited = this.#inherited.get(pathOf(settings));
+    this.#inherited.delete(pathOf(settings));
     const session = new BfdSession({
       settings,
-      localDiscriminator: this.#newDiscriminator(),
+      localDiscriminator: inherited?.remote.yourDiscriminator ?? this.#newDiscriminator(),
+      ...(inherited ? { inherited } : {}),
       floor: this.#floor,
       clock: this.#clock,
       ...{ random, transport, recorder, logger, onChange },
@@ -164,6 +212,7 @@ export class BfdEngine {
     this.#sessions.set(settings.id, session);
     this.#byDiscriminator.set(session.machine.localDiscriminator, session);
     this.#join(session);
+    if (inherited) session.wentOn();
   }
 
   /**

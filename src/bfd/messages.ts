@@ -15,6 +15,8 @@ export type ToBfd =
   | { readonly kind: 'sessions'; readonly sessions: readonly BfdSessionSettings[] }
   /** Asks for the flight recorder's events; answered by `events`. */
   | { readonly kind: 'events'; readonly id: number }
+  /** Passes the sessions on to the BFD process of the next speaker, which is about to start. Answered by `passed-on`. */
+  | { readonly kind: 'pass-on' }
   /** Sends AdminDown in all sessions, and exits. */
   | { readonly kind: 'stop' };
 
@@ -27,6 +29,8 @@ export type FromBfd =
       readonly sessions: readonly BfdSessionStatus[];
       readonly process: BfdProcessStatus;
     }
+  /** Answers the message `pass-on`: the next speaker has the sessions, or they are still here. */
+  | { readonly kind: 'passed-on' }
   /** Answers the message `events`. */
   | { readonly kind: 'events'; readonly id: number; readonly events: readonly RecordedEvent[] };
 

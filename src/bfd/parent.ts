@@ -17,6 +17,8 @@ export interface BfdOptions {
    */
   readonly onChange: (change: BfdChange) => void;
   readonly clock?: Clock;
+  /** Path of the socket at which the BFD process passes its sessions on to that of the next speaker. Without it, it never does. */
+  readonly successionPath?: string;
 }
 
 /** The process runs only while a session is configured. */
@@ -31,6 +33,8 @@ export interface Bfd {
   events(): Promise<readonly RecordedEvent[]>;
   /** Reasons why the process is unhealthy; empty while it runs or is not needed. */
   unhealthy(): readonly string[];
+  /** Passes the sessions on to the BFD process of the next speaker, if there is one. Call `stop` then. */
+  passOn(): Promise<void>;
   /** Sends AdminDown in all sessions and ends the process. Resolves when it is gone. */
   stop(): Promise<void>;
 }
@@ -43,6 +47,8 @@ const program = childProgram(import.meta.url, { source: './process.ts', bundle: 
 export const bfdNodeFlags = ['--single-threaded-gc'] as const;
 /** The process needs a second to tell its peers. */
 const stopMs = 3000;
+/** Longer than the process waits for its successor. */
+const passMs = 15_000;
 
 /** The handle starts the process with the first session, and restarts it whenever it ends, until the last session or `stop`. */
 export function createBfd(options: BfdOptions): Bfd {
@@ -57,6 +63,8 @@ class BfdParent implements Bfd {
   /** By peer id. */
   readonly #sessions = new Map<string, BfdSessionStatus>();
   #processStatus: BfdProcessStatus | undefined;
+  /** Present while the process passes its sessions on. */
+  #passed: PromiseWithResolvers<void> | undefined;
 
   constructor(options: BfdOptions) {
     const { logLevel, logger, clock = systemClock } = options;
@@ -64,7 +72,7 @@ class BfdParent implements Bfd {
     this.#process = new ChildProcess({
       name: 'BFD process',
       program,
-      arguments: [logLevel],
+      arguments: [logLevel, ...(options.successionPath === undefined ? [] : [options.successionPath])],
       nodeFlags: bfdNodeFlags,
       ...{ logger, clock, stopMs },
       onStarted: () => this.#process.send({ kind: 'sessions', sessions: this.#wanted }),
@@ -106,6 +114,17 @@ class BfdParent implements Bfd {
     return this.#process.unhealthy();
   }
 
+  async passOn(): Promise<void> {
+    if (!this.#processStatus) return;
+    const { clock = systemClock } = this.#options;
+    const passed = Promise.withResolvers<void>();
+    this.#passed = passed;
+    const limit = clock.after(passMs, () => passed.resolve());
+    this.#process.send({ kind: 'pass-on' });
+    await passed.promise;
+    limit.cancel();
+  }
+
   stop(): Promise<void> {
     return this.#process.stop();
   }
@@ -119,6 +138,8 @@ class BfdParent implements Bfd {
         return;
       case 'change':
         return this.#changed(message.change);
+      case 'passed-on':
+        return this.#passed?.resolve();
       case 'events':
         return this.#process.answered(message.id, message.events);
     }
@@ -137,6 +158,7 @@ class BfdParent implements Bfd {
   }
 
   #ended(): void {
+    this.#passed?.resolve();
     this.#processStatus = undefined;
     const known = [...this.#sessions.values()];
     this.#sessions.clear();

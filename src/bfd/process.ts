@@ -7,15 +7,18 @@ import { sendToParent, serveParent } from '../child-process/parent-process.ts';
 import { systemClock } from '../clock.ts';
 import { createLogger, type LogLevel, lostLogLines } from '../log.ts';
 import { systemRandom } from '../random.ts';
+import { PredecessorRunner } from '../succession/predecessor-runner.ts';
+import { connectToPredecessor } from '../succession/successor-runner.ts';
 import { endOnCrash } from '../telemetry/crash.ts';
 import { Guard } from '../telemetry/guard.ts';
 import { createRecorder } from '../telemetry/recorder.ts';
 import { BfdEngine } from './engine.ts';
 import type { BfdChange, FromBfd, ToBfd } from './messages.ts';
 import { scheduleBeforeOthers } from './scheduling.ts';
+import type { BfdSessionSettings } from './session-settings.ts';
 import { systemTransport } from './transport/udp-sockets.ts';
 
-const [logLevel = 'info'] = process.argv.slice(2);
+const [logLevel = 'info', successionPath] = process.argv.slice(2);
 const logger = createLogger('bfd', logLevel as LogLevel);
 const scheduling = scheduleBeforeOthers();
 if (scheduling.schedulingFault !== undefined)
@@ -76,11 +79,57 @@ function reportRegularly(): void {
 }
 reportRegularly();
 
+const successor =
+  successionPath === undefined
+    ? undefined
+    : connectToPredecessor({
+        ...{ path: successionPath, logger, recorder, guard },
+        check: (items) => engine.inherit(items.map(({ octets }) => octets)),
+        discard: () => engine.disinherit(),
+      });
+const predecessor = new PredecessorRunner({
+  ...{ path: successionPath ?? '', clock: systemClock, logger, recorder, guard },
+  offer: async () => ({
+    items: engine.passOn().map((octets) => ({ octets })),
+    letGo: async () => engine.letGo(),
+    keep: () => undefined,
+  }),
+});
+/** The earlier speaker lets its BFD process pass the sessions on before this one starts, so the answer comes at once. */
+const inheritMs = 5000;
+let wanted: readonly BfdSessionSettings[] = [];
+let mayRun = successor === undefined;
+if (mayRun) listenForSuccessor();
+
+function listenForSuccessor(): void {
+  if (successionPath !== undefined) predecessor.listen();
+}
+
+/** The sessions of the earlier process are here, or are not coming. */
+function run(): void {
+  if (mayRun) return;
+  mayRun = true;
+  setSessions();
+  engine.disinherit();
+  listenForSuccessor();
+}
+
+function setSessions(): void {
+  engine.setSessions(wanted);
+  reportStatus();
+}
+
 async function handle(message: ToBfd): Promise<void> {
   switch (message.kind) {
     case 'sessions':
-      engine.setSessions(message.sessions);
-      return reportStatus();
+      wanted = message.sessions;
+      if (mayRun) return setSessions();
+      systemClock.after(inheritMs, run);
+      void successor?.outcome.then(run);
+      return successor?.inSync();
+    case 'pass-on':
+      await predecessor.stop(true);
+      return report({ kind: 'passed-on' });
     case 'events':
       return report({ kind: 'events', id: message.id, events: recorder.events() });
     case 'stop':

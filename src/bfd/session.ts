@@ -7,7 +7,8 @@ import type { Logger } from '../log.ts';
 import type { FlightRecorder } from '../telemetry/flight-recorder.ts';
 import { diagnosticText } from './codec/diagnostic.ts';
 import type { ReceivedPacket } from './codec/packet.ts';
-import { portOf } from './demultiplexer.ts';
+import type { PassedSession } from './codec/passed-session.ts';
+import { pathOf, portOf } from './demultiplexer.ts';
 import { EchoFunction } from './echo-function.ts';
 import { type Floor, machineSettings } from './floor.ts';
 import type { Lateness } from './lateness.ts';
@@ -38,6 +39,8 @@ export interface SessionOptions {
   readonly logger: Logger;
   readonly lateness: Lateness;
   readonly onChange: (change: BfdChange) => void;
+  /** Present when an earlier process has passed the session on. */
+  readonly inherited?: PassedSession;
 }
 
 export class BfdSession {
@@ -76,6 +79,7 @@ export class BfdSession {
       settings: translated.settings,
       random,
       nowMs: clock.now(),
+      ...(options.inherited ? { inherited: options.inherited } : {}),
     });
     this.#sinceEpochMs = clock.epochMs();
     this.openSender();
@@ -159,6 +163,20 @@ export class BfdSession {
   /** The peer's Detection Time: after this time without a packet from us, the peer declares the session down. */
   get peerDetectionMs(): number {
     return (this.machine.settings.detectMultiplier * this.machine.transmitInterval) / 1000;
+  }
+
+  /** The session goes on in this process: sends the first packet, and reports the state. */
+  wentOn(): void {
+    const { clock, logger } = this.#options;
+    logger.info({ peer: this.#settings.name }, 'BFD session goes on in this process');
+    this.wake(clock.now());
+    this.#options.onChange(this.change());
+  }
+
+  /** The session for a successor of this process; `undefined` unless it is Up. */
+  passOn(): PassedSession | undefined {
+    const passed = this.machine.passOn();
+    return passed && { ...passed, path: pathOf(this.#settings) };
   }
 
   close(): void {

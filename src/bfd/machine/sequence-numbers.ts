@@ -10,6 +10,11 @@ export class SendSequence {
     this.#value = first >>> 0;
   }
 
+  /** The number of the last packet. */
+  get value(): number {
+    return this.#value;
+  }
+
   /**
    * The number for the next packet. Meticulous types give every packet a number of its own. The others raise it when the contents change,
    * and once a second, so that a recorded packet soon becomes useless.
@@ -30,6 +35,10 @@ const raiseMs = 1000;
 export class ReceiveWindow {
   /** The number of the last accepted packet (bfd.RcvAuthSeq); `undefined` while bfd.AuthSeqKnown is 0. */
   #last: number | undefined;
+
+  get last(): number | undefined {
+    return this.#last;
+  }
 
   /**
    * Whether the number lies in the window: from the last number, or the one after it for meticulous types, to the last number + 3 × Detect

@@ -20,6 +20,7 @@
 import { isMeticulous, sectionOctets, sign } from '../codec/authentication.ts';
 import { diagnostic } from '../codec/diagnostic.ts';
 import { type BfdPacket, encodePacket, type ReceivedPacket } from '../codec/packet.ts';
+import type { PassedSession } from '../codec/passed-session.ts';
 import type { BfdState } from '../codec/state.ts';
 import { Detection } from './detection.ts';
 import { Echo } from './echo.ts';
@@ -77,7 +78,15 @@ export interface SessionMachineOptions {
   /** From 0 to below 1. */
   readonly random: () => number;
   readonly nowMs: number;
+  /** Present when an earlier process has passed the session on. It is Up. */
+  readonly inherited?: Omit<PassedSession, 'path'>;
 }
+
+/**
+ * The earlier process goes on to send until its successor takes over, so our sequence numbers begin beyond those that it can have used. The
+ * peer accepts a number that is greater by three times the Detect Mult, which is at least 3.
+ */
+const skippedSequenceNumbers = 2;
 
 const microsecondsPerMs = 1000;
 
@@ -95,14 +104,37 @@ export class SessionMachine {
   readonly #echo: Echo;
   #actions: SessionAction[] = [];
 
-  constructor({ localDiscriminator, settings, random, nowMs }: SessionMachineOptions) {
+  constructor({ localDiscriminator, settings, random, nowMs, inherited }: SessionMachineOptions) {
     this.localDiscriminator = localDiscriminator;
     this.#settings = settings;
     this.#echo = new Echo(random);
+    if (inherited) {
+      this.#state = 'Up';
+      this.#remote = remoteFactsOf(inherited.remote);
+      if (inherited.receivedSequence !== undefined) this.#window.accept(inherited.receivedSequence);
+      this.#detection.received(nowMs);
+    }
     this.#intervals = new Intervals(this.#wantedIntervals());
     this.#schedule = new SendSchedule(random);
-    this.#sequence = new SendSequence(Math.floor(random() * 2 ** 32));
+    this.#sequence = new SendSequence(
+      inherited ? inherited.sentSequence + skippedSequenceNumbers : Math.floor(random() * 2 ** 32),
+    );
     this.#schedulePackets(nowMs);
+  }
+
+  /** The session for a successor of this process; `undefined` unless it is Up. */
+  passOn(): Omit<PassedSession, 'path'> | undefined {
+    if (this.#state !== 'Up') return undefined;
+    const { discriminator, ...facts } = this.#remote;
+    return {
+      remote: {
+        ...facts,
+        ...{ poll: false, final: false },
+        ...{ myDiscriminator: discriminator, yourDiscriminator: this.localDiscriminator },
+      },
+      sentSequence: this.#sequence.value,
+      receivedSequence: this.#window.last,
+    };
   }
 
   get state(): BfdState {
@@ -230,17 +262,7 @@ export class SessionMachine {
 
   #storeRemote(packet: ReceivedPacket): void {
     const before = this.#remote;
-    this.#remote = {
-      state: packet.state,
-      diagnostic: packet.diagnostic,
-      discriminator: packet.myDiscriminator,
-      detectMultiplier: packet.detectMultiplier,
-      desiredMinTxInterval: packet.desiredMinTxInterval,
-      requiredMinRxInterval: packet.requiredMinRxInterval,
-      requiredMinEchoRxInterval: packet.requiredMinEchoRxInterval,
-      demand: packet.demand,
-      controlPlaneIndependent: packet.controlPlaneIndependent,
-    };
+    this.#remote = remoteFactsOf(packet);
     if (
       before.state !== packet.state ||
       before.diagnostic !== packet.diagnostic ||
@@ -379,6 +401,20 @@ export class SessionMachine {
     this.#actions = [];
     return actions;
   }
+}
+
+function remoteFactsOf(packet: BfdPacket): RemoteFacts {
+  return {
+    state: packet.state,
+    diagnostic: packet.diagnostic,
+    discriminator: packet.myDiscriminator,
+    detectMultiplier: packet.detectMultiplier,
+    desiredMinTxInterval: packet.desiredMinTxInterval,
+    requiredMinRxInterval: packet.requiredMinRxInterval,
+    requiredMinEchoRxInterval: packet.requiredMinEchoRxInterval,
+    demand: packet.demand,
+    controlPlaneIndependent: packet.controlPlaneIndependent,
+  };
 }
 
 function drop(reason: SessionDropReason, detail: string): readonly SessionAction[] {

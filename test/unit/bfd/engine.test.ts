@@ -429,3 +429,97 @@ describe('BfdEngine', () => {
     );
   });
 });
+
+describe('BFD sessions that are passed on', () => {
+  const authentication = (type: 'keyed-sha1' | 'meticulous-sha1') => ({
+    authentication: {
+      type,
+      sendKeyId: 1,
+      keys: [{ id: 1, secret: Buffer.from('secret').toString('base64') }],
+    },
+  });
+
+  for (const [name, changes] of [
+    ['without authentication', {}],
+    ['with keyed SHA1', authentication('keyed-sha1')],
+    ['with meticulous SHA1', authentication('meticulous-sha1')],
+    [
+      'with a multiplier of 1 and meticulous SHA1',
+      { ...authentication('meticulous-sha1'), detectMultiplier: 1 },
+    ],
+  ] as const)
+    test(`stay Up at the peer, ${name}`, () => {
+      const { clock, a, b } = pair(changes);
+      const before = only(b);
+      const next = node(clock);
+      const passed = a.engine.passOn();
+      assert.equal(passed.length, 1);
+      // The first process goes on to send for a moment.
+      clock.advance(20);
+      assert.deepEqual(next.engine.inherit(passed), { ok: true, value: 1 });
+      a.engine.letGo();
+      connect([next.transport, ours], [b.transport, theirs]);
+      next.engine.setSessions([{ ...base, ...changes }]);
+      assert.equal(only(next).state, 'Up');
+      assert.equal(only(next).localDiscriminator, only(b).remoteDiscriminator);
+      assert.equal(next.changes.at(-1)?.state, 'Up');
+      assert.equal(next.transport.sent.length, 1, 'the first packet leaves at once');
+      clock.advance(5000);
+      const { downs, remoteDiscriminator, state, dropped } = only(b);
+      assert.deepEqual([state, downs, remoteDiscriminator], ['Up', 0, before.remoteDiscriminator]);
+      assert.deepEqual(dropped, {});
+      assert.equal(only(next).state, 'Up');
+      assert.deepEqual(
+        b.changes.filter((change) => change.state !== 'Up').length,
+        b.changes.slice(
+          0,
+          b.changes.findIndex((change) => change.state === 'Up'),
+        ).length,
+      );
+    });
+
+  test('send nothing more in the first process', () => {
+    const { clock, a } = pair();
+    const { length } = a.transport.sent;
+    a.engine.letGo();
+    clock.advance(5000);
+    assert.equal(a.transport.sent.length, length);
+    assert.deepEqual(a.engine.status(), []);
+  });
+
+  test('go down in the second process when the peer is silent', () => {
+    const { clock, a } = pair();
+    const next = node(clock);
+    next.engine.inherit(a.engine.passOn());
+    a.engine.letGo();
+    next.engine.setSessions([base]);
+    clock.advance(160);
+    assert.deepEqual([only(next).state, only(next).diagnostic], ['Down', 1]);
+  });
+
+  test('are not passed on unless they are Up', () => {
+    const clock = new VirtualClock();
+    const lonely = node(clock);
+    lonely.engine.setSessions([base]);
+    assert.deepEqual(lonely.engine.passOn(), []);
+  });
+
+  test('start again when their path has changed, or when nobody takes them', () => {
+    const { clock, a } = pair();
+    const next = node(clock);
+    next.engine.inherit(a.engine.passOn());
+    next.engine.setSessions([{ ...base, interface: 'eth1' }]);
+    assert.equal(only(next).state, 'Down');
+    next.engine.disinherit();
+    next.engine.setSessions([base]);
+    assert.equal(only(next).state, 'Down');
+  });
+
+  test('are refused as a whole when one is wrong', () => {
+    const { clock, a } = pair();
+    const next = node(clock);
+    assert.equal(next.engine.inherit([...a.engine.passOn(), Uint8Array.of(1)]).ok, false);
+    next.engine.setSessions([base]);
+    assert.equal(only(next).state, 'Down');
+  });
+});
