@@ -40,6 +40,7 @@ const fields: Readonly<Record<string, string>> = {
   octets: 'the first octets of the input, in hexadecimal',
   otherSessions: 'peers with which another program on this node has a session',
   outageMs: 'milliseconds for which the API server did not answer',
+  path: 'path of a local socket',
   peer: 'name of the peer; present on every line about a session',
   peerAsn: 'AS number of the peer',
   peerRouterId: 'BGP Identifier of the peer',
@@ -85,7 +86,18 @@ const parts: readonly (readonly [string, readonly string[]])[] = [
   ['Kubernetes API, in both daemons', ['kubernetes']],
   [
     'All processes',
-    ['child-process', 'memory', 'telemetry', 'cli', 'cluster', 'config', 'linux', 'main.ts', 'log.ts'],
+    [
+      'child-process',
+      'succession',
+      'memory',
+      'telemetry',
+      'cli',
+      'cluster',
+      'config',
+      'linux',
+      'main.ts',
+      'log.ts',
+    ],
   ],
 ];
 

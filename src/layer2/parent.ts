@@ -40,6 +40,8 @@ export interface Layer2Options {
   readonly turns?: Turns;
   /** Tests run another program. */
   readonly program?: URL;
+  /** The process does not start before `letStart`, because the layer-2 process of an earlier speaker still runs on this node. */
+  readonly isHeldBack?: boolean;
 }
 
 /** A handle on the layer-2 process. */
@@ -49,6 +51,8 @@ export interface Layer2 {
    * is. Without it, entries are discarded, no address is claimed, and there are no events.
    */
   use(isUsed: boolean): void;
+  /** Ends the time of `isHeldBack`. */
+  letStart(): void;
   /** Replaces all entries. */
   table(all: EntriesChange): void;
   change(change: EntriesChange): void;
@@ -104,6 +108,7 @@ class Layer2Parent implements Layer2 {
   readonly #keyFaultLog: KeyFaultLog;
   #metrics: readonly object[] = [];
   #isUsed = false;
+  #isHeldBack: boolean;
   #isStopping = false;
   #calm: Timer | undefined;
 
@@ -111,6 +116,7 @@ class Layer2Parent implements Layer2 {
     const { settings, logLevel, logger, registry, clock = systemClock, turns = new Turns(clock) } = options;
     this.#options = options;
     this.#clock = clock;
+    this.#isHeldBack = options.isHeldBack ?? false;
     this.#keyFaultLog = new KeyFaultLog(clock, logger);
     registerAddressMetrics(registry, () => this.#counts.values());
     this.#sending = turns.task({
@@ -136,7 +142,7 @@ class Layer2Parent implements Layer2 {
     this.#calm?.cancel();
     this.#calm = undefined;
     this.#logKeyFault();
-    if (isUsed) this.#process.start();
+    if (isUsed) this.#start();
     else
       this.#calm = this.#clock.after(calmMs, () => {
         this.#options.logger.info(
@@ -144,6 +150,15 @@ class Layer2Parent implements Layer2 {
         );
         void this.#process.stop();
       });
+  }
+
+  letStart(): void {
+    this.#isHeldBack = false;
+    if (this.#isUsed) this.#start();
+  }
+
+  #start(): void {
+    if (!this.#isHeldBack && !this.#isStopping) this.#process.start();
   }
 
   table(all: EntriesChange): void {

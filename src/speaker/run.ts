@@ -6,11 +6,14 @@
  *                                    └─ reports ─→ AnnouncingReconciler (record on the Services), events
  *   HTTP endpoint: /metrics, /healthz, /readyz, /status, /debug/events
  *
+ * A speaker that replaces another one first waits beside it (stand-by.ts), and takes its sessions over.
+ *
  * BGP starts first, and the watches that feed it start last. The layer-2 process runs only while a pool is announced in layer 2, or dead
  * nodes are reported. On a signal, BGP and the layer-2 process also stop first. BGP ends its sessions while the layer-2 process hands over
  * its addresses. Then the watches and the HTTP endpoint end.
  */
 import { hostname } from 'node:os';
+import { join } from 'node:path';
 import { Registry } from 'prom-client';
 import { createBfd } from '../bfd/parent.ts';
 import {
@@ -18,6 +21,7 @@ import {
   createBgpSpeaker,
   isOnLink,
   type SessionChange,
+  type SessionSuccession,
   type StopMode,
   warmUp,
 } from '../bgp/index.ts';
@@ -33,6 +37,8 @@ import { createLayer2, type Layer2 } from '../layer2/parent.ts';
 import type { DefencePolicy } from '../layer2/responder/defence.ts';
 import { createLogger, type Logger, type LogLevel } from '../log.ts';
 import { keepMemorySmall } from '../memory/keeper.ts';
+import { PredecessorRunner } from '../succession/predecessor-runner.ts';
+import { connectToPredecessor } from '../succession/successor-runner.ts';
 import { registerConfigMetrics } from '../telemetry/config-metrics.ts';
 import { endOnCrash } from '../telemetry/crash.ts';
 import { createDiagnostics, type Diagnostics } from '../telemetry/diagnostics.ts';
@@ -69,6 +75,7 @@ import { OtherSessions } from './other-sessions.ts';
 import { reportPeerTrouble } from './peer-trouble-report.ts';
 import { markRestart } from './restart-mark.ts';
 import { SessionEvents } from './session-events.ts';
+import { StandBy } from './stand-by.ts';
 import { SpeakerWatches } from './watches.ts';
 
 export interface RunSpeakerOptions {
@@ -128,9 +135,11 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
   const bfd = createBfd({
     logLevel: options.logLevel,
     logger: createLogger('bfd', options.logLevel),
+    successionPath: join(options.stateDirectory, `${nodeName}.bfd-succession`),
     onChange: (change) => bfdReports.handle(change),
   });
   registerBfdMetrics(registry, bfd, bfdDowns);
+  const successionPath = join(options.stateDirectory, `${nodeName}.succession`);
   const layer2 = createLayer2Handle(options, registry, {
     turns,
     onMessage: (message) => reports.handle(message),
@@ -233,45 +242,67 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
     inConflict: () => reports.inUse.keys(),
   });
 
-  const server = await serveSpeaker({
-    addresses: options.metricsAddress,
-    registry,
-    layer2,
-    bfd,
-    diagnostics,
-    access: accessByToken(client, clock, viewerAudience),
-    capture: new FrameCapture({
-      nodeName,
-      clock,
-      config: () => accepted.current?.config,
-      opener: async () => (await import('../link/capture.ts')).openCapture,
-    }),
-    turns,
-    status: {
-      nodeName,
-      loadBalancerClass: options.loadBalancerClass,
-      sync,
-      accepted,
-      reachability: client.reachability,
-      bgp,
-      bfd,
-      speaker,
-      layer2: reports,
-      leaving,
-      adoption,
-      turns,
-      troubles: () => [...layer2Troubles(layer2), ...deathReporter.troubles()],
-    },
+  const successor = connectToPredecessor({
+    ...{ path: successionPath, logger, recorder, guard: diagnostics.guard },
+    check: (items) => bgp.inherit(items),
+    discard: () => bgp.disinherit(),
   });
-  logger.info({ node: nodeName, server: client.server, metricsPort: server.port }, 'speaker started');
+  const capture = new FrameCapture({
+    nodeName,
+    clock,
+    config: () => accepted.current?.config,
+    opener: async () => (await import('../link/capture.ts')).openCapture,
+  });
+  const serve = () =>
+    serveSpeaker({
+      addresses: options.metricsAddress,
+      registry,
+      layer2,
+      bfd,
+      diagnostics,
+      access: accessByToken(client, clock, viewerAudience),
+      capture,
+      turns,
+      status: {
+        nodeName,
+        loadBalancerClass: options.loadBalancerClass,
+        sync,
+        accepted,
+        reachability: client.reachability,
+        bgp,
+        bfd,
+        speaker,
+        layer2: reports,
+        leaving,
+        adoption,
+        turns,
+        troubles: () => [...layer2Troubles(layer2), ...deathReporter.troubles()],
+      },
+    });
+  const standBy = new StandBy({ successor, serve, clock, logger, signal });
+  if (successor)
+    logger.info({ node: nodeName }, 'another speaker serves this node; this one waits beside it');
+  await standBy.started;
+  const served = standBy.endpoint.then((endpoint) => {
+    if (!endpoint) return;
+    layer2.letStart();
+    logger.info({ node: nodeName, server: client.server, metricsPort: endpoint.port }, 'speaker started');
+  });
+  const predecessor = new PredecessorRunner({
+    ...{ path: successionPath, clock, logger, recorder, guard: diagnostics.guard },
+    offer: () => bgp.offer(),
+  });
 
   const arrived = (kind: AwaitedKind) => {
     if (!sync.arrived(kind)) return;
-    speaker.start();
-    reconciler.start();
-    if (options.adoptOnly) otherSessions.start();
     logger.info({ node: nodeName, services: services.size }, 'in sync');
-    keepMemorySmall({ clock, logger, signal });
+    standBy.inSync(() => {
+      speaker.start();
+      reconciler.start();
+      if (options.adoptOnly) otherSessions.start();
+      predecessor.listen();
+      keepMemorySmall({ clock, logger, signal });
+    });
   };
   const watching = new AbortController();
   const watches = new SpeakerWatches({
@@ -293,18 +324,24 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
     arrived,
   }).run();
 
-  await aborted(signal);
+  await Promise.race([aborted(signal), served.then(() => aborted(signal))]);
   logger.info({ node: nodeName, reason: String(signal.reason) }, 'stopping');
   linkHints.close();
   otherSessions.stop();
-  firstOwners.stop();
-  // BFD ends after BGP. If it ended first, peers that take AdminDown for a failure would drop routes that they could keep.
-  const stopBgp = bgp.stop(stopMode(nodeName, speaker)).then(() => bfd.stop());
-  await Promise.all([deathReporter.stop(), layer2.stop(), stopBgp]);
+  const stopSessions = async () => {
+    const outcome = await predecessor.stop();
+    if (outcome === 'passed') {
+      logger.info({ node: nodeName }, 'another speaker has taken the sessions over');
+      await bfd.passOn();
+    } else await bgp.stop(stopMode(nodeName, speaker));
+    // BFD ends after BGP. If it ended first, peers that take AdminDown for a failure would drop routes that they could keep.
+    await bfd.stop();
+  };
+  await Promise.all([deathReporter.stop(), layer2.stop(), stopSessions()]);
   reconciler.stop();
   await events.flush(eventsAtStopMs);
   watching.abort();
-  await Promise.all([watches, server.close()]);
+  await Promise.all([watches, standBy.endpoint.then((endpoint) => endpoint?.close())]);
   logger.info({ node: nodeName }, 'stopped');
 }
 
@@ -316,7 +353,7 @@ function startBgp(
     readonly onInterfacesChanged: () => void;
     readonly onSessionChange: (change: SessionChange) => void;
   },
-): BgpSpeaker {
+): BgpSpeaker & SessionSuccession {
   return createBgpSpeaker({
     logger: createLogger('bgp', options.logLevel),
     registry,
@@ -353,6 +390,7 @@ function createLayer2Handle(
     logLevel,
     logger: createLogger('layer2', logLevel),
     registry,
+    isHeldBack: true,
     ...handlers,
   });
 }
