@@ -92,6 +92,10 @@ const speaker = z
       .union([z.int().min(1), text.regex(/^[0-9]+%$/)])
       .default(1)
       .describe('How many nodes an upgrade replaces at a time.'),
+    surge: enabled(
+      false,
+      'Whether the new speaker of a node starts beside the old one and takes its sessions over. The Pods then declare no ports.',
+    ),
     ...probesAndPlace(
       { cpu: '50m', memory: '192Mi' },
       { memory: '1Gi' },

@@ -328,6 +328,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
   logger.info({ node: nodeName, reason: String(signal.reason) }, 'stopping');
   linkHints.close();
   otherSessions.stop();
+  firstOwners.stop();
   const stopSessions = async () => {
     const outcome = await predecessor.stop();
     if (outcome === 'passed') {

@@ -60,15 +60,15 @@ args:
   {{- end }}
 # A node that boots starts all its Pods at once, so a slow start counts as a failure only after two minutes.
 startupProbe:
-  httpGet: {path: /healthz, port: metrics}
+  httpGet: {path: /healthz, port: {{ .probePort | default "metrics" }}}
   periodSeconds: 2
   timeoutSeconds: 5
   failureThreshold: 60
 readinessProbe:
-  httpGet: {path: {{ .ready }}, port: metrics}
+  httpGet: {path: {{ .ready }}, port: {{ .probePort | default "metrics" }}}
   timeoutSeconds: 5
 livenessProbe:
-  httpGet: {path: /healthz, port: metrics}
+  httpGet: {path: /healthz, port: {{ .probePort | default "metrics" }}}
   timeoutSeconds: 5
 {{- with .values.resources }}
 resources:

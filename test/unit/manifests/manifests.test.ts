@@ -177,6 +177,27 @@ test('the component adopt-only sets BELLMAN_ADOPT_ONLY in both daemons', () => {
   }
 });
 
+test('the component surge lets two speakers run on a node, whose probes name the port by its number', () => {
+  const speaker = withComponent('surge').find(({ kind }) => kind === 'DaemonSet');
+  const { updateStrategy, minReadySeconds, template } = (speaker?.spec ?? {}) as {
+    readonly updateStrategy?: object;
+    readonly minReadySeconds?: number;
+    readonly template?: { readonly spec: { readonly containers: readonly Record<string, unknown>[] } };
+  };
+  assert.deepEqual(updateStrategy, { rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } });
+  assert.ok((minReadySeconds ?? 0) > 0);
+  const container = template?.spec.containers[0] ?? {};
+  assert.equal(container.ports, undefined);
+  for (const probe of ['startupProbe', 'readinessProbe', 'livenessProbe'])
+    assert.equal((container[probe] as { readonly httpGet: { readonly port: unknown } }).httpGet.port, 7472);
+});
+
+function addsTo(component: string, capability: string): void {
+  const speaker = withComponent(component).find(({ kind }) => kind === 'DaemonSet')?.spec?.template?.spec;
+  const added = speaker?.containers[0]?.securityContext.capabilities.add;
+  assert.deepEqual(added, ['NET_RAW', capability]);
+}
+
 /** The manifests together with a component. */
 function withComponent(component: string): Manifest[] {
   const overlay = mkdtempSync(join(tmpdir(), 'bellman-overlay-'));
