@@ -216,6 +216,21 @@ export class Lab {
     this.#startInPod(`speaker-${node.name}`, node.namespace, command);
   }
 
+  /**
+   * Replaces the speaker of a node as a DaemonSet with `maxSurge` does: a second speaker starts beside the first one, and the lab ends
+   * the first one when the second one knows the cluster. Resolves when the first one has ended.
+   */
+  async upgradeSpeaker(node: LabNode, ...flags: readonly string[]): Promise<void> {
+    const name = `speaker-${node.name}`;
+    const earlier = `earlier-${name}`;
+    const inSync = () => this.processes.log(name).split('"in sync"').length;
+    const before = inSync();
+    this.processes.rename(name, earlier);
+    this.startSpeaker(node, ...flags);
+    await this.until(`the second speaker of ${node.name} is in sync`, async () => inSync() > before);
+    await this.stop(earlier);
+  }
+
   #startInPod(name: string, host: NetworkNamespace, command: readonly string[]): void {
     const own = tokenFolder(name);
     // A speaker that a test starts under a made-up name has no Pod.

@@ -40,6 +40,15 @@ export class Processes {
     return child.pid;
   }
 
+  /** Gives a running process another name, so that a second one can be started under the first name. Both write to the log of the first. */
+  rename(name: string, to: string): void {
+    const child = this.#running.get(name);
+    if (!child) throw new Error(`the lab runs no process ${name}`);
+    if (this.isRunning(to)) throw new Error(`the lab already runs ${to}`);
+    this.#running.delete(name);
+    this.#running.set(to, child);
+  }
+
   isRunning(name: string): boolean {
     const child = this.#running.get(name);
     return child !== undefined && child.exitCode === null && child.signalCode === null;

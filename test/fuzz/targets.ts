@@ -8,6 +8,7 @@ import { membershipPackets } from './membership-packets.ts';
 import { membershipSpeakers } from './membership-speakers.ts';
 import { neighbourFrames } from './neighbour-frames.ts';
 import { neighbourResponder } from './neighbour-responder.ts';
+import { succession } from './succession.ts';
 import type { FuzzTarget } from './target.ts';
 
 /** Every entrance that is fuzzed. To add one, write a file with a FuzzTarget and list it here. */
@@ -20,6 +21,7 @@ export const targets: readonly FuzzTarget[] = [
   neighbourFrames,
   neighbourResponder,
   bfdDatagrams,
+  succession,
   kubernetesBodies,
   kubernetesObjects,
 ];

@@ -1,0 +1,38 @@
+/**
+ * Counts what is lost while the speakers of five nodes are replaced one by one.
+ *   lab/world .cache/bin/node bench/upgrade.ts [ROUNDS] [CASE]
+ * All nodes announce one Service by BGP. A client sends a datagram every millisecond, from 31 ports in turn, so that the router spreads the
+ * datagrams over all nodes. In each round every speaker is replaced once, as by a DaemonSet with `maxSurge`. The bench counts the datagrams
+ * without an answer, and the rounds in which the router saw a session of BGP or BFD go down: for BIRD and FRR, with and without graceful
+ * restart, with and without BFD. CASE is a part of the name of a case. The bench fails when a datagram or a session is lost.
+ */
+import { beginCase, caseName, startUpgradeLab, upgradeAll, upgradeCases } from '../test/support/upgrade.ts';
+
+const rounds = Number(process.argv[2] ?? 4);
+const cases = upgradeCases.filter((one) => caseName(one).includes(process.argv[3] ?? ''));
+const [first] = cases;
+if (!first) throw new Error(`no case has ${process.argv[3]} in its name`);
+const upgradeLab = await startUpgradeLab(first);
+try {
+  for (const one of cases) {
+    await beginCase(upgradeLab, one);
+    let asked = 0;
+    let changed = 0;
+    const losses: number[] = [];
+    for (let round = 0; round < rounds; round++) {
+      const result = await upgradeAll(upgradeLab, one);
+      asked += result.asked;
+      losses.push(result.lost);
+      if (result.before !== result.after) {
+        changed++;
+        console.log(`the router before:\n${result.before}\nand after:\n${result.after}`);
+      }
+    }
+    console.log(
+      `${caseName(one)}: ${rounds} rounds, ${asked} datagrams, lost per round: ${losses.join(' ')}; rounds in which the router lost a session: ${changed}`,
+    );
+    if (changed > 0 || losses.some((lost) => lost > 0)) process.exitCode = 1;
+  }
+} finally {
+  await upgradeLab.lab.close();
+}

@@ -1,0 +1,102 @@
+/** Fuzzes the decoders of what one speaker process passes on to another: records, and the sessions of BGP and BFD in them. */
+import assert from 'node:assert/strict';
+import {
+  decodePassedSession,
+  encodePassedSession as encodeBfdSession,
+} from '../../src/bfd/codec/passed-session.ts';
+import { decodePassedItem, encodePassedPrefixes, encodePassedSession } from '../../src/bgp/codec/index.ts';
+import type { OpenMessage } from '../../src/bgp/message.ts';
+import { decodeRecord, encodeRecord } from '../../src/succession/record.ts';
+import { mutate } from './mutate.ts';
+import type { Random } from './random.ts';
+import type { FuzzTarget, Meter } from './target.ts';
+
+export const succession: FuzzTarget = {
+  name: 'succession',
+  weight: 10,
+  budget: { cpuMs: 5, heapOctets: 4 * 1024 * 1024 },
+  expectedVerdicts: ['record', 'BGP session', 'BFD session', 'refused'],
+  run(random, meter) {
+    switch (random.below(3)) {
+      case 0:
+        return record(random, meter);
+      case 1:
+        return bgpItem(random, meter);
+      default:
+        return bfdSession(random, meter);
+    }
+  },
+};
+
+function changed(octets: Uint8Array, random: Random): Uint8Array {
+  if (random.oneIn(10)) return Uint8Array.from(random.octets(random.below(200)));
+  return random.oneIn(4) ? octets : Uint8Array.from(mutate(octets, random));
+}
+
+function record(random: Random, meter: Meter): string {
+  const known = random.pick([
+    { kind: 'hello', version: random.below(3) },
+    { kind: 'ready' },
+    { kind: 'item', octets: Uint8Array.from(random.octets(random.below(20))) },
+    { kind: 'offered', items: random.uint32() },
+    { kind: 'accepted' },
+    { kind: 'committed' },
+  ] as const);
+  const decoded = meter.measure(() => decodeRecord(changed(encodeRecord(known), random)));
+  if (!decoded.ok) return 'refused';
+  assert.deepEqual(decodeRecord(encodeRecord(decoded.value)), decoded);
+  return 'record';
+}
+
+function bgpItem(random: Random, meter: Meter): string {
+  const prefixes = Array.from({ length: random.below(5) }, () => ({
+    ...{ family: 4 as const, value: BigInt(random.below(2 ** 24)) << 8n, length: 24 },
+  }));
+  const [list] = encodePassedPrefixes(random.below(4), prefixes);
+  const session = encodePassedSession({
+    connectionKey: Uint8Array.from(random.octets(32)),
+    initiator: random.pick(['local', 'remote'] as const),
+    sentOpen: open(random),
+    receivedOpen: open(random),
+    unread: Uint8Array.from(random.octets(random.below(40))),
+  });
+  const octets = changed(list && random.oneIn(2) ? list : session, random);
+  const decoded = meter.measure(() => decodePassedItem(octets));
+  if (!decoded.ok) return 'refused';
+  if (decoded.value.kind === 'prefixes') {
+    for (const { family, length } of decoded.value.prefixes)
+      assert.ok(length <= (family === 4 ? 32 : 128), 'a prefix is longer than its address');
+    return 'prefixes';
+  }
+  const again = decodePassedItem(encodePassedSession(decoded.value.session));
+  assert.ok(again.ok && again.value.kind === 'session', 'the encoding of a decoded session is refused');
+  assert.deepEqual(again.value.session, decoded.value.session);
+  return 'BGP session';
+}
+
+function open(random: Random): OpenMessage {
+  return {
+    ...{ kind: 'open', version: 4, myAs: 64500, routerId: 1 + random.below(1000) },
+    holdTimeSeconds: 3 + random.below(1000),
+    capabilities: [{ kind: 'route-refresh' }, { kind: 'four-octet-as', asn: 64500 }],
+  };
+}
+
+function bfdSession(random: Random, meter: Meter): string {
+  const octets = encodeBfdSession({
+    remote: {
+      ...{ diagnostic: 0, state: 'Up', poll: false, final: false, demand: random.oneIn(2) },
+      ...{ controlPlaneIndependent: random.oneIn(2), detectMultiplier: 1 + random.below(255) },
+      ...{ myDiscriminator: 1 + random.below(1000), yourDiscriminator: 1 + random.below(1000) },
+      ...{ desiredMinTxInterval: random.uint32(), requiredMinRxInterval: random.uint32() },
+      requiredMinEchoRxInterval: 0,
+    },
+    sentSequence: random.uint32(),
+    receivedSequence: random.oneIn(2) ? random.uint32() : undefined,
+    path: JSON.stringify(['192.0.2.1', null, null, 'single-hop']),
+  });
+  const decoded = meter.measure(() => decodePassedSession(changed(octets, random)));
+  if (!decoded.ok) return 'refused';
+  assert.deepEqual(decodePassedSession(encodeBfdSession(decoded.value)), decoded);
+  return 'BFD session';
+}

@@ -1,0 +1,209 @@
+/** Common parts of the test and the bench of upgrades: a lab of five nodes whose speakers are replaced one by one, and what the router sees. */
+import { writeFileSync } from 'node:fs';
+import { addresses, birdConfig } from '../../lab/fabric.ts';
+import { birdSocketPath, Lab } from '../../lab/lab.ts';
+import { nextHops } from '../e2e/bfd-fixtures.ts';
+import { startFrr, vtysh } from './lab-frr.ts';
+
+/** How the peers of the lab are configured. */
+export interface UpgradeCase {
+  readonly router: 'BIRD' | 'FRR';
+  readonly gracefulRestart: boolean;
+  readonly bfd: BfdTimers | undefined;
+}
+
+export interface BfdTimers {
+  readonly intervalMs: number;
+  readonly multiplier: number;
+}
+
+const fast: BfdTimers = { intervalMs: 100, multiplier: 3 };
+
+export const upgradeCases: readonly UpgradeCase[] = (['BIRD', 'FRR'] as const).flatMap((router) =>
+  [false, true].flatMap((gracefulRestart) =>
+    [undefined, fast].map((bfd) => ({ router, gracefulRestart, bfd })),
+  ),
+);
+
+export function caseName({ router, gracefulRestart, bfd }: UpgradeCase): string {
+  const timers = bfd ? `BFD at ${bfd.intervalMs} ms × ${bfd.multiplier}` : 'no BFD';
+  return `${router}, ${gracefulRestart ? 'with' : 'without'} graceful restart, ${timers}`;
+}
+
+function config({ gracefulRestart, bfd }: UpgradeCase): string {
+  return JSON.stringify({
+    peers: [
+      {
+        ...{ name: 'router', 'my-asn': 64512, 'peer-asn': 64500, 'peer-address': addresses.router[0] },
+        ...(gracefulRestart ? { 'graceful-restart': {} } : {}),
+        ...(bfd ? { 'bfd-profile': 'fast' } : {}),
+      },
+    ],
+    'bfd-profiles': bfd
+      ? [
+          {
+            name: 'fast',
+            'receive-interval': bfd.intervalMs,
+            'transmit-interval': bfd.intervalMs,
+            'detect-multiplier': bfd.multiplier,
+          },
+        ]
+      : [],
+    'address-pools': [
+      { name: 'public', protocol: 'bgp', addresses: ['198.51.100.0/24'] },
+      { name: 'office', protocol: 'layer2', 'auto-assign': false, addresses: ['192.0.2.240-192.0.2.250'] },
+    ],
+  });
+}
+
+function service(name: string, pool: string): object {
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name, namespace: 'default', annotations: { 'bellman.dev/address-pool': pool } },
+    spec: {
+      type: 'LoadBalancer',
+      ports: [{ name: 'echo', protocol: 'UDP', port: 80, targetPort: 8080 }],
+      selector: { app: name },
+    },
+  };
+}
+
+export interface UpgradeLab {
+  readonly lab: Lab;
+  /** Address of the Service that all nodes announce by BGP. */
+  readonly routed: string;
+  /** Address of the Service in layer 2. */
+  readonly local: string;
+}
+
+/** A lab with the Services `web` (BGP) and `printer` (layer 2), and a Pod of each on every node. No routing daemon runs on the router. */
+export async function startUpgradeLab(first: UpgradeCase, nodes = 5): Promise<UpgradeLab> {
+  const lab = await Lab.start({ nodes });
+  await lab.stop('bird');
+  await lab.configure(config(first));
+  await lab.apply(service('web', 'public'), service('printer', 'office'));
+  for (const name of ['web', 'printer']) await lab.addPods(name, lab.fabric.nodes);
+  const addressOf = async (name: string) => {
+    await lab.until(`${name} has an address`, async () => (await lab.addressesOf(name)).length === 1);
+    return (await lab.addressesOf(name))[0] ?? '';
+  };
+  return { lab, routed: await addressOf('web'), local: await addressOf('printer') };
+}
+
+/** Starts the router of the case, gives the speakers its configuration, and waits until all sessions are up. */
+export async function beginCase({ lab, routed }: UpgradeLab, one: UpgradeCase): Promise<void> {
+  for (const daemon of ['bird', 'zebra', 'bfdd', 'bgpd'])
+    if (lab.isRunning(daemon)) await lab.stop(daemon, 'SIGKILL');
+  await lab.configure(config(one));
+  if (one.router === 'BIRD') startBird(lab, one);
+  else await startFrrOf(lab, one);
+  for (const node of lab.fabric.nodes)
+    await lab.until(`the sessions of ${node.name}`, async () => {
+      const { peers } = (await lab.status(node.namespace)) as {
+        readonly peers: readonly { readonly state: string; readonly bfd?: { readonly state: string } }[];
+      };
+      const [peer] = peers;
+      return peer?.state === 'Established' && (one.bfd ? peer.bfd?.state === 'Up' : peer.bfd === undefined);
+    });
+  await lab.until(
+    'all nodes announce',
+    async () => (await nextHops(lab, routed)).length === lab.fabric.nodes.length,
+  );
+}
+
+function startBird(lab: Lab, { gracefulRestart, bfd }: UpgradeCase): void {
+  const file = '/run/lab/bird-upgrade.conf';
+  const options = `  graceful restart ${gracefulRestart ? 'on' : 'off'};\n${bfd ? '  bfd on;\n' : ''}  connect retry time`;
+  const bgp = birdConfig(lab.fabric).replaceAll('  connect retry time', options);
+  writeFileSync(file, `${bgp}${bfd ? birdBfd(bfd) : ''}`);
+  lab.processes.start('bird', lab.fabric.router, 'bird', ['-f', '-c', file, '-s', birdSocketPath]);
+}
+
+function birdBfd({ intervalMs, multiplier }: BfdTimers): string {
+  const intervals = `min rx interval ${intervalMs} ms; min tx interval ${intervalMs} ms; multiplier ${multiplier};`;
+  return `protocol bfd { interface "eth0" { ${intervals} }; }\n`;
+}
+
+async function startFrrOf(lab: Lab, { gracefulRestart, bfd }: UpgradeCase): Promise<void> {
+  const peers = lab.fabric.nodes.map(({ addresses: [v4] }) => v4);
+  await startFrr(lab, {
+    bfdd: bfd
+      ? [
+          'bfd',
+          ...peers.flatMap((v4) => [
+            ` peer ${v4} interface eth0`,
+            ...[`  receive-interval ${bfd.intervalMs}`, `  transmit-interval ${bfd.intervalMs}`],
+            ...[`  detect-multiplier ${bfd.multiplier}`, ' !'],
+          ]),
+          '!',
+        ]
+      : [],
+    bgpd: [
+      'router bgp 64500',
+      ` bgp router-id ${addresses.router[0]}`,
+      ...[' no bgp ebgp-requires-policy', ' maximum-paths 8'],
+      ...(gracefulRestart ? [' bgp graceful-restart'] : []),
+      ...peers.flatMap((v4) => [
+        ` neighbor ${v4} remote-as 64512`,
+        ` neighbor ${v4} timers connect 1`,
+        ...(bfd ? [` neighbor ${v4} bfd`] : []),
+      ]),
+    ],
+  });
+}
+
+/**
+ * The sessions as the router sees them. A text that has not changed means that no session went down: BIRD shows since when each session is
+ * up, and FRR how often each one came up and went down.
+ */
+async function routerSessions(lab: Lab, { router, bfd }: UpgradeCase): Promise<string> {
+  if (router === 'BIRD') {
+    const protocols = (await lab.birdc('show', 'protocols'))
+      .split('\n')
+      .filter((line) => line.includes(' BGP '));
+    const sessions = bfd ? (await lab.birdc('show', 'bfd', 'sessions')).split('\n') : [];
+    return [...protocols, ...sessions.filter((line) => line.includes(' eth0 '))].sort().join('\n');
+  }
+  const neighbors = JSON.parse(await vtysh(lab, 'show bgp neighbors json')) as Record<
+    string,
+    { readonly connectionsEstablished: number; readonly connectionsDropped: number }
+  >;
+  const counters = bfd
+    ? (JSON.parse(await vtysh(lab, 'show bfd peers counters json')) as Record<string, unknown>[])
+    : [];
+  const lines = Object.entries(neighbors).map(
+    ([peer, { connectionsEstablished: up, connectionsDropped: down }]) => `${peer} up ${up} down ${down}`,
+  );
+  const bfdLines = counters.map(
+    (one) => `${one.peer} BFD up ${one['session-up']} down ${one['session-down']}`,
+  );
+  return [...lines, ...bfdLines].sort().join('\n');
+}
+
+export interface UpgradeResult {
+  readonly asked: number;
+  readonly lost: number;
+  readonly before: string;
+  readonly after: string;
+}
+
+/** Replaces the speakers of all nodes one by one, while a client sends a datagram every millisecond. */
+export async function upgradeAll({ lab, routed }: UpgradeLab, one: UpgradeCase): Promise<UpgradeResult> {
+  const before = await routerSessions(lab, one);
+  const probe = lab.probeDatagrams(lab.fabric.far, [routed], 1);
+  await probe.ready;
+  for (const node of lab.fabric.nodes) {
+    await lab.upgradeSpeaker(node);
+    await lab.until(`the new speaker of ${node.name}`, async () => {
+      const status = (await lab.status(node.namespace).catch(() => undefined)) as
+        | { readonly peers: readonly { readonly state: string }[] }
+        | undefined;
+      return status?.peers[0]?.state === 'Established';
+    });
+  }
+  const [result] = await probe.stop();
+  if (!result || result.asked === 0) throw new Error('the client sent nothing');
+  const after = await routerSessions(lab, one);
+  return { asked: result.asked, lost: result.asked - result.answered, before, after };
+}
