@@ -192,12 +192,6 @@ test('the component surge lets two speakers run on a node, whose probes name the
     assert.equal((container[probe] as { readonly httpGet: { readonly port: unknown } }).httpGet.port, 7472);
 });
 
-function addsTo(component: string, capability: string): void {
-  const speaker = withComponent(component).find(({ kind }) => kind === 'DaemonSet')?.spec?.template?.spec;
-  const added = speaker?.containers[0]?.securityContext.capabilities.add;
-  assert.deepEqual(added, ['NET_RAW', capability]);
-}
-
 /** The manifests together with a component. */
 function withComponent(component: string): Manifest[] {
   const overlay = mkdtempSync(join(tmpdir(), 'bellman-overlay-'));
