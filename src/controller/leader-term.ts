@@ -64,7 +64,9 @@ export class LeaderTerm {
     this.#config = new ConfigReconciler({
       ...options,
       services: this.#services,
-      onConfig: (config) => this.#deadNodes.setConfig(config),
+      onConfig: (config) => {
+        if (!options.adoptOnly) this.#deadNodes.setConfig(config);
+      },
     });
   }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { ApiError } from '../../../src/kubernetes/api-error.ts';
 import { ControllerHarness, config, pool } from './controller-harness.ts';
 
 /** A controller with `--adopt-only`, and Services whose addresses another program has assigned. */
@@ -46,6 +47,20 @@ test('with --adopt-only, the controller takes addresses into the books and write
   assert.deepEqual(booksOf(harness), ['default/web 192.0.2.5']);
   assert.deepEqual(written(harness), []);
   await harness.stop();
+});
+
+test('with --adopt-only, the controller marks no Pods of dead nodes', async () => {
+  for (const adoptOnly of [true, false]) {
+    const harness = new ControllerHarness();
+    harness.api.before = ({ path }) => {
+      if (path.includes('/selfsubjectaccessreviews')) throw new ApiError(404, 'NotFound', 'not here');
+    };
+    harness.editConfig(`${config(pool('a', '192.0.2.0/28'))}dead-nodes: {mark-pods-not-ready: true}\n`);
+    await harness.start(undefined, { adoptOnly });
+    const { deadNodes } = harness.status() as { deadNodes?: object };
+    assert.equal(deadNodes === undefined, adoptOnly);
+    await harness.stop();
+  }
 });
 
 test('with --adopt-only, the controller names addresses in no pool and addresses of two Services', async () => {
