@@ -149,8 +149,10 @@ export function connectSocket(fd: number, address: Uint8Array): void {
  * is no room for it.
  */
 export function sendMessage(fd: number, octets: Uint8Array, descriptor?: number): void {
-  const header = messageHeader(octets, descriptor === undefined ? undefined : rightsOf(descriptor));
-  checked('sendmsg', Number(native.sendmsg(fd, header.octets, MSG_NOSIGNAL | MSG_DONTWAIT)));
+  const control = descriptor === undefined ? undefined : rightsOf(descriptor);
+  const header = messageHeader(octets, control);
+  const send = () => Number(native.sendmsg(fd, header.octets, MSG_NOSIGNAL | MSG_DONTWAIT));
+  checked('sendmsg', holding([octets, control], send));
 }
 
 /** A received message. */
@@ -166,7 +168,8 @@ export interface ReceivedMessage {
 export function receiveMessage(fd: number, into: Uint8Array): ReceivedMessage | string {
   const control = new Uint8Array(new ArrayBuffer(rightsOctets));
   const header = messageHeader(into, control);
-  const length = Number(native.recvmsg(fd, header.octets, MSG_DONTWAIT | MSG_CMSG_CLOEXEC));
+  const receive = () => Number(native.recvmsg(fd, header.octets, MSG_DONTWAIT | MSG_CMSG_CLOEXEC));
+  const length = holding([into, control], receive);
   if (length < 0) return errnoName();
   const descriptor = descriptorIn(control, header.view.getBigUint64(controlLengthAt, isLittleEndian));
   return {
@@ -182,6 +185,18 @@ export function userOfPeer(fd: number): number | undefined {
   const credentials = new Uint32Array(3);
   const length = [credentials.byteLength];
   return readOption(fd, SOL_SOCKET, SO_PEERCRED, credentials, length) === 0 ? credentials[1] : undefined;
+}
+
+/** Memory to which only an address in a header points. The garbage collector must not free it during the call. */
+const held = new Set<unknown>();
+
+function holding<T>(memory: readonly unknown[], call: () => T): T {
+  held.add(memory);
+  try {
+    return call();
+  } finally {
+    held.delete(memory);
+  }
 }
 
 /**
