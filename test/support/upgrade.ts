@@ -1,6 +1,6 @@
 /** Common parts of the test and the bench of upgrades: a lab of five nodes whose speakers are replaced one by one, and what the router sees. */
 import { writeFileSync } from 'node:fs';
-import { addresses, birdConfig } from '../../lab/fabric.ts';
+import { addresses, birdConfig, type LabNode } from '../../lab/fabric.ts';
 import { birdSocketPath, Lab } from '../../lab/lab.ts';
 import { nextHops } from '../e2e/bfd-fixtures.ts';
 import { startFrr, vtysh } from './lab-frr.ts';
@@ -95,21 +95,35 @@ export async function startUpgradeLab(first: UpgradeCase, nodes = 5): Promise<Up
 export async function beginCase({ lab, routed }: UpgradeLab, one: UpgradeCase): Promise<void> {
   for (const daemon of ['bird', 'zebra', 'bfdd', 'bgpd'])
     if (lab.isRunning(daemon)) await lab.stop(daemon, 'SIGKILL');
+  // BFD notices the end of a router only after its detection time. A session with the earlier router must not count as one with the next.
+  for (const node of lab.fabric.nodes)
+    await lab.until(`${node.name} has no session`, async () => {
+      const peer = await peerOf(lab, node);
+      return peer?.state !== 'Established' && peer?.bfd?.state !== 'Up';
+    });
   await lab.configure(config(one));
   if (one.router === 'BIRD') startBird(lab, one);
   else await startFrrOf(lab, one);
   for (const node of lab.fabric.nodes)
     await lab.until(`the sessions of ${node.name}`, async () => {
-      const { peers } = (await lab.status(node.namespace)) as {
-        readonly peers: readonly { readonly state: string; readonly bfd?: { readonly state: string } }[];
-      };
-      const [peer] = peers;
+      const peer = await peerOf(lab, node);
       return peer?.state === 'Established' && (one.bfd ? peer.bfd?.state === 'Up' : peer.bfd === undefined);
     });
   await lab.until(
     'all nodes announce',
     async () => (await nextHops(lab, routed)).length === lab.fabric.nodes.length,
   );
+}
+
+/** The router as the speaker of the node sees it; `undefined` before the speaker has a configuration. */
+async function peerOf(
+  lab: Lab,
+  node: LabNode,
+): Promise<{ readonly state: string; readonly bfd?: { readonly state: string } } | undefined> {
+  const { peers } = (await lab.status(node.namespace)) as {
+    readonly peers: readonly { readonly state: string; readonly bfd?: { readonly state: string } }[];
+  };
+  return peers[0];
 }
 
 function startBird(lab: Lab, { gracefulRestart, bfd }: UpgradeCase): void {
