@@ -219,7 +219,7 @@ describe('what an operator sees of a fault', { concurrency: false }, () => {
   test('a speaker that is cut off from the API server is named, with the cause', async () => {
     const node = lab.node('node-2');
     const reconnect = await lab.cut(node, 'tcp 6443');
-    const row = /^node-2 +speaker not reached.*this process cannot ask the API server about the token/m;
+    const row = /^node-2 +speaker not reached.*it runs, but cannot reach the API server/m;
     await lab.until('status names the cause', async () => row.test((await status()).text));
     await lab.until('the metric says so', async () =>
       /^bellman_kubernetes_api_up 0$/m.test(await lab.metrics(node.namespace)),
