@@ -1,6 +1,7 @@
 /**
  * A small model of ServiceAccount tokens: TokenRequest issues one and TokenReview recognises it. SubjectAccessReview lets the ServiceAccounts
- * `viewer` and `capturer` of `bellman-system` read the paths that the manifests allow. A token is valid as long as the server runs.
+ * `viewer` and `capturer` of `bellman-system` read the paths that the manifests allow. SelfSubjectAccessReview grants everything, because this server
+ * has no rights for resources. A token is valid as long as the server runs.
  */
 import { randomBytes } from 'node:crypto';
 import { notFound } from './problem.ts';
@@ -15,6 +16,7 @@ interface Issued {
 const defaultAudience = 'https://kubernetes.default.svc';
 const reviewsPath = '/apis/authentication.k8s.io/v1/tokenreviews';
 const accessPath = '/apis/authorization.k8s.io/v1/subjectaccessreviews';
+const ownAccessPath = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
 const tokenPath = /^\/api\/v1\/namespaces\/([^/]+)\/serviceaccounts\/([^/]+)\/token$/;
 const account = (name: string) => `system:serviceaccount:bellman-system:${name}`;
 /** The paths that an account may read. */
@@ -27,13 +29,14 @@ export class Authentication {
   readonly #issued = new Map<string, Issued>();
 
   static serves(path: string): boolean {
-    return path === reviewsPath || path === accessPath || tokenPath.test(path);
+    return [reviewsPath, accessPath, ownAccessPath].includes(path) || tokenPath.test(path);
   }
 
   /** Answers a POST to a path for which `serves` returns true. `exists` says whether there is such a ServiceAccount. */
   answer(path: string, body: unknown, exists: (namespace: string, name: string) => boolean): object {
     if (path === reviewsPath) return this.#review(body);
     if (path === accessPath) return authorize(body);
+    if (path === ownAccessPath) return accessReview('SelfSubjectAccessReview', true);
     const [, namespace = '', name = ''] = tokenPath.exec(path) ?? [];
     if (!exists(namespace, name)) throw notFound('serviceaccounts', name);
     return this.#issue(namespace, name, body);
@@ -70,5 +73,9 @@ function authorize(body: unknown): object {
   const path = String(field(body, 'spec', 'nonResourceAttributes', 'path'));
   const user = String(field(body, 'spec', 'user'));
   const allowed = readable.some(([account, paths]) => account === user && paths.test(path));
-  return { apiVersion: 'authorization.k8s.io/v1', kind: 'SubjectAccessReview', status: { allowed } };
+  return accessReview('SubjectAccessReview', allowed);
+}
+
+function accessReview(kind: string, allowed: boolean): object {
+  return { apiVersion: 'authorization.k8s.io/v1', kind, status: { allowed } };
 }

@@ -1,7 +1,7 @@
 /** Turns the handling of dead nodes on and off with the configuration, and says which rights it lacks. */
 import type { AcceptedConfig } from '../../cluster/accepted-config.ts';
 import { configMapName } from '../../cluster/names.ts';
-import { ApiError, isNotFound } from '../../kubernetes/api-error.ts';
+import { ApiError } from '../../kubernetes/api-error.ts';
 import { pause } from '../../kubernetes/retry.ts';
 import type { DeathDecision } from '../death-judge/death-judge.ts';
 import { DeathWatch, type DeathWatchOptions } from './death-watch.ts';
@@ -60,7 +60,7 @@ export class DeadNodes {
     const end = new AbortController();
     const signal = AbortSignal.any([this.#options.signal, end.signal]);
     const watch = new DeathWatch({ ...this.#options, signal });
-    this.#options.logger.info('dead nodes are told to Kubernetes');
+    this.#options.logger.info('Pods of dead nodes will be set to not ready');
     const granted = Promise.withResolvers<void>();
     signal.addEventListener('abort', () => granted.resolve(), { once: true });
     const watching = granted.promise.then(() => watch.run());
@@ -69,7 +69,7 @@ export class DeadNodes {
 
   #endPeriod(): void {
     if (!this.#period) return;
-    this.#options.logger.info('dead nodes are not told to Kubernetes any more');
+    this.#options.logger.info('Pods of dead nodes are no longer set to not ready');
     this.#period.end.abort();
     this.#period = undefined;
     this.#missingRights = [];
@@ -77,7 +77,7 @@ export class DeadNodes {
 
   /** The watch begins only when no right is missing, so that the API server refuses nothing. */
   async #checkRights(signal: AbortSignal, granted: () => void): Promise<void> {
-    const { client, clock, namespace, logger } = this.#options;
+    const { client, clock, namespace, logger, guard } = this.#options;
     while (!signal.aborted) {
       try {
         const missing = await missingRights(client, namespace);
@@ -85,11 +85,9 @@ export class DeadNodes {
         if (missing.join() !== this.#missingRights.join()) this.#rightsChanged(missing);
         if (missing.length === 0) granted();
       } catch (error) {
-        // A server that does not know the question, as that of the lab, grants everything.
-        if (isNotFound(error)) granted();
-        const reason = String(error);
-        if (error instanceof ApiError) logger.debug({ reason }, 'rights for dead nodes not checked');
-        else throw error;
+        if (error instanceof ApiError)
+          logger.debug({ reason: error.message }, 'rights for dead nodes not checked');
+        else guard.failed({ entrance: 'watch', source: 'selfsubjectaccessreviews' }, error);
       }
       const isComplete = this.#missingRights.length === 0;
       await pause(clock, isComplete ? rightsCheckMs.complete : rightsCheckMs.missing, signal);

@@ -26,9 +26,11 @@ const labels = { 'app.kubernetes.io/name': 'bellman', 'app.kubernetes.io/compone
 /** An API server that answers the question about rights. */
 class RightsApi extends MemoryApi {
   missing: readonly string[] = [];
+  isBroken = false;
 
   override async request<T>(request: ApiRequest): Promise<T> {
     if (!request.path.endsWith('/selfsubjectaccessreviews')) return super.request<T>(request);
+    if (this.isBroken) return null as T;
     const { spec } = request.body as {
       readonly spec: { readonly resourceAttributes: { readonly verb: string; readonly resource: string } };
     };
@@ -235,6 +237,23 @@ describe('DeadNodes', () => {
     report('n2', 'n3');
     await pass(clock, 5000);
     assert.deepEqual([marked(), deadNodes.status()], [[], undefined]);
+  });
+
+  test('an answer about rights that is no object is counted, and the rights are asked for again', async (t) => {
+    const { api, clock, deadNodes, registry } = await setUp(t, { missing: ['patch pods'] });
+    const missing = deadNodes.status()?.missingRights;
+    const failures = async () => {
+      const metric = await registry.getSingleMetric('bellman_input_failures_total')?.get();
+      return (metric?.values ?? []).reduce((sum, { value }) => sum + value, 0);
+    };
+    const before = await failures();
+    api.isBroken = true;
+    await pass(clock, 60_000, 500);
+    assert.ok((await failures()) > before);
+    assert.deepEqual(deadNodes.status()?.missingRights, missing);
+    Object.assign(api, { isBroken: false, missing: [] });
+    await pass(clock, 60_000, 500);
+    assert.deepEqual(deadNodes.status()?.missingRights, []);
   });
 
   test('names the rights that are missing, in the status and in an event, until they are granted', async (t) => {
