@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { actsForDeadNode, membersByKubernetes } from '../../../src/speaker/dead-node.ts';
+import { actsForDeadNode, membersByKubernetes } from '../../../src/speaker/acts-for-dead-node.ts';
 
 test('actsForDeadNode() selects one live node, but none in a minority unless Kubernetes rules the dead node out', () => {
   const members = (text: string) =>
