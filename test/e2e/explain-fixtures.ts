@@ -1,5 +1,6 @@
 /** A lab with faults, and what `bellman explain` and `bellman status --problems` say about them. The code of the commands runs in this process. */
 import { execFileSync } from 'node:child_process';
+import { after, before } from 'node:test';
 import { kubeconfigPath, Lab } from '../../lab/lab.ts';
 import { collectFacts } from '../../src/cli/explain/collect.ts';
 import { explain } from '../../src/cli/explain/explain.ts';
@@ -132,4 +133,20 @@ export class ExplainedLab {
   close(): Promise<void> {
     return this.lab.close();
   }
+}
+
+/** Starts such a lab before the tests of the calling suite, and closes it after them. */
+export function useExplainedLab() {
+  let started: ExplainedLab;
+  before(async () => {
+    started = await ExplainedLab.start();
+  });
+  after(() => started.close());
+  return {
+    lab: () => started.lab,
+    explained: (...expected: Parameters<ExplainedLab['explained']>) => started.explained(...expected),
+    problems: (...patterns: readonly RegExp[]) => started.problems(...patterns),
+    heals: () => started.heals(),
+    remove: (...names: readonly string[]) => started.remove(...names),
+  };
 }

@@ -3,23 +3,18 @@
  * `bellman status --problems` lists it and nothing else.
  */
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import type { LabNode } from '../../lab/fabric.ts';
 import type { Lab } from '../../lab/lab.ts';
 import { configureBird, isUp } from './bfd-fixtures.ts';
-import { config, ExplainedLab, peer, pools, serviceObjects } from './explain-fixtures.ts';
+import { config, peer, pools, serviceObjects, useExplainedLab } from './explain-fixtures.ts';
 
 describe('dead processes and cut networks', { concurrency: false }, () => {
-  let explainedLab: ExplainedLab;
+  const { explained, problems, heals, remove, ...faulty } = useExplainedLab();
   let lab: Lab;
-  before(async () => {
-    explainedLab = await ExplainedLab.start();
-    lab = explainedLab.lab;
+  before(() => {
+    lab = faulty.lab();
   });
-  after(() => explainedLab.close());
-  const explained = (subject: string, verdict: string, pattern: RegExp) =>
-    explainedLab.explained(subject, verdict, pattern);
-  const problems = (...patterns: readonly RegExp[]) => explainedLab.problems(...patterns);
 
   /** The node that answers for the printer, and the other node. */
   async function ownerAndOther(): Promise<[owner: LabNode, other: LabNode]> {
@@ -42,9 +37,9 @@ describe('dead processes and cut networks', { concurrency: false }, () => {
     await explained('late', 'not announced', /no replica leads: .* last renewed its Lease \d+ s ago/);
     await explained('web', 'announced', /node-1, node-2 by BGP\n.*no replica leads/);
     await problems(/^controller: no replica leads/, /^service: Service default\/late waits/);
-    await explainedLab.remove('late');
+    await remove('late');
     lab.startController();
-    await explainedLab.heals();
+    await heals();
   });
 
   test('a node cannot reach the API server', async () => {
@@ -55,7 +50,7 @@ describe('dead processes and cut networks', { concurrency: false }, () => {
     await explained('printer', 'announced', new RegExp(`announced by ${owner.name}.*\\n.*${cause}`));
     await problems(new RegExp(`^speaker: ${cause}`));
     await heal();
-    await explainedLab.heals();
+    await heals();
   });
 
   test('the node that answers for an address cannot reach the API server', async () => {
@@ -67,7 +62,7 @@ describe('dead processes and cut networks', { concurrency: false }, () => {
       new RegExp(`^address: .*printer: ${owner.name} on eth0 according to the last record`),
     );
     await heal();
-    await explainedLab.heals();
+    await heals();
   });
 
   test('a speaker is dead', async () => {
@@ -78,7 +73,7 @@ describe('dead processes and cut networks', { concurrency: false }, () => {
     await explained('printer', 'announced', new RegExp(`announced by ${owner.name}.*\\n.*${cause}`));
     await problems(new RegExp(`^speaker: ${cause}`));
     lab.startSpeaker(other);
-    await explainedLab.heals();
+    await heals();
   });
 
   test('all speakers are dead', async () => {
@@ -94,7 +89,7 @@ describe('dead processes and cut networks', { concurrency: false }, () => {
       /^address: .* of Service default\/printer: node-\d on eth0 according to the last record/,
     );
     for (const node of lab.fabric.nodes) lab.startSpeaker(node);
-    await explainedLab.heals();
+    await heals();
   });
 
   const deafness = [
@@ -112,7 +107,7 @@ describe('dead processes and cut networks', { concurrency: false }, () => {
     await explained('printer', 'announced', twice);
     await problems(...deafness);
     await heal();
-    await explainedLab.heals();
+    await heals();
   });
 
   test('a partition cuts the speakers off from each other', async () => {
@@ -132,7 +127,7 @@ describe('dead processes and cut networks', { concurrency: false }, () => {
     await explained('printer', 'announced', twice);
     await problems(...deafness);
     await node.namespace.exec('nft', 'delete table inet partition');
-    await explainedLab.heals();
+    await heals();
   });
 
   test('the user cannot get a token of the viewer', async () => {
@@ -150,7 +145,7 @@ describe('dead processes and cut networks', { concurrency: false }, () => {
       kind: 'ServiceAccount',
       metadata: { name: 'viewer', namespace: 'bellman-system' },
     });
-    await explainedLab.heals();
+    await heals();
   });
 
   test('a firewall drops the packets of BFD', async () => {
@@ -169,6 +164,6 @@ describe('dead processes and cut networks', { concurrency: false }, () => {
     await explained('web', 'announced', /announced by .* by BGP\n.*peer router at node-1: BFD is Down/);
     await problems(/^bfd: peer router at node-1: BFD is Down/);
     await heal();
-    await explainedLab.heals();
+    await heals();
   });
 });

@@ -6,24 +6,18 @@
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { kubeconfigPath, type Lab } from '../../lab/lab.ts';
-import { config, ExplainedLab, peer, pools, serviceObjects } from './explain-fixtures.ts';
+import { config, peer, pools, serviceObjects, useExplainedLab } from './explain-fixtures.ts';
 
 const bellman = fileURLToPath(new URL('../../bin/bellman', import.meta.url));
 describe('faults in a lab', { concurrency: false }, () => {
-  let explainedLab: ExplainedLab;
+  const { explained, problems, remove, ...faulty } = useExplainedLab();
   let lab: Lab;
-  before(async () => {
-    explainedLab = await ExplainedLab.start();
-    lab = explainedLab.lab;
+  before(() => {
+    lab = faulty.lab();
   });
-  after(() => explainedLab.close());
-  const explained = (subject: string, verdict: string, pattern: RegExp) =>
-    explainedLab.explained(subject, verdict, pattern);
-  const problems = (...patterns: readonly RegExp[]) => explainedLab.problems(...patterns);
-  const remove = (...names: readonly string[]) => explainedLab.remove(...names);
 
   test('the commands print the same, and their exit codes tell the verdicts apart', async () => {
     await lab.apply(...serviceObjects('empty', 'office', { nodes: [] }));

@@ -1,39 +1,4 @@
-/**
- * The speakers of three nodes are replaced one by one, as by a DaemonSet with `maxSurge`. FRR may notice nothing, and no datagram may be lost.
- * Without graceful restart, so that a session that is not passed on costs its routes. `bench/upgrade.ts` measures five nodes, and BFD at
- * 100 ms × 3.
- */
-import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
-import {
-  beginCase,
-  caseName,
-  startUpgradeLab,
-  type UpgradeCase,
-  type UpgradeLab,
-  upgradeAll,
-} from '../support/upgrade.ts';
+/** New speakers take the sessions of the old ones over, with FRR as the router. */
+import { upgradesWithoutLoss } from './upgrade-fixtures.ts';
 
-/**
- * Three seconds without a packet, which a busy machine does not cause. A BFD session that is not passed on starts with another discriminator,
- * and the router takes that for a failure at any interval.
- */
-const bfd = { intervalMs: 300, multiplier: 10 };
-const one: UpgradeCase = { router: 'FRR', gracefulRestart: false, bfd };
-
-describe(`the speakers are replaced one by one: ${caseName(one)}`, { concurrency: false }, () => {
-  let upgradeLab: UpgradeLab;
-
-  before(async () => {
-    upgradeLab = await startUpgradeLab(one, 3);
-    await beginCase(upgradeLab, one);
-  });
-  after(() => upgradeLab.lab.close());
-
-  test('the router loses no session, and no datagram is lost', async () => {
-    const result = await upgradeAll(upgradeLab, one);
-    const logs = upgradeLab.lab.processes.lastLines(40);
-    assert.equal(result.after, result.before, `the router has lost a session\n${logs}`);
-    assert.equal(result.lost, 0, `${result.lost} of ${result.asked} datagrams were lost`);
-  });
-});
+upgradesWithoutLoss('FRR');

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { addresses, birdConfig, type LabNode } from '../../lab/fabric.ts';
 import { birdSocketPath, Lab } from '../../lab/lab.ts';
 import { nextHops } from '../e2e/bfd-fixtures.ts';
+import { echoService } from './drain.ts';
 import { startFrr, vtysh } from './lab-frr.ts';
 
 /** How the peers of the lab are configured. */
@@ -56,19 +57,6 @@ function config({ gracefulRestart, bfd }: UpgradeCase): string {
   });
 }
 
-function service(name: string, pool: string): object {
-  return {
-    apiVersion: 'v1',
-    kind: 'Service',
-    metadata: { name, namespace: 'default', annotations: { 'bellman.dev/address-pool': pool } },
-    spec: {
-      type: 'LoadBalancer',
-      ports: [{ name: 'echo', protocol: 'UDP', port: 80, targetPort: 8080 }],
-      selector: { app: name },
-    },
-  };
-}
-
 export interface UpgradeLab {
   readonly lab: Lab;
   /** Address of the Service that all nodes announce by BGP. */
@@ -82,7 +70,7 @@ export async function startUpgradeLab(first: UpgradeCase, nodes = 5): Promise<Up
   const lab = await Lab.start({ nodes });
   await lab.stop('bird');
   await lab.configure(config(first));
-  await lab.apply(service('web', 'public'), service('printer', 'office'));
+  await lab.apply(echoService('web', 'public'), echoService('printer', 'office'));
   for (const name of ['web', 'printer']) await lab.addPods(name, lab.fabric.nodes);
   const addressOf = async (name: string) => {
     await lab.until(`${name} has an address`, async () => (await lab.addressesOf(name)).length === 1);

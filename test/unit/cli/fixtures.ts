@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
 import { configHash } from '../../../src/cluster/accepted-config.ts';
-import { decodeSpeakerStatus, type SpeakerStatus } from '../../../src/cluster/status.ts';
+import {
+  decodeSpeakerStatus,
+  type SpeakerStatus,
+  type SpeakerStatusBody,
+} from '../../../src/cluster/status.ts';
 import type { ConfigMap } from '../../../src/kubernetes/model.ts';
 
 /** The ConfigMap whose text the controller has accepted. */
@@ -44,18 +48,19 @@ export function speakerStatus(over: Partial<SpeakerStatus> = {}): SpeakerStatus 
   };
 }
 
-/** The status of a speaker that answers with these fields and the few that every release sends. */
+/** The fields of a speaker's status that every release sends. */
+export const leastStatus: SpeakerStatusBody = {
+  peers: [],
+  announcing: {},
+  inUse: {},
+  advertised: {},
+  members: [],
+  notAnnounced: [],
+};
+
+/** The status of a speaker that answers with these fields and those that every release sends. */
 export function decodedStatus(fields: object = {}): SpeakerStatus {
-  const body = {
-    peers: [],
-    announcing: {},
-    inUse: {},
-    advertised: {},
-    members: [],
-    notAnnounced: [],
-    ...fields,
-  };
-  const decoded = decodeSpeakerStatus(JSON.stringify(body));
+  const decoded = decodeSpeakerStatus(JSON.stringify({ ...leastStatus, ...fields }));
   assert.ok(decoded.ok, decoded.ok ? '' : decoded.error);
   return decoded.value;
 }

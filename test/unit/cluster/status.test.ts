@@ -1,29 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import {
-  decodeControllerStatus,
-  decodeSpeakerStatus,
-  type SpeakerStatusBody,
-} from '../../../src/cluster/status.ts';
-
-const minimal: SpeakerStatusBody = {
-  peers: [],
-  announcing: {},
-  inUse: {},
-  advertised: {},
-  members: [],
-  notAnnounced: [],
-};
-
-function decoded(body: object) {
-  const result = decodeSpeakerStatus(JSON.stringify(body));
-  assert.ok(result.ok, result.ok ? '' : result.error);
-  return result.value;
-}
+import { decodeControllerStatus, decodeSpeakerStatus } from '../../../src/cluster/status.ts';
+import { decodedStatus, leastStatus } from '../cli/fixtures.ts';
 
 test('decodeSpeakerStatus() reads a status from a release that sends no version', () => {
-  const status = decoded({
-    ...minimal,
+  const status = decodedStatus({
     notAnnounced: [{ service: 'a/b', address: '192.0.2.1', reason: 'r' }],
   });
   assert.deepEqual([status.version, status.troubles, status.waitingFor], [0, [], []]);
@@ -31,15 +12,14 @@ test('decodeSpeakerStatus() reads a status from a release that sends no version'
 
 test('decodeSpeakerStatus() ignores fields and causes that it does not know', () => {
   const refusal = { service: 'a/b', address: '192.0.2.1', reason: 'r', cause: 'of a later release' };
-  const status = decoded({ ...minimal, version: 1, novelty: { deep: true }, notAnnounced: [refusal] });
+  const status = decodedStatus({ version: 1, novelty: { deep: true }, notAnnounced: [refusal] });
   assert.equal(status.notAnnounced[0]?.cause, undefined);
   assert.equal('novelty' in status, false);
 });
 
 test('decodeSpeakerStatus() makes every received text printable and bounded, keys included', () => {
   const hostile = '\u001b]0;x\u0007\u202Eevil\u2028\u2066\u0085';
-  const { peers, inUse, troubles } = decoded({
-    ...minimal,
+  const { peers, inUse, troubles } = decodedStatus({
     peers: [{ name: hostile, state: 'Idle', since: '', routesSent: 0, lastError: 'y'.repeat(5000) }],
     inUse: { [hostile]: hostile },
     troubles: [hostile],
@@ -54,10 +34,10 @@ for (const [name, body, error] of [
   ['text that is not JSON', '<html>', /^not JSON$/],
   ['JSON from another service on the port', '{"hello":"world"}', /^not a status of this version: peers /],
   ['a list', '[]', /^not a status of this version/],
-  ['a later version', JSON.stringify({ ...minimal, version: 2 }), /version is newer than this program/],
+  ['a later version', JSON.stringify({ ...leastStatus, version: 2 }), /version is newer than this program/],
   [
     'a field of the wrong type',
-    JSON.stringify({ ...minimal, members: [{ node: 1, state: 'alive' }] }),
+    JSON.stringify({ ...leastStatus, members: [{ node: 1, state: 'alive' }] }),
     /members\.0\.node/,
   ],
 ] as const)
