@@ -78,7 +78,7 @@ export interface BgpSpeakerOptions {
   readonly interfaces?: () => readonly NodeInterface[];
   /** Called after the sessions have taken a change of the node's interfaces or addresses into account. */
   readonly onInterfacesChanged?: () => void;
-  /** Called when a session becomes Established, and when an Established one goes down and nobody intended it. */
+  /** Called when a session becomes Established, and when an Established one goes down unintentionally. */
   readonly onSessionChange?: SessionObserver;
 }
 

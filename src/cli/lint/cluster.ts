@@ -1,6 +1,6 @@
 /**
- * Warnings about a configuration in its cluster: selectors that match nothing, and pools whose addresses are used otherwise or reach nobody.
- * Pure.
+ * Warnings about a configuration in its cluster: selectors that match nothing, and pools whose addresses are used otherwise or lie in
+ * the subnet of no node. Pure.
  */
 import { formatIp, formatPrefix, rangeContains, rangeOfPrefix, rangesOverlap } from '../../address/index.ts';
 import {

@@ -328,7 +328,7 @@ export class DeathJudge {
     return this.#isMajority(this.#counted(node, nowMs)) ? undefined : 'is heard by speakers again';
   }
 
-  /** Drops what is kept about nodes that nobody reports. */
+  /** Drops the records of nodes that no speaker reports. */
   #forget(): void {
     for (const node of [...this.#leases.keys()]) {
       if (!this.#reportedSinceMs.has(node) && !this.#markedAtMs.has(node)) this.#leases.delete(node);

@@ -504,7 +504,7 @@ describe('BFD sessions that are passed on', () => {
     assert.deepEqual(lonely.engine.passOn(), []);
   });
 
-  test('start again when their path has changed, or when nobody takes them', () => {
+  test('start again when their path has changed, or when no process takes them', () => {
     const { clock, a } = pair();
     const next = node(clock);
     next.engine.inherit(a.engine.passOn());

@@ -236,7 +236,7 @@ test('never do both processes own the sessions, and the one that stops always en
       let isCut = false;
       let isInvalid = false;
       let offerFails = false;
-      let owner: 'predecessor' | 'nobody' | 'successor' = 'predecessor';
+      let owner: 'predecessor' | 'neither' | 'successor' = 'predecessor';
       let hasStopped = false;
       const runLeft = (event: PredecessorEvent): void => {
         const step = stepPredecessor(left, event);
@@ -248,7 +248,7 @@ test('never do both processes own the sessions, and the one that stops always en
             else toRight.push({ kind: 'item', octets: new Uint8Array(1) }, { kind: 'offered', items: 1 });
           } else if (action.kind === 'commit') {
             assert.equal(owner, 'predecessor');
-            owner = 'nobody';
+            owner = 'neither';
             toRight.push({ kind: 'committed' });
           } else if (action.kind === 'keep') assert.equal(owner, 'predecessor');
           else if (action.kind === 'disconnect') isCut = true;
@@ -260,7 +260,7 @@ test('never do both processes own the sessions, and the one that stops always en
           if (action.kind === 'send') toLeft.push(action.record);
           else if (action.kind === 'check') runRight({ kind: isInvalid ? 'invalid' : 'valid' });
           else if (action.kind === 'inherit') {
-            assert.equal(owner, 'nobody');
+            assert.equal(owner, 'neither');
             owner = 'successor';
           } else if (action.kind === 'give-up') isCut = true;
       };

@@ -77,7 +77,7 @@ describe('succession over a local socket', () => {
     await runner.stop();
   });
 
-  test('there is no predecessor without a socket, and none behind a socket that nobody serves', async () => {
+  test('there is no predecessor without a socket, and none behind a socket without a process', async () => {
     assert.equal(waiting(ok).successor, undefined);
     const { runner } = serving();
     await runner.stop();
