@@ -15,8 +15,9 @@ import { parseArgs } from 'node:util';
 import { addresses, birdConfig } from '../lab/fabric.ts';
 import { birdSocketPath, Lab } from '../lab/lab.ts';
 import { floors } from '../src/bfd/floor.ts';
-import { isUp, nextHops } from '../test/e2e/bfd-fixtures.ts';
+import { isUp } from '../test/e2e/bfd-fixtures.ts';
 import { startFrr, stopFrr } from '../test/support/lab-frr.ts';
+import { nextHops } from '../test/support/next-hops.ts';
 import { now, realtime, watchKernelOf } from './support/realtime.ts';
 
 const { values } = parseArgs({

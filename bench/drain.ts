@@ -9,8 +9,8 @@
  * open when the router moves them to another node break. They are counted apart. CASES is a regular expression for the names of the cases.
  */
 import { ownerOf } from '../lab/steps.ts';
-import { nextHops } from '../test/e2e/bfd-fixtures.ts';
 import { bird, frr, type Router, replaceBirdByFrr, signals, startDrainLab } from '../test/support/drain.ts';
+import { nextHops } from '../test/support/next-hops.ts';
 
 const rounds = Number(process.argv[2] ?? 20);
 const cases = new RegExp(process.argv[3] ?? '');

@@ -8,12 +8,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { addresses, type LabNode } from '../../lab/fabric.ts';
 import { kubeconfigPath, type Lab } from '../../lab/lab.ts';
+import { nextHops } from '../support/next-hops.ts';
 import {
   bfdProcessOf,
   configureBird,
   events,
   isUp,
-  nextHops,
   sessionOf,
   silence,
   startWithoutRouter,

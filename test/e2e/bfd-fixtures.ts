@@ -83,17 +83,6 @@ function service(name: string): object {
   };
 }
 
-/** The addresses of the nodes to which the router's kernel forwards packets for the address. */
-export async function nextHops(lab: Lab, address: string): Promise<string[]> {
-  const [family, length] = address.includes(':') ? ['-6', 128] : ['-4', 32];
-  const text = await lab.fabric.router.ip(family, '-j', 'route', 'show', `${address}/${length}`);
-  const [route] = JSON.parse(text) as {
-    gateway?: string;
-    nexthops?: { gateway: string }[];
-  }[];
-  return (route?.nexthops?.map(({ gateway }) => gateway) ?? (route?.gateway ? [route.gateway] : [])).sort();
-}
-
 export async function events(lab: Lab, reason: string, namespace = 'default'): Promise<string> {
   const columns = 'custom-columns=O:.involvedObject.kind,N:.involvedObject.name,T:.type,M:.message';
   const selector = `reason=${reason}`;

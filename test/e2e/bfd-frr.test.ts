@@ -5,7 +5,8 @@ import { addresses } from '../../lab/fabric.ts';
 import type { Lab } from '../../lab/lab.ts';
 import { annotations } from '../../src/cluster/names.ts';
 import { startFrr, vtysh } from '../support/lab-frr.ts';
-import { isUp, nextHops, sessionOf, silence, startWithoutRouter, unsilence } from './bfd-fixtures.ts';
+import { nextHops } from '../support/next-hops.ts';
+import { isUp, sessionOf, silence, startWithoutRouter, unsilence } from './bfd-fixtures.ts';
 
 describe('the BFD configuration of MetalLB v0.12, with FRR', { concurrency: false }, () => {
   let lab: Lab;

@@ -23,7 +23,8 @@ import {
 } from '../support/drain.ts';
 import { assertNoDatagramLost } from '../support/handover.ts';
 import { vtysh } from '../support/lab-frr.ts';
-import { nextHops, sessionOf } from './bfd-fixtures.ts';
+import { nextHops } from '../support/next-hops.ts';
+import { sessionOf } from './bfd-fixtures.ts';
 
 const bellman = fileURLToPath(new URL('../../bin/bellman', import.meta.url));
 

@@ -9,7 +9,7 @@ import { addresses, birdConfig, type LabNode } from '../../lab/fabric.ts';
 import { birdSocketPath, Lab } from '../../lab/lab.ts';
 import { assertNoDatagramLost } from '../support/handover.ts';
 import { startFrr } from '../support/lab-frr.ts';
-import { nextHops } from './bfd-fixtures.ts';
+import { nextHops } from '../support/next-hops.ts';
 
 const address = '198.51.100.7';
 /** Apart from the folder of the router's daemons. */

@@ -2,8 +2,8 @@
 import type { LabNode } from '../../lab/fabric.ts';
 import { Lab } from '../../lab/lab.ts';
 import { ownerOf } from '../../lab/steps.ts';
-import { nextHops } from '../e2e/bfd-fixtures.ts';
 import { addressOf, bird, configureBird, drainConfig, echoService, untilAnswered } from './drain.ts';
+import { nextHops } from './next-hops.ts';
 
 /** How late kube-proxy loads its rules. */
 const kubeProxyLateMs = 1000;

@@ -2,9 +2,9 @@
 import { writeFileSync } from 'node:fs';
 import { addresses, birdConfig, type LabNode } from '../../lab/fabric.ts';
 import { birdSocketPath, Lab } from '../../lab/lab.ts';
-import { nextHops } from '../e2e/bfd-fixtures.ts';
 import { echoService } from './drain.ts';
 import { startFrr, vtysh } from './lab-frr.ts';
+import { nextHops } from './next-hops.ts';
 
 /** How the peers of the lab are configured. */
 export interface UpgradeCase {
