@@ -23,9 +23,9 @@ try {
       const result = await upgradeAll(upgradeLab, one);
       asked += result.asked;
       losses.push(result.lost);
-      if (result.before !== result.after) {
+      if (result.lostSessions.length > 0) {
         changed++;
-        console.log(`the router before:\n${result.before}\nand after:\n${result.after}`);
+        console.log(`the router has lost ${result.lostSessions.join(', ')}, of ${result.sessions} sessions`);
       }
     }
     console.log(

@@ -156,38 +156,58 @@ async function startFrrOf(lab: Lab, { gracefulRestart, bfd }: UpgradeCase): Prom
 }
 
 /**
- * The sessions as the router sees them. A text that has not changed means that no session went down: BIRD shows since when each session is
- * up, and FRR how often each one came up and went down.
+ * The sessions that are up at the router, each with a number that changes when it goes down: with BIRD the time at which it came up, in
+ * milliseconds of the day, and with FRR how often it has gone down.
  */
-async function routerSessions(lab: Lab, { router, bfd }: UpgradeCase): Promise<string> {
+async function routerSessions(lab: Lab, { router, bfd }: UpgradeCase): Promise<ReadonlyMap<string, number>> {
   if (router === 'BIRD') {
-    const protocols = (await lab.birdc('show', 'protocols'))
-      .split('\n')
-      .filter((line) => line.includes(' BGP '));
-    const sessions = bfd ? (await lab.birdc('show', 'bfd', 'sessions')).split('\n') : [];
-    return [...protocols, ...sessions.filter((line) => line.includes(' eth0 '))].sort().join('\n');
+    const text = await lab.birdc('show', 'protocols');
+    const ofBfd = bfd ? await lab.birdc('show', 'bfd', 'sessions') : '';
+    const up = /^(\S+) .* (?:up|Up) +(\d+):(\d+):(\d+)\.(\d+) /gm;
+    const lines = [...text.split('\n').filter((line) => line.includes(' BGP ')), ...ofBfd.split('\n')];
+    return new Map(
+      [...lines.join('\n').matchAll(up)].map(([, name = '', ...time]) => {
+        const [hours = 0, minutes = 0, seconds = 0, ms = 0] = time.map(Number);
+        return [name, ((hours * 60 + minutes) * 60 + seconds) * 1000 + ms];
+      }),
+    );
   }
   const neighbors = JSON.parse(await vtysh(lab, 'show bgp neighbors json')) as Record<
     string,
-    { readonly connectionsEstablished: number; readonly connectionsDropped: number }
+    { readonly bgpState: string; readonly connectionsDropped: number }
   >;
   const counters = bfd
     ? (JSON.parse(await vtysh(lab, 'show bfd peers counters json')) as Record<string, unknown>[])
     : [];
-  const lines = Object.entries(neighbors).map(
-    ([peer, { connectionsEstablished: up, connectionsDropped: down }]) => `${peer} up ${up} down ${down}`,
-  );
-  const bfdLines = counters.map(
-    (one) => `${one.peer} BFD up ${one['session-up']} down ${one['session-down']}`,
-  );
-  return [...lines, ...bfdLines].sort().join('\n');
+  return new Map([
+    ...Object.entries(neighbors)
+      .filter(([, { bgpState }]) => bgpState === 'Established')
+      .map(([peer, { connectionsDropped }]) => [peer, connectionsDropped] as const),
+    ...counters.map((one) => [`${one.peer} BFD`, Number(one['session-down'])] as const),
+  ]);
+}
+
+/** BIRD computes these times for each command, so they may differ by a millisecond. No session goes down and comes up so soon. */
+const birdToleranceMs = 100;
+
+function lostSessions(
+  before: ReadonlyMap<string, number>,
+  after: ReadonlyMap<string, number>,
+  { router }: UpgradeCase,
+): string[] {
+  const tolerance = router === 'BIRD' ? birdToleranceMs : 0;
+  return [...before]
+    .filter(([name, number]) => !(Math.abs((after.get(name) ?? Number.NaN) - number) <= tolerance))
+    .map(([name]) => name);
 }
 
 export interface UpgradeResult {
   readonly asked: number;
   readonly lost: number;
-  readonly before: string;
-  readonly after: string;
+  /** Sessions of BGP and BFD that were up at the router before the upgrade. */
+  readonly sessions: number;
+  /** Those of them that have gone down. */
+  readonly lostSessions: readonly string[];
 }
 
 /** Replaces the speakers of all nodes one by one, while a client sends a datagram every millisecond. */
@@ -207,5 +227,10 @@ export async function upgradeAll({ lab, routed }: UpgradeLab, one: UpgradeCase):
   const [result] = await probe.stop();
   if (!result || result.asked === 0) throw new Error('the client sent nothing');
   const after = await routerSessions(lab, one);
-  return { asked: result.asked, lost: result.asked - result.answered, before, after };
+  return {
+    asked: result.asked,
+    lost: result.asked - result.answered,
+    sessions: before.size,
+    lostSessions: lostSessions(before, after, one),
+  };
 }
