@@ -13,10 +13,10 @@ import {
   registerNeighbourMetrics,
 } from '../../src/layer2/responder/metrics.ts';
 import { registerAnnouncedMetrics } from '../../src/speaker/announced-metrics.ts';
-import { BfdDowns, registerBfdMetrics } from '../../src/speaker/bfd-metrics.ts';
+import { BfdDowns, registerBfdMetrics } from '../../src/speaker/bfd/bfd-metrics.ts';
 import { registerDeathMetrics } from '../../src/speaker/dead-nodes/death-metrics.ts';
-import { leavingCauses } from '../../src/speaker/leaving.ts';
-import { registerLeavingMetrics } from '../../src/speaker/leaving-metrics.ts';
+import { registerLeavingMetrics } from '../../src/speaker/leaving/leaving-metrics.ts';
+import { leavingCauses } from '../../src/speaker/plan/leaving.ts';
 import { registerConfigMetrics } from '../../src/telemetry/config-metrics.ts';
 import { registerLostLogLines } from '../../src/telemetry/diagnostics.ts';
 import { entrances } from '../../src/telemetry/guard.ts';

@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../clock.ts';
-import { FreshEndpoints } from './fresh-endpoints.ts';
-import type { KeptSlice } from './kept-objects.ts';
-import { type FreshNodes, servingNodes } from './serving-nodes.ts';
+import { FreshEndpoints } from './plan/fresh-endpoints.ts';
+import type { KeptSlice } from './plan/kept-objects.ts';
+import { type FreshNodes, servingNodes } from './plan/serving-nodes.ts';
 
 export interface AnnounceDelaysOptions {
   readonly clock: Clock;

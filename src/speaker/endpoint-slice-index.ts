@@ -1,5 +1,5 @@
 import { objectKey } from '../kubernetes/model.ts';
-import type { KeptSlice } from './kept-objects.ts';
+import type { KeptSlice } from './plan/kept-objects.ts';
 
 /** EndpointSlices, found by their Service. */
 export class EndpointSliceIndex {

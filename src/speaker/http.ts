@@ -10,7 +10,7 @@ import type { FlightRecorder, RecordedEvent } from '../telemetry/flight-recorder
 import { type HttpEndpoint, type ListenAddress, serveHttp } from '../telemetry/http-server.ts';
 import { metricsText } from '../telemetry/metrics-text.ts';
 import type { Turns } from '../turns.ts';
-import { bfdProcessMetrics } from './bfd-metrics.ts';
+import { bfdProcessMetrics } from './bfd/bfd-metrics.ts';
 import type { FrameCapture } from './capture/frame-capture.ts';
 import { unreadyReasons } from './readiness.ts';
 import { type StatusSources, speakerStatus } from './status.ts';

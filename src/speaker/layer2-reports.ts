@@ -1,7 +1,7 @@
 import { configMapName, membershipSecretName } from '../cluster/names.ts';
 import type { EventRecord } from '../kubernetes/events.ts';
 import type { Announcing, FromLayer2, LinkStatus, MemberStatus, Sighting } from '../layer2/messages.ts';
-import type { KeptService } from './kept-objects.ts';
+import type { KeptService } from './plan/kept-objects.ts';
 
 export interface Layer2ReportsOptions {
   readonly nodeName: string;

@@ -34,25 +34,25 @@ import type { Logger } from '../log.ts';
 import type { Guard } from '../telemetry/guard.ts';
 import type { TurnHandle, Turns } from '../turns.ts';
 import { type AddressChange, AddressTable } from './address-table.ts';
-import type { AdmittedPools } from './adoption.ts';
-import { AdoptionState } from './adoption-state.ts';
+import { AdoptionState } from './adoption/adoption-state.ts';
 import { AnnounceDelays } from './announce-delays.ts';
-import type { WatchedPeer } from './bfd-reports.ts';
-import { CandidateSetTable } from './candidate-set-table.ts';
+import type { WatchedPeer } from './bfd/bfd-reports.ts';
 import { EndpointSliceIndex } from './endpoint-slice-index.ts';
-import type { KeptService, KeptSlice } from './kept-objects.ts';
-import { LeavingNodes, type LeavingState } from './leaving-nodes.ts';
-import { type NodeRules, nodeRefusal, planningKey } from './node-refusal.ts';
+import { LeavingNodes, type LeavingState } from './leaving/leaving-nodes.ts';
 import { NodeRefusalLog } from './node-refusal-log.ts';
-import { type BfdSink, PeerOutput } from './peer-output.ts';
-import { peersOfNode } from './peer-routes.ts';
-import { PeerSet, type PeerTrouble } from './peer-set.ts';
+import { type BfdSink, PeerOutput } from './peers/peer-output.ts';
+import { PeerSet, type PeerTrouble } from './peers/peer-set.ts';
 import { PendingPlans } from './pending-plans.ts';
-import { emptyPlan, type PlanContext, planService, type Refusal, type ServicePlan } from './plan.ts';
+import type { AdmittedPools } from './plan/adoption.ts';
+import { CandidateSetTable } from './plan/candidate-set-table.ts';
+import type { KeptService, KeptSlice } from './plan/kept-objects.ts';
+import { type NodeRules, nodeRefusal, planningKey } from './plan/node-refusal.ts';
+import { peersOfNode } from './plan/peer-routes.ts';
+import { emptyPlan, type PlanContext, planService, type Refusal, type ServicePlan } from './plan/plan.ts';
+import { SharedLists } from './plan/shared-lists.ts';
+import { unansweredReason } from './plan/unanswered-reason.ts';
 import { RouteTable } from './route-table.ts';
 import { ServiceIndex } from './service-index.ts';
-import { SharedLists } from './shared-lists.ts';
-import { unansweredReason } from './unanswered-reason.ts';
 
 /** Receives layer-2 entries. */
 export interface Layer2Sink {

@@ -1,6 +1,6 @@
 import { formatPrefix, type Prefix } from '../address/index.ts';
 import type { RouteAttributes } from '../bgp/index.ts';
-import type { PeerRoute, WantedAttributes } from './peer-routes.ts';
+import type { PeerRoute, WantedAttributes } from './plan/peer-routes.ts';
 
 /** A change to make at a peer. Without attributes the prefix is withdrawn. */
 export interface RouteChange {

@@ -6,11 +6,11 @@ import { type SpeakerStatusBody, statusVersion } from '../cluster/status.ts';
 import type { Reachability } from '../kubernetes/reachability.ts';
 import type { Turns } from '../turns.ts';
 import type { AcceptedConfigTracker } from './accepted-config-tracker.ts';
-import type { AdoptionReport } from './adoption-report.ts';
-import { peerBfd } from './bfd-status.ts';
+import type { AdoptionReport } from './adoption/adoption-report.ts';
+import { peerBfd } from './bfd/bfd-status.ts';
 import type { InitialSync } from './initial-sync.ts';
 import type { Layer2Reports } from './layer2-reports.ts';
-import type { LeavingReport } from './leaving-report.ts';
+import type { LeavingReport } from './leaving/leaving-report.ts';
 import type { NodeSpeaker } from './node-speaker.ts';
 
 /** The parts of the speaker that its status reports on. */

@@ -25,14 +25,14 @@ import type { Logger } from '../log.ts';
 import type { Guard } from '../telemetry/guard.ts';
 import type { Turns } from '../turns.ts';
 import type { AcceptedConfigTracker } from './accepted-config-tracker.ts';
-import { parseAdmittedPools } from './adoption.ts';
-import type { AnnouncingReconciler } from './announcing-reconciler.ts';
 import type { ConfigMemory } from './config-memory.ts';
 import type { DeathReporter } from './dead-nodes/death-reporter.ts';
 import type { AwaitedKind } from './initial-sync.ts';
-import { type KeptService, keptService, SliceKeeper } from './kept-objects.ts';
 import type { KnownSpeakerList } from './known-speakers.ts';
 import type { NodeSpeaker } from './node-speaker.ts';
+import { parseAdmittedPools } from './plan/adoption.ts';
+import { type KeptService, keptService, SliceKeeper } from './plan/kept-objects.ts';
+import type { AnnouncingReconciler } from './record/announcing-reconciler.ts';
 
 export interface SpeakerWatchesOptions {
   readonly namespace: string;

@@ -4,11 +4,11 @@ import type { SpeakerStatus } from '../../cluster/status.ts';
 import { type Config, type PoolConfig, type Protocol, poolIndexOf } from '../../config/index.ts';
 import type { EndpointSlice, Node, Service } from '../../kubernetes/model.ts';
 import { carries } from '../../link/link-table.ts';
-import { CandidateSetTable } from '../../speaker/candidate-set-table.ts';
-import { type Leaving, leavingOf } from '../../speaker/leaving.ts';
-import type { NodeRules } from '../../speaker/node-refusal.ts';
-import type { PeerRoute } from '../../speaker/peer-routes.ts';
-import { planService, type Refusal } from '../../speaker/plan.ts';
+import { CandidateSetTable } from '../../speaker/plan/candidate-set-table.ts';
+import { type Leaving, leavingOf } from '../../speaker/plan/leaving.ts';
+import type { NodeRules } from '../../speaker/plan/node-refusal.ts';
+import type { PeerRoute } from '../../speaker/plan/peer-routes.ts';
+import { planService, type Refusal } from '../../speaker/plan/plan.ts';
 
 export interface ProtocolPlan {
   readonly refusal: Refusal | undefined;

@@ -2,7 +2,7 @@
 import { formatPrefix, type IpAddress } from '../../address/index.ts';
 import type { SpeakerStatus } from '../../cluster/status.ts';
 import type { Protocol } from '../../config/index.ts';
-import type { PeerRoute } from '../../speaker/peer-routes.ts';
+import type { PeerRoute } from '../../speaker/plan/peer-routes.ts';
 import type { SpeakerView } from '../status/view.ts';
 import type {
   BgpExplanation,

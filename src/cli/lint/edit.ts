@@ -2,10 +2,10 @@
 import type { Config, Labels } from '../../config/index.ts';
 import { addressEffects } from '../../controller/services/edit-outcome.ts';
 import { type EndpointSlice, type Node, objectKey, type Service } from '../../kubernetes/model.ts';
-import { CandidateSetTable } from '../../speaker/candidate-set-table.ts';
-import { type Leaving, leavingOf } from '../../speaker/leaving.ts';
-import { type PlanContext, planService } from '../../speaker/plan.ts';
-import { sessionEffects } from '../../speaker/session-restarts.ts';
+import { sessionEffects } from '../../speaker/peers/session-restarts.ts';
+import { CandidateSetTable } from '../../speaker/plan/candidate-set-table.ts';
+import { type Leaving, leavingOf } from '../../speaker/plan/leaving.ts';
+import { type PlanContext, planService } from '../../speaker/plan/plan.ts';
 import { counted } from '../counted.ts';
 import { shortList } from '../status/words.ts';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { PeerSettings, ResolvedPeer } from '../../../src/bgp/peer.ts';
 import { type SettingsChange, settingsChange } from '../../../src/bgp/session/settings-change.ts';
-import { peerSettingsOf } from '../../../src/speaker/peer-settings.ts';
+import { peerSettingsOf } from '../../../src/speaker/peers/peer-settings.ts';
 import { ip } from '../../support/addresses.ts';
 import { peer } from '../speaker/fixtures.ts';
 

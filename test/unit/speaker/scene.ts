@@ -5,7 +5,7 @@ import type { RouteAttributes } from '../../../src/bgp/index.ts';
 import type { Config } from '../../../src/config/config.ts';
 import type { EventRecord } from '../../../src/kubernetes/events.ts';
 import type { EndpointSlice, Node } from '../../../src/kubernetes/model.ts';
-import { LeavingReport } from '../../../src/speaker/leaving-report.ts';
+import { LeavingReport } from '../../../src/speaker/leaving/leaving-report.ts';
 import { NodeSpeaker } from '../../../src/speaker/node-speaker.ts';
 import { Guard } from '../../../src/telemetry/guard.ts';
 import { Turns } from '../../../src/turns.ts';

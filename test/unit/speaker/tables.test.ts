@@ -4,8 +4,8 @@ import fc from 'fast-check';
 import { formatPrefix, hostPrefix } from '../../../src/address/index.ts';
 import { formatAnnouncing, parseAnnouncing, recordAnnouncing } from '../../../src/cluster/announcing.ts';
 import { AddressTable } from '../../../src/speaker/address-table.ts';
+import { routerIdOf } from '../../../src/speaker/peers/router-id.ts';
 import { mergeAttributes, RouteTable } from '../../../src/speaker/route-table.ts';
-import { routerIdOf } from '../../../src/speaker/router-id.ts';
 import { ip, prefix } from '../../support/addresses.ts';
 import { node } from './fixtures.ts';
 

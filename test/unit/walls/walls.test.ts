@@ -78,7 +78,7 @@ const plants: readonly Plant[] = [
   { folder: 'src/config/resolve', line: "export * from '../text/index.ts';", says: 'src/config/resolve/**' },
   {
     folder: 'src/controller/services',
-    line: "export * from '../../speaker/plan.ts';",
+    line: "export * from '../../speaker/plan/plan.ts';",
     says: 'src/controller/services/**',
   },
   {
@@ -102,7 +102,9 @@ const plants: readonly Plant[] = [
     line: "export * from '../speaker/run.ts';",
     says: 'src/kubernetes/**',
   },
-  { folder: 'src/cluster', line: "export * from '../speaker/plan.ts';", says: 'src/cluster/**' },
+  { folder: 'src/speaker/plan', line: "export * from '../peers/router-id.ts';", says: 'src/speaker/plan/**' },
+  { folder: 'src/speaker/plan', line: "export * from '../../clock.ts';", says: 'src/speaker/plan/**' },
+  { folder: 'src/cluster', line: "export * from '../speaker/plan/plan.ts';", says: 'src/cluster/**' },
   {
     folder: 'src/controller/allocator',
     line: "export * from '../../log.ts';",
@@ -115,7 +117,7 @@ const plants: readonly Plant[] = [
   },
   {
     folder: 'src/controller',
-    line: "export * from '../speaker/plan.ts';",
+    line: "export * from '../speaker/plan/plan.ts';",
     says: 'src/controller/*.ts',
   },
   {

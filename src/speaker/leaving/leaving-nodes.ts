@@ -1,0 +1,94 @@
+import type { Clock, Timer } from '../../clock.ts';
+import type { Node } from '../../kubernetes/model.ts';
+import { type Leaving, type LeavingRules, leavingOf } from '../plan/leaving.ts';
+import type { ServicePlan } from '../plan/plan.ts';
+import { DrainSchedule } from './drain-schedule.ts';
+
+/** Whether this node leaves, and which addresses it still announces. */
+export interface LeavingState {
+  /** `undefined` when the node does not leave. */
+  readonly leaving: Leaving | undefined;
+  /** Addresses that the node announces by marked routes, until the drain delay has passed. */
+  readonly draining: readonly string[];
+  /** Addresses that the node goes on to announce, because too few other nodes could. */
+  readonly heldByFloor: readonly string[];
+}
+
+export interface LeavingNodesOptions {
+  /** The node of this speaker. */
+  readonly nodeName: string;
+  readonly clock: Clock;
+  readonly delayMs: () => number;
+  /** Called when the drains of these Services are over. Their plans then change. */
+  readonly onDrainsOver: (services: readonly string[]) => void;
+}
+
+/** The nodes that leave, and the addresses that this node drains or keeps. */
+export class LeavingNodes {
+  readonly #options: LeavingNodesOptions;
+  readonly #nodes = new Map<string, Leaving>();
+  readonly #drains = new DrainSchedule();
+  /** By Service. A node also drains the addresses of a Service whose endpoints on it terminate. */
+  readonly #draining = new Map<string, readonly string[]>();
+  /** By Service. It is empty while this node does not leave. */
+  readonly #heldByFloor = new Map<string, readonly string[]>();
+  #timer: Timer | undefined;
+
+  constructor(options: LeavingNodesOptions) {
+    this.#options = options;
+  }
+
+  /** All nodes that leave, by name. */
+  get nodes(): ReadonlyMap<string, Leaving> {
+    return this.#nodes;
+  }
+
+  /** The state of this node, as it follows from the plans that were made. */
+  get state(): LeavingState {
+    return {
+      leaving: this.#nodes.get(this.#options.nodeName),
+      draining: [...new Set([...this.#draining.values()].flat())],
+      heldByFloor: [...new Set([...this.#heldByFloor.values()].flat())],
+    };
+  }
+
+  setNode(name: string, node: Node | undefined, rules: LeavingRules): void {
+    const leaving = node && leavingOf(node, rules);
+    if (leaving) this.#nodes.set(name, leaving);
+    else this.#nodes.delete(name);
+  }
+
+  /** Whether the drain of an address is over. Begins it if the address is announced now. */
+  isDrainOver(service: string, address: string, isAnnounced: boolean): boolean {
+    const { clock, delayMs } = this.#options;
+    return this.#drains.isOver(service, address, { isAnnounced, nowMs: clock.now(), delayMs: delayMs() });
+  }
+
+  /** Whether the routes of the address are marked. */
+  isDraining(service: string, address: string): boolean {
+    return this.#draining.get(service)?.includes(address) ?? false;
+  }
+
+  /** Takes the plan of a Service. */
+  planned(service: string, { draining, heldByFloor }: ServicePlan): void {
+    this.#drains.keep(service, draining);
+    putOrDelete(this.#draining, service, draining);
+    putOrDelete(this.#heldByFloor, service, heldByFloor);
+  }
+
+  /** Waits for the end of the first drain. Call this method when plans have been made. */
+  awaitDrains(): void {
+    const { clock, delayMs, onDrainsOver } = this.#options;
+    this.#timer?.cancel();
+    const { firstMs } = this.#drains;
+    if (firstMs === undefined) return;
+    this.#timer = clock.after(firstMs + delayMs() - clock.now(), () =>
+      onDrainsOver(this.#drains.due(clock.now(), delayMs())),
+    );
+  }
+}
+
+function putOrDelete(lists: Map<string, readonly string[]>, key: string, list: readonly string[]): void {
+  if (list.length > 0) lists.set(key, list);
+  else lists.delete(key);
+}

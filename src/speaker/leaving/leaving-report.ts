@@ -1,0 +1,83 @@
+/** Reports that this node leaves: in the log, by events on the Node, and with the time since which it leaves. */
+import type { Clock } from '../../clock.ts';
+import type { EventReason } from '../../kubernetes/event-reasons.ts';
+import { type EventRecord, regardingNode } from '../../kubernetes/events.ts';
+import type { Node } from '../../kubernetes/model.ts';
+import type { Logger } from '../../log.ts';
+import type { Leaving } from '../plan/leaving.ts';
+import type { LeavingState } from './leaving-nodes.ts';
+
+/** Number of addresses that a message names. */
+const namedAddresses = 3;
+
+export interface LeavingReportOptions {
+  readonly clock: Clock;
+  readonly events: { record(event: EventRecord): void };
+  /** The Node of this speaker. */
+  readonly node: () => Pick<Node, 'name' | 'uid'> | undefined;
+  readonly logger: Logger;
+}
+
+export class LeavingReport {
+  readonly #options: LeavingReportOptions;
+  #leaving: Leaving | undefined;
+  /** When this speaker saw that the node leaves, RFC 3339. */
+  #seenAt = '';
+  #isHeld = false;
+  #wasDraining = false;
+
+  constructor(options: LeavingReportOptions) {
+    this.#options = options;
+  }
+
+  /** When the node began to leave: the time in the Node object, or when this speaker saw it. RFC 3339. */
+  get since(): string {
+    return this.#leaving?.since ?? this.#seenAt;
+  }
+
+  update({ leaving, draining, heldByFloor }: LeavingState): void {
+    const { clock, logger } = this.#options;
+    const before = this.#leaving;
+    if (leaving?.reason !== before?.reason) {
+      if (!before) this.#seenAt = new Date(clock.epochMs()).toISOString();
+      this.#leaving = leaving;
+      if (leaving) {
+        logger.info({ node: this.#name, reason: leaving.reason }, 'this node leaves');
+        this.#record('Normal', 'NodeLeaving', `node ${this.#name} leaves: it ${leaving.reason}`);
+      } else {
+        logger.info({ node: this.#name }, 'this node does not leave any more');
+        this.#record('Normal', 'NodeReturned', `node ${this.#name} does not leave any more`);
+      }
+    }
+    this.#reportHeld(heldByFloor);
+    if (this.#wasDraining && draining.length === 0 && leaving)
+      logger.info({ node: this.#name }, 'the routes of this node are withdrawn');
+    this.#wasDraining = draining.length > 0;
+  }
+
+  /** Reports when the floor begins to hold addresses, and when it ends. A change of the addresses in between is not worth an event. */
+  #reportHeld(addresses: readonly string[]): void {
+    const isHeld = addresses.length > 0;
+    if (isHeld === this.#isHeld) return;
+    this.#isHeld = isHeld;
+    const { logger } = this.#options;
+    if (!isHeld) {
+      logger.info({ node: this.#name }, 'other nodes announce all addresses of this node now');
+      return;
+    }
+    const named = addresses.slice(0, namedAddresses).join(', ');
+    const others = addresses.length > namedAddresses ? ` and ${addresses.length - namedAddresses} more` : '';
+    const reason = `too few other nodes could announce ${named}${others}`;
+    logger.warn({ node: this.#name, reason }, 'this node leaves, but goes on to announce addresses');
+    this.#record('Warning', 'DrainBlocked', `node ${this.#name} leaves, but goes on to announce: ${reason}`);
+  }
+
+  get #name(): string {
+    return this.#options.node()?.name ?? '';
+  }
+
+  #record(type: EventRecord['type'], reason: EventReason, message: string): void {
+    const node = this.#options.node();
+    if (node) this.#options.events.record({ regarding: regardingNode(node), type, reason, message });
+  }
+}

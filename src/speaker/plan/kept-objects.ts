@@ -1,0 +1,98 @@
+/**
+ * The parts of Services and EndpointSlices that the speaker keeps in memory. There may be tens of thousands of both, so it keeps only the
+ * fields that plans and the announcing record need, and shares equal parts. It leaves out Services that neither of them needs.
+ */
+import { annotations, takeoverKey } from '../../cluster/names.ts';
+import type { Endpoint, EndpointSlice, Service } from '../../kubernetes/model.ts';
+
+export type KeptService = Pick<
+  Service,
+  | 'namespace'
+  | 'name'
+  | 'uid'
+  | 'resourceVersion'
+  | 'labels'
+  | 'annotations'
+  | 'deleting'
+  | 'type'
+  | 'loadBalancerClass'
+  | 'externalTrafficPolicy'
+  | 'ingress'
+>;
+
+/** An endpoint without its addresses. The speaker needs to know only where endpoints are. */
+export type KeptEndpoint = Omit<Endpoint, 'addresses'>;
+
+export interface KeptSlice extends Pick<EndpointSlice, 'namespace' | 'name' | 'serviceName' | 'family'> {
+  /** Equal endpoints appear once. */
+  readonly endpoints: readonly KeptEndpoint[];
+}
+
+/** All Services share this string. The parser makes a string for each. */
+const loadBalancer = 'LoadBalancer';
+const nothing: Readonly<Record<string, string>> = {};
+
+/**
+ * Returns `undefined` for a Service that neither is a load balancer nor carries an announcing record. A Service that was a load balancer
+ * may still carry a record, which the speaker removes.
+ */
+export function keptService(service: Service): KeptService | undefined {
+  const record = service.annotations[annotations.announcing];
+  if (service.type !== loadBalancer && record === undefined) return undefined;
+  const { namespace, name, uid, resourceVersion, labels, deleting, type, loadBalancerClass, ingress } =
+    service;
+  return {
+    namespace,
+    name,
+    uid,
+    resourceVersion,
+    labels: Object.keys(labels).length === 0 ? nothing : labels,
+    annotations: keptAnnotations(service.annotations),
+    deleting,
+    type: type === loadBalancer ? loadBalancer : type,
+    ...(loadBalancerClass === undefined ? {} : { loadBalancerClass }),
+    externalTrafficPolicy: service.externalTrafficPolicy,
+    ingress,
+  };
+}
+
+function keptAnnotations(all: Service['annotations']): Service['annotations'] {
+  const kept = [annotations.announcing, takeoverKey].flatMap((key) => {
+    const value = all[key];
+    return value === undefined ? [] : [[key, value] as const];
+  });
+  return kept.length === 0 ? nothing : Object.fromEntries(kept);
+}
+
+/** Most slices have the same few lists of endpoints. When there are this many lists, the map is emptied to bound its memory. */
+const maxLists = 10_000;
+
+/** Makes slices that share equal lists of endpoints. */
+export class SliceKeeper {
+  readonly #lists = new Map<string, readonly KeptEndpoint[]>();
+
+  kept({ namespace, name, serviceName, family, endpoints }: EndpointSlice): KeptSlice {
+    return {
+      namespace,
+      name,
+      serviceName,
+      family,
+      endpoints: this.#shared(endpoints),
+    };
+  }
+
+  #shared(endpoints: readonly Endpoint[]): readonly KeptEndpoint[] {
+    const different = new Map(endpoints.map((endpoint) => [keyOf(endpoint), endpoint]));
+    const key = [...different.keys()].sort().join();
+    const known = this.#lists.get(key);
+    if (known) return known;
+    if (this.#lists.size >= maxLists) this.#lists.clear();
+    const list = [...different.values()].map(({ addresses: _, ...kept }) => kept);
+    this.#lists.set(key, list);
+    return list;
+  }
+}
+
+function keyOf({ nodeName = '', ready, serving, terminating }: Endpoint): string {
+  return `${nodeName}/${ready}/${serving}/${terminating}`;
+}

@@ -1,0 +1,56 @@
+import type { PoolConfig } from '../../config/config.ts';
+import type { CandidateSource } from '../../layer2/address-entry.ts';
+import { behindPenalty, type CandidateSetTable } from './candidate-set-table.ts';
+import type { KeptService } from './kept-objects.ts';
+import { localNodes, type ServingNodes } from './serving-nodes.ts';
+
+/** The nodes that may answer for an address of a Service in layer 2. */
+export interface Layer2Candidates {
+  /** In the form in which the layer-2 process takes them. */
+  readonly sources: readonly CandidateSource[];
+  readonly isEmpty: boolean;
+  /** Whether no node would be left if all leaving nodes left. */
+  readonly allLeave: boolean;
+  /** Whether the node may answer, and no other node comes before it because of its endpoints. */
+  has(node: string): boolean;
+}
+
+const none: Layer2Candidates = { sources: [], isEmpty: true, allLeave: false, has: () => false };
+
+/**
+ * Nodes that may answer for an address in layer 2. With `externalTrafficPolicy: Cluster` they are a set that many Services share, and the
+ * layer-2 process gets its number. With `Local` they are the nodes of the set that have an endpoint. Those whose endpoints all terminate are
+ * preferred less: they answer while no other node does.
+ *
+ * A node that waits for `announce-delay` prefers all others to itself, so that it does not claim the address. Only the node itself counts its wait.
+ * Two nodes would see the end of a wait at different times, and could take the address from each other until both have seen it.
+ */
+export function layer2Candidates(
+  service: KeptService,
+  pool: PoolConfig,
+  endpoints: ServingNodes,
+  { candidateSets, nodeName }: { readonly candidateSets: CandidateSetTable; readonly nodeName: string },
+): Layer2Candidates {
+  if (!endpoints.any) return none;
+  const set = candidateSets.setFor(pool, service.labels);
+  if (service.externalTrafficPolicy !== 'Local')
+    return {
+      sources: [set.number],
+      isEmpty: set.nodes.size === 0,
+      allLeave: set.leaving === set.nodes.size,
+      has: (node) => set.nodes.has(node),
+    };
+  const fresh = new Map([...endpoints.fresh].filter(([node]) => node === nodeName));
+  const local = localNodes({ ...endpoints, fresh }, (node) => set.nodes.has(node));
+  const nodes = candidateSets.candidatesOf(set, endpoints.nodes, (node) =>
+    local.has(node) ? 0 : behindPenalty * (fresh.has(node) ? 2 : 1),
+  );
+  if (nodes.candidates.length === 0) return none;
+  const has = (node: string) => local.has(node) && set.nodes.has(node);
+  return {
+    sources: [nodes],
+    isEmpty: false,
+    allLeave: nodes.candidates.every((node) => !has(node) || set.nodes.get(node)?.isLeaving),
+    has,
+  };
+}

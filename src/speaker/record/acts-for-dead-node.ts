@@ -1,0 +1,64 @@
+import type { KnownSpeakers, MemberStatus } from '../../layer2/messages.ts';
+
+/** The knowledge about other nodes by which a node decides whether to act for a dead one. */
+export interface DeadNodeView {
+  readonly self: string;
+  /** All other members. The list does not change; a change makes a new list. */
+  readonly members: readonly Pick<MemberStatus, 'node' | 'state'>[];
+  /** Whether Kubernetes rules the node out as an announcer. */
+  readonly isOut: (node: string) => boolean;
+}
+
+/**
+ * Whether this node acts for a dead node, which can no longer correct its own records. Only the first live node by name acts. In a
+ * partition, each side considers the nodes of the other side dead. A minority therefore acts for a node only if Kubernetes also rules that
+ * node out as an announcer.
+ */
+export function actsForDeadNode(node: string, { self, members, isOut }: DeadNodeView): boolean {
+  const { alive, firstAlive, present } = countsOf(members);
+  if (node === self || alive.has(node) || (firstAlive !== undefined && firstAlive < self)) return false;
+  const isMajority = 2 * (alive.size + 1) > present + 1;
+  return isMajority || isOut(node);
+}
+
+interface MemberCounts {
+  readonly alive: ReadonlySet<string>;
+  /** The live member that comes first by name. */
+  readonly firstAlive: string | undefined;
+  /** Number of members that have not left. */
+  readonly present: number;
+}
+
+/**
+ * The counts of each list of members. A sweep asks about thousands of records with the same list. Without this, it would go through all
+ * members for each of them.
+ */
+const counted = new WeakMap<DeadNodeView['members'], MemberCounts>();
+
+function countsOf(members: DeadNodeView['members']): MemberCounts {
+  const known = counted.get(members);
+  if (known) return known;
+  const present = members.filter(({ state }) => state !== 'left');
+  const names = present.filter(({ state }) => state !== 'dead').map((member) => member.node);
+  const firstAlive = names.reduce((first, name) => (name < first ? name : first), names[0] ?? '');
+  const counts = {
+    alive: new Set(names),
+    firstAlive: names.length > 0 ? firstAlive : undefined,
+    present: present.length,
+  };
+  counted.set(members, counts);
+  return counts;
+}
+
+/**
+ * The other speakers as Kubernetes sees them, for a node that has no membership. It has none when the layer-2 process does not run,
+ * and before it has joined.
+ */
+export function membersByKubernetes(
+  { known }: KnownSpeakers,
+  { self, isOut }: Pick<DeadNodeView, 'self' | 'isOut'>,
+): DeadNodeView['members'] {
+  return known.flatMap(({ node }) =>
+    node === self ? [] : [{ node, state: isOut(node) ? ('dead' as const) : ('alive' as const) }],
+  );
+}

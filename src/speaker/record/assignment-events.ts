@@ -1,0 +1,72 @@
+import type { Clock, Timer } from '../../clock.ts';
+import { annotations } from '../../cluster/names.ts';
+import { type EventRecord, regardingNode } from '../../kubernetes/events.ts';
+import type { Node } from '../../kubernetes/model.ts';
+
+/** How many events `NodeAssigned` may be recorded now. */
+export interface Allowance {
+  readonly events: number;
+  readonly atMs: number;
+}
+
+/**
+ * A node that begins to answer for an address writes a record and an event. The record is needed. An event costs as much, so thousands of
+ * them double the work of a first placing, for this process and for the API server. Once `burst` is used up, further events are therefore
+ * joined in one event on the Node. The allowance grows again by `perSecond`.
+ */
+const allowed = { burst: 100, perSecond: 1 } as const;
+/** The event on the Node waits until this much time has passed without a further address. */
+const settleMs = 5000;
+
+export const fullAllowance: Allowance = { events: allowed.burst, atMs: 0 };
+
+/** The allowance at a later time. */
+export function allowanceAt({ events, atMs }: Allowance, nowMs: number): Allowance {
+  const grown = events + ((nowMs - atMs) * allowed.perSecond) / 1000;
+  return { events: Math.min(allowed.burst, grown), atMs: nowMs };
+}
+
+export interface AssignmentEventsOptions {
+  readonly clock: Clock;
+  readonly events: { record(event: EventRecord): void };
+  /** The Node of this speaker. */
+  readonly node: () => Pick<Node, 'name' | 'uid'> | undefined;
+}
+
+/** Records the events of the announcing record, but many events `NodeAssigned` at once as a single event on the Node. */
+export class AssignmentEvents {
+  readonly #options: AssignmentEventsOptions;
+  #allowance = fullAllowance;
+  #leftOut = 0;
+  #timer: Timer | undefined;
+
+  constructor(options: AssignmentEventsOptions) {
+    this.#options = options;
+  }
+
+  record(event: EventRecord): void {
+    const { clock, events } = this.#options;
+    if (event.reason !== 'NodeAssigned') return events.record(event);
+    const allowance = allowanceAt(this.#allowance, clock.now());
+    if (allowance.events >= 1) {
+      this.#allowance = { ...allowance, events: allowance.events - 1 };
+      return events.record(event);
+    }
+    this.#leftOut++;
+    this.#timer?.cancel();
+    this.#timer = clock.after(settleMs, () => this.#summarize());
+  }
+
+  #summarize(): void {
+    const { events, node: findNode } = this.#options;
+    const node = findNode();
+    if (!node) return;
+    events.record({
+      regarding: regardingNode(node),
+      type: 'Normal',
+      reason: 'ManyAssigned',
+      message: `node ${node.name} answers for ${this.#leftOut} more addresses; the annotation ${annotations.announcing} of each Service names the node`,
+    });
+    this.#leftOut = 0;
+  }
+}

@@ -1,0 +1,174 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import {
+  NodeDeaths,
+  nodeDeathTiming,
+  type ProbeAnswer,
+} from '../../../../src/speaker/dead-nodes/node-deaths.ts';
+
+type State = 'alive' | 'suspect' | 'dead' | 'left';
+
+function setUp() {
+  const deaths = new NodeDeaths();
+  let now = 0;
+  /** `a=dead b` stands for a dead and a living member. */
+  const members = (text: string) =>
+    deaths.setMembers(
+      text
+        .split(' ')
+        .filter(Boolean)
+        .map((each) => {
+          const [node = '', state = 'alive'] = each.split('=');
+          return { node, state: state as State };
+        }),
+      now,
+    );
+  /** Asks what is due, answers it after the time, and returns the names of the asked nodes. */
+  const ask = (answer: ProbeAnswer, afterMs = 500): string => {
+    const questions = deaths.due(now);
+    now += afterMs;
+    for (const question of questions) deaths.answered(question, answer, now);
+    return questions.map(({ node }) => node).join();
+  };
+  const pass = (ms: number) => {
+    now += ms;
+  };
+  return { deaths, members, ask, pass, now: () => now };
+}
+
+describe('NodeDeaths', () => {
+  test('finds a node dead when its speaker is dead and it leaves a question unanswered', () => {
+    const { deaths, members, ask } = setUp();
+    members('b');
+    assert.equal(ask('answered', 1), 'b');
+    members('b=suspect');
+    assert.equal(ask('silent'), 'b');
+    assert.deepEqual(deaths.dead, [], 'a suspect is not dead yet');
+    members('b=dead');
+    assert.deepEqual(deaths.dead, ['b']);
+    members('b');
+    assert.deepEqual(deaths.dead, [], 'its speaker is heard again');
+  });
+
+  const notDead: readonly (readonly [string, State, ProbeAnswer | 'never', ProbeAnswer])[] = [
+    // Columns: case, state of the member, answer while it was alive, answer while it is missing
+    ['a crashed speaker on a living node', 'dead', 'answered', 'answered'],
+    ['a node that never answered a question', 'dead', 'silent', 'silent'],
+    ['a node that was never asked', 'dead', 'never', 'silent'],
+    ['a node that could not be asked', 'dead', 'answered', 'unknown'],
+    ['a speaker that left', 'left', 'answered', 'silent'],
+  ];
+  for (const [name, state, before, after] of notDead)
+    test(`does not find dead: ${name}`, () => {
+      const { deaths, members, ask, pass } = setUp();
+      if (before !== 'never') {
+        members('b');
+        ask(before, 1);
+      }
+      members(`b=${state}`);
+      for (let i = 0; i < 10; i++) {
+        ask(after);
+        pass(nodeDeathTiming.pursuitMs);
+        assert.deepEqual(deaths.dead, []);
+      }
+    });
+
+  test('ignores the silence after a question that it asked before the node was suspect', () => {
+    const { deaths, members, ask, now } = setUp();
+    members('b');
+    ask('answered', 1);
+    const late = setUp();
+    late.members('b');
+    late.ask('answered', 1);
+    late.pass(nodeDeathTiming.proofMs);
+    const [question] = late.deaths.due(late.now());
+    assert.ok(question);
+    late.members('b=dead');
+    late.deaths.answered(question, 'silent', late.now());
+    assert.deepEqual(late.deaths.dead, []);
+    assert.deepEqual([deaths.dead, now()], [[], 1]);
+  });
+
+  test('an answer shows that only the speaker died, and the node is left to Kubernetes until its speaker is heard', () => {
+    const { deaths, members, ask, pass } = setUp();
+    members('b');
+    ask('answered', 1);
+    members('b=dead');
+    ask('silent');
+    assert.deepEqual(deaths.dead, ['b']);
+    pass(nodeDeathTiming.pursuitMs);
+    ask('answered', 1);
+    assert.deepEqual(deaths.dead, []);
+    pass(nodeDeathTiming.pursuitMs);
+    ask('silent');
+    assert.deepEqual(deaths.dead, []);
+    members('b');
+    ask('answered', 1);
+    members('b=dead');
+    ask('silent');
+    assert.deepEqual(deaths.dead, ['b']);
+  });
+
+  test('a node that stops answering while its speaker is alive loses its proof', () => {
+    const { deaths, members, ask, pass } = setUp();
+    members('b');
+    ask('answered', 1);
+    assert.deepEqual(deaths.unproven, []);
+    pass(nodeDeathTiming.proofMs);
+    assert.equal(ask('silent'), 'b');
+    assert.deepEqual(deaths.unproven, ['b']);
+    members('b=dead');
+    ask('silent');
+    assert.deepEqual(deaths.dead, []);
+  });
+
+  test('asks at most eight living nodes at once, and all missing ones', () => {
+    const { deaths, members, ask, now } = setUp();
+    const names = Array.from({ length: 30 }, (_, i) => `n${i}`);
+    members(names.join(' '));
+    assert.equal(deaths.due(now()).length, 8);
+    assert.equal(deaths.due(now()).length, 0);
+    assert.equal(deaths.wakeAtMs(), Number.POSITIVE_INFINITY, 'only an answer makes room');
+    members(names.map((name) => `${name}=dead`).join(' '));
+    assert.equal(ask('silent').split(',').length, 30);
+  });
+
+  test('a report is due when the dead nodes change', () => {
+    const { deaths, members, ask, now } = setUp();
+    members('b c d');
+    assert.deepEqual(deaths.takeReport(now()), [], 'the first report');
+    assert.equal(deaths.takeReport(now()), undefined);
+    ask('answered', 1);
+    members('b=dead c d');
+    assert.equal(deaths.takeReport(now()), undefined, 'one missing speaker is not news');
+    ask('silent');
+    assert.deepEqual(deaths.takeReport(now()), ['b']);
+    assert.equal(deaths.takeReport(now()), undefined);
+  });
+
+  test('a report is due at once when several speakers are missing, and again while most are', () => {
+    const { deaths, members, pass, now } = setUp();
+    members('b c d e');
+    deaths.takeReport(now());
+    pass(nodeDeathTiming.repeatMs);
+    members('b=suspect c=suspect d e');
+    assert.deepEqual(deaths.takeReport(now()), []);
+    pass(nodeDeathTiming.repeatMs);
+    assert.equal(deaths.takeReport(now()), undefined, 'two of four are not most');
+    members('b=suspect c=suspect d=suspect e');
+    assert.deepEqual(deaths.takeReport(now()), []);
+    assert.equal(deaths.takeReport(now()), undefined);
+    pass(nodeDeathTiming.repeatMs);
+    assert.deepEqual(deaths.takeReport(now()), []);
+  });
+
+  test('without a membership, no node is dead and none is asked', () => {
+    const { deaths, members, ask, now } = setUp();
+    members('b');
+    ask('answered', 1);
+    members('b=dead');
+    ask('silent');
+    deaths.setMembers(undefined, now());
+    assert.deepEqual([deaths.dead, deaths.due(now()), deaths.wakeAtMs()], [[], [], Number.POSITIVE_INFINITY]);
+  });
+});

@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { PeerOutput } from '../../../../src/speaker/peers/peer-output.ts';
+import { PeerSet } from '../../../../src/speaker/peers/peer-set.ts';
+import { config, node, peer } from '../fixtures.ts';
+
+const bfdProfiles = [
+  {
+    ...{ name: 'fast', receiveIntervalMs: 300, transmitIntervalMs: 300, detectMultiplier: 3 },
+    ...{ echoIntervalMs: 50, echoMode: false, passiveMode: false, minimumTtl: 254 },
+  },
+];
+const bfd = { profile: 'fast', strict: 'off', holdDownSeconds: 0 } as const;
+const peers = [peer('watched', { bfd }), peer('plain', { port: 1179 })];
+
+/** An output that is open or closed, the present peers, and the calls of BGP and BFD since the last look. */
+function setUp(isOpen: boolean) {
+  const calls: string[] = [];
+  const output = new PeerOutput(
+    {
+      setPeers: (all) => void calls.push(`peers ${all.map(({ settings }) => settings.name)}`),
+      bfdChanged: (_, { state }) => void calls.push(`bfd ${state}`),
+    },
+    { setSessions: (all, joined) => void calls.push(`sessions ${all.length}, joined ${joined.length}`) },
+    { isOpen },
+  );
+  const set = new PeerSet('node-1', 'bellman-system', () => true);
+  const change = set.update({ ...config([], peers), bfdProfiles }, node('node-1')) ?? assert.fail();
+  return { output, change, take: () => calls.splice(0) };
+}
+
+const passedOn = ['peers watched,plain', 'bfd Down', 'sessions 1, joined 1'];
+
+test('PeerOutput passes peers on at once while it is open', () => {
+  const { output, change, take } = setUp(true);
+  output.set(change);
+  assert.deepEqual(take(), passedOn);
+  output.open();
+  assert.deepEqual(take(), []);
+});
+
+test('PeerOutput keeps peers until it is opened, and removes them when it is closed', () => {
+  const { output, change, take } = setUp(false);
+  output.set(change);
+  output.close();
+  assert.deepEqual(take(), []);
+  output.open();
+  assert.deepEqual(take(), passedOn);
+  output.close();
+  assert.deepEqual(take(), ['peers ', 'sessions 0, joined 0']);
+  output.open();
+  assert.deepEqual(take(), passedOn);
+});

@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { actsForDeadNode, membersByKubernetes } from '../../../../src/speaker/record/acts-for-dead-node.ts';
+
+test('actsForDeadNode() selects one live node, but none in a minority unless Kubernetes rules the dead node out', () => {
+  const members = (text: string) =>
+    text.split(' ').map((each) => {
+      const [node = '', state = 'alive'] = each.split('=');
+      return { node, state: state as 'alive' | 'suspect' | 'dead' | 'left' };
+    });
+  const cases: readonly (readonly [string, string, string, boolean, boolean])[] = [
+    // Columns: dead node, this node, other members, whether Kubernetes rules the dead node out, expected result
+    ['c', 'a', 'b c=dead', false, true],
+    ['c', 'b', 'a c=dead', false, false],
+    ['c', 'a', 'b c=suspect', false, false],
+    ['a', 'a', 'b c', true, false],
+    ['c', 'b', 'a=dead c=dead', false, false],
+    ['c', 'b', 'a=dead c=dead', true, true],
+    ['c', 'a', 'b c=left', false, true],
+    ['z', 'a', 'b c', false, true],
+    ['b', 'a', 'b=dead', false, false],
+    ['b', 'a', 'b=dead', true, true],
+  ];
+  for (const [node, self, others, isOut, verdict] of cases)
+    assert.equal(
+      actsForDeadNode(node, { self, members: members(others), isOut: () => isOut }),
+      verdict,
+      `${node} by ${self}, others ${others}`,
+    );
+});
+
+test('without a membership, the first node that Kubernetes calls Ready acts for the nodes that Kubernetes rules out', () => {
+  const known = ['a', 'b', 'c', 'd'].map((node) => ({ node, addresses: [] }));
+  const isOut = (node: string) => !['b', 'c'].includes(node);
+  const acts = (self: string, node: string) =>
+    actsForDeadNode(node, {
+      self,
+      members: membersByKubernetes({ known, areCertain: true }, { self, isOut }),
+      isOut,
+    });
+  const pairs = ['b', 'c'].flatMap((self) =>
+    ['a', 'b', 'c', 'd', 'gone'].map((node) => [self, node] as const),
+  );
+  assert.deepEqual(
+    pairs.filter(([self, node]) => acts(self, node)),
+    [
+      ['b', 'a'],
+      ['b', 'd'],
+      ['b', 'gone'],
+    ],
+  );
+});
