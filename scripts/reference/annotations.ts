@@ -144,7 +144,7 @@ export function annotationsPage(): string {
           code(takeoverKey),
           'label of a Node',
           '`true`',
-          'The speaker of the node has its BGP sessions, once no other program on the node has a session with its peers.',
+          'The speaker of the node opens its BGP sessions as soon as no other program on the node has a session with its peers.',
         ],
       ],
     ),
@@ -163,7 +163,7 @@ export function annotationsPage(): string {
       ['condition', 'status', 'reason', 'meaning'],
       conditionRows.map(([type, status, reason, meaning]) => [code(type ?? ''), status, reason, meaning]),
     ),
-    'The record of the node that answers may be older than the death of the last speaker, and then Announced is True for too long.\n`bellman explain` asks the speakers themselves.',
+    'After the death of the last speaker, nothing corrects the record, and Announced stays True although no node answers.\n`bellman explain` asks the speakers themselves.',
     '## Labels that Bellman reads',
     table(
       ['label', 'object', 'meaning'],

@@ -28,7 +28,7 @@ const exitMeanings: Record<keyof typeof exitCodes, Readonly<Record<string, strin
     speaker: 'A second signal ended the process before it had stopped.',
     validate: 'A file is not valid.',
     convert:
-      'The ConfigMap was printed, but no pool holds some address in use; or a field is not carried and `--strict` was given, and no ConfigMap was printed.',
+      'The ConfigMap was printed, but an address in use is in none of its pools. Or, with `--strict`, a field is not carried, and no ConfigMap was printed.',
     status:
       'A condition of code 0 does not hold, or could not be checked because a speaker was not reached. Without `--problems`, a session that is down while another node announces its addresses does not count.',
     explain:

@@ -95,7 +95,10 @@ const predecessor = new PredecessorRunner({
     keep: () => undefined,
   }),
 });
-/** The earlier speaker lets its BFD process pass the sessions on before this one starts, so the answer comes at once. */
+/**
+ * Longest wait for the sessions of the predecessor. They usually come at once, because the earlier speaker lets its BFD process pass them on
+ * before this process starts.
+ */
 const inheritMs = 5000;
 let wanted: readonly BfdSessionSettings[] = [];
 let mayRun = successor === undefined;
@@ -105,7 +108,7 @@ function listenForSuccessor(): void {
   if (successionPath !== undefined) predecessor.listen();
 }
 
-/** The sessions of the earlier process are here, or are not coming. */
+/** Begins to work when the sessions of the predecessor have come, or will not come. */
 function run(): void {
   if (mayRun) return;
   mayRun = true;

@@ -73,8 +73,8 @@ export function serveSpeaker({
 }
 
 /**
- * Metrics of this process together with those that its child processes have reported. Only metrics that both report are added up, because
- * that takes several times as long as writing them.
+ * Metrics of this process together with those that its child processes have reported. Adding metrics up takes several times as long as
+ * writing them, so only the metrics that both report are added up.
  */
 export async function mergedMetrics(
   registry: Registry,

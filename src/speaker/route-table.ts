@@ -33,7 +33,7 @@ const nothing: readonly Wanted[] = [];
  * Prefixes that each peer should receive, with the Services that need them. A prefix is withdrawn when no Service needs it any more.
  * Several Services may share a prefix, or their addresses may be aggregated into it. A route counts how often each set of attributes is
  * wanted, so the cost of an update is proportional to the routes of one Service, whatever the number of Services that share them. The routes of
- * one advertisement share one set of attributes, so a route has only a few.
+ * one advertisement share one set of attributes, so a route has only a few sets.
  */
 export class RouteTable {
   readonly #routes = new Map<string, Route>();
@@ -125,8 +125,8 @@ function remove(route: Route, attributes: WantedAttributes): void {
 
 /**
  * Merges the attributes of one prefix where Services or advertisements differ. The strongest preference wins (highest LOCAL_PREF,
- * lowest MED, fewest prepends) and all communities are sent. Attributes of a drain count only when all attributes are of a drain. Otherwise the
- * route stays. The result does not depend on the order.
+ * lowest MED, fewest prepends) and all communities are sent. Attributes of a drain count only if all attributes are of a drain, because
+ * otherwise the route stays. The result does not depend on the order.
  */
 export function mergeAttributes(wanted: readonly WantedAttributes[]): RouteAttributes {
   const lasting = wanted.filter(({ isDraining }) => !isDraining);

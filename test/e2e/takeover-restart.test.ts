@@ -50,7 +50,7 @@ describe('a takeover from a program with graceful restart', { concurrency: false
   });
   after(() => lab.close());
 
-  /** bgpd announces the address from the node, as MetalLB's FRR mode lets it. */
+  /** Starts a bgpd on the node that announces the address, as MetalLB's FRR mode does. */
   async function startAnnouncer(): Promise<void> {
     const file = `${folder}/bgpd.conf`;
     mkdirSync(folder, { recursive: true });
@@ -85,7 +85,7 @@ describe('a takeover from a program with graceful restart', { concurrency: false
     });
   }
 
-  /** The announcer dies, and Bellman follows it. */
+  /** Kills the announcer and waits until Bellman announces in its place. */
   async function takeOver(): Promise<void> {
     lab.startSpeaker(node, '--adopt-only');
     await lab.until('the speaker sees the session of the other program', async () => {

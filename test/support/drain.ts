@@ -97,13 +97,13 @@ export async function addressOf(lab: Lab, name: string): Promise<string> {
 /** Waits until a node answers for an address in layer 2. */
 export function untilAnswered(lab: Lab, address: string): Promise<void> {
   return lab.until(`a node answers for ${address}`, async () => {
-    // The near client asks for the owner when it has something to send.
+    // The near client resolves the address only when it sends something to it.
     await lab.fabric.near.exec('bash', '-c', `echo > /dev/udp/${address}/9`);
     return (await ownerOf(lab, address)) !== undefined;
   });
 }
 
-/** Lets BIRD prefer other routes to those with GRACEFUL_SHUTDOWN, as RFC 8326 section 4 asks. */
+/** Makes BIRD prefer routes without GRACEFUL_SHUTDOWN, as RFC 8326 section 4 asks. */
 export async function configureBird(lab: Lab): Promise<void> {
   const file = '/run/lab/bird-drain.conf';
   const filter = 'import filter { if (65535, 0) ~ bgp_community then bgp_local_pref = 0; accept; };';

@@ -103,7 +103,7 @@ export class WitnessCluster {
     return Math.ceil(atMs);
   }
 
-  /** Stops the process of the node for a while. The machine that runs the node keeps its packets. */
+  /** Stops the process of the node for a while. The kernel keeps the answers that arrive meanwhile. */
   stall(name: string, ms: number): void {
     const observer = this.#observer(name);
     observer.stalledUntilMs = this.nowMs + ms;
@@ -162,7 +162,7 @@ export class WitnessCluster {
       );
       for (const change of complete(update)) this.changes.push({ ...change, node: name, atMs: this.nowMs });
     }
-    // A process takes the facts of its witness only when it has worked with it.
+    // As in the layer-2 process, the facts are read only after the witness has done something.
     let hasWorked = observer.updatedAtMs === this.nowMs || observer.unread.length > 0;
     if (witness.askAtMs() <= this.nowMs) {
       hasWorked = true;

@@ -13,7 +13,7 @@ import type { Findings } from '../schema/index.ts';
 
 const noEffect = 'it has no effect: ';
 
-/** Whether a warning tells of a value that is used as it is written, and changes nothing. */
+/** Whether a warning says that a value has no effect. The configuration holds such a value as it is written. */
 export function isWithoutEffect({ message }: ConfigError): boolean {
   return message.startsWith(noEffect);
 }
@@ -113,7 +113,7 @@ function coversLayer2(broad: Layer2Advertisement, narrow: Layer2Advertisement): 
   );
 }
 
-/** Whether a list of selectors surely matches all that another list matches. An empty list matches everything. */
+/** Whether `broad` is sure to match everything that `narrow` matches. An empty list matches everything. */
 function selectsMore(broad: readonly LabelSelector[], narrow: readonly LabelSelector[]): boolean {
   return broad.length === 0 || JSON.stringify(broad) === JSON.stringify(narrow);
 }

@@ -1,4 +1,4 @@
-/** The keys about nodes that leave an address or join in: `leave-on-taints`, `drain-delay`, `drain` and `announce-delay`. */
+/** The keys about nodes that stop or begin to announce: `leave-on-taints`, `drain-delay`, `drain` and `announce-delay`. */
 import { type DrainConfig, emptyConfig, type TaintMatch, type Toleration } from '../config.ts';
 import type { Path } from '../errors.ts';
 import type { Findings, RawConfig, RawTaintMatch, RawToleration, Sound } from '../schema/index.ts';

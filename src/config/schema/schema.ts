@@ -458,7 +458,7 @@ export type RawSelector = z.infer<typeof selectorSchema>;
 export type RawTaintMatch = z.infer<typeof taintMatchSchema>;
 export type RawToleration = z.infer<typeof tolerationSchema>;
 
-/** A document without its values of the wrong shape. Each value has the type of the schema or is missing. */
+/** A document from which the values of a wrong shape were removed. Each value that is left has the type of the schema. */
 export type Sound<T> = T extends readonly (infer E)[]
   ? readonly (Sound<E> | undefined)[]
   : T extends object

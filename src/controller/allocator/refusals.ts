@@ -130,8 +130,8 @@ export function about(address: IpAddress, { cause, message }: Refusal): Refusal 
 }
 
 /**
- * Combines the refusals of several pools into one. If one of these refusals may end when another Service gives up an address, the result
- * has the cause of that refusal.
+ * Combines the refusals of several pools into one. Two causes may end when another Service gives up an address. If a refusal has one of them,
+ * the result has it too.
  */
 export function together(reasons: readonly Refusal[]): Refusal {
   const order: readonly RefusalCause[] = ['pool-exhausted', 'limit-reached'];
@@ -142,7 +142,7 @@ export function together(reasons: readonly Refusal[]): Refusal {
   );
 }
 
-/** Makes the text of the listed items only. */
+/** Calls `textOf` only for the items that are listed, because there may be thousands of others. */
 function list<T>(items: readonly T[], separator: string, textOf: (item: T) => string = String): string {
   const rest = items.length - maxListed;
   const shown = items

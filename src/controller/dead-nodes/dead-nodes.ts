@@ -12,7 +12,7 @@ export interface DeadNodesOptions extends DeathWatchOptions {
   readonly configMapUid: () => string;
 }
 
-/** Interval of the question about rights: short while some are missing. */
+/** Interval at which the rights are checked: short while some are missing. */
 const rightsCheckMs = { missing: 15_000, complete: 300_000 } as const;
 
 /** The watch while the configuration has `dead-nodes`. */

@@ -57,7 +57,7 @@ const reportsFreshMs = 300;
 const roundMs = { first: 0, urgent: 100, calm: 1000 } as const;
 /** Nodes whose Leases one round reads. When more are reported, `max-nodes` most likely forbids to mark any. */
 const maxReads = 50;
-/** Lists of Pods of one dead node, in case Pods change or the API server refuses meanwhile. */
+/** How often the Pods of one dead node are listed and marked. One round misses Pods that change meanwhile or that the API server refuses. */
 const maxMarkTries = 10;
 const markRetryMs = 500;
 
@@ -159,7 +159,7 @@ export class DeathWatch {
     else this.#speakerPods.set(key, nodeName);
   }
 
-  /** A read may be newer than an event of the watch that arrives after it. */
+  /** Ignores a report that is older than the known one: an event of the watch may arrive after a newer read. */
   #takeReport(speaker: string, report: DeathReport | undefined): void {
     const before = this.#reports.get(speaker);
     if (report && before && isOlderVersion(report.resourceVersion, before.resourceVersion)) return;
