@@ -25,7 +25,7 @@ export function fieldMatcher({ kind }: Resource, selector: string | null): Match
 
 const labelKey = /^[A-Za-z0-9]([-A-Za-z0-9_./]*[A-Za-z0-9])?$/;
 
-/** A label selector: `a=b,c!=d,e in (f,g),!h`. Throws 400 for text that is none. */
+/** A label selector: `a=b,c!=d,e in (f,g),!h`. Throws 400 for malformed text. */
 export function labelMatcher(selector: string | null): Matcher {
   const terms = (selector ?? '').match(/[^,(]+(\([^)]*\))?/g) ?? [];
   const tests = terms.map((term): ((labels: Record<string, string>) => boolean) => {

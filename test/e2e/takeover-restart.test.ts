@@ -76,7 +76,7 @@ describe('a takeover from a program with graceful restart', { concurrency: false
   }
 
   /** Waits until the speaker of the node has its session and has sent its route. */
-  async function announces(): Promise<void> {
+  async function untilAnnounced(): Promise<void> {
     await lab.until('Bellman announces', async () => {
       const { peers } = (await lab.status(node.namespace)) as {
         peers: { state: string; routesSent: number }[];
@@ -100,7 +100,7 @@ describe('a takeover from a program with graceful restart', { concurrency: false
       async () => {
         await lab.kubectl('label', 'node', node.name, `${takeoverKey}=true`);
         await lab.stop('announcer', 'SIGKILL');
-        await announces();
+        await untilAnnounced();
         assert.deepEqual(await nextHops(lab, address), [node.addresses[0]]);
       },
       lab.fabric.far,

@@ -236,7 +236,7 @@ export const conversation: Readonly<Record<string, (ask: Ask) => Promise<void>>>
     });
     await ask('invalid loadBalancerIP', 'POST', services, loadBalancer('bad', { loadBalancerIP: 'example' }));
     await ask(
-      'source ranges that are none',
+      'malformed source ranges',
       'POST',
       services,
       loadBalancer('bad', { loadBalancerSourceRanges: ['all'] }),
@@ -353,12 +353,11 @@ export const conversation: Readonly<Record<string, (ask: Ask) => Promise<void>>>
     );
     await ask('a strategic patch', 'PATCH', `${path}/status`, ingress({ ip: '198.51.100.4' }), strategic);
     await ask('the main path ignores it', 'PATCH', path, ingress({ ip: '198.51.100.5' }), merge);
-    await ask('a PUT', 'GET', path).then(({ body }) =>
-      ask('a PUT of the status', 'PUT', `${path}/status`, {
-        ...(body as object),
-        ...ingress({ ip: '198.51.100.6' }),
-      }),
-    );
+    const { body } = await ask('the Service before a PUT', 'GET', path);
+    await ask('a PUT of the status', 'PUT', `${path}/status`, {
+      ...(body as object),
+      ...ingress({ ip: '198.51.100.6' }),
+    });
   },
 
   async 'conditions of a Service by server-side apply'(ask) {
@@ -573,7 +572,7 @@ export const conversation: Readonly<Record<string, (ask: Ask) => Promise<void>>>
       ...lease({ ...spec, renewTime: '2026-01-02T03:04:05Z' }),
       metadata: { name: 'other' },
     });
-    await ask('a time that is none', 'POST', leases, {
+    await ask('a malformed time', 'POST', leases, {
       ...lease({ ...spec, renewTime: 'now' }),
       metadata: { name: 'third' },
     });
@@ -797,15 +796,15 @@ export const conversation: Readonly<Record<string, (ask: Ask) => Promise<void>>>
       'GET',
       `${configMaps}?limit=2&labelSelector=list&continue=${encodeURIComponent(token)}`,
     );
-    await ask('a token that is none', 'GET', `${configMaps}?limit=2&continue=nonsense`);
+    await ask('a malformed token', 'GET', `${configMaps}?limit=2&continue=nonsense`);
     await ask('by equality', 'GET', `${configMaps}?labelSelector=list%3Dlow`);
     await ask('by inequality', 'GET', `${configMaps}?labelSelector=list%21%3Dlow,list`);
     await ask('by a set', 'GET', `${configMaps}?labelSelector=list%20in%20(low,other)`);
-    await ask('a label selector that is none', 'GET', `${configMaps}?labelSelector=%3D%3D%3D`);
+    await ask('a malformed label selector', 'GET', `${configMaps}?labelSelector=%3D%3D%3D`);
     await ask('by name', 'GET', `${configMaps}?fieldSelector=metadata.name%3Dlist-a`);
     await ask('by a field that has no index', 'GET', `${configMaps}?fieldSelector=data.a%3Db`);
-    await ask('a version that is none', 'GET', `${configMaps}?resourceVersion=x`);
-    await ask('a limit that is none', 'GET', `${configMaps}?limit=x&labelSelector=list`);
+    await ask('a malformed version', 'GET', `${configMaps}?resourceVersion=x`);
+    await ask('a malformed limit', 'GET', `${configMaps}?limit=x&labelSelector=list`);
     await ask('version 0', 'GET', `${configMaps}?resourceVersion=0&labelSelector=list`);
     await ask('of all namespaces', 'GET', '/api/v1/configmaps?labelSelector=list');
     await ask('delete by label', 'DELETE', `${configMaps}?labelSelector=list%3Dlow`);
@@ -832,8 +831,7 @@ export const conversation: Readonly<Record<string, (ask: Ask) => Promise<void>>>
       { metadata: { labels: { watched: 'a' } } },
       merge,
     );
-    const { body: last } = await ask('delete', 'DELETE', `${configMaps}/watched`);
-    void last;
+    await ask('delete', 'DELETE', `${configMaps}/watched`);
     await ask('all changes', 'GET', watch(`resourceVersion=${version}&labelSelector=watched`));
     await ask(
       'changes that match a value',
@@ -845,7 +843,7 @@ export const conversation: Readonly<Record<string, (ask: Ask) => Promise<void>>>
       'GET',
       watch(`resourceVersion=${version}&fieldSelector=metadata.name%3Dwatched`),
     );
-    await ask('a version that is none', 'GET', watch('resourceVersion=x'));
+    await ask('a malformed version', 'GET', watch('resourceVersion=x'));
     await ask('version 1', 'GET', watch('resourceVersion=1&labelSelector=nothing'));
     await ask('no version', 'GET', watch('labelSelector=list'));
   },

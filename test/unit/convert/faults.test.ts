@@ -26,7 +26,7 @@ const openelb = 'network.kubesphere.io/v1alpha2';
 
 const rows: readonly (readonly [string, string, string | RegExp | readonly string[]])[] = [
   [
-    'an address that is none',
+    'a malformed address',
     pool.replace('192.0.2.0/24', '192.0.2.0/24, 10.0.0.300/32'),
     'IPAddressPool m/a: spec.addresses: 10.0.0.300 is not an address; 300 is more than 255',
   ],
