@@ -23,6 +23,11 @@ export function deathReportName(node: string): string {
   return `${namePrefix}${node}`;
 }
 
+/** The speaker whose report has this name; `undefined` if a Lease of this name is no death report. */
+export function speakerOfReport(name: string): string | undefined {
+  return name.startsWith(namePrefix) ? name.slice(namePrefix.length) : undefined;
+}
+
 /** The Lease as a merge patch and as a new object. `now` is the wall clock in milliseconds since 1970; people read it, and nothing compares it. */
 export function deathReportBody(
   { name, uid }: { readonly name: string; readonly uid: string },
@@ -47,11 +52,11 @@ export function deathReportBody(
 /** Returns `undefined` for a Lease that is not a death report. */
 export function decodeDeathReport(raw: RawObject): DeathReport | undefined {
   const metadata = new ObjectReader(raw).object('metadata');
-  const name = metadata.requiredText('name');
-  if (!name.startsWith(namePrefix)) return undefined;
+  const speaker = speakerOfReport(metadata.requiredText('name'));
+  if (speaker === undefined) return undefined;
   const text = metadata.textMap('annotations')[annotations.deadNodes] ?? '';
   return {
-    speaker: name.slice(namePrefix.length),
+    speaker,
     deadNodes: text.split(',').filter((node) => node !== ''),
     resourceVersion: metadata.text('resourceVersion') ?? '',
   };

@@ -36,5 +36,5 @@ export function packetProgram(family: 4 | 6, { minimumTtl, discriminators }: Pac
   return encodeProgram(program);
 }
 
-/** The program of a socket that only sends. */
-export const nothingProgram = encodeProgram([dropPacket]);
+/** Drops every packet, for a socket that only sends. */
+export const dropAllProgram = encodeProgram([dropPacket]);

@@ -13,7 +13,7 @@ import {
 } from '../../linux/socket-address.ts';
 import { octetsOf } from './address-octets.ts';
 import { openEchoSocket } from './echo-socket.ts';
-import { nothingProgram, packetProgram } from './packet-program.ts';
+import { dropAllProgram, packetProgram } from './packet-program.ts';
 import { openDescriptorsOnPort, processesOnPort } from './port-holder.ts';
 import type {
   BfdTransport,
@@ -87,7 +87,7 @@ class UdpReceivePort implements ReceivePort {
       if (key.family === 6)
         libc.setIntegerOption(this.#fd, 'UDP_NO_CHECK6_RX', IPPROTO_UDP, UDP_NO_CHECK6_RX, 1);
       // Nothing may pass before the sessions have set their minimum.
-      libc.attachSocketFilter(this.#fd, nothingProgram);
+      libc.attachSocketFilter(this.#fd, dropAllProgram);
       this.#bind();
     } catch (error) {
       libc.closeDescriptor(this.#fd);
@@ -168,7 +168,7 @@ class UdpSendPort implements SendPort {
     this.#fd = openUdpSocket(family);
     try {
       this.#device = new BoundDevice(this.#fd, device);
-      libc.attachSocketFilter(this.#fd, nothingProgram);
+      libc.attachSocketFilter(this.#fd, dropAllProgram);
       setPrecedence(this.#fd, family);
       this.#bind(key, localAddress === undefined ? anyAddress[family] : octetsOf(localAddress), random);
     } catch (error) {

@@ -115,14 +115,14 @@ export function troublesOf(status: SpeakerStatus, accepted: AcceptedConfig | und
 
 /** Speakers that others do not hear although this command has reached them. A speaker that was not reached is a problem by itself. */
 function membershipProblems(speakers: readonly SpeakerView[]): Problem[] {
-  const deafTo = new Map<string, string[]>();
+  const unheardBy = new Map<string, string[]>();
   for (const { node, status } of speakers)
     if (status.ok)
       for (const member of status.value.members)
         if (member.state === 'dead' || member.state === 'suspect')
-          deafTo.set(member.node, [...(deafTo.get(member.node) ?? []), node]);
+          unheardBy.set(member.node, [...(unheardBy.get(member.node) ?? []), node]);
   return speakers.flatMap(({ node, status }) => {
-    const by = deafTo.get(node);
+    const by = unheardBy.get(node);
     if (!status.ok || !by) return [];
     const text = `the speaker of node ${node} runs, but ${shortList(by)} ${by.length > 1 ? 'do' : 'does'} not hear it; UDP port 7946 must be open between all nodes`;
     return [problem('membership', node, text, by)];

@@ -92,14 +92,21 @@ function isInternal({ peerAsn, myAsn, localAsn }: PeerConfig): boolean {
 
 /** Whether each route of an advertisement is a route of the other one too, with the same attributes. */
 function covers(broad: BgpAdvertisement, narrow: BgpAdvertisement): boolean {
-  const { peers, nodeSelectors, serviceSelectors, ...attributes } = narrow;
-  const { peers: allPeers, nodeSelectors: allNodes, serviceSelectors: allServices, ...same } = broad;
   return (
-    JSON.stringify(attributes) === JSON.stringify(same) &&
-    (allPeers.length === 0 || (peers.length > 0 && peers.every((peer) => allPeers.includes(peer)))) &&
-    selectsMore(allNodes, nodeSelectors) &&
-    selectsMore(allServices, serviceSelectors)
+    JSON.stringify(attributesOf(narrow)) === JSON.stringify(attributesOf(broad)) &&
+    goesToMorePeers(broad.peers, narrow.peers) &&
+    selectsMore(broad.nodeSelectors, narrow.nodeSelectors) &&
+    selectsMore(broad.serviceSelectors, narrow.serviceSelectors)
   );
+}
+
+function attributesOf({ peers, nodeSelectors, serviceSelectors, ...attributes }: BgpAdvertisement) {
+  return attributes;
+}
+
+/** Whether every peer of `narrow` is one of `broad`. An empty list stands for all peers. */
+function goesToMorePeers(broad: readonly string[], narrow: readonly string[]): boolean {
+  return broad.length === 0 || (narrow.length > 0 && narrow.every((peer) => broad.includes(peer)));
 }
 
 function coversLayer2(broad: Layer2Advertisement, narrow: Layer2Advertisement): boolean {

@@ -8,7 +8,7 @@
  * While no node is reported, nothing is read: the Leases of all nodes together change a hundred times a second in a large cluster.
  */
 import type { Clock, Timer } from '../../clock.ts';
-import { type DeathReport, deathReportName, decodeDeathReport } from '../../cluster/death-report.ts';
+import { type DeathReport, decodeDeathReport, speakerOfReport } from '../../cluster/death-report.ts';
 import { speakerPodSelector } from '../../cluster/names.ts';
 import type { DeadNodesConfig } from '../../config/index.ts';
 import type { Api, RawObject } from '../../kubernetes/api.ts';
@@ -77,8 +77,8 @@ export class DeathWatch {
   #readingReports: Promise<void> | undefined;
   #reportsReadAtMs = Number.NEGATIVE_INFINITY;
   #timer: Timer | undefined;
-  /** Whether a decision waited for the last round of reads. */
-  #isWaiting = false;
+  /** Whether a decision already waited before the last round of reads. */
+  #wasWaiting = false;
 
   constructor(options: DeathWatchOptions) {
     this.#options = options;
@@ -111,8 +111,10 @@ export class DeathWatch {
     const changes = {
       node: (name: string, node: Node | undefined) => this.#nodeChanged(name, node),
       pod: (key: string, pod: SpeakerPod | undefined) => this.#podChanged(key, pod?.nodeName),
-      report: (key: string, report: DeathReport | undefined) =>
-        this.#takeReport(key.slice(`${namespace}/${deathReportName('')}`.length), report),
+      report: (key: string, report: DeathReport | undefined) => {
+        const speaker = speakerOfReport(key.slice(`${namespace}/`.length));
+        if (speaker !== undefined) this.#takeReport(speaker, report);
+      },
     };
     const leases = paths.leases(namespace);
     await Promise.all([
@@ -190,8 +192,8 @@ export class DeathWatch {
   #readSoon(): void {
     if (this.#reading || this.#timer || this.#judge.watched().length === 0) return;
     const isWaiting = this.#decisions.some(({ state }) => state === 'waiting');
-    const pauseMs = isWaiting ? (this.#isWaiting ? roundMs.urgent : roundMs.first) : roundMs.calm;
-    this.#isWaiting = isWaiting;
+    const pauseMs = isWaiting ? (this.#wasWaiting ? roundMs.urgent : roundMs.first) : roundMs.calm;
+    this.#wasWaiting = isWaiting;
     this.#timer = this.#options.clock.after(pauseMs, () => {
       this.#timer = undefined;
       this.#reading = this.#readAll().then(() => {
