@@ -281,7 +281,7 @@ export const l2AdvertisementSchema = z.strictObject(
         ),
         'a list of weights and preferences',
       ),
-      'Nodes that answer rather than others. Of the nodes that could answer, one with the greatest sum of weights does.',
+      'Nodes to prefer. Of the nodes that could answer, one with the greatest sum of weights answers.',
     ),
   },
   'an advertisement',
@@ -401,7 +401,7 @@ const deadNodesSchema = z.strictObject(
     ),
     'max-nodes': key(
       z.union([wholeNumber(1, 1000, nodeLimit), text(nodeLimit)], nodeLimit),
-      'At most so many nodes at once. When more nodes die together, Bellman tells Kubernetes of none of them.',
+      'Largest number of nodes whose Pods are set to not ready at once. When more nodes die together, Bellman leaves the Pods of all of them alone.',
       1,
     ),
   },
@@ -437,7 +437,7 @@ export const configSchema = z
         'How long a node waits after its first endpoint of a Service has become ready, 0s to 300s.',
         '0s',
       ),
-      'dead-nodes': key(deadNodesSchema, 'What the controller tells Kubernetes of nodes that died.'),
+      'dead-nodes': key(deadNodesSchema, 'How the controller reports dead nodes to Kubernetes.'),
       'bfd-profiles': key(
         list(bfdProfileSchema, 'a list of profiles'),
         'Settings of BFD sessions, by name. Peers refer to them by bfd-profile.',

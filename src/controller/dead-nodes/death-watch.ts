@@ -313,7 +313,7 @@ export class DeathWatch {
       await pause(clock, markRetryMs, signal);
       if (!(await isStillDead())) break;
     }
-    logger.info({ node, pods: total }, 'Pods of a dead node are set to not ready');
+    logger.info({ node, pods: total }, 'finished marking the Pods of a dead node');
     this.#step();
   }
 
