@@ -29,11 +29,14 @@ check: setup ## check types, lint, import walls, dead exports, unit tests: under
 fix: setup ## format the code and apply the linter's safe fixes
 	@node_modules/.bin/biome check --write .
 
+# The labs of the tests have no network, so the program of another project is built before.
 ifdef FILE
 test: setup
+	@$(if $(findstring takeover,$(FILE)),$(NODE) bench/rivals/build.ts)
 	@$(NODE) test/run.ts $(FILE)
 else
 test: check ## check, then test with real routers, real kernels, the lab; FILE=PATH… runs only these files
+	@$(NODE) bench/rivals/build.ts
 	@$(NODE) test/run.ts test/interop/*.test.ts test/e2e/*.test.ts
 endif
 
