@@ -158,7 +158,7 @@ export function annotationsPage(): string {
       }),
     ),
     '## Conditions of a Service',
-    'With the flag `--service-conditions` of the controller, the status of each Service of Bellman has two\nconditions. The controller writes them by server-side apply, as the owner `bellman-controller`, one Service at a time and only when one changes.\nEach change is one more write of the Service, which every watch of Services receives. The flag is therefore off by default.',
+    'With the flag `--service-conditions` of the controller, the status of each Service of Bellman has two conditions. The controller writes them by\nserver-side apply, as the field manager `bellman-controller`, one Service at a time and only when a condition changes. Each change is one more\nwrite of the Service, which every watch of Services receives. The flag is therefore off by default.',
     table(
       ['condition', 'status', 'reason', 'meaning'],
       conditionRows.map(([type, status, reason, meaning]) => [code(type ?? ''), status, reason, meaning]),
