@@ -37,7 +37,7 @@ async function assigned(name: string): Promise<void> {
   await lab.until(`${name} has an address`, async () => (await lab.addressesOf(name)).length === 1);
 }
 
-/** The requests of the controller, and those of all speakers together, while the action runs `repeat` times, and for some seconds more. */
+/** Runs the action `repeat` times. Resolves to the requests of the controller and of all speakers meanwhile and for `quietMs` more. */
 async function requestsOf(action: (i: number) => Promise<unknown>) {
   const fromMs = Date.now();
   for (let i = 0; i < repeat; i++) await action(i);

@@ -65,6 +65,7 @@ export function rulesetOf(
           );
         }
   }
+  // The first line creates the table if it does not exist, because otherwise `delete` would fail.
   return `table inet kube-proxy
 delete table inet kube-proxy
 table inet kube-proxy {

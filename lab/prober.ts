@@ -1,12 +1,12 @@
 /**
- * A client that sends an HTTP request at an interval, each on a new connection. On SIGTERM or SIGINT it sends no more, waits for the requests
- * that are in transit, and prints as JSON how many requests were sent and answered, the longest time without an answer, how many failed by
- * which cause, and when each of these was sent.
+ * A client that sends an HTTP request at an interval, each on a new connection. On SIGTERM or SIGINT it sends no more requests, waits for those
+ * in transit, and prints one JSON object: the numbers of requests sent and answered, the longest time without an answer, the number of
+ * failures by cause, and the time at which each failed request was sent.
  *   node lab/prober.ts INTERVAL_MS URL
  */
 import { get } from 'node:http';
 
-/** TCP sends a lost SYN again after a second. A request that was lost on its way must not count as answered. */
+/** Shorter than the second after which TCP sends a lost SYN again, so that a request with a lost SYN counts as failed. */
 const timeoutMs = 900;
 const [interval = '', url = ''] = process.argv.slice(2);
 let asked = 0;

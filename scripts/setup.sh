@@ -55,7 +55,7 @@ if [ ! -e "$stamp" ] || [ "$(cat "$stamp")" != "$want" ] || [ ! -x "node_modules
   printf 'bellman set-up: installing npm packages\n'
   mkdir -p "$cache/bin"
   rm -f "$stamp"
-  # The npm in use may belong to an older Node, which must neither run nor be the target of an install script.
+  # The npm in use may belong to an older Node. Install scripts must not run with that Node or build for it, so they run later, with Node 24.
   npm ci --ignore-scripts --no-audit --no-fund --loglevel=error || fail 'npm ci failed (see above)'
   ln -sf "../../node_modules/$node_package/bin/node" "$cache/bin/node"
   printf 'bellman set-up: building native addons for Node %s\n' "$("$cache/bin/node" --version)"

@@ -53,7 +53,10 @@ export class BirdControl {
     });
   }
 
-  /** A code with a hyphen begins a line of an answer, a space continues it, and a code with a space begins its last line. */
+  /**
+   * Waits for the last line of an answer, which begins with a code and a space. The other lines begin with a code and a hyphen, or with a space
+   * if they have the same code as the line before.
+   */
   #read(): void {
     const end = /^\d{4} .*\n/m.exec(this.#text);
     if (!end || !this.#answered) return;

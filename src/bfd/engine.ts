@@ -1,5 +1,5 @@
 /**
- * All BFD sessions of the node, in the BFD process: their sockets, one timer, and the way of a packet from a socket to its session.
+ * All BFD sessions of the node, in the BFD process: their sockets, one timer, and the path of a packet from a socket to its session.
  *
  *   receive sockets ──→ decode ──→ demultiplexer ──→ session ──→ its send socket
  *                                                       ↑
@@ -52,7 +52,7 @@ export interface EngineOptions {
 const packetsAtOnce = 256;
 /** Packets that are read from one socket before a peer is called silent. */
 const packetsBeforeJudgement = 4096;
-/** A socket that could not be opened is tried again, and replaced interfaces are noticed, in this interval. */
+/** How often the engine tries again to open a socket that it could not open, and looks for replaced interfaces. */
 const maintenanceMs = 1000;
 /** After this time, the filter against a flood is taken away. A flood that lasts brings it back within milliseconds. */
 const shieldMs = 5000;
@@ -83,7 +83,7 @@ export class BfdEngine {
   readonly #sessions = new Map<string, BfdSession>();
   /** Removed sessions that still tell their peers AdminDown. */
   readonly #leaving = new Map<BfdSession, Timer>();
-  /** Both together; `undefined` after a change. The list is needed for every packet that is sent. */
+  /** `#sessions` and `#leaving` in one list; `undefined` after a change. It is kept because every wake-up goes through it. */
   #allSessions: readonly BfdSession[] | undefined;
   readonly #byDiscriminator = new Map<number, BfdSession>();
   readonly #ports = new Map<string, Port>();
@@ -136,7 +136,10 @@ export class BfdEngine {
     this.#maintenance?.cancel();
   }
 
-  /** Takes sessions that an earlier process has passed on. They go on when `setSessions` first brings them. Returns what is wrong with them. */
+  /**
+   * Accepts the sessions that an earlier process passed on. Each of them goes on as soon as `setSessions` contains it. Returns their number,
+   * or why one of them cannot be read.
+   */
   inherit(items: readonly Uint8Array[]): Result<number, string> {
     const sessions: PassedSession[] = [];
     for (const octets of items) {
@@ -148,7 +151,7 @@ export class BfdEngine {
     return ok(sessions.length);
   }
 
-  /** Forgets the sessions of `inherit` that are not taken. */
+  /** Forgets the inherited sessions that no `setSessions` has contained. */
   disinherit(): void {
     this.#inherited.clear();
   }

@@ -48,16 +48,17 @@ export const annotations = {
 export const maintenanceAnnotation = `${prefix}maintenance`;
 
 /**
- * Says for what a speaker with `--adopt-only` announces: as an annotation of a Service or, with a list of pools, of the ConfigMap `config` in
- * layer 2, and as a label of a Node by BGP. It is a label there, so that the DaemonSet of another program can avoid the node.
+ * Key of the objects for which a speaker with `--adopt-only` announces. For layer 2 it is an annotation of a Service, or an annotation of the
+ * ConfigMap `config` that lists pools. For BGP it is a label of a Node, so that the DaemonSet of another program can avoid the node.
  */
 export const takeoverKey = `${prefix}takeover`;
 
 /** Prefixes of the annotations with which a Service requests something. MetalLB's prefixes mean the same as Bellman's. */
 export const requestPrefixes = [prefix, 'metallb.universe.tf/', 'metallb.io/'] as const;
 
-/** Labels that Kubernetes defines. */
+/** Label of a node that must not announce, unless the configuration or a flag ignores the label. */
 export const excludeFromLoadBalancersLabel = 'node.kubernetes.io/exclude-from-external-load-balancers';
 /** Taint by which an administrator says that a node is dead. */
 export const outOfServiceTaint = 'node.kubernetes.io/out-of-service';
+/** Label that names the Service of an EndpointSlice. */
 export const serviceNameLabel = 'kubernetes.io/service-name';

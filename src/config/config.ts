@@ -15,7 +15,7 @@ export interface Config {
   readonly drain: DrainConfig;
   /** How long a node waits after its first endpoint of a Service has become ready, while other nodes serve. 0 for no wait. */
   readonly announceDelaySeconds: number;
-  /** When present, the controller tells Kubernetes of dead nodes. */
+  /** When present, the controller sets the Pods of dead nodes to not ready. */
   readonly deadNodes?: DeadNodesConfig;
 }
 
@@ -54,18 +54,21 @@ export interface Toleration {
 
 /** Attributes of the routes of a leaving node, and the time of their withdrawal. */
 export interface DrainConfig {
-  /** Time between the announcement as a leaving node and the withdrawal. */
+  /** Time from the marking of the routes to their withdrawal. */
   readonly delaySeconds: number;
-  /** This list or the other holds one community, by which routers recognize the routes. By default GRACEFUL_SHUTDOWN (RFC 8326). */
+  /**
+   * The community by which routers recognize the routes, by default GRACEFUL_SHUTDOWN (RFC 8326). The list is empty when it is a large
+   * community.
+   */
   readonly communities: readonly number[];
   readonly largeCommunities: readonly LargeCommunity[];
-  /** The least MULTI_EXIT_DISC of the routes. */
+  /** The smallest MULTI_EXIT_DISC that the routes may have. */
   readonly med?: number;
   /** Number of additional times that our AS number is prepended. */
   readonly asPathPrepend: number;
 }
 
-/** The controller sets the Pods of a dead node to not ready, at most on so many nodes at once. */
+/** On how many nodes at once the controller may set the Pods to not ready. */
 export interface DeadNodesConfig {
   readonly maxNodes:
     | { readonly kind: 'number'; readonly nodes: number }
@@ -130,7 +133,7 @@ export interface PeerConfig {
 export interface GracefulRestartConfig {
   /** How long the peer keeps our routes while a speaker restarts (RFC 4724). */
   readonly restartTimeSeconds: number;
-  /** How long it keeps them after that, as the last choice (RFC 9494). Absent when it drops them. */
+  /** How long the peer then keeps them as its last choice (RFC 9494). When absent, the peer drops them at once. */
   readonly longLivedStaleTimeSeconds?: number;
 }
 
@@ -189,7 +192,7 @@ export interface PoolConfig {
   readonly avoidBuggyIps: boolean;
   /** Keeps assigned addresses and assigns no new ones. */
   readonly draining: boolean;
-  /** Among restricted and among unrestricted pools, lower numbers are tried first, and pools without a number last. */
+  /** Pools with lower numbers are tried first, and pools without a number last. Restricted pools come before all others in any case. */
   readonly priority?: number;
   /** Namespaces that may use the pool. When both this list and `namespaceSelectors` are empty, all namespaces may use it. */
   readonly namespaces: readonly string[];

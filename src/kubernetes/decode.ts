@@ -60,7 +60,7 @@ export function decodeService(raw: RawObject): Service {
     externalTrafficPolicy: spec.text('externalTrafficPolicy') === 'Local' ? 'Local' : 'Cluster',
     ports: spec.objects('ports').map(decodePort),
     selector: spec.textMap('selector'),
-    // `flatMap` leaves room for 16 more entries, which `slice` does not.
+    // V8 reserves room for more entries in an array that `flatMap` creates. The copy by `slice` has only the room that it needs.
     ingress: status.object('loadBalancer').objects('ingress').flatMap(decodeIngress).slice(),
     ...(conditions.length === 0 ? {} : { conditions }),
   };

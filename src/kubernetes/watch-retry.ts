@@ -30,7 +30,7 @@ export interface WatchRetryStep {
   readonly state: WatchRetryState;
   /** Pause before the next request. */
   readonly delayMs: number;
-  /** Whether the pause ends early when the server answers again after an outage. The server's own request to wait is kept. */
+  /** Whether the pause ends early when the server answers again after an outage. A pause that the server asked for never ends early. */
   readonly endsOnReturn: boolean;
   /** Whether the next request lists, instead of resuming the watch. */
   readonly relist: boolean;

@@ -244,6 +244,7 @@ export function readAdvertisement(
   if (message.read(frame, length, at) !== undefined || message.type !== icmpType.advertisement)
     return undefined;
   const address = ipFromBytes(frame.subarray(at + ndpField.target, at + ndpField.target + 16));
+  // Without the option, the MAC is the frame's source, which follows the destination MAC.
   return { address, macAt: message.linkLayerAt || macLength };
 }
 

@@ -1,13 +1,13 @@
 /**
- * A client that follows an address while it moves to another node. It sends datagrams, because each of them stands for itself: a TCP connection
- * that is open at the move breaks, and a busy machine has many of them open.
+ * A client that sends to an address while the address moves to another node. It sends datagrams and not TCP, because a move breaks every TCP
+ * connection that is open, and a busy machine has many of them open.
  */
 import assert from 'node:assert/strict';
 import type { Lab } from '../../lab/lab.ts';
 import type { NetworkNamespace } from '../../lab/netns.ts';
 import type { DatagramOptions } from '../../lab/probe.ts';
 
-/** Far apart, so that the buffer of a pod's socket holds all datagrams that arrive while a busy machine does not run the pod. */
+/** Long, so that the buffer of a pod's socket holds all datagrams that arrive while a busy machine gives the pod no CPU. */
 const intervalMs = 10;
 
 /** Gives a Service of the lab a UDP port that its pods echo. */

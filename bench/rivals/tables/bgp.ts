@@ -36,7 +36,7 @@ await runTable(flags, async (values, rounds) => {
 
   const hasRoutes = (count: number) => async () => (await bird.protocol(node)).routes === count;
 
-  /** Restarts the session at the router. Resolves to the time from its return until it has all routes. */
+  /** Restarts the session at the router. Resolves to the milliseconds from the new session until the router has all routes. */
   const sessionUpToRoutes = async (count: number): Promise<Figure> => {
     await bird.restart(node);
     await lab.until('the old session ends', async () => !(await bird.protocol(node)).isEstablished);

@@ -4,8 +4,9 @@
  *    0                           24              28    29                 33
  *   | the peer's last packet       | our sequence | known | its sequence | path, UTF-8 …
  *
- * The first part has the form of a packet of the peer, with our discriminator as Your Discriminator. The sequence numbers are those of the last
- * authenticated packets. `known` is 0 when none of the peer has arrived. The path tells the successor which of its sessions this is.
+ * The first part has the form of a packet of the peer, with our discriminator as Your Discriminator. The sequence numbers are those of the
+ * last authenticated packets. `known` is 1 when an authenticated packet of the peer has arrived, and 0 otherwise. The path tells the
+ * successor which of its sessions this is.
  */
 import { fail, ok, type Result } from '../../result.ts';
 import { type BfdPacket, decodePacket, encodePacket } from './packet.ts';

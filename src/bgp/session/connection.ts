@@ -25,7 +25,7 @@ export interface ConnectionOwner {
   guard(connection: Connection, octets: Uint8Array | undefined, handle: () => void): void;
 }
 
-/** Options for reading until the OPENs are exchanged, when nothing is negotiated yet. */
+/** How messages are read before the OPENs have been exchanged and anything is negotiated. */
 const beforeOpen: ReceiveOptions = {
   receiveLimit: standardMessageLimit,
   fourOctetAs: false,
@@ -100,8 +100,8 @@ export class Connection {
   }
 
   /**
-   * Stops reading. Returns the descriptor, and the beginning of a message that has not ended; `undefined` when the connection cannot be passed
-   * on. `thaw` undoes this.
+   * Stops reading. Returns the descriptor, and the octets that were read but belong to no handled message. Returns `undefined` when the
+   * connection cannot be passed on. `thaw` starts to read again.
    */
   freeze(): { readonly descriptor: number; readonly unread: Uint8Array } | undefined {
     const descriptor = this.#stream?.freeze();
@@ -112,7 +112,7 @@ export class Connection {
     this.#stream?.thaw();
   }
 
-  /** Closes this end without a word to the peer, because another process has the connection. It reports nothing more. */
+  /** Closes the socket and sends nothing, because another process has the connection. The owner gets no more inputs. */
   letGo(): void {
     this.#isDiscarded = true;
     this.timers.stopAll();
@@ -126,7 +126,7 @@ export class Connection {
     this.#stream = undefined;
   }
 
-  /** Ends the connection for good. It reports nothing more. */
+  /** Ends the connection for good. The owner gets no more inputs. */
   discard(): void {
     this.#isDiscarded = true;
     this.timers.stopAll();

@@ -1,6 +1,6 @@
 /**
- * Warnings about a configuration in its cluster: selectors that match nothing, and pools whose addresses are used otherwise or lie in
- * the subnet of no node. Pure.
+ * Warnings about a configuration in its cluster: selectors that match nothing, addresses of a pool that something else uses, and addresses
+ * of a layer-2 pool for which no node has a link. Pure.
  */
 import { formatIp, formatPrefix, rangeContains, rangeOfPrefix, rangesOverlap } from '../../address/index.ts';
 import {

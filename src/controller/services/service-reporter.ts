@@ -92,8 +92,8 @@ export class ServiceReporter {
     if (freed.length === 0) return;
     const ip = addressesOf(freed);
     this.#options.logger.info({ service: key, ip, pool: poolsOf(freed) }, 'address released');
-    // The API server itself clears the status of a Service that gets another type. Then no write of the status follows that `written`
-    // could report.
+    // The API server itself clears the status of a Service that gets another type. The controller then writes no status, so `written` does
+    // not report the release.
     if (service?.ingress.length === 0) this.#event(service, 'Normal', 'IPReleased', `released ${ip}`);
   }
 

@@ -17,9 +17,14 @@ export class EntryTable<T extends TrackedEntry> {
   readonly #groups = new Map<string, readonly string[]>();
   /** Number of entries that name each interface for this node. */
   readonly #named = new Map<string, number>();
+  /** Number of entries with preferences. */
   #preferring = 0;
+  /** The shared lists, each by its elements as one text. */
   readonly #lists = new Map<string, readonly string[]>();
-  /** The shared list for each list that was seen. Without it, every entry that names a candidate set would cost a comparison of the whole list. */
+  /**
+   * The shared list that stands for each list object. Entries that name a candidate set bring the same object again and again, and making the
+   * text of a long list for each of them would be slow.
+   */
   readonly #sharedLists = new WeakMap<readonly string[], readonly string[]>();
 
   /** `track` creates the tracked entry for a new address. */
@@ -91,7 +96,7 @@ export class EntryTable<T extends TrackedEntry> {
     tracked.entry = shared;
     this.#tracked.set(text, tracked);
     const members = this.#groups.get(entry.group) ?? [];
-    // A spread would leave room for 16 more addresses.
+    // V8 reserves room for about 16 more elements in an array that a spread creates. Most groups have one address.
     this.#groups.set(entry.group, members.length === 0 ? [text] : [...members, text]);
     this.#countInterfaces(shared, 1);
     if (shared.preferences) this.#preferring++;

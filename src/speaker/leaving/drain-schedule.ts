@@ -1,14 +1,14 @@
 /**
- * Which addresses a node still announces while it leaves them to others, and until when. Each address has a time of its own: a leaving node
- * that had to go on announcing an address (`floor.ts`) drains it for the whole delay once it may leave it.
+ * When the drain of each address began. The addresses have times of their own: a leaving node may first have to keep an address
+ * (`floor.ts`), and it drains that address for the whole delay once enough other nodes can announce it.
  */
 export class DrainSchedule {
   /** When the drain of each address began, by Service. */
   readonly #beganMs = new Map<string, ReadonlyMap<string, number>>();
 
   /**
-   * Whether the drain of the address is over. Begins the drain of an address that is announced. An address that is not announced needs none: no
-   * router has a route to forget.
+   * Whether the drain of the address is over. The first call for an announced address begins its drain. An address that is not announced
+   * needs no drain, because no router has a route to it.
    */
   isOver(
     service: string,

@@ -43,7 +43,7 @@ export class LeavingNodes {
     return this.#nodes;
   }
 
-  /** The state of this node, as it follows from the plans that were made. */
+  /** The state of this node by the latest plan of each Service. */
   get state(): LeavingState {
     return {
       leaving: this.#nodes.get(this.#options.nodeName),

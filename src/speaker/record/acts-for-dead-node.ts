@@ -3,7 +3,7 @@ import type { KnownSpeakers, MemberStatus } from '../../layer2/messages.ts';
 /** The knowledge about other nodes by which a node decides whether to act for a dead one. */
 export interface DeadNodeView {
   readonly self: string;
-  /** All other members. The list does not change; a change makes a new list. */
+  /** All other members. Pass a new list after a change, because the counts are kept by list. */
   readonly members: readonly Pick<MemberStatus, 'node' | 'state'>[];
   /** Whether Kubernetes rules the node out as an announcer. */
   readonly isOut: (node: string) => boolean;
@@ -11,8 +11,8 @@ export interface DeadNodeView {
 
 /**
  * Whether this node acts for a dead node, which can no longer correct its own records. Only the first live node by name acts. In a
- * partition, each side considers the nodes of the other side dead. A minority therefore acts for a node only if Kubernetes also rules that
- * node out as an announcer.
+ * partition, each side considers the nodes of the other side dead. A side with at most half of the nodes therefore acts for a node only if
+ * Kubernetes also rules that node out as an announcer.
  */
 export function actsForDeadNode(node: string, { self, members, isOut }: DeadNodeView): boolean {
   const { alive, firstAlive, present } = countsOf(members);
@@ -29,10 +29,7 @@ interface MemberCounts {
   readonly present: number;
 }
 
-/**
- * The counts of each list of members. A sweep asks about thousands of records with the same list. Without this, it would go through all
- * members for each of them.
- */
+/** The counts of each list of members. A sweep over thousands of records asks with the same list each time. */
 const counted = new WeakMap<DeadNodeView['members'], MemberCounts>();
 
 function countsOf(members: DeadNodeView['members']): MemberCounts {

@@ -84,7 +84,7 @@ function bodyOf(path: string, cluster: Cluster): object | undefined {
       metadata: { name: 'metallb-speaker', labels: labels('speaker') },
       ...daemonSet,
     }),
-    // Both daemons have the port of this server.
+    // This server plays both daemons, so one answer has the fields of both.
     '/status': {
       ...{
         version: 1,
@@ -166,7 +166,7 @@ for (const [name, labels] of [
     );
   });
 
-test('takeoverStatus() goes on as the cluster changes', async () => {
+test('takeoverStatus() names the next step after each change of the cluster', async () => {
   assert.match(commandOf(await statusOf({ ...assigning, adoptOnly: true })), /deployment\/controller .*-$/);
   assert.match(commandOf(await statusOf(assigning)), /annotate service web bellman.dev\/takeover=true$/);
   assert.match(commandOf(await statusOf(answered)), /patch daemonset metallb-speaker /);

@@ -19,7 +19,7 @@ import { advertisement, config, node, peer, pool, service, slice } from './fixtu
 
 const logger = pino({ level: 'silent' });
 
-/** A NodeSpeaker, with what BGP and the layer-2 process know in the end. */
+/** A NodeSpeaker, with the routes of BGP and the entries of the layer-2 process that its calls have made. */
 class Announcer {
   readonly speaker: NodeSpeaker;
   readonly routes = new Map<string, unknown>();
@@ -113,7 +113,7 @@ const configs = [
   config([pool('small', ['192.0.2.0/29'], { protocols: ['layer2'] })], [peer('router'), peer('spine')]),
 ] as const;
 
-const places = ['node-1', 'node-2', 'node-3', 'node-4'] as const;
+const nodeNames = ['node-1', 'node-2', 'node-3', 'node-4'] as const;
 const racks = fc.constantFrom('a', 'b', 'c');
 const change = fc.oneof(
   fc.record({
@@ -130,12 +130,12 @@ const change = fc.oneof(
   fc.record({
     kind: fc.constant('slice' as const),
     name: fc.constantFrom('s1', 's2', 's3', 's4', 's5', 's6'),
-    nodes: fc.uniqueArray(fc.constantFrom(...places), { maxLength: 3 }),
-    terminating: fc.subarray([...places]),
+    nodes: fc.uniqueArray(fc.constantFrom(...nodeNames), { maxLength: 3 }),
+    terminating: fc.subarray([...nodeNames]),
   }),
   fc.record({
     kind: fc.constant('node' as const),
-    name: fc.constantFrom(...places),
+    name: fc.constantFrom(...nodeNames),
     isGone: fc.boolean(),
     ready: fc.boolean(),
     rack: racks,
@@ -146,7 +146,7 @@ const change = fc.oneof(
 );
 type Change = typeof change extends fc.Arbitrary<infer T> ? T : never;
 
-/** The objects of the cluster after all changes. */
+/** The objects of the cluster after the changes so far. */
 class World {
   readonly services = new Map<string, Service>();
   readonly slices = new Map<string, KeptSlice>();

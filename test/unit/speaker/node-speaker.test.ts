@@ -34,7 +34,7 @@ function recorded(over: { readonly ignoresExcludeLabel?: boolean; readonly adopt
     status: () => [],
     stop: () => Promise.resolve(),
   };
-  /** Ids of the BFD sessions as they are. */
+  /** Ids of the present BFD sessions. */
   const sessionIds: string[] = [];
   const speaker = new NodeSpeaker({
     nodeName: 'node-1',
@@ -306,7 +306,7 @@ test('NodeSpeaker sends the BFD sessions of its peers, and reports to BGP when a
 });
 
 const admittedNode = node('node-1', { labels: { 'bellman.dev/takeover': 'true' } });
-const own = 'bellman.dev/announcing';
+const announcing = 'bellman.dev/announcing';
 
 /** A speaker with `--adopt-only` that has read one Service of each protocol. */
 function adopting() {
@@ -377,7 +377,7 @@ test('NodeSpeaker lets an admitted layer-2 address be answered when its record n
   assert.deepEqual(take(), []);
   assert.deepEqual(held(), ['198.51.100.7 false', '192.0.2.241 true']);
   const recordedOn = (line: string | undefined) =>
-    service('printer', ['192.0.2.241'], { annotations: line === undefined ? {} : { [own]: line } });
+    service('printer', ['192.0.2.241'], { annotations: line === undefined ? {} : { [announcing]: line } });
   speaker.setService('default/printer', recordedOn('192.0.2.241=node-1/eth0'));
   assert.deepEqual(take(), ['change 192.0.2.241:node-1 -']);
   speaker.setService('default/printer', recordedOn(undefined));
@@ -391,7 +391,7 @@ test('NodeSpeaker lets an admitted layer-2 address be answered when its record n
 
 test('NodeSpeaker admits the layer-2 address of a Service with the annotation', () => {
   const { speaker, take, held } = adopting();
-  const annotations = { 'bellman.dev/takeover': 'true', [own]: '192.0.2.241=node-2/eth0' };
+  const annotations = { 'bellman.dev/takeover': 'true', [announcing]: '192.0.2.241=node-2/eth0' };
   speaker.setService('default/printer', service('printer', ['192.0.2.241'], { annotations }));
   assert.deepEqual(take(), ['change 192.0.2.241:node-1 -']);
   assert.deepEqual(held(), ['198.51.100.7 false']);

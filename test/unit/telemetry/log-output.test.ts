@@ -16,7 +16,7 @@ function systemError(code: string): Error {
   return Object.assign(new Error(code), { code });
 }
 
-/** An output for which a test can set that writes fail or write only some of the octets. */
+/** An output. A test sets `state.fault` to make writes fail, and `state.room` to bound the octets that they take. */
 function setUp(maxQueuedOctets?: number) {
   const clock = new VirtualClock();
   const state = { text: '', fault: undefined as string | undefined, room: Number.POSITIVE_INFINITY };

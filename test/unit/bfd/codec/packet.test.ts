@@ -54,7 +54,7 @@ describe('decodePacket', () => {
     assert.deepEqual(decoded(Buffer.concat([plain, Buffer.alloc(9, 0xff)])), packet());
   });
 
-  test('decodes a simple password and an unknown type as another type', () => {
+  test('decodes authentication of an unsupported type as `other`, with its code', () => {
     for (const code of [1, 6, 255])
       assert.deepEqual(decoded(changed(sha1, 24, code)).authentication, { type: 'other', code });
   });
