@@ -3,8 +3,8 @@
  * the embedded API server, this file plays the EndpointSlice controller too.
  */
 import { join } from 'node:path';
-import { serviceNameLabel } from '../src/cluster/names.ts';
 import type { KubernetesClient } from '../src/kubernetes/client.ts';
+import { serviceNameLabel } from '../src/kubernetes/model.ts';
 import { paths } from '../src/kubernetes/write.ts';
 import { eventually } from '../test/support/eventually.ts';
 import { buildPod, type LabNode } from './fabric.ts';

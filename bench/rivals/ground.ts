@@ -7,8 +7,8 @@ import {
   configMapKey,
   configMapName,
   defaultNamespace,
-  serviceNameLabel,
 } from '../../src/cluster/names.ts';
+import { serviceNameLabel } from '../../src/kubernetes/model.ts';
 import { paths } from '../../src/kubernetes/write.ts';
 import { metalLbNamespace, metalLbPodLabels } from './system.ts';
 

@@ -60,5 +60,3 @@ export const requestPrefixes = [prefix, 'metallb.universe.tf/', 'metallb.io/'] a
 export const excludeFromLoadBalancersLabel = 'node.kubernetes.io/exclude-from-external-load-balancers';
 /** Taint by which an administrator says that a node is dead. */
 export const outOfServiceTaint = 'node.kubernetes.io/out-of-service';
-/** Label that names the Service of an EndpointSlice. */
-export const serviceNameLabel = 'kubernetes.io/service-name';

@@ -19,12 +19,10 @@ import {
   type ServicePort,
   type SpeakerPod,
   serviceConditionTypes,
+  serviceNameLabel,
   type Taint,
 } from './model.ts';
 import { InvalidObject, ObjectReader } from './object-reader.ts';
-
-/** Label that names the Service of an EndpointSlice. */
-const serviceNameLabel = 'kubernetes.io/service-name';
 
 const ipFamilies = ['IPv4', 'IPv6'] as const;
 const ipFamilyPolicies = ['SingleStack', 'PreferDualStack', 'RequireDualStack'] as const;

@@ -123,6 +123,9 @@ export interface Endpoint {
   readonly terminating: boolean;
 }
 
+/** Label that names the Service of an EndpointSlice. */
+export const serviceNameLabel = 'kubernetes.io/service-name';
+
 export interface EndpointSlice extends ObjectKey {
   readonly serviceName: string;
   readonly family: IpFamilyName;

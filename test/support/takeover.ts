@@ -14,7 +14,7 @@ import { kubeconfigPath, Lab } from '../../lab/lab.ts';
 import { podStatus } from '../../lab/pods.ts';
 import { put } from '../../lab/put.ts';
 import type { Step } from '../../src/cli/takeover/next-step.ts';
-import { serviceNameLabel } from '../../src/cluster/names.ts';
+import { serviceNameLabel } from '../../src/kubernetes/model.ts';
 import { paths } from '../../src/kubernetes/write.ts';
 
 const bellman = fileURLToPath(new URL('../../bin/bellman', import.meta.url));

@@ -4,12 +4,18 @@
  */
 import { createHash } from 'node:crypto';
 import { recallAcceptedConfig } from '../../cluster/accepted-config.ts';
-import { annotations, configMapKey, requestPrefixes, serviceNameLabel } from '../../cluster/names.ts';
+import { annotations, configMapKey, requestPrefixes } from '../../cluster/names.ts';
 import { loadBalancerClassMatches } from '../../cluster/service-class.ts';
 import type { Api, RawObject } from '../../kubernetes/api.ts';
 import { connect } from '../../kubernetes/client.ts';
 import { decodeEndpointSlice, decodeNode, decodeService } from '../../kubernetes/decode.ts';
-import { type EndpointSlice, type Node, objectKey, type Service } from '../../kubernetes/model.ts';
+import {
+  type EndpointSlice,
+  type Node,
+  objectKey,
+  type Service,
+  serviceNameLabel,
+} from '../../kubernetes/model.ts';
 import { paths } from '../../kubernetes/write.ts';
 import { ok } from '../../result.ts';
 import { decodeEvents } from '../../telemetry/event-codec.ts';

@@ -1,11 +1,10 @@
 import { parseIp } from '../../address/index.ts';
 import { recallAcceptedConfig } from '../../cluster/accepted-config.ts';
-import { serviceNameLabel } from '../../cluster/names.ts';
 import { poolIndexOf } from '../../config/index.ts';
 import type { Api } from '../../kubernetes/api.ts';
 import { connect } from '../../kubernetes/client.ts';
 import { decodeEndpointSlice, decodeNode, decodeService } from '../../kubernetes/decode.ts';
-import type { EndpointSlice, Node, Service } from '../../kubernetes/model.ts';
+import { type EndpointSlice, type Node, type Service, serviceNameLabel } from '../../kubernetes/model.ts';
 import { paths } from '../../kubernetes/write.ts';
 import { decodeEvents } from '../../telemetry/event-codec.ts';
 import { readList, readOptionalList } from '../api-read.ts';
