@@ -11,6 +11,7 @@ import {
   type PoolConfig,
   printRange,
 } from '../../config/index.ts';
+import { counted } from '../counted.ts';
 import type { LintedCluster } from './facts.ts';
 
 /** A warning has a place in the document, such as `address-pools[0].addresses[1]`. */
@@ -98,14 +99,16 @@ function overlapWarnings({ ranges }: PoolConfig, pool: number, cluster: LintedCl
       const pods = podCIDRs.find((prefix) => rangesOverlap(range, rangeOfPrefix(prefix)));
       if (pods) found.push(`it overlaps ${formatPrefix(pods)}, the Pod addresses of node ${name}`);
     }
-    const virtual = cluster.services.find(({ clusterIPs }) =>
+    const withClusterIp = cluster.services.find(({ clusterIPs }) =>
       clusterIPs.some((ip) => rangeContains(range, ip)),
     );
-    if (virtual)
-      found.push(`it holds the ClusterIP of Service ${virtual.key}, so it overlaps the Service addresses`);
-    const [first] = found;
+    if (withClusterIp)
+      found.push(
+        `it contains the ClusterIP of Service ${withClusterIp.key}, so it overlaps the range of ClusterIPs`,
+      );
+    const [first, ...others] = found;
     if (first === undefined) return [];
-    const more = found.length > 1 ? `; and ${found.length - 1} more conflicts` : '';
+    const more = others.length === 0 ? '' : `; and ${counted(others.length, 'more conflict')}`;
     return [{ path, message: `${printRange(range)}: ${first}${more}` }];
   });
 }

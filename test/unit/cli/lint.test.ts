@@ -61,7 +61,7 @@ describe('lintCluster()', () => {
     [
       'a pool with the address of a node',
       pool('protocol: layer2, addresses: [192.0.2.0/28]'),
-      /192\.0\.2\.11 is the address of node node-1; and 1 more conflicts/,
+      /192\.0\.2\.11 is the address of node node-1; and 1 more conflict$/,
     ],
     [
       'a pool over Pod addresses',
@@ -71,7 +71,7 @@ describe('lintCluster()', () => {
     [
       'a pool over Service addresses',
       pool('protocol: bgp, addresses: [10.96.0.0/24]'),
-      /it holds the ClusterIP of Service default\/web/,
+      /it contains the ClusterIP of Service default\/web/,
     ],
     [
       'node selectors that match',
