@@ -162,8 +162,8 @@ export class BfdEngine {
   }
 
   processStatus(): Omit<BfdProcessStatus, 'inputFailures' | 'lostLogLines'> {
-    const sockets = [...this.#ports.values()].map(({ socket }) => socket?.droppedByKernel() ?? 0);
-    const ttl = sockets.reduce((sum, count) => sum + count, this.#droppedByClosed);
+    let ttl = this.#droppedByClosed;
+    for (const { socket } of this.#ports.values()) ttl += socket?.droppedByKernel() ?? 0;
     return {
       ...this.#options.scheduling,
       ...this.#floor,

@@ -17,8 +17,8 @@ export interface DeadNodeView {
 export function actsForDeadNode(node: string, { self, members, isOut }: DeadNodeView): boolean {
   const { alive, firstAlive, present } = countsOf(members);
   if (node === self || alive.has(node) || (firstAlive !== undefined && firstAlive < self)) return false;
-  const isMajority = 2 * (alive.size + 1) > present + 1;
-  return isMajority || isOut(node);
+  const isMoreThanHalf = 2 * (alive.size + 1) > present + 1;
+  return isMoreThanHalf || isOut(node);
 }
 
 interface MemberCounts {
@@ -37,12 +37,7 @@ function countsOf(members: DeadNodeView['members']): MemberCounts {
   if (known) return known;
   const present = members.filter(({ state }) => state !== 'left');
   const names = present.filter(({ state }) => state !== 'dead').map((member) => member.node);
-  const firstAlive = names.reduce((first, name) => (name < first ? name : first), names[0] ?? '');
-  const counts = {
-    alive: new Set(names),
-    firstAlive: names.length > 0 ? firstAlive : undefined,
-    present: present.length,
-  };
+  const counts = { alive: new Set(names), firstAlive: names.toSorted()[0], present: present.length };
   counted.set(members, counts);
   return counts;
 }
