@@ -64,9 +64,7 @@ export class FrameCapture {
 
   async #watched({ addresses, peers }: CaptureRequest): Promise<Result<readonly Watched[], string>> {
     const config = this.#options.config();
-    const all = systemInterfaces().map(({ name, addresses: own, subnets = [] }) => ({
-      ...{ name, addresses: own, subnets },
-    }));
+    const all = systemInterfaces().map((each) => ({ ...each, subnets: each.subnets ?? [] }));
     const watched: Watched[] = addresses.flatMap((address) => {
       const interfaces = interfacesOfAddress(address, all, namedInterfaces(config, address));
       return interfaces.length === 0 ? [] : [{ filter: resolutionFilter(address), interfaces }];
@@ -77,7 +75,7 @@ export class FrameCapture {
         return fail(`the configuration of this node has no peer ${JSON.stringify(name.slice(0, 64))}`);
       const found = await interfaceOf(peer, all);
       if (found === undefined)
-        return fail(`this node has no way to the peer ${name} (${formatIp(peer.address)})`);
+        return fail(`no interface of this node leads to the peer ${name} (${formatIp(peer.address)})`);
       watched.push({ filter: peerFilter(peer.address, peer.port), interfaces: [found] });
     }
     if (watched.length === 0)
