@@ -14,7 +14,7 @@ state = "/run/containerd"
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = "${pauseImage}"
   disable_apparmor = true
-  # A container on this machine may lack CAP_SYS_RESOURCE, which lowering the OOM score of a process needs.
+  # The lab itself may run in a container without CAP_SYS_RESOURCE, which a process needs to lower an OOM score.
   restrict_oom_score_adj = true
   stream_server_address = "127.0.0.1"
   [plugins."io.containerd.grpc.v1.cri".cni]

@@ -1,10 +1,10 @@
-/** The npm packages of another architecture than this machine's, with addons that this machine's cross compiler builds. */
+/** Installs the npm packages for another architecture, and builds their addons with a cross compiler. */
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { modulesFolder, root, type Target, tool } from '../target.ts';
 import { fetchPackages, run } from './debian.ts';
 
-/** Does nothing when the packages are those of package-lock.json. `cache` is a folder for files of Debian. */
+/** Does nothing when the packages are those of package-lock.json. `cache` is a folder for downloaded Debian packages. */
 export function prepareModules(target: Target, cache: string): void {
   const modules = modulesFolder(target);
   const folder = dirname(modules);

@@ -31,7 +31,7 @@ export interface LeaderTermOptions {
   readonly loadBalancerClass: string | undefined;
   /** Whether Services show conditions. */
   readonly showsConditions: boolean;
-  /** Whether to assign and change nothing. */
+  /** Whether another program assigns addresses. The controller then assigns none and changes no Service. */
   readonly adoptOnly: boolean;
   readonly events: EventRecorder;
   readonly metrics: ControllerMetrics;

@@ -1,5 +1,5 @@
-// Command dns is CoreDNS with the plugins that a cluster needs. The complete program also has those of cloud providers, which take most of the
-// time of its build.
+// Command dns is CoreDNS with the plugins that a cluster needs. The complete program also has plugins for cloud providers, which take most of
+// its build time.
 package main
 
 import (

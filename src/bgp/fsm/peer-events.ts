@@ -111,6 +111,7 @@ export type SessionAction =
   | { readonly kind: 'attempt-failed'; readonly cause: DownCause }
   /** One of the peer's two connections has ended. The other connection stays open. */
   | { readonly kind: 'connection-lost'; readonly cause: DownCause }
+  /** The peer did not answer the attempt to connect. The machine tries again. */
   | { readonly kind: 'no-answer' }
   /** BFD did not come up in time, so the session connects without it. */
   | { readonly kind: 'no-bfd' }

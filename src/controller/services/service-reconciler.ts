@@ -311,7 +311,7 @@ export class ServiceReconciler {
     if (decision.kind === 'released' && decision.service && isMarked(decision.service)) this.#writes.add(key);
     if (decision.kind === 'reconciled' && serviceChange(decision.service, decision.outcome.assigned))
       this.#writes.add(key);
-    // A write of the addresses comes back by the watch, and then follows another decision.
+    // After a write of the addresses, the watch delivers the Service, and another decision follows.
     else this.#conditions?.consider(key);
   }
 

@@ -38,10 +38,10 @@ export interface Standing {
  * Vacant addresses with the same list object of eligible nodes share one ranking of these nodes. An address then costs only the comparison of
  * the nodes with the fewest addresses.
  *
- * Recorded owners matter when all speakers have started together. They get their addresses first, so that these count as load when the
- * addresses of nodes that are gone are placed. One node may be recorded for all addresses, because it was the last to stop. The recorded
- * owner with the most addresses therefore gives a group to the node with the fewest, again and again, as long as the giver still has more
- * afterwards.
+ * Recorded owners matter when all speakers have started together. They get their addresses first, and these count as load when the election
+ * places the addresses of nodes that are gone. One node may be recorded for all addresses, because it was the last to stop. Recorded owners
+ * therefore give groups away: each time, the one with the most addresses gives a group to the node with the fewest. This ends when the giver
+ * would not have more addresses than the receiver afterwards.
  */
 export function* electOwners(
   vacant: readonly VacantAddress[],

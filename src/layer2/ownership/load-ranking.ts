@@ -48,7 +48,7 @@ export class LoadRanking {
   }
 }
 
-/** The index of the node with the greatest rendezvous weight, and with the lesser name among equal weights. */
+/** The index of the node with the greatest rendezvous weight. Among nodes with equal weights, the first by name wins. */
 function heaviest(nodes: readonly RankedNode[], key: string): number {
   let best = 0;
   let bestWeight = -1;

@@ -60,7 +60,7 @@ export function* chooseSubjects({ self, nodes, ranking, entries, claim }: Subjec
     for (const [node, { mute }] of muteNodes) {
       if (node === owner || !mute?.has(text)) continue;
       const witnesses = ranking.witnesses(tracked, node);
-      // The owner would receive an answer for its own address from another node, so it asks only where there is no other witness.
+      // To the owner, the answer of another node for its own address looks like a conflict. So the owner asks only if no other node can.
       const witness = witnesses.find((each) => each !== owner) ?? witnesses[0];
       if (witness === self) add(tracked, node, { role: 'trial', isUrgent: false });
     }

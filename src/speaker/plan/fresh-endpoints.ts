@@ -1,9 +1,10 @@
 /**
- * Where the endpoints of a Service are new. kube-proxy learns of an endpoint at the same time as the speaker, but writes its rules later. A node
- * that announces at once would therefore lose what arrives until then. With `announce-delay`, the node waits while another node serves.
+ * Finds the nodes on which the endpoints of a Service are new. kube-proxy learns of an endpoint at the same time as the speaker, but writes its
+ * rules later. A node that announces at once would therefore lose the packets that arrive before the rules. With `announce-delay`, the node
+ * waits while another node serves.
  *
- * The first nodes of a Service do not wait: until they announce, no traffic arrives at all. Neither do the nodes that a starting speaker
- * finds, because their endpoints have been ready before.
+ * The first nodes of a Service do not wait, because no traffic arrives at all before they announce. The nodes that a starting speaker finds do
+ * not wait either, because their endpoints have been ready for some time.
  */
 import type { IpFamilyName } from '../../kubernetes/model.ts';
 import type { FreshNodes, ServingNodes } from './serving-nodes.ts';
@@ -36,7 +37,7 @@ export class FreshEndpoints {
     this.#keep(service, since);
   }
 
-  /** The nodes of a Service that wait; `undefined` when none does. */
+  /** The nodes of a Service that wait, each with the end of its wait since 1970; `undefined` when no wait is known. */
   of(service: string, nowMs: number, delayMs: number): FreshNodes | undefined {
     const since = this.#since.get(service);
     if (!since) return undefined;
