@@ -1,8 +1,7 @@
 /**
- * A client that sends a datagram to UDP port 80 at an interval, to one address after another, and counts the echoes. It sends from one of several
- * ports after another, because a router with several next hops chooses one for each pair of ports. On SIGTERM or SIGINT it
- * sends no more, waits for the echoes in transit, and prints JSON: for each address, the number of datagrams sent and answered, and the longest
- * time without an answer.
+ * A client that sends a datagram to UDP port 80 at an interval, to one address after another, and counts the echoes. It sends from several ports
+ * in turn, because a router with several next hops chooses one for each pair of ports. On SIGTERM or SIGINT it sends no more, waits for the echoes
+ * in transit, and prints JSON: for each address, the number of datagrams sent and answered, and the longest time without an answer.
  *   node lab/datagram-prober.ts [--new-flows] INTERVAL_MS ADDRESS…
  * With `--new-flows`, each datagram comes from a port of its own: kube-proxy chooses an endpoint for each flow, and keeps it.
  */
@@ -22,8 +21,8 @@ const [interval = '', ...addresses] = positionals;
 const intervalMs = Number(interval);
 const counts = addresses.map((address) => ({ address, asked: 0, answered: 0, lastAt: 0, longestGapMs: 0 }));
 /**
- * The ports of new flows, in order. A port is used again only when the nodes have forgotten its last flow, which takes 30 s. A prober that starts
- * later begins with later ports, because no prober sends faster than one datagram a millisecond.
+ * The ports of new flows, in order. A node forgets a flow after 30 s. The ports last for 40 s, because no prober sends more than one datagram a
+ * millisecond. The first port follows the clock, so a prober that starts later does not use ports that an earlier one has just used.
  */
 const firstPort = 20_000;
 const flowCount = 40_000;

@@ -117,7 +117,7 @@ export function localOpen(local: LocalEnd): OpenMessage {
 
 /**
  * Our side of a session that an earlier process started with the OPEN `sent`; `undefined` if our OPEN would say something else. Capabilities
- * that only this process knows are left out, so that a newer version goes on with the session. The two restart flags tell of the past, and
+ * that only this process knows are left out, so that a newer version goes on with the session. The two restart flags describe the past, and
  * BFD strict mode matters only before a session is up, so neither is compared.
  */
 export function localEndThatSent(sent: OpenMessage, local: LocalEnd): LocalEnd | undefined {

@@ -144,7 +144,7 @@ const speakerStatus = z.object({
       since: text,
       /** Addresses whose routes are marked and not withdrawn yet. */
       draining: texts,
-      /** Addresses that the node goes on to announce, because too few other nodes could. */
+      /** Addresses that the node keeps announcing, because too few other nodes could. */
       heldByFloor: texts,
     })
     .optional(),

@@ -66,7 +66,10 @@ export interface Layer2AgentOptions extends Layer2Settings {
 
 /** Delay from a change to the check of the kernel's answers, so that a burst of changes costs one check. */
 const kernelCheckDelayMs = 1000;
-/** MetalLB announces an address for five seconds. This node's own announcements take four seconds, so they end later. */
+/**
+ * Delay of the announcements after another program has taken an address. MetalLB announces for five seconds. The announcements of this node take
+ * four seconds, so with this delay they end after those of MetalLB.
+ */
 const announceAgainMs = 3000;
 
 export class Layer2Agent {

@@ -65,7 +65,7 @@ export class Answers {
     return this.#announced.size;
   }
 
-  /** The addresses that this node answers for, each with the time since when it has. */
+  /** The addresses that this node answers for, each with the time at which it began to. */
   get sinceMs(): ReadonlyMap<string, number> {
     return this.#sinceMs;
   }

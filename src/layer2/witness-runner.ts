@@ -78,7 +78,7 @@ export class WitnessRunner {
     return this.#asked;
   }
 
-  /** Number of own addresses whose witnesses get no answer. */
+  /** Number of this node's addresses whose witnesses get no answer. */
   get unverified(): number {
     return this.#witness ? [...this.#witness.unverified()].length : 0;
   }

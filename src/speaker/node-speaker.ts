@@ -11,8 +11,8 @@
  *
  *   a Service, its endpoints     the plan of the Service, at once
  *   another node                 the sets of candidates for layer 2, and the plans of the Services with policy Local that have an endpoint there
- *   the own node, configuration  the plans of all Services
- *   another node, while the own  the plans of all Services, because the floor counts all nodes
+ *   this node, configuration     the plans of all Services
+ *   another node, while this     the plans of all Services, because the floor counts all nodes
  *   node leaves
  *   the end of a drain, or of    the plan of the Service
  *   a wait for announce-delay

@@ -68,7 +68,7 @@ function warningsOf({ peer, carried, negotiated, routesRefused, isBfdDamped }: S
   ];
 }
 
-/** Says that BFD does not end the session for now, and until when. */
+/** Says that BFD does not end the session for now, and when it will again. */
 export function describeDamping(): string {
   const minutes = (ms: number) => `${ms / 60_000} minutes`;
   return `BFD has ended the session ${dampingLosses} times within ${minutes(dampingWindowMs)}, so another loss does not end it before BFD has lost nothing for ${minutes(dampingQuietMs)}`;

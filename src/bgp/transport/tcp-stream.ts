@@ -114,7 +114,7 @@ export class TcpStream implements Stream {
     if (!this.#socket.destroyed) this.#setReading(true);
   }
 
-  /** Starts or stops reading at once. `pause` of a socket goes on to read until its buffer is full. */
+  /** Starts or stops reading at once. `pause` of a socket keeps reading until its buffer is full. */
   #setReading(isReading: boolean): void {
     const handle: unknown = Reflect.get(this.#socket, '_handle');
     if (typeof handle !== 'object' || handle === null) return;

@@ -37,7 +37,7 @@ export interface CaptureAnswer {
   readonly isComplete: boolean;
 }
 
-/** The time that a speaker gets on top of the capture itself. */
+/** The time that a speaker gets to answer, in addition to the capture itself. */
 const extraMs = 5000;
 
 /** Rejects when the API server cannot be reached, or when nothing can be captured. */

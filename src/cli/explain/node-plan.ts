@@ -78,7 +78,7 @@ export class AddressPlanner {
       candidateSets,
       isOurs: () => true,
       leaving,
-      // Only the speaker knows since when it has seen an endpoint. Its report has the wait.
+      // Only the speaker knows when it first saw an endpoint. Its report has the wait.
       fresh: () => undefined,
       isAnnounced: () => isAdvertised,
       isDrainOver: () => !isAdvertised,

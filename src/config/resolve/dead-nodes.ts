@@ -5,7 +5,7 @@ const defaultMaxNodes: DeadNodesConfig['maxNodes'] = { kind: 'number', nodes: 1 
 /** A majority of the nodes can never be dead to a majority of the speakers. */
 const maxPercent = 50;
 
-/** Returns `undefined` when the controller does not tell Kubernetes of dead nodes. */
+/** Returns `undefined` when the controller sets no Pods to not ready. */
 export function resolveDeadNodes(
   raw: Sound<RawConfig>['dead-nodes'],
   findings: Findings,

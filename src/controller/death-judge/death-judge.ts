@@ -92,7 +92,7 @@ export class DeathJudge {
   readonly #nodes = new Map<string, NodeFacts>();
   #speakers: ReadonlySet<string> = new Set();
   readonly #reports = new Map<string, Report>();
-  /** For each reported node, since when each speaker reports it without a break. Nodes that no speaker reports are not in it. */
+  /** For each reported node, the time from which each speaker reports it without a break. Nodes that no speaker reports are not in it. */
   readonly #reportedSinceMs = new Map<string, Map<string, number>>();
   readonly #leases = new Map<string, LeaseReads>();
   /** Since when a majority of counted reports names the node. */

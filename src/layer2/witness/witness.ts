@@ -30,7 +30,7 @@ export interface WitnessInput {
     get(address: string): TrackedEntry | undefined;
   };
   readonly claim: (address: string) => Claim | undefined;
-  /** Addresses that this node answers for, each with the time since when it has. */
+  /** The addresses that this node answers for, each with the time at which it began to. */
   readonly answering: ReadonlyMap<string, number>;
   /** Whether this node's process comes to requests too late. */
   readonly isStarved: boolean;

@@ -10,7 +10,7 @@ export interface LeavingState {
   readonly leaving: Leaving | undefined;
   /** Addresses that the node announces by marked routes, until the drain delay has passed. */
   readonly draining: readonly string[];
-  /** Addresses that the node goes on to announce, because too few other nodes could. */
+  /** Addresses that the node keeps announcing, because too few other nodes could. */
   readonly heldByFloor: readonly string[];
 }
 

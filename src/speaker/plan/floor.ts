@@ -1,5 +1,5 @@
 /**
- * The floor: leaving nodes go on to announce an address when too few other nodes could announce it. All nodes judge by the same Nodes, slices
+ * The floor: leaving nodes keep announcing an address when too few other nodes could announce it. All nodes judge by the same Nodes, slices
  * and configuration, so they come to the same result without asking each other. If nodes see a change at different times, the drain delay
  * outlasts the difference.
  *

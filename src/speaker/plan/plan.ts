@@ -95,7 +95,7 @@ export interface ServicePlan {
   readonly heldByFloor: readonly string[];
   /** Addresses that are not announced because of `--adopt-only`. */
   readonly held: readonly HeldAddress[];
-  /** Nodes with endpoints. When one of them changes, the plan may change. All other plans depend on the own node only. */
+  /** Nodes with endpoints. When one of them changes, the plan may change. All other plans depend on this node only. */
   readonly dependsOn: readonly string[];
 }
 
@@ -237,7 +237,7 @@ function planBgp(
   return drained({ address, cause: 'leaving', reason, field: leaving.field });
 }
 
-/** The plan of an address by BGP as `--adopt-only` leaves it. */
+/** The plan of an address by BGP, after `--adopt-only` has been applied to it. */
 function adoptedBgp(plan: ServicePlan, pool: PoolConfig, { adoption, nodeName }: PlanContext): ServicePlan {
   if (!adoption || adoption.announcesByBgp || plan.advertised.length === 0) return plan;
   const held = plan.advertised.map(

@@ -454,7 +454,7 @@ describe('BFD sessions that are passed on', () => {
       const next = node(clock);
       const passed = a.engine.passOn();
       assert.equal(passed.length, 1);
-      // The first process goes on to send for a moment.
+      // The first process keeps sending for a moment.
       clock.advance(20);
       assert.deepEqual(next.engine.inherit(passed), { ok: true, value: 1 });
       a.engine.letGo();

@@ -83,7 +83,7 @@ test('observeLease() keeps the time at which a version was first seen', () => {
   assert.equal(renewed.seen?.atMs, 7000);
 });
 
-test('mayWrite() counts the deadline from when the renewal was sent, not from when it was answered', () => {
+test('mayWrite() counts the deadline from the sending of the renewal, not from its answer', () => {
   const leader = leaseGranted(newCandidate('me'), '5', 1000);
   assert.equal(mayWrite(leader, 1000 + leaseTiming.renewDeadlineMs - 1), true);
   assert.equal(mayWrite(leader, 1000 + leaseTiming.renewDeadlineMs), false);

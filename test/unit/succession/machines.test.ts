@@ -61,7 +61,7 @@ describe('the process that serves', () => {
   ])[] = [
     ['stops alone', [stop], 'kept', 'stop-deadline disconnect keep'],
     ['greets a successor', [connected], 'greeting', 'send'],
-    ['knows a successor of its version', [connected, hello], 'standby', 'send'],
+    ['accepts a successor of its version', [connected, hello], 'standby', 'send'],
     [
       'refuses a successor of another version',
       [connected, received({ kind: 'hello', version: successionVersion + 1 })],
@@ -226,7 +226,7 @@ const happening = fc.constantFrom(
   'invalid',
 );
 
-test('never do both processes own the sessions, and the one that stops always ends with a decision', () => {
+test('the two processes never own the sessions at the same time, and a process that stops always keeps them or passes them on', () => {
   fc.assert(
     fc.property(fc.array(happening, { maxLength: 60 }), (happenings) => {
       let left = initialPredecessorState;

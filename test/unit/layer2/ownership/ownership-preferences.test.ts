@@ -27,7 +27,7 @@ test('an owner keeps the address while the preferred node is not ready, leaves, 
   }
 });
 
-test('an owner whose preferred successor does not claim goes on to answer, and releases the address to it once', () => {
+test('an owner whose preferred successor does not claim keeps answering, and releases the address to it once', () => {
   const owned = { ...firstClaim(web, 'a'), observedVersion: 7 };
   const subject = new Subject({ live: ['a', 'c'], entries: [{ ...prefersB, observedVersion: 7 }] });
   subject.claims.merge(owned);

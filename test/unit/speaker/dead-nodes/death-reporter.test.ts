@@ -98,7 +98,7 @@ describe('DeathReporter', () => {
     assert.equal(spec.holderIdentity, 'a');
   });
 
-  test('a speaker that misses most of the others goes on to write, and so shows that its node lives', async (t) => {
+  test('a speaker that misses most of the others keeps writing, and so shows that its node lives', async (t) => {
     const { api, clock, reporter, silent, members } = setUp(t);
     reporter.setConfig(on);
     await pass(clock, 5000);
