@@ -77,7 +77,7 @@ export const eventReasons = {
     type: 'Warning',
     action: 'Leave',
     meaning:
-      'The node leaves, but goes on to announce addresses that too few other nodes could announce. The message names some of them.',
+      'The node leaves, but keeps announcing addresses that too few other nodes could announce. The message names some of them.',
   },
   NodeDead: {
     object: 'Node',

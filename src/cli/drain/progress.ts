@@ -20,7 +20,7 @@ export function drainProgress({ leaving, announcing, advertised, peers }: Speake
   if (held.length > 0)
     return {
       isDone: false,
-      text: `the node goes on to announce ${shortList(held)}, because too few other nodes could`,
+      text: `the node keeps announcing ${shortList(held)}, because too few other nodes could`,
     };
   return {
     isDone: false,

@@ -45,7 +45,7 @@ export function editEffects(before: Config, after: Config, facts: EditFacts): st
 function listed(effects: readonly string[], noun: string, plural = 's'): string[] {
   const hidden = effects.length - maxListed;
   return hidden > 0
-    ? [...effects.slice(0, maxListed), `the same for ${counted(hidden, `more ${noun}`, plural)}`]
+    ? [...effects.slice(0, maxListed), `similar changes of ${counted(hidden, `more ${noun}`, plural)}`]
     : [...effects];
 }
 

@@ -83,7 +83,7 @@ function drainTroubles({ leaving }: SpeakerStatus): string[] {
   const held = leaving?.heldByFloor ?? [];
   if (held.length === 0) return [];
   return [
-    `it leaves, but goes on to announce ${shortList(held)}, because too few other nodes could announce ${held.length > 1 ? 'them' : 'it'}`,
+    `it leaves, but keeps announcing ${shortList(held)}, because too few other nodes could announce ${held.length > 1 ? 'them' : 'it'}`,
   ];
 }
 

@@ -428,7 +428,7 @@ export const configSchema = z
       ),
       'min-announcers': key(
         wholeNumber(1, 1000, 'a number from 1 to 1000'),
-        'Leaving nodes go on to announce an address when fewer other nodes could announce it.',
+        'Leaving nodes keep announcing an address when fewer other nodes could announce it.',
         1,
       ),
       'drain-delay': duration('How long a leaving node still announces its routes, 0s to 3600s.', '10s'),

@@ -68,8 +68,8 @@ export class LeavingReport {
     const named = addresses.slice(0, namedAddresses).join(', ');
     const others = addresses.length > namedAddresses ? ` and ${addresses.length - namedAddresses} more` : '';
     const reason = `too few other nodes could announce ${named}${others}`;
-    logger.warn({ node: this.#name, reason }, 'this node leaves, but goes on to announce addresses');
-    this.#record('Warning', 'DrainBlocked', `node ${this.#name} leaves, but goes on to announce: ${reason}`);
+    logger.warn({ node: this.#name, reason }, 'this node leaves, but keeps announcing addresses');
+    this.#record('Warning', 'DrainBlocked', `node ${this.#name} leaves, but keeps announcing: ${reason}`);
   }
 
   get #name(): string {

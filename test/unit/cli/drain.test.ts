@@ -27,7 +27,7 @@ const cases: readonly (readonly [string, object, boolean, RegExp])[] = [
     'is held by the floor',
     { advertised: { '192.0.2.1': ['router'] }, leaving: { ...leaving, heldByFloor: held } },
     false,
-    /goes on to announce 192\.0\.2\.1, 192\.0\.2\.2, 192\.0\.2\.3 and 2 more/,
+    /keeps announcing 192\.0\.2\.1, 192\.0\.2\.2, 192\.0\.2\.3 and 2 more/,
   ],
   ['announces nothing', { peers: [{ ...peer, routesSent: 0 }] }, true, /announces nothing/],
 ];

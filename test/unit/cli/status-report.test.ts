@@ -427,7 +427,7 @@ test('statusReport() shows the nodes that leave, with the reason, the time and t
 test('problemsOf() lists a drain that the floor holds up', () => {
   const leaving = { cause: 'taint', reason: '', since: '', draining: [], heldByFloor: ['192.0.2.1'] };
   const [problem] = problemsOf(view([], { 'node-1': speakerStatus({ leaving }) }));
-  assert.match(problem?.text ?? '', /node-1: it leaves, but goes on to announce 192\.0\.2\.1/);
+  assert.match(problem?.text ?? '', /node-1: it leaves, but keeps announcing 192\.0\.2\.1/);
   assert.deepEqual(problem?.nodes, ['node-1']);
   const held = { ...leaving, heldByFloor: [] };
   assert.deepEqual(problemsOf(view([], { 'node-1': speakerStatus({ leaving: held }) })), []);
