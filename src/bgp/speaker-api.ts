@@ -64,7 +64,7 @@ export interface OfferedItem {
 export interface Offer {
   readonly items: readonly OfferedItem[];
   readonly sessions: number;
-  /** The other process has the sessions: closes this end of them without a word to the peers, and ends all other sessions. */
+  /** The other process has the sessions. Closes their sockets in this process, sends nothing to the peers, and ends all other sessions. */
   letGo(): Promise<void>;
   /** The sessions stay with this process. */
   keep(): void;

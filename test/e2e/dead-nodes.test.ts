@@ -1,6 +1,7 @@
 /**
  * With `dead-nodes` in the configuration, the controller tells Kubernetes in seconds that a node is dead, and never that a living node is. The
- * EndpointSlice controller of Kubernetes draws the conclusion. The pool is announced by BGP only, so the membership runs for dead nodes alone.
+ * EndpointSlice controller of Kubernetes then sets the endpoints of the node to not ready. The pool is announced by BGP only, so the membership
+ * runs for dead nodes alone.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -31,7 +32,7 @@ interface Objects {
   }[];
 }
 
-const skip = skippedOnEmbedded('the embedded server has no controller that draws the conclusion');
+const skip = skippedOnEmbedded('the embedded server has no EndpointSlice controller');
 
 describe('dead nodes', { concurrency: false, skip }, () => {
   let lab: Lab;

@@ -148,7 +148,7 @@ export class Session implements ConnectionOwner {
     this.#output.hold(false);
   }
 
-  /** Ends the session here without a word to the peer, because another process goes on with it. */
+  /** Ends the session in this process and sends nothing to the peer, because another process goes on with it. */
   letGo(): void {
     for (const [id, connection] of this.#connections)
       if (id === this.#state.primary.id) connection.letGo();
@@ -285,8 +285,7 @@ export class Session implements ConnectionOwner {
   }
 
   /**
-   * Takes a step for an event that does not come from a connection's input, and catches exceptions itself. `guard` covers the inputs of
-   * connections.
+   * Takes a step for an event that is no input of a connection, and catches its exceptions. For the inputs of connections, `guard` does.
    */
   #handle(event: PeerEvent): void {
     this.#failureOf(undefined, () => this.#step(event));

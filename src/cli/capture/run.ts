@@ -30,7 +30,7 @@ export interface CaptureSource extends StatusSource {
 }
 
 export interface CaptureAnswer {
-  /** One pcapng file after another, which together are one file. */
+  /** The pcapng files of all speakers, one after another. The format allows such a file. */
   readonly file: Buffer;
   /** Sentences for people: the frames of each node, and what was not captured. */
   readonly notes: readonly string[];
