@@ -10,8 +10,8 @@ export interface Assigned {
   /** The pool that holds the address now; empty when no pool does. */
   readonly pool: string;
   /**
-   * The pool's name as recorded on the Service. It may be an old name by which the Service asked for the pool, so that the request stays
-   * fulfilled when the pool is split or renamed.
+   * The pool's name as recorded on the Service. It may be the former name of a pool that was split or renamed. A Service that asked for this
+   * name then still has what it asked for.
    */
   readonly allocatedFrom: string;
 }

@@ -24,9 +24,8 @@
  * successor's claim.
  *
  * A decision about thousands of addresses takes longer than the other members wait for a sign of life. Its steps may therefore run with
- * pauses, and its actions may be run as they come (`takeActions`). Views and claims that arrive in the pauses take effect at once (`note`): the rest
- * of the decision looks at the newest claim on each address before it takes the address, and an address that another node has claimed is
- * given up before anything else is decided.
+ * pauses, and its actions may be run as they come (`takeActions`). Views and claims that arrive in a pause take effect at once (`note`). This
+ * node then gives up the addresses that another node has claimed. The rest of the decision looks at the newest claim on each address.
  *
  * Nothing is decided before the event `started`, because a node that has just started knows neither claims nor members
  * (readiness.ts).
@@ -221,8 +220,8 @@ export class Ownership {
   }
 
   /**
-   * Takes a view. Returns the addresses whose owner may now keep them or no longer keep them: those that the changed nodes own, and all
-   * addresses if a change of one node may move an address of another.
+   * Takes a view. Returns the addresses to judge again: those that the changed nodes own, or all addresses if an entry prefers some nodes,
+   * because a change of one node may then move an address of another.
    */
   #see({ nodes, claiming }: OwnershipView): Iterable<string> {
     const changed = changedNodes(this.#nodes, nodes);

@@ -18,7 +18,7 @@ test('when the preferred node returns, the owner answers until that node claims 
   assert.deepEqual(subject.hear(web, 'b', 2, 'a'), [`silence ${web}: b owns it`]);
 });
 
-test('an owner keeps the address while the preferred node is not ready, leaves, has no link, or in a minority', () => {
+test('an owner keeps the address while the preferred node is not ready, leaves or has no link, and while the owner is in a minority', () => {
   const subject = new Subject({ live: ['a', 'c'], entries: [prefersB], claims: { [web]: 'a' } });
   subject.start();
   for (const seen of [{ starting: ['b'] }, { leaving: ['b'] }, { unlinked: ['b'] }, { minority: true }]) {
@@ -27,7 +27,7 @@ test('an owner keeps the address while the preferred node is not ready, leaves, 
   }
 });
 
-test('an owner whose preferred successor does not claim keeps answering, and releases the address to it once', () => {
+test('an owner whose preferred successor does not claim keeps answering, and releases the address to that successor only once', () => {
   const owned = { ...firstClaim(web, 'a'), observedVersion: 7 };
   const subject = new Subject({ live: ['a', 'c'], entries: [{ ...prefersB, observedVersion: 7 }] });
   subject.claims.merge(owned);
