@@ -5,7 +5,7 @@
  *                                                                            [--interval 50] [--scheduling fifo,nice,normal]
  * `--scheduling` lists kinds of scheduling for the BFD process. The load lasts for `--minutes` with each kind:
  *
- * - `fifo`: everything that this program may have.
+ * - `fifo`: real-time scheduling, if the kernel permits it.
  * - `nice`: the nice value -20, but no real-time scheduling. One capability grants both, so this program sets the nice value itself.
  * - `normal`: neither. BFD has the nice value of this program.
  *

@@ -3,10 +3,10 @@
  *   BELLMAN_KUBERNETES=$(lab/kubernetes/build.sh) lab/world .cache/bin/node bench/power-loss.ts [ROUNDS]
  * Five nodes run the kube-proxy, the EndpointSlice controller and the node-lifecycle controller of Kubernetes, and two Services with Pods on
  * four nodes: one with `externalTrafficPolicy: Local` and one with `Cluster`, both announced in layer 2. A client on the segment opens a
- * connection to each every 10 ms. In a round, the cables of a node are cut and its speaker and kubelet end. The figure is the time from
- * then until the last request was sent that failed, before two seconds without a failure. On a busy machine, single requests fail later. The
- * figure includes the failover of the address, if the node owned it. Without `dead-nodes`, the figure is that of Kubernetes itself, with its
- * default node-monitor-grace-period. It holds beside every announcer that does not tell Kubernetes of deaths.
+ * connection to each every 10 ms. In a round, the cables of a node are cut and its speaker and kubelet end. The figure is the time from then
+ * until the last failed request before two seconds without a failure. Later failures do not count, because single requests fail on a busy
+ * machine. The figure includes the failover of the address, if the node owned it. Without `dead-nodes`, the figure is that of Kubernetes itself,
+ * with its default node-monitor-grace-period. Any other announcer that does not report dead nodes to Kubernetes has the same figure.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -24,7 +24,7 @@ const policies = ['Local', 'Cluster'] as const;
 /** Longer than Kubernetes takes by itself. */
 const longestMs = { with: 15_000, without: 90_000 } as const;
 const limitMs = 3000;
-/** While endpoints are dead, more than one request of this time fails. */
+/** While Kubernetes sends requests to dead endpoints, more than one fails within this time. A longer pause ends the count. */
 const calmMs = 2000;
 const rights = fileURLToPath(new URL('../manifests/dead-nodes/', import.meta.url));
 

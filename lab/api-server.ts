@@ -1,7 +1,7 @@
 import type { Host, Processes } from './processes.ts';
 
 /**
- * The handle of a test on an API server: it causes faults, ends them, and resets the counts. A client meets the same fault with both
+ * The methods by which a test causes and ends faults of an API server, and resets its counts. A client meets the same fault with both
  * servers. The servers cause it in different ways.
  *
  * | knob | embedded | Kubernetes |
@@ -50,6 +50,6 @@ export interface ApiServerOptions {
   readonly folder: string;
   /** Flags of the embedded server's `main.ts`. Kubernetes ignores them: it always has TLS and tokens. */
   readonly embeddedFlags?: readonly string[];
-  /** Whether Kubernetes judges by the Leases of the nodes which of them live. The embedded server never does. */
+  /** Whether nodes whose Leases are old count as dead. With the embedded server they never do. */
   readonly hasNodeLifecycle?: boolean;
 }

@@ -61,7 +61,7 @@ export function runner(target: Target, newRoot: string | undefined): readonly st
     if (isHost(target)) return [];
     throw new Error('a build for another architecture needs a root directory');
   }
-  // A build in a container runs as root, without the right to make a user namespace. Other users have only this right.
+  // Root may call chroot, but a container may forbid it to make a user namespace. Any other user must make one to call chroot.
   const enter = process.getuid?.() === 0 ? [] : ['unshare', '--user', '--map-root-user'];
   return [...enter, 'chroot', newRoot, ...(isHost(target) ? [] : [emulatorInRoot])];
 }

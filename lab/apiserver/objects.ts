@@ -335,7 +335,7 @@ function patched(shown: KubernetesObject, contentType: string, patch: unknown): 
   }
 }
 
-/** Applied conditions take the places of those of their types, in the order in which they are applied. New ones stand at the end. */
+/** An applied condition replaces the condition of its type. Conditions of new types come last, in the order in which they are applied. */
 function appliedOver(present: readonly Condition[], applied: readonly Condition[]): Condition[] {
   const isIn = (list: readonly Condition[], { type }: Condition) => list.some((each) => each.type === type);
   const known = applied.filter((each) => isIn(present, each));

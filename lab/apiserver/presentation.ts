@@ -25,7 +25,7 @@ export function present(resource: Resource, object: KubernetesObject): Kubernete
     ...rest,
     regarding: involvedObject,
     note: message,
-    // This API leaves out what is empty, where the older one says that it is.
+    // This API leaves out empty fields, while the older one shows them as empty texts.
     reportingController: reportingComponent || undefined,
     reportingInstance: reportingInstance || undefined,
     deprecatedSource: source,

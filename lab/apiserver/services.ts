@@ -1,4 +1,4 @@
-/** Defaults and validation of Services, as `test/e2e/apiserver-answers.json` shows them of Kubernetes. */
+/** Defaults and validation of Services. `test/e2e/apiserver-answers.json` has the answers of Kubernetes from which they are taken. */
 import { BlockList, isIP, isIPv4 } from 'node:net';
 import { invalid, requireOneOf, undecodable } from './invalid.ts';
 import { field, type KubernetesObject, type Resource } from './resources.ts';

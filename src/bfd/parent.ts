@@ -17,7 +17,7 @@ export interface BfdOptions {
    */
   readonly onChange: (change: BfdChange) => void;
   readonly clock?: Clock;
-  /** Path of the socket at which the BFD process passes its sessions on to that of the next speaker. Without it, it never does. */
+  /** Path of the socket over which the BFD process passes its sessions on to its successor. When absent, it passes none on. */
   readonly successionPath?: string;
 }
 

@@ -178,7 +178,7 @@ export type EventReason = keyof typeof eventReasons;
 interface EventMeaning {
   readonly object: 'ConfigMap' | 'Service' | 'Node';
   readonly type: 'Normal' | 'Warning';
-  /** The field `action` of the event: Bellman's own deed. */
+  /** The field `action` of the event: what Bellman did or tried to do. */
   readonly action: string;
   readonly meaning: string;
 }

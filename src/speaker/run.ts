@@ -403,7 +403,7 @@ function layer2Troubles(layer2: Layer2): string[] {
 
 /**
  * On a node that leaves or is cordoned, no new speaker starts soon. On any other node, the next speaker starts within seconds. A node that leaves
- * but still announces addresses counts as such a node, so that the routers keep its routes.
+ * but still announces addresses is treated like a node that stays, so that the routers keep its routes.
  */
 function stopMode(nodeName: string, speaker: NodeSpeaker): StopMode {
   const { leaving, heldByFloor } = speaker.leavingState;

@@ -115,7 +115,7 @@ export interface ListenOptions {
   readonly onRefused: (reason: string) => void;
 }
 
-/** Listens at the path until the returned function is called. That leaves the file, which may be the socket of the successor by then. */
+/** Listens at the path until the returned function is called. The function does not remove the file, which may be the successor's socket by then. */
 export function listenChannel({ path, onConnected, onRefused }: ListenOptions): () => void {
   mkdirSync(dirname(path), { recursive: true });
   const address = encodeSocketPath(path);
@@ -123,7 +123,7 @@ export function listenChannel({ path, onConnected, onRefused }: ListenOptions): 
   const fd = openSocket();
   try {
     libc.bindSocket(fd, address);
-    // A connection is possible only after `listen`, so the mode comes in time.
+    // No process can connect before `listen`, so no connection precedes the mode.
     chmodSync(path, 0o600);
     libc.listenOn(fd, backlog);
   } catch (error) {

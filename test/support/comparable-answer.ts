@@ -1,4 +1,4 @@
-/** Reduces an answer of an API server to what a client of this project can see of it and what does not differ between two runs. */
+/** Reduces an answer of an API server to the parts that clients of this project read and that are the same in every run. */
 import type { Answer } from './api-conversation.ts';
 
 type Fields = Readonly<Record<string, unknown>>;

@@ -44,7 +44,7 @@ interface WorldNode {
   write: { atMs: number } | undefined;
   renewAtMs: number;
   renewTime: string;
-  /** Since when the node has power and reaches the API server without a break. */
+  /** The time from which the node has power and reaches the API server without a break. */
   reachesSinceMs: number;
   /** When the speaker last ended or began. */
   speakerChangedAtMs: number;
@@ -65,7 +65,7 @@ export interface Mark {
   readonly lives: boolean;
   /** How long it had reached the API server without a break; 0 if it does not. */
   readonly reachedApiForMs: number;
-  /** Whether the speaker of the node ended, or began, at nearly the time at which the node lost the others. Nothing can show its life then. */
+  /** Whether the speaker of the node ended or began at nearly the time at which the node lost the others. Nothing then shows that it lives. */
   readonly hadNoWitness: boolean;
   /** How long ago the networks last changed. */
   readonly networksForMs: number;

@@ -1,6 +1,6 @@
 /**
- * Writes the conditions of Services. There is one write at a time, because a condition is news for people and addresses are not to wait for
- * it. A Service is written only when a condition changes.
+ * Writes the conditions of Services. There is only one write at a time, so that writes of addresses do not wait for conditions, which only
+ * inform people. A Service is written only when a condition changes.
  */
 import type { Clock } from '../../clock.ts';
 import type { Api } from '../../kubernetes/api.ts';
@@ -71,7 +71,7 @@ export class ConditionWriter {
       metrics.writes.inc({ object: 'conditions', result: 'ok' });
     } catch (error) {
       metrics.writes.inc({ object: 'conditions', result: isConflict(error) ? 'conflict' : 'error' });
-      // The Service is gone. Another one of this name has another uid, and its own turn.
+      // The Service is gone. A new Service of this name has another uid, and `consider` is called for it.
       if (!isNotFound(error) && !isConflict(error)) throw error;
     }
   }

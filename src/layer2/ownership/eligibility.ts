@@ -19,13 +19,13 @@ export class Eligibility {
 
   /** Live nodes that are mute for some address. */
   readonly #mute: readonly string[];
-  /** The lists that remain of a list without its mute nodes, by these nodes. */
+  /** Lists without their mute nodes, by the original list, then by the names of the mute nodes. */
   readonly #audible = new Map<readonly string[], Map<string, readonly string[]>>();
 
-  /** The lists that remain of a list without the nodes that an entry avoids, by these nodes. */
+  /** Lists without the nodes that an entry avoids, by the original list, then by the names of these nodes. */
   readonly #placeable = new Map<readonly string[], Map<string, readonly string[]>>();
 
-  /** The nodes of each list of eligible nodes. */
+  /** Each list of eligible nodes as a set. */
   readonly #sets = new Map<readonly string[], ReadonlySet<string>>();
   /** The ready nodes of each list, and the node itself if it is in the list. Each list is filtered once. */
   readonly #ready = new Map<

@@ -210,9 +210,9 @@ export class Vacancies {
 }
 
 /**
- * Whether the vacancy only waits for its successor's claim. After a change of any node, and while this node may not claim, every vacancy is
- * elected again: nodes with the same knowledge must elect the same successors, whatever they have learned first, and no claims settle a
- * difference.
+ * Whether the vacancy only waits for its successor's claim. After a change of any node, every vacancy is elected again, because nodes with the
+ * same knowledge must elect the same successors, in whatever order they learned it. While this node may not claim, every vacancy is elected
+ * again too, because no claim would settle a difference between two nodes.
  */
 function mayWait(
   { elected, awaited, wakeAtMs }: Vacancy,

@@ -35,7 +35,7 @@ export class BfdReports {
   }
 
   /**
-   * Takes the sessions of the configuration, and forgets all others. `joined` are the ids of the peers whose session is another one than before.
+   * Takes the sessions of the configuration, and forgets all others. `joined` are the ids of the peers that now have another session than before.
    * A peer may join a session that watches another peer at the same address and is already Up. No change would report that.
    */
   configured(sessions: readonly BfdSessionSettings[], joined: readonly string[]): void {

@@ -31,7 +31,7 @@ export interface DeathReporterOptions {
 
 /** Limit for one write, so that a report that the API server does not answer is soon written by another connection. */
 const writeTimeoutMs = 2000;
-/** While the Node of this speaker is not known, a report may stay due. */
+/** Shortest time between two steps. A report that cannot be written yet, because this speaker's Node is not known, stays due. */
 const minStepMs = 20;
 
 export class DeathReporter {

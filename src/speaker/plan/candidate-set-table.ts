@@ -56,8 +56,8 @@ interface TrackedSet extends CandidateSet {
  * Services with equal advertisements share one set, also across pools and configurations. A change of one node therefore costs one step for
  * each set, whatever the number of Services and nodes.
  *
- * A node that leaves stays in the set, with a preference below those of all other nodes. Where no other node could answer, because of its links
- * or because it is dead, the leaving node therefore still does.
+ * A node that leaves stays in the set, with a preference below those of all other nodes. If every other node is dead or has no link for the
+ * address, the leaving node therefore still answers.
  *
  * A node that several advertisements select may use all their interfaces. An advertisement without interfaces allows every interface. Each
  * preference of these advertisements adds its weight to the nodes that meet it.
