@@ -115,7 +115,7 @@ export interface ListenOptions {
   readonly onRefused: (reason: string) => void;
 }
 
-/** Listens at the path until the returned function is called. The function does not remove the file, which may be the successor's socket by then. */
+/** Listens at the path until the returned function is called. The function leaves the file, because it may be the successor's socket by then. */
 export function listenChannel({ path, onConnected, onRefused }: ListenOptions): () => void {
   mkdirSync(dirname(path), { recursive: true });
   const address = encodeSocketPath(path);
