@@ -379,7 +379,7 @@ export const drainSchema = z.strictObject(
     ),
     med: key(
       uint32,
-      'Least MULTI_EXIT_DISC of the routes of a leaving node. By default the value does not change.',
+      'Smallest MULTI_EXIT_DISC that the routes of a leaving node may have. By default the value does not change.',
     ),
     'as-path-prepend': key(
       wholeNumber(0, 10, 'a number from 0 to 10'),
