@@ -2,7 +2,7 @@ import { type IpAddress, type Prefix, prefixContains } from '../../address/index
 import { carries } from '../../link/link-table.ts';
 import { type AddressEntry, interfacesOf } from '../address-entry.ts';
 import type { NodeFacts } from './node-facts.ts';
-import { names } from './witness-facts.ts';
+import { includesAddress } from './witness-facts.ts';
 
 /**
  * Decides which nodes could answer for an address: the entry's candidates that are alive, are not leaving, have a link for the address, and
@@ -102,7 +102,7 @@ export class Eligibility {
    */
   couldAnswer(node: string, address: IpAddress, entry: AddressEntry): boolean {
     const facts = this.#nodes.get(node);
-    if (!facts || facts.isLeaving || names(facts.mute, entry.address)) return false;
+    if (!facts || facts.isLeaving || includesAddress(facts.mute, entry.address)) return false;
     const interfaces = interfacesOf(entry, node);
     return facts.links.some((link) => carries(link, address, []) || carries(link, address, interfaces));
   }
@@ -111,7 +111,7 @@ export class Eligibility {
   eligible(address: IpAddress, entry: AddressEntry): readonly string[] {
     const able = this.carriersAmong(entry.candidates, address, entry);
     if (this.#mute.length === 0) return able;
-    const mute = this.#mute.filter((node) => names(this.#nodes.get(node)?.mute, entry.address));
+    const mute = this.#mute.filter((node) => includesAddress(this.#nodes.get(node)?.mute, entry.address));
     return mute.length === 0 ? able : this.#without(mute, able);
   }
 

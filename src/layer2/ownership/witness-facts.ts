@@ -11,8 +11,8 @@
 export type AddressNames = ReadonlySet<string>;
 export const everyAddress = '*';
 
-/** Whether the names include the address. */
-export function names(set: AddressNames | undefined, address: string): boolean {
+/** Whether the set includes the address, by its name or by `everyAddress`. */
+export function includesAddress(set: AddressNames | undefined, address: string): boolean {
   return set !== undefined && (set.has(address) || set.has(everyAddress));
 }
 

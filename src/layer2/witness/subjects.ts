@@ -4,7 +4,7 @@ import { type AddressEntry, interfacesOf } from '../address-entry.ts';
 import { type Claim, isReleasedByOwner } from '../ownership/claim.ts';
 import type { NodeFacts } from '../ownership/node-facts.ts';
 import type { Steps } from '../ownership/steps.ts';
-import { everyAddress, names } from '../ownership/witness-facts.ts';
+import { everyAddress, includesAddress } from '../ownership/witness-facts.ts';
 import type { Control, Subject } from './questioner.ts';
 import type { RankedAddress, WitnessRanking } from './ranking.ts';
 
@@ -53,7 +53,7 @@ export function* chooseSubjects({ self, nodes, ranking, entries, claim }: Subjec
     const facts = nodes.get(owner);
     if (facts && owner !== self && !facts.isStarting && !held.inConflict) {
       const [first = '', second] = ranking.witnesses(tracked, owner);
-      const isUnanswered = names(nodes.get(first)?.witness?.unanswered.get(owner), text);
+      const isUnanswered = includesAddress(nodes.get(first)?.witness?.unanswered.get(owner), text);
       if (first === self) add(tracked, owner, { role: 'owner', isUrgent: false });
       else if (second === self && isUnanswered) add(tracked, owner, { role: 'owner', isUrgent: true });
     }

@@ -15,7 +15,7 @@
  * A mute address is on trial: this node answers other speakers for it, and only them. Each time that an address becomes mute, the shortest
  * trial doubles, up to an hour. An address therefore cannot go back and forth.
  */
-import { type AddressNames, everyAddress, names } from '../ownership/witness-facts.ts';
+import { type AddressNames, everyAddress, includesAddress } from '../ownership/witness-facts.ts';
 import { maxListed } from './questioner.ts';
 
 /** An address that this node answers for. */
@@ -200,5 +200,8 @@ function isAnswered(address: string, opinions: ReadonlyMap<string, Opinion>): bo
 
 /** Whether every witness of the address says that this node does not answer. */
 function isUnanswered({ address, witnesses }: OwnAddress, opinions: ReadonlyMap<string, Opinion>): boolean {
-  return witnesses.length > 0 && witnesses.every((node) => names(opinions.get(node)?.unanswered, address));
+  return (
+    witnesses.length > 0 &&
+    witnesses.every((node) => includesAddress(opinions.get(node)?.unanswered, address))
+  );
 }

@@ -15,7 +15,7 @@ import { Eligibility } from '../ownership/eligibility.ts';
 import type { TrackedEntry } from '../ownership/entry-table.ts';
 import type { OwnershipView } from '../ownership/event.ts';
 import type { Steps } from '../ownership/steps.ts';
-import { everyAddress, names, type WitnessFacts } from '../ownership/witness-facts.ts';
+import { everyAddress, includesAddress, type WitnessFacts } from '../ownership/witness-facts.ts';
 import { type Question, Questioner } from './questioner.ts';
 import { WitnessRanking } from './ranking.ts';
 import { chooseControls, chooseSubjects } from './subjects.ts';
@@ -158,7 +158,9 @@ export class Witness {
         .eligible(tracked.address, tracked.entry)
         .some(
           (node) =>
-            node !== this.#self && eligibility.isReady(node) && !names(view.nodes.get(node)?.mute, address),
+            node !== this.#self &&
+            eligibility.isReady(node) &&
+            !includesAddress(view.nodes.get(node)?.mute, address),
         );
       own.push({ address, sinceMs, hasSuccessor, witnesses: ranking.witnesses(tracked, this.#self) });
     }
