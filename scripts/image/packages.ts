@@ -56,8 +56,8 @@ function packageLock(): Lock {
 }
 
 /**
- * npm's list of the packages that a build can contain. npm reads it from a package-lock.json without the packages for development and for other
- * machines, because `--omit=dev` also omits packages that the program and a package for development share.
+ * npm's list of the packages that a build can contain. npm makes it from a copy of package-lock.json that lacks the packages for development and
+ * for other machines. The option `--omit=dev` would also leave out packages that the program shares with a package for development.
  */
 function npmBom(target: Target): Bom {
   const folder = mkdtempSync(join(tmpdir(), 'bellman-sbom-'));

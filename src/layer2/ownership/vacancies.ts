@@ -51,7 +51,7 @@ export class Vacancies {
   readonly #unsettled = new Set<string>();
   /** Number of settled vacancies by elected node. */
   readonly #expected = new Map<string, number>();
-  /** No wait of a settled vacancy ends earlier. */
+  /** The end of the shortest wait of a settled vacancy, or an earlier time. */
   #wakeAtMs = Number.POSITIVE_INFINITY;
   #claiming: Claiming | undefined;
 

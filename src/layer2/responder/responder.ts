@@ -107,7 +107,7 @@ export interface NeighbourResponder {
   ask(interfaceName: string, address: IpAddress): boolean;
   /** Like the witness's questions and answers, but answers of other programs on this host are heard too. */
   readonly watch: Pick<QuestionPorts, 'ask' | 'listen'>;
-  /** Whether this process came too late to the last request that it should have answered. */
+  /** Whether this process handled the last request too late to answer it. */
   isLate(): boolean;
   /** Stops listening for answers on all other links. */
   keepQuestionLinks(interfaces: ReadonlySet<string>): void;

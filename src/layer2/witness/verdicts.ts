@@ -10,7 +10,7 @@
  * Two witnesses must agree before an address moves, so one faulty node moves nothing. With one witness, as in a cluster of two nodes, an
  * unverified address is reported and stays. An address also stays if no other node could take it.
  *
- * A node whose process lacks CPU time judges nothing: it sees itself that it comes to requests too late.
+ * A node whose process lacks CPU time judges nothing. It knows this, because it handles requests too late.
  *
  * A mute address is on trial: this node answers other speakers for it, and only them. Each time that an address becomes mute, the shortest
  * trial doubles, up to an hour. An address therefore cannot go back and forth.
@@ -45,7 +45,7 @@ export interface VerdictsInput {
   readonly isWitnessed: (address: string) => boolean;
   /** Whether this node may give addresses away. In a minority it may not. */
   readonly canHandOver: boolean;
-  /** Whether this node's process comes to requests too late. Answers are then missing for a lack of CPU, and another node may fare no better. */
+  /** Whether this node's process handles requests too late. It then lacks CPU time, and another node may lack it as well. */
   readonly isStarved: boolean;
 }
 

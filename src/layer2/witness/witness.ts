@@ -32,7 +32,7 @@ export interface WitnessInput {
   readonly claim: (address: string) => Claim | undefined;
   /** The addresses that this node answers for, each with the time at which it began to. */
   readonly answering: ReadonlyMap<string, number>;
-  /** Whether this node's process comes to requests too late. */
+  /** Whether this node's process lacks CPU time, so that it handles requests too late. */
   readonly isStarved: boolean;
   /** The address of each node's host. */
   readonly hosts: Iterable<readonly [node: string, text: string, address: IpAddress]>;

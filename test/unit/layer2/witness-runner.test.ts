@@ -108,7 +108,7 @@ test('WitnessRunner reports an address whose witnesses get no answer, gives it u
   assert.ok(recorder.events('witness').length > 0);
 });
 
-test('WitnessRunner gives no address up while its process comes to requests too late, and judges when it is in time', () => {
+test('WitnessRunner gives no address up while its process handles requests too late, and judges when it is in time', () => {
   const { see, clock, messages, late } = setUp('node-1');
   see(emptyReport);
   clock.advance(20_000);
