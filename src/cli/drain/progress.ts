@@ -14,8 +14,8 @@ export function drainProgress({ leaving, announcing, advertised, peers }: Speake
   if (!leaving) return { isDone: false, text: 'the speaker does not know yet that the node leaves' };
   const inLayer2 = Object.keys(announcing).length;
   const byBgp = Object.keys(advertised).length;
-  const unsent = peers.filter(({ routesSent }) => routesSent > 0).length;
-  if (inLayer2 + byBgp + unsent === 0) return { isDone: true, text: 'the node announces nothing' };
+  const peersWithRoutes = peers.filter(({ routesSent }) => routesSent > 0).length;
+  if (inLayer2 + byBgp + peersWithRoutes === 0) return { isDone: true, text: 'the node announces nothing' };
   const held = leaving.heldByFloor;
   if (held.length > 0)
     return {

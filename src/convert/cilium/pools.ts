@@ -44,7 +44,8 @@ function blockOf(block: Fields, to: string, keepsEnds: boolean): string[] {
     const size = range.last - range.first + 1n;
     if (keepsEnds || size <= 2n) return [cidr.carried(to)];
     const inner: IpRange = { ...range, first: range.first + 1n, last: range.last - 1n };
-    return [cidr.changed(to, `written as ${printRange(inner)}`)].map(() => printRange(inner));
+    cidr.changed(to, `written as ${printRange(inner)}`);
+    return [printRange(inner)];
   }
   if (!start) {
     block.lacks('cidr', 'cidr, or start and stop');
