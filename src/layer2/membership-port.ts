@@ -121,6 +121,6 @@ export class MembershipPort {
     const endpoints = others.map(
       ({ node, addresses }) => [node, addresses.map((host) => ({ host, port }))] as const,
     );
-    this.#node?.know(new Map(endpoints), this.#speakers.areCertain);
+    this.#node?.setSpeakers(new Map(endpoints), this.#speakers.areCertain);
   }
 }

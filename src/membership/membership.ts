@@ -130,7 +130,7 @@ export class Membership {
   }
 
   /** Replaces the speakers that Kubernetes lists. This member may be among them. `isCertain` says that no other speakers exist. */
-  know(speakers: ReadonlyMap<string, readonly Endpoint[]>, now: number, isCertain = false): void {
+  setSpeakers(speakers: ReadonlyMap<string, readonly Endpoint[]>, now: number, isCertain = false): void {
     const others = new Map([...speakers].filter(([name]) => name !== this.name));
     for (const name of this.#joinList.replace(others, isCertain, now))
       if (!isLive(this.#table.get(name))) this.#forget(name);

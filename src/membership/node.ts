@@ -91,11 +91,11 @@ export class MembershipNode {
   }
 
   /** Sets the speakers that Kubernetes lists. `isCertain` says that the list is complete. */
-  know(speakers: ReadonlyMap<string, readonly Endpoint[]>, isCertain = false): void {
+  setSpeakers(speakers: ReadonlyMap<string, readonly Endpoint[]>, isCertain = false): void {
     this.#channel.setListedHosts(
       new Set([...speakers.values()].flatMap((all) => all.map(({ host }) => host))),
     );
-    this.#step((now) => this.machine.know(speakers, now, isCertain));
+    this.#step((now) => this.machine.setSpeakers(speakers, now, isCertain));
   }
 
   setMetadata(metadata: string): void {

@@ -175,7 +175,7 @@ export class MembershipNet {
       ...(this.#options.settings ? { settings: this.#options.settings } : {}),
     });
     this.#members.set(name, { machine, store, wakeAt: Number.POSITIVE_INFINITY, isWakeDue: false });
-    this.do(name, (each, now) => each.know(this.#endpoints(), now, this.#options.isListCertain));
+    this.do(name, (each, now) => each.setSpeakers(this.#endpoints(), now, this.#options.isListCertain));
   }
 
   /** Stops the member without announcing its departure. */

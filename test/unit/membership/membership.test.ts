@@ -85,16 +85,16 @@ test('Membership drops the release of an address after a day', () => {
 test('Membership forgets a member an hour after its end, unless Kubernetes still lists the member', () => {
   const membership = memberA();
   const speakers = (...names: string[]) => new Map(names.map((name) => [name, [other]]));
-  membership.know(speakers('b', 'c'), 0, true);
+  membership.setSpeakers(speakers('b', 'c'), 0, true);
   for (const name of ['b', 'c'])
     membership.receive({ ...packetOfB({ kind: 'gossip' }, about(name, 'alive', 1)), from: name }, other, 0);
-  membership.know(speakers('c'), 1, true);
+  membership.setSpeakers(speakers('c'), 1, true);
   assert.deepEqual(run(membership, 1, minuteMs, 10), []);
   assert.deepEqual([membership.member('b')?.state, membership.member('c')?.state], ['dead', 'dead']);
   assert.deepEqual(run(membership, minuteMs, hourMs), []);
   assert.deepEqual(run(membership, hourMs, hourMs + 3 * minuteMs), ['b']);
   assert.equal(membership.member('b'), undefined);
   assert.equal(membership.member('c')?.state, 'dead');
-  membership.know(new Map(), 2 * hourMs, true);
+  membership.setSpeakers(new Map(), 2 * hourMs, true);
   assert.deepEqual(membership.take().forgotten, ['c']);
 });

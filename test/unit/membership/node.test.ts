@@ -48,8 +48,8 @@ describe('MembershipNode', () => {
         ['a', [{ host: '127.0.0.1', port: portA }]],
         ['b', [{ host: '127.0.0.1', port: portB }]],
       ]);
-      a.know(speakers);
-      b.know(speakers);
+      a.setSpeakers(speakers);
+      b.setSpeakers(speakers);
       b.publish([textPayload('record')]);
       await eventually('the record arrives', () => store.size === 1);
     } finally {
@@ -81,12 +81,12 @@ describe('MembershipNode', () => {
     const c = await start({ name: 'c', port: portC, keys: otherKey });
     try {
       const toA = new Map([['a', [{ host: '127.0.0.1', port: portA }]]]);
-      c.know(toA);
+      c.setSpeakers(toA);
       await eventually('a datagram of an unlisted speaker', () => dropped > 0);
       assert.deepEqual(named, []);
       c.leave();
-      a.know(new Map([['b', [{ host: '127.0.0.1', port: portB }]]]));
-      b.know(toA);
+      a.setSpeakers(new Map([['b', [{ host: '127.0.0.1', port: portB }]]]));
+      b.setSpeakers(toA);
       await eventually('the name of the listed speaker', () => named.length > 0);
       assert.equal(named[0], 'b');
     } finally {
@@ -114,8 +114,8 @@ describe('MembershipNode', () => {
         ['a', [{ host: '127.0.0.1', port: portA }]],
         ['b', [{ host: '127.0.0.1', port: portB }]],
       ]);
-      a.know(speakers);
-      b.know(speakers);
+      a.setSpeakers(speakers);
+      b.setSpeakers(speakers);
       await eventually('b hears a', () => b.machine.liveCount === 1);
       b.publish([textPayload('record')]);
       await eventually('the exception is logged', () => lines.length === 1);

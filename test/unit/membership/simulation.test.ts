@@ -186,7 +186,7 @@ describe('Membership, names that Kubernetes does not list', () => {
     const endpoints = new Map(net.names.slice(0, 3).map((name) => [name, [{ host: name, port: 1 }]]));
     net.kill('node-3');
     net.run(5000);
-    net.do('node-0', (machine, now) => machine.know(endpoints, now, true));
+    net.do('node-0', (machine, now) => machine.setSpeakers(endpoints, now, true));
     assert.equal(net.machine('node-0')?.member('node-3'), undefined);
     net.start('node-3');
     assert.ok(net.runUntil(() => isLive(net.machine('node-0')?.member('node-3')), 5000));
