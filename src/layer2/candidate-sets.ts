@@ -29,10 +29,10 @@ const noNodes: CandidateNodes = { candidates: [], interfaces: [] };
 export class CandidateSets {
   readonly #sets = new Map<number, CandidateSet>();
   readonly #entries = new Map<string, SourcedEntry>();
-  /** Joined sources of several sets, by their numbers. A change of a set empties it. */
+  /** The joined nodes of several sets, by the numbers of the sets. A change of any set empties the map. */
   readonly #joined = new Map<string, CandidateNodes>();
 
-  /** Takes a whole message. Returns the entries that it changes, each with the candidates that follow. */
+  /** Takes a whole message. Returns the entries that it changes, each with its new candidates. */
   resolve({ kind, sets, upsert, remove }: EntriesMessage): ResolvedEntries {
     if (kind === 'table') this.#clear();
     const changed = new Map<string, SourcedEntry>();

@@ -352,7 +352,7 @@ class PeerTransition {
       return true;
     }
     // RFC 4271 section 6.8: "the local system MUST examine all of its connections that are in the OpenConfirm state". A connection that
-    // waits for BFD has got as far.
+    // waits for BFD counts too, because both of its OPENs have been exchanged.
     const surviving = survivingConnection(local, {
       routerId: negotiated.peerRouterId,
       asn: negotiated.peerAsn,

@@ -1,5 +1,5 @@
 /**
- * The next step of a takeover: a command to run, or what must be waited for or repaired before. The order is that of the guide
+ * The next step of a takeover: a command to run, or something to wait for or to repair first. The order is that of the guide
  * (docs/guides/takeover.md): the books, the controllers, layer 2, the nodes, the end. Pure.
  */
 import { takeoverKey } from '../../cluster/names.ts';

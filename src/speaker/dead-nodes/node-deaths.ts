@@ -9,7 +9,7 @@
  * - Since the membership began to suspect it, the node has left a question unanswered.
  * - The node answered a question before, while its speaker was alive. Without this, a firewall that drops the questions would look like
  *   death.
- * - The node has answered no question since its speaker is missing. If it has, its speaker crashed. The node then has no speaker that could
+ * - The node has answered no question since its speaker went missing. If it has, its speaker crashed. The node then has no speaker that could
  *   show its life to the controller, so its death is left to Kubernetes until its speaker is heard again.
  *
  *     alive ── suspect ─────────────────── dead
@@ -17,8 +17,8 @@
  *       │                              └──┬──┘
  *     answered before                     └─→ dead to this speaker, until the node answers or its speaker is heard
  *
- * A report is due when the dead nodes change. It is also due when several speakers are missing at once, and every few seconds while most of
- * them are. This node may then be the one that is cut off, and the write shows the controller that it lives.
+ * A report is due when the dead nodes change. It is also due when several speakers are missing at once, and every few seconds while most
+ * speakers are missing. This node may then be the one that is cut off, and the write shows the controller that it lives.
  */
 import type { MemberStatus } from '../../layer2/messages.ts';
 
@@ -55,9 +55,9 @@ export interface Question {
 
 interface NodeState {
   state: MemberStatus['state'];
-  /** The node answered the last question while its speaker was alive, and has answered none since its speaker is missing. */
+  /** The node answered the last question while its speaker was alive, and has answered none since its speaker went missing. */
   isProven: boolean;
-  /** The last question since the speaker is missing was left unanswered. */
+  /** The last question since the speaker went missing was left unanswered. */
   isSilent: boolean;
   /** When the speaker was first suspect; `undefined` while it is alive. */
   missingSinceMs: number | undefined;

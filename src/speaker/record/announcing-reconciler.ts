@@ -243,7 +243,7 @@ export class AnnouncingReconciler {
     return service.type !== 'LoadBalancer' || this.#options.isOurs(service);
   }
 
-  /** Lines of this node that the record lacks. */
+  /** For each line of this node that the record lacks, whether it may be written now. */
   #missingLines(service: KeptService): ('may be written' | 'must wait')[] {
     const lines = new Map(this.#linesOf(service));
     return service.ingress.flatMap(({ ip }) => {
