@@ -86,7 +86,7 @@ function unreachedCauses(
     const speakers = cutOff.length > 1 ? 'their speakers run' : 'its speaker runs';
     found.push({
       text: `${shortList(cutOff)} cannot reach the API server: ${speakers}, but cannot check our token`,
-      remedy: `open the way from there to the API server; meanwhile, run the command in a Pod of these speakers with kubectl -n ${namespace} exec`,
+      remedy: `make the API server reachable from there; meanwhile, run the command in a Pod of these speakers with kubectl -n ${namespace} exec`,
     });
   }
   if (silent.length > 0)
