@@ -207,8 +207,8 @@ export class Questioner {
   }
 
   /**
-   * Asks for the subject at once, and again and again while it is not answered. Returns false for a subject on trial, and when the node has
-   * enough such subjects.
+   * Asks for the subject at once, and again and again while it is not answered. Does nothing and returns false for a subject on trial, and when
+   * the node already has more than `maxListed` such subjects.
    */
   #press(key: string, state: State, nowMs: number): boolean {
     const { node, role } = state.subject;
