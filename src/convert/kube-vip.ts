@@ -66,13 +66,13 @@ function convertConfigMap(object: SourceObject, draft: Draft, report: Report): v
     (hasGlobalCidr || lists.some((other) => other.kind === 'cidr' && other.namespace === namespace));
   const order = (list: AddressList) => (isHidden(list) ? 2 : 0) + (list.namespace === allNamespaces ? 1 : 0);
   const taken: IpRange[] = [];
-  const withLinks = new Map<string, Field<string>>();
+  const linkOfNamespace = new Map<string, Field<string>>();
   for (const key of data.names())
     if (key.startsWith('interface-')) {
       const field = data.text(key);
-      if (field) withLinks.set(key.slice('interface-'.length), field);
+      if (field) linkOfNamespace.set(key.slice('interface-'.length), field);
     }
-  const used = new Map<Field<string>, string[]>();
+  const placesOfLink = new Map<Field<string>, string[]>();
   for (const list of [...lists].sort((a, b) => order(a) - order(b))) {
     const usable = skipsEnds?.value && list.kind === 'cidr' ? list.ranges.map(withoutEnds) : list.ranges;
     const own = subtract(usable, taken);
@@ -92,14 +92,14 @@ function convertConfigMap(object: SourceObject, draft: Draft, report: Report): v
     };
     const pool = draft.addPool(value);
     reportPool(list, own, at, hidden);
-    const link = withLinks.get(list.namespace) ?? withLinks.get(allNamespaces);
+    const link = linkOfNamespace.get(list.namespace) ?? linkOfNamespace.get(allNamespaces);
     if (link) {
       const place = addLayer2Advertisement(pool, { interfaces: [link.value] });
-      used.set(link, [...(used.get(link) ?? []), `${place}.interfaces`]);
+      placesOfLink.set(link, [...(placesOfLink.get(link) ?? []), `${place}.interfaces`]);
     }
   }
-  for (const link of withLinks.values()) {
-    const places = used.get(link);
+  for (const link of linkOfNamespace.values()) {
+    const places = placesOfLink.get(link);
     if (places) link.changed(places, 'written into each pool that it is for');
     else link.dropped('there is no pool for this namespace; its Services use the interface of their pool');
   }
