@@ -4,6 +4,7 @@ import { encodeAcceptedConfig } from '../cluster/accepted-config.ts';
 import { configMapKey, configMapName } from '../cluster/names.ts';
 import { type AssignedAddress, type Config, type ConfigError, findConfigs, judge } from '../config/index.ts';
 import { counted } from './counted.ts';
+import { exitCodes } from './exit-codes.ts';
 
 export interface ValidateIo {
   /** All of standard input. */
@@ -32,10 +33,10 @@ export interface ClusterJudgement {
  * Returns 0 when all files are valid, 1 when a file is not valid, and 2 when a file could not be read.
  */
 export async function runValidate(files: readonly string[], io: ValidateIo): Promise<0 | 1 | 2> {
-  let code: 0 | 1 | 2 = 0;
+  let code: 0 | 1 | 2 = exitCodes.success;
   if (files.filter((file) => file === '-').length > 1) {
     io.stderr('bellman: standard input can be read only once; give - only once\n');
-    return 2;
+    return exitCodes.failed;
   }
   for (const file of files) {
     let text: string;
@@ -43,12 +44,12 @@ export async function runValidate(files: readonly string[], io: ValidateIo): Pro
       text = await (file === '-' ? io.stdin() : io.readFile(file));
     } catch (error) {
       io.stderr(`bellman: cannot read ${file}: ${error instanceof Error ? error.message : String(error)}\n`);
-      code = 2;
+      code = exitCodes.failed;
       continue;
     }
     const report = reportOn(file === '-' ? '<stdin>' : file, text, io);
     for (const line of report.lines) io.stdout(`${line}\n`);
-    if (!report.isValid && code === 0) code = 1;
+    if (!report.isValid && code === exitCodes.success) code = exitCodes.negative;
   }
   return code;
 }
