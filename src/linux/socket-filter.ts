@@ -14,12 +14,13 @@ export const loadHeaderLength = 0xb1;
 export const loadHalfBehindHeader = 0x48;
 export const jumpIfEqual = 0x15;
 export const jumpIfGreaterOrEqual = 0x35;
-const answer = 0x06;
+/** Ends the program. The operand is its result. */
+const returnOperand = 0x06;
 
 export type Instruction = readonly [code: number, ifTrue: number, ifFalse: number, operand: number];
 
-export const acceptPacket: Instruction = [answer, 0, 0, 0xffff_ffff];
-export const dropPacket: Instruction = [answer, 0, 0, 0];
+export const acceptPacket: Instruction = [returnOperand, 0, 0, 0xffff_ffff];
+export const dropPacket: Instruction = [returnOperand, 0, 0, 0];
 
 /** Offset of the TTL or hop limit in the IP header. */
 export const ttlAt = { 4: 8, 6: 7 } as const;
