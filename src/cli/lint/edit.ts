@@ -2,7 +2,7 @@
 import type { Config, Labels } from '../../config/index.ts';
 import { addressEffects } from '../../controller/services/edit-outcome.ts';
 import { type EndpointSlice, type Node, objectKey, type Service } from '../../kubernetes/model.ts';
-import { sessionEffects } from '../../speaker/peers/session-restarts.ts';
+import { sessionEffects } from '../../speaker/peers/session-effects.ts';
 import { CandidateSetTable } from '../../speaker/plan/candidate-set-table.ts';
 import { type Leaving, leavingOf } from '../../speaker/plan/leaving.ts';
 import { type PlanContext, planService } from '../../speaker/plan/plan.ts';
