@@ -41,8 +41,9 @@ export interface Bfd {
 
 const program = childProgram(import.meta.url, { source: './process.ts', bundle: './bfd-process.js' });
 /**
- * Flags of the process. Without this flag, V8 collects garbage with the help of threads of normal priority, and the main thread waits for them.
- * Beside six busy loops, that delays packets by up to half a second, although the kernel schedules the main thread before all others.
+ * Flags of the process. Without `--single-threaded-gc`, V8 collects garbage with the help of threads of normal priority, and the main thread
+ * waits for them. Beside six busy loops, that delays packets by up to half a second, although the kernel schedules the main thread before all
+ * others.
  */
 export const bfdNodeFlags = ['--single-threaded-gc'] as const;
 /** The process needs a second to tell its peers. */

@@ -165,7 +165,7 @@ export class BfdSession {
     return (this.machine.settings.detectMultiplier * this.machine.transmitInterval) / 1000;
   }
 
-  /** The session goes on in this process: sends the first packet, and reports the state. */
+  /** Continues the session of an earlier process: sends the first packet, and reports the state. */
   wentOn(): void {
     const { clock, logger } = this.#options;
     logger.info({ peer: this.#settings.name }, 'BFD session goes on in this process');

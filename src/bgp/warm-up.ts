@@ -16,7 +16,7 @@ const pauseMs = 10;
 /**
  * Announces and withdraws routes without a peer, for a few seconds, so that the engine compiles the path that sends routes. A node often
  * withdraws many routes for the first time when it is about to fail. Without the warm-up, the withdrawal would run in the interpreter.
- * Resolves to the octets of the UPDATEs that it has built.
+ * Resolves to the number of octets of the UPDATEs that it has built.
  */
 export async function warmUp(clock: Clock): Promise<number> {
   let octets = 0;
@@ -47,7 +47,7 @@ export async function warmUp(clock: Clock): Promise<number> {
   const routes = families.flatMap((family) => hostRoutes(family));
   const pause = () => new Promise<void>((resolve) => clock.after(pauseMs, resolve));
   for (let round = 0; round < rounds; round++) {
-    // A route is written only at the end of a turn. Its withdrawal in the same turn would take it back before that.
+    // Routes are written at the end of a turn. A route that is withdrawn in the same turn would never be written.
     for (const route of routes) output.announce(route, attributes);
     await pause();
     for (const route of routes) output.withdraw(route);

@@ -65,7 +65,7 @@ export async function judgeToken(
   return access?.allowed === true ? 'allowed' : 'forbidden';
 }
 
-/** Our answer then arrives within the client's time limit, and tells the client that the API server is silent. */
+/** So short that our answer arrives within the client's time limit, and tells the client that the API server is silent. */
 const reviewTimeoutMs = 600;
 
 /** Access control by tokens of one audience. */

@@ -6,7 +6,10 @@ export interface CandidateNodes {
   readonly interfaces: readonly string[];
   /** Interfaces by node, if the nodes do not all have the same list. A node that is missing here uses `interfaces`. */
   readonly nodeInterfaces?: Readonly<Record<string, readonly string[]>>;
-  /** How much each node is preferred as the owner. The greatest number wins. A node that is missing here has 0. A node that leaves has less. */
+  /**
+   * How much each node is preferred as the owner. The greatest number wins. A node that is missing here has 0. A node that leaves has less than
+   * 0.
+   */
   readonly preferences?: Readonly<Record<string, number>>;
   /** Nodes that become the owner only if no other node can. They keep what they own. Sorted; absent when there is none. */
   readonly avoided?: readonly string[];
@@ -65,7 +68,7 @@ export function interfacesOf({ interfaces, nodeInterfaces }: Interfaces, node: s
   return nodeInterfaces?.[node] ?? interfaces;
 }
 
-/** Nodes with their interfaces and preferences, in one order, so that equal nodes give equal values. */
+/** Nodes with their interfaces and preferences, in a fixed order, so that equal nodes give equal values. */
 export function candidateNodes(
   interfaces: ReadonlyMap<string, readonly string[]>,
   preferences: ReadonlyMap<string, number>,
@@ -89,7 +92,7 @@ function perNode(byNode: ReadonlyMap<string, readonly string[]>): Interfaces {
   return isOne ? { interfaces: first } : { interfaces: [], nodeInterfaces: Object.fromEntries(lists) };
 }
 
-/** Stores preferences in one order, so that equal ones give equal entries. Leaves out nodes without a preference. */
+/** Stores preferences in a fixed order, so that equal ones give equal entries. Leaves out nodes without a preference. */
 function preferencesOf(byNode: ReadonlyMap<string, number>): Pick<CandidateNodes, 'preferences'> {
   const unequal = [...byNode].filter(([, preference]) => preference !== 0);
   if (unequal.length === 0) return {};
@@ -98,7 +101,7 @@ function preferencesOf(byNode: ReadonlyMap<string, number>): Pick<CandidateNodes
 
 /**
  * Joins the candidates of several sources. A node may answer if one source allows it, on the interfaces of all sources that do. Its preference
- * is the greatest. A node that one source avoids is avoided.
+ * is the greatest of those that the sources give it. A node that one source avoids is avoided.
  */
 export function joinCandidates(all: readonly CandidateNodes[]): CandidateNodes {
   const [only, another] = all;

@@ -356,8 +356,8 @@ export class Layer2Agent {
   }
 
   /**
-   * In an adoption, another program on another node may still answer for an address of this node. Its speakers move the address when one of them
-   * stops. So this node announces the address again some time later, when the other program has announced it.
+   * In an adoption, another program on another node may still answer for an address of this node. When a speaker of that program stops,
+   * another of its speakers announces the address. So this node announces the address again some time later.
    */
   #conflict(conflict: Conflict): void {
     this.#answers.conflict(conflict);

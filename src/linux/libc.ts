@@ -146,7 +146,7 @@ export function connectSocket(fd: number, address: Uint8Array): void {
 
 /**
  * Sends one message without waiting, and with it a descriptor if one is given (SCM_RIGHTS, unix(7)). The error has the code EAGAIN while there
- * is no room for it.
+ * is no room for the message.
  */
 export function sendMessage(fd: number, octets: Uint8Array, descriptor?: number): void {
   const control = descriptor === undefined ? undefined : rightsOf(descriptor);
@@ -274,7 +274,7 @@ export function droppedDatagrams(fd: number): number {
   return values[SK_MEMINFO_DROPS] ?? 0;
 }
 
-/** Attaches a classic BPF program of 8-octet instructions. The kernel drops the segments for which the program returns 0. */
+/** Attaches a classic BPF program of 8-octet instructions. The kernel drops the packets for which the program returns 0. */
 export function attachSocketFilter(fd: number, program: Uint8Array): void {
   const value = { length: program.length / instructionOctets, program };
   checked(

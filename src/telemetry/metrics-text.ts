@@ -2,7 +2,7 @@ import { type Gauge, Registry } from 'prom-client';
 import type { Turns } from '../turns.ts';
 import { CollectedMetric, type Sample } from './collected-metric.ts';
 
-/** Samples in one piece. Writing them takes well under a millisecond. */
+/** Number of samples in one piece. Writing them takes well under a millisecond. */
 const pieceSamples = 250;
 
 /**

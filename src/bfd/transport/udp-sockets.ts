@@ -41,7 +41,7 @@ const IPV6_V6ONLY = 26;
 const IPV6_TCLASS = 67;
 const UDP_NO_CHECK6_RX = 102;
 
-/** TTL of every packet (RFC 5881 section 5). Multihop sessions use it too, so that the peer can tell how far we are. */
+/** TTL of every packet (RFC 5881 section 5). Multihop sessions use it too, so that the peer can tell how far away this node is. */
 const sentTtl = 255;
 /** DSCP CS6, network control (RFC 4594 section 3.1). */
 const trafficClass = 0xc0;
@@ -83,10 +83,10 @@ class UdpReceivePort implements ReceivePort {
     try {
       this.#device = new BoundDevice(this.#fd, key.interface);
       libc.setIntegerOption(this.#fd, 'SO_RCVBUF', SOL_SOCKET, SO_RCVBUF, receiveQueueOctets);
-      // RFC 8200 section 8.1 forbids UDP without a checksum over IPv6, but some routers send BFD so.
+      // RFC 8200 section 8.1 forbids UDP without a checksum over IPv6, but some routers send BFD packets without one.
       if (key.family === 6)
         libc.setIntegerOption(this.#fd, 'UDP_NO_CHECK6_RX', IPPROTO_UDP, UDP_NO_CHECK6_RX, 1);
-      // Nothing may pass before the sessions have set their minimum.
+      // Nothing may pass before the sessions have set their minimum TTL.
       libc.attachSocketFilter(this.#fd, dropAllProgram);
       this.#bind();
     } catch (error) {
@@ -106,7 +106,7 @@ class UdpReceivePort implements ReceivePort {
   drain(limit: number, handle: PacketHandler): boolean {
     for (let read = 0; read < limit; read++) {
       const length = libc.receiveFrom(this.#fd, this.#buffer, this.#source);
-      // An error of the network also ends the reading. It belongs to one packet, and the next call goes on.
+      // A network error also ends the reading. It concerns only one packet, and the next call reads the others.
       if (typeof length !== 'number') return false;
       handle(this.#buffer.subarray(0, length), addressOctets(this.#source));
     }

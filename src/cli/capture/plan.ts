@@ -23,7 +23,7 @@ export interface CapturePlan {
   readonly omitted: readonly string[];
 }
 
-/** The name of the peer that a text means: its name, or its address. */
+/** Finds the peer with this name or this address. Returns its name. */
 export function peerNamed(text: string, config: Config | undefined): string | undefined {
   const ip = parseIp(text);
   const address = ip && formatIp(ip);
@@ -42,7 +42,8 @@ export function planPeer(peer: string, speakers: readonly SpeakerView[], only: s
 
 /**
  * The nodes that announce an address: the one that answers in layer 2, with ARP and Neighbour Discovery, and those that announce it by BGP, with
- * the sessions that carry it. When no node announces it, the nodes that could answer, because clients ask there.
+ * the sessions that carry it. When no node announces it, all nodes that were reached, because
+ * the questions of clients arrive there.
  */
 export function planAddresses(
   addresses: readonly string[],

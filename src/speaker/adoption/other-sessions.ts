@@ -37,7 +37,7 @@ export class OtherSessions {
     void this.#check();
   }
 
-  /** Looks now, and not only when it is due. */
+  /** Looks now instead of waiting for the next time. */
   hurry(): void {
     if (!this.#timer) return;
     this.#timer.cancel();

@@ -31,7 +31,7 @@ export interface DeathReporterOptions {
 
 /** Limit for one write, so that a report that the API server does not answer is soon written by another connection. */
 const writeTimeoutMs = 2000;
-/** Shortest time between two steps. A report that cannot be written yet, because this speaker's Node is not known, stays due. */
+/** Shortest time between two steps. While this speaker's Node is not known, a report stays due, and the next step would be due at once. */
 const minStepMs = 20;
 
 export class DeathReporter {
@@ -140,7 +140,7 @@ export class DeathReporter {
     const { node, clock, logger, recorder } = this.#options;
     const own = node();
     if (own === undefined) return;
-    // The API server deletes the report of a Node that is deleted, so that a new Node needs a new one.
+    // The API server deletes the report together with its Node, so a new Node needs a new report.
     const isNewNode = own.uid !== this.#reportedUid;
     this.#reportedUid = own.uid;
     const dead = this.#deaths.takeReport(clock.now());

@@ -33,7 +33,7 @@ export interface AssignmentEventsOptions {
   readonly node: () => Pick<Node, 'name' | 'uid'> | undefined;
 }
 
-/** Records the events of the announcing record, but many events `NodeAssigned` at once as a single event on the Node. */
+/** Records the events of the announcing record. Many events `NodeAssigned` at once become a single event on the Node. */
 export class AssignmentEvents {
   readonly #options: AssignmentEventsOptions;
   #allowance = fullAllowance;
