@@ -108,6 +108,7 @@ function leftOutReason(
   isReceived: boolean,
   hasPools: boolean,
 ): string | undefined {
+  if (type === 'Interface') return 'routes to the addresses of an interface stay with Cilium';
   if (type !== 'Service') return 'routes to Pods stay with Cilium';
   if (!(addresses ?? []).includes('LoadBalancerIP'))
     return 'Bellman announces only addresses that it assigns';

@@ -17,6 +17,7 @@ export interface PeerConfigSource {
   readonly spec: Fields;
   readonly families: readonly PeerFamily[];
   readonly port: Field<number> | undefined;
+  readonly sourceInterface: Field<string> | undefined;
   readonly times: readonly { readonly key: TimeKey; readonly field: Field<number> }[];
   readonly secret: Field<string> | undefined;
   readonly multihop: Field<number> | undefined;
@@ -59,6 +60,7 @@ function readPeerConfig(spec: Fields): PeerConfigSource {
       advertisements: family.selector('advertisements'),
     })),
     port: transport?.number('peerPort'),
+    sourceInterface: transport?.text('sourceInterface'),
     times: times.flatMap(([name, key]) => {
       const field = timers?.number(name);
       return field ? [{ key, field }] : [];
@@ -106,7 +108,14 @@ export function advertises(config: PeerConfigSource, labels: Readonly<Record<str
 export function reportPeerConfig(config: PeerConfigSource): void {
   const { users, spec, restart } = config;
   const to = (key: string) => users.map(({ at }) => `${at}.${key}`);
-  const all = [config.port, config.secret, config.multihop, restart.enabled, restart.time];
+  const all = [
+    config.port,
+    config.sourceInterface,
+    config.secret,
+    config.multihop,
+    restart.enabled,
+    restart.time,
+  ];
   const fields = [
     ...all,
     ...config.times.map(({ field }) => field),
@@ -118,6 +127,9 @@ export function reportPeerConfig(config: PeerConfigSource): void {
     return;
   }
   config.port?.carried(to('peer-port'));
+  config.sourceInterface?.dropped(
+    'Bellman takes the source of a session from its route; write source-address in a peer for each node',
+  );
   for (const { key, field } of config.times) field.changed(to(key), `${field.value}s`);
   config.secret?.changed(
     to('password-secret'),

@@ -82,6 +82,7 @@ function convertPeer(fields: Fields, around: Surroundings, draft: Draft): void {
     'my-asn': ourAsn,
     'peer-asn': isKnown ? peerAsn.carried(`${at}.peer-asn`) : 'external',
     'peer-address': address.carried(`${at}.peer-address`),
+    interface: fields.text('peerInterface')?.carried(`${at}.interface`),
     ...(config ? peerKeysOf(config, isKnown && peerAsn.value === ourAsn) : {}),
     'node-selectors': selectors,
   };

@@ -70,6 +70,7 @@ export function convertBgpAdvertisement(
     return;
   }
   const localPref = spec.number('localPref');
+  const prepend = spec.number('asPathPrepend');
   const communities = communitiesOf(spec, references);
   const nodes = spec.selectors('nodeSelectors');
   const services = spec.selectors('serviceSelectors');
@@ -78,6 +79,7 @@ export function convertBgpAdvertisement(
     'aggregation-length': length?.value,
     'aggregation-length-v6': lengthV6?.value,
     localpref: localPref?.value === 0 ? undefined : localPref?.value,
+    'as-path-prepend': prepend?.value,
     // MetalLB counts a community that is listed twice once, and the gate refuses it.
     communities: communities && [...new Set(communities.value)],
     peers: peers?.known,
@@ -93,6 +95,7 @@ export function convertBgpAdvertisement(
   lengthV6?.carried(to('aggregation-length-v6'));
   if (localPref?.value === 0) localPref.changed('', 'left out; MetalLB reads 0 as absent');
   else localPref?.carried(to('localpref'));
+  prepend?.carried(to('as-path-prepend'));
   communities?.carried(to('communities'));
   if (peers && peers.lost.length > 0)
     peers.field.changed(to('peers'), `without ${showSome(peers.lost)}, which cannot be carried`);

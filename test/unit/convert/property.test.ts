@@ -141,6 +141,7 @@ const metallb = fc
           ipAddressPoolSelectors: selectors,
           aggregationLength: fc.constant(32),
           localPref: fc.nat({ max: 500 }),
+          asPathPrepend: fc.integer({ min: 1, max: 10 }),
           communities: fc.uniqueArray(fc.constantFrom('gold', '64512:1', 'large:1:2:3')),
           peers: fc.subarray(peers),
           nodeSelectors: selectors,
