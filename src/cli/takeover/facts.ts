@@ -1,5 +1,6 @@
 import type { SpeakerStatus } from '../../cluster/status.ts';
 import type { Result } from '../../result.ts';
+import type { DaemonSetFacts } from './node-affinity.ts';
 
 /** The state that a takeover depends on, as read from the API server and the daemons. */
 export interface TakeoverFacts {
@@ -18,11 +19,10 @@ export interface MetalLbFacts {
   readonly namespace: string;
   /** Number of Pods of MetalLB's controller. */
   readonly controllers: number;
-  /** Whether the DaemonSet keeps away from nodes that Bellman takes over; `undefined` when there is no DaemonSet. */
-  readonly avoidsNodes: boolean | undefined;
-  /** Names of the Deployment and the DaemonSet, which the manifests and the chart name differently. */
+  /** Name of the Deployment. The manifests and the chart name it differently, and the DaemonSet too. */
   readonly deployment: string;
-  readonly daemonSet: string;
+  /** The DaemonSet of the speakers; `undefined` when there is none. */
+  readonly daemonSet: DaemonSetFacts | undefined;
 }
 
 export interface ControllerFacts {

@@ -6,6 +6,7 @@ import { takeoverKey } from '../../cluster/names.ts';
 import { counted } from '../counted.ts';
 import type { NodeFacts, TakeoverFacts } from './facts.ts';
 import { type Layer2Progress, layer2Progress } from './layer2-progress.ts';
+import { avoidingPatch, avoidsNodes, type DaemonSetFacts, restoringPatch } from './node-affinity.ts';
 
 export interface Step {
   /** `run`: run the command. `wait`: ask again soon. `repair`: a person must act. `done`: nothing is left. */
@@ -126,8 +127,8 @@ function remaining({ pool, addresses, answered }: Layer2Progress): string {
 
 function nodes(facts: TakeoverFacts): Step | undefined {
   if (!isAdopting(facts)) return undefined;
-  const { metalLb } = facts;
-  if (metalLb.avoidsNodes === false) return avoidNodes(facts);
+  const { namespace, daemonSet } = facts.metalLb;
+  if (daemonSet && !avoidsNodes(daemonSet)) return avoidNodes(namespace, daemonSet);
   const unfinished = facts.nodes.find((node) => node.isAdmitted && nodeProblem(node) !== undefined);
   if (unfinished) return { kind: 'wait', text: `${unfinished.name}: ${nodeProblem(unfinished)}` };
   const next = facts.nodes.find(({ isAdmitted }) => !isAdmitted);
@@ -155,28 +156,20 @@ function nodeProblem({ hasMetalLb, speaker }: NodeFacts): string | undefined {
   return unsent && `peer ${unsent.name} has ${unsent.routesSent} of ${unsent.routesDesired} routes`;
 }
 
-/** OnDelete, so that this change restarts no Pod. The DaemonSet controller still ends the Pod of a node that the affinity excludes. */
-function avoidNodes({ metalLb }: TakeoverFacts): Step {
-  const patch = `kubectl -n ${metalLb.namespace} patch daemonset ${metalLb.daemonSet} --type merge -p`;
-  const affinity = (value: unknown) =>
-    JSON.stringify({
-      spec: {
-        updateStrategy:
-          value === null ? { type: 'RollingUpdate' } : { type: 'OnDelete', rollingUpdate: null },
-        template: { spec: { affinity: { nodeAffinity: value } } },
-      },
-    });
-  const apart = {
-    requiredDuringSchedulingIgnoredDuringExecution: {
-      nodeSelectorTerms: [{ matchExpressions: [{ key: takeoverKey, operator: 'DoesNotExist' }] }],
-    },
-  };
+function avoidNodes(namespace: string, daemonSet: DaemonSetFacts): Step {
+  const patch = (body: object) =>
+    `kubectl -n ${namespace} patch daemonset ${daemonSet.name} --type merge -p ${quoted(JSON.stringify(body))}`;
   return {
     kind: 'run',
     text: `let the speakers of MetalLB avoid nodes with the label ${takeoverKey}; no Pod restarts`,
-    command: `${patch} '${affinity(apart)}'`,
-    back: `${patch} '${affinity(null)}'`,
+    command: patch(avoidingPatch(daemonSet)),
+    back: patch(restoringPatch(daemonSet)),
   };
+}
+
+/** The text as one word of a shell. */
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 function theEnd(facts: TakeoverFacts): Step | undefined {

@@ -11,6 +11,7 @@ import { collectStatus, type StatusSource } from '../status/collect.ts';
 import type { ClusterView } from '../status/view.ts';
 import type { ControllerFacts, MetalLbFacts, PoolFacts, TakeoverFacts } from './facts.ts';
 import { nextStep } from './next-step.ts';
+import type { DaemonSetFacts } from './node-affinity.ts';
 import { formatTakeover } from './report.ts';
 
 /** Version of the JSON of `bellman takeover status -o json`. The format only grows. */
@@ -72,7 +73,11 @@ async function collectFacts({ source, metalLbNamespace }: TakeoverRequest): Prom
 
 interface RawWorkload extends RawObject {
   readonly metadata: RawObject['metadata'] & { readonly labels?: Readonly<Record<string, string>> };
-  readonly spec?: { readonly nodeName?: string };
+  readonly spec?: {
+    readonly nodeName?: string;
+    readonly updateStrategy?: DaemonSetFacts['updateStrategy'];
+    readonly template?: { readonly spec?: { readonly affinity?: DaemonSetFacts['affinity'] } };
+  };
 }
 
 /** Labels of MetalLB's Pods: those of its manifests, and those of its Helm chart. */
@@ -101,9 +106,12 @@ async function readMetalLb(
     facts: {
       namespace,
       controllers: pods.filter((pod) => componentOf(pod) === 'controller').length,
-      avoidsNodes: daemonSet && JSON.stringify(daemonSet).includes(`"key":"${takeoverKey}"`),
       deployment: deployment?.metadata.name ?? 'controller',
-      daemonSet: daemonSet?.metadata.name ?? 'speaker',
+      daemonSet: daemonSet && {
+        name: daemonSet.metadata.name,
+        updateStrategy: daemonSet.spec?.updateStrategy,
+        affinity: daemonSet.spec?.template?.spec?.affinity,
+      },
     },
   };
 }

@@ -2,6 +2,12 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { NodeFacts, TakeoverFacts } from '../../../src/cli/takeover/facts.ts';
 import { nextStep } from '../../../src/cli/takeover/next-step.ts';
+import {
+  avoidingPatch,
+  avoidsNodes,
+  type DaemonSetFacts,
+  restoringPatch,
+} from '../../../src/cli/takeover/node-affinity.ts';
 import { formatTakeover } from '../../../src/cli/takeover/report.ts';
 import type { SpeakerStatus } from '../../../src/cluster/status.ts';
 import { fail, ok } from '../../../src/result.ts';
@@ -39,8 +45,8 @@ const answering = { announcing: { '192.0.2.150': '', '192.0.2.151': '' } };
 const facts = (over: Partial<TakeoverFacts> = {}): TakeoverFacts => ({
   namespace: 'bellman-system',
   metalLb: {
-    ...{ namespace: 'metallb-system', controllers: 1, avoidsNodes: false },
-    ...{ deployment: 'controller', daemonSet: 'speaker' },
+    ...{ namespace: 'metallb-system', controllers: 1 },
+    ...{ deployment: 'controller', daemonSet: { name: 'speaker' } },
   },
   controller: { adoptOnly: true, addresses: 2, conflicts: [] },
   configProblem: undefined,
@@ -55,8 +61,13 @@ const assigning = { adoptOnly: false, addresses: 2, conflicts: [] };
 const inLayer2 = (over: Partial<TakeoverFacts> = {}) =>
   facts({ metalLb: stopped, controller: assigning, ...over });
 /** Layer 2 is done too. */
-const inNodes = (nodes: readonly NodeFacts[], avoidsNodes: boolean | undefined = true) =>
-  inLayer2({ admittedPools: ['office'], nodes, metalLb: { ...stopped, avoidsNodes } });
+const inNodes = (nodes: readonly NodeFacts[], daemonSet: DaemonSetFacts | undefined = undefined) =>
+  inLayer2({ admittedPools: ['office'], nodes, metalLb: { ...stopped, daemonSet } });
+/** The affinity that keeps the Pods of MetalLB from the nodes of these terms. */
+const required = (...nodeSelectorTerms: readonly object[]) => ({
+  nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms } },
+});
+const avoiding = { matchExpressions: [{ key: 'bellman.dev/takeover', operator: 'DoesNotExist' }] };
 const live = (name: string, over: Partial<NodeFacts> = {}, status: Partial<SpeakerStatus> = {}) =>
   node(
     name,
@@ -181,15 +192,21 @@ const rows: readonly (readonly [
   ],
   [
     'nodes, DaemonSet not prepared',
-    inNodes([node('node-1', {}, answering)], false),
+    inNodes([node('node-1', {}, answering)], { name: 'speaker' }),
     'run',
     /no Pod restarts/,
     `kubectl -n metallb-system patch daemonset speaker --type merge -p '{"spec":{"updateStrategy":{"type":"OnDelete","rollingUpdate":null},"template":{"spec":{"affinity":{"nodeAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":{"nodeSelectorTerms":[{"matchExpressions":[{"key":"bellman.dev/takeover","operator":"DoesNotExist"}]}]}}}}}}}'`,
-    `kubectl -n metallb-system patch daemonset speaker --type merge -p '{"spec":{"updateStrategy":{"type":"RollingUpdate"},"template":{"spec":{"affinity":{"nodeAffinity":null}}}}}'`,
+    `kubectl -n metallb-system patch daemonset speaker --type merge -p '{"spec":{"updateStrategy":{"type":"RollingUpdate"},"template":{"spec":{"affinity":null}}}}'`,
+  ],
+  [
+    'nodes, DaemonSet prepared',
+    inNodes([node('node-1', {}, answering)], { name: 'speaker', affinity: required(avoiding) }),
+    'run',
+    /end MetalLB on node-1/,
   ],
   [
     'nodes, none admitted',
-    inNodes([node('node-1', {}, answering), node('node-2')], undefined),
+    inNodes([node('node-1', {}, answering), node('node-2')]),
     'run',
     /end MetalLB on node-1/,
     'kubectl label node node-1 bellman.dev/takeover=true',
@@ -266,6 +283,65 @@ describe('nextStep()', () => {
       if (kind === 'run') assert.ok(step.command && step.back);
     });
 });
+
+describe('the patches of the DaemonSet', () => {
+  const linux = { matchExpressions: [{ key: 'os', operator: 'In', values: ['linux'] }] };
+  const here = { matchFields: [{ key: 'metadata.name', operator: 'In', values: ['node-1'] }] };
+  const podAntiAffinity = { preferredDuringSchedulingIgnoredDuringExecution: [] };
+  const preferred = { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 1, preference: linux }] };
+  const rolling = { type: 'RollingUpdate', rollingUpdate: { maxSurge: 0, maxUnavailable: 1 } };
+  const affinities: readonly (readonly [string, object | undefined, object])[] = [
+    ['without an affinity', undefined, required(avoiding)],
+    ['with an empty affinity', {}, required(avoiding)],
+    ['with another affinity', { podAntiAffinity }, { podAntiAffinity, ...required(avoiding) }],
+    [
+      'with preferred nodes',
+      { nodeAffinity: preferred },
+      { nodeAffinity: { ...preferred, ...required(avoiding).nodeAffinity } },
+    ],
+    [
+      'with required nodes',
+      required(linux, here),
+      required(
+        { matchExpressions: [...linux.matchExpressions, ...avoiding.matchExpressions] },
+        { ...here, ...avoiding },
+      ),
+    ],
+  ];
+  for (const [name, affinity, expected] of affinities)
+    test(`keep what a DaemonSet ${name} has, and restore it`, () => {
+      const spec = { updateStrategy: rolling, template: { spec: affinity ? { affinity } : {} } };
+      const daemonSet = { name: 'speaker', updateStrategy: rolling, affinity };
+      const avoided = mergePatch({ spec }, avoidingPatch(daemonSet)) as { spec: typeof spec };
+      assert.deepEqual(avoided.spec.template.spec.affinity, expected);
+      assert.deepEqual(avoided.spec.updateStrategy, { type: 'OnDelete' });
+      assert.equal(avoidsNodes(daemonSet), false);
+      assert.equal(avoidsNodes({ name: 'speaker', affinity: expected }), true);
+      assert.deepEqual(mergePatch(avoided, restoringPatch(daemonSet)), { spec });
+    });
+
+  test('restore the strategy OnDelete', () => {
+    const spec = { updateStrategy: { type: 'OnDelete' }, template: { spec: {} } };
+    const daemonSet = { name: 'speaker', updateStrategy: spec.updateStrategy };
+    const avoided = mergePatch({ spec }, avoidingPatch(daemonSet));
+    assert.deepEqual(mergePatch(avoided, restoringPatch(daemonSet)), { spec });
+  });
+
+  test('count a DaemonSet as avoiding only if each of its terms does', () => {
+    assert.equal(avoidsNodes({ name: 'speaker', affinity: required(avoiding, linux) }), false);
+  });
+});
+
+/** A JSON merge patch (RFC 7396), as the API server applies it. */
+function mergePatch(target: unknown, patch: unknown): unknown {
+  if (typeof patch !== 'object' || patch === null || Array.isArray(patch)) return patch;
+  const isObject = typeof target === 'object' && target !== null && !Array.isArray(target);
+  const merged: Record<string, unknown> = { ...(isObject ? target : {}) };
+  for (const [key, value] of Object.entries(patch))
+    if (value === null) delete merged[key];
+    else merged[key] = mergePatch(merged[key], value);
+  return merged;
+}
 
 test('formatTakeover() shows the controllers, the pools in layer 2, the nodes and the step', () => {
   const input = inLayer2({

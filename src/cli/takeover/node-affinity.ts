@@ -1,0 +1,79 @@
+/**
+ * The patches by which the DaemonSet of MetalLB's speakers avoids nodes with the label of the takeover, and by which it forgets that again. Both
+ * keep what the DaemonSet has beside it. Pure.
+ */
+import { takeoverKey } from '../../cluster/names.ts';
+
+/** The parts of a DaemonSet that the patches change, as the API server has them. */
+export interface DaemonSetFacts {
+  readonly name: string;
+  readonly updateStrategy?: Readonly<Record<string, unknown>> | undefined;
+  /** The affinity of its Pods. */
+  readonly affinity?: Affinity | undefined;
+}
+
+interface Affinity {
+  readonly nodeAffinity?: { readonly requiredDuringSchedulingIgnoredDuringExecution?: NodeSelector };
+}
+
+interface NodeSelector {
+  readonly nodeSelectorTerms?: readonly NodeSelectorTerm[];
+}
+
+/** The expressions of a term must all match. Of several terms, one match is enough. */
+interface NodeSelectorTerm {
+  readonly matchExpressions?: readonly { readonly key: string; readonly operator: string }[];
+}
+
+const expression = { key: takeoverKey, operator: 'DoesNotExist' };
+
+export function avoidsNodes({ affinity }: DaemonSetFacts): boolean {
+  const terms = requiredOf(affinity)?.nodeSelectorTerms ?? [];
+  return (
+    terms.length > 0 &&
+    terms.every(({ matchExpressions = [] }) => matchExpressions.some(({ key }) => key === takeoverKey))
+  );
+}
+
+/** With OnDelete, the change restarts no Pod. The DaemonSet controller still ends the Pod of a node that the affinity excludes. */
+export function avoidingPatch({ affinity }: DaemonSetFacts): object {
+  const { nodeSelectorTerms: terms = [] } = requiredOf(affinity) ?? {};
+  const required = {
+    nodeSelectorTerms: (terms.length === 0 ? [{}] : terms).map((term: NodeSelectorTerm) => ({
+      ...term,
+      matchExpressions: [...(term.matchExpressions ?? []), expression],
+    })),
+  };
+  return patchOf(
+    { type: 'OnDelete', rollingUpdate: null },
+    { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: required } },
+  );
+}
+
+/**
+ * Undoes {@link avoidingPatch}. The template of the Pods must become the same again, octet for octet, because otherwise every Pod restarts: an
+ * empty affinity is not an absent one.
+ */
+export function restoringPatch({ affinity, updateStrategy }: DaemonSetFacts): object {
+  const { nodeAffinity } = affinity ?? {};
+  const required = requiredOf(affinity);
+  return patchOf(
+    updateStrategy ?? { type: 'RollingUpdate' },
+    affinity === undefined
+      ? null
+      : {
+          nodeAffinity:
+            nodeAffinity === undefined
+              ? null
+              : { requiredDuringSchedulingIgnoredDuringExecution: required ?? null },
+        },
+  );
+}
+
+function requiredOf(affinity: Affinity | undefined): NodeSelector | undefined {
+  return affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
+}
+
+function patchOf(updateStrategy: object, affinity: object | null): object {
+  return { spec: { updateStrategy, template: { spec: { affinity } } } };
+}
