@@ -21,10 +21,15 @@ export class Field<T> {
     this.#report = report;
   }
 
-  /** The field has the same meaning at these places of the configuration. Returns the value. */
+  /**
+   * The field has the same meaning at these places of the configuration. Without a place, nothing in the source uses it either, so it is left out.
+   * Returns the value.
+   */
   carried(to: string | readonly string[]): T {
+    const places = joined(to);
+    if (places === '') return this.changed('', 'left out; it has no effect');
     this.#place(to);
-    this.#report.row(this.at, 'carried', joined(to));
+    this.#report.row(this.at, 'carried', places);
     return this.value;
   }
 

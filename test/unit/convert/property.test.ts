@@ -397,6 +397,7 @@ for (const [name, source] of Object.entries(all)) {
         const { rows } = converted(generatedSource);
         const places = rows.map(({ object: at, field }) => `${at} ${field}`);
         assert.equal(new Set(places).size, places.length, places.join('\n'));
+        for (const row of rows) assert.notEqual(row.detail, '', JSON.stringify(row));
         for (const { kind, name: own, body } of generatedSource.objects)
           for (const field of Object.keys((body.spec ?? body.data ?? {}) as object)) {
             const value = ((body.spec ?? body.data) as Record<string, unknown>)[field];
