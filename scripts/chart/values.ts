@@ -63,7 +63,7 @@ const controller = z
       .describe('One replica leads. Another one takes over within 15 seconds.'),
     ...probesAndPlace({ cpu: '50m', memory: '128Mi' }, { memory: '512Mi' }, [], 'system-cluster-critical'),
     podDisruptionBudget: z
-      .strictObject({ enabled: enabled(true, 'Whether drains leave all replicas but one alone.') })
+      .strictObject({ enabled: enabled(true, 'Whether drains may end only one replica at a time.') })
       .describe('The PodDisruptionBudget of the controller.'),
     networkPolicy: z
       .strictObject({
