@@ -58,7 +58,7 @@ export class Pods {
       made.map(async (pod) => {
         const object = podObject(pod);
         await put(this.#client, podsPath, object);
-        // A creation drops the status of a Pod.
+        // The API server drops the status of a Pod that is created.
         await this.#client.request({
           method: 'PATCH',
           path: `${podsPath}/${pod.name}/status`,
@@ -82,8 +82,8 @@ export class Pods {
   }
 
   /**
-   * Lets the Service's pods on a node terminate, as the deletion of a Pod does that has a `preStop` hook: their endpoints are no longer ready, and
-   * still serve until they are ended. Kubernetes has this only with kubelets, which the lab does not have.
+   * Lets the Service's pods on a node terminate like a deleted Pod with a `preStop` hook: their endpoints are no longer ready, and still serve until
+   * they are ended. Kubernetes has this only with kubelets, which the lab does not have.
    */
   async terminate(service: string, node: LabNode): Promise<TerminatingPods> {
     if (!this.#publishes) throw new Error('pods of the lab cannot terminate slowly with Kubernetes');

@@ -53,7 +53,7 @@ export async function makePods(lab: Lab): Promise<void> {
 }
 
 /**
- * Writes the configuration for both systems. Bellman's controller runs until it has accepted the text, because speakers use nothing else.
+ * Writes the configuration for both systems. Bellman's controller runs until it has accepted the text, because its speakers use only accepted texts.
  * MetalLB's speakers read the text themselves.
  */
 export async function configure(lab: Lab, text: string): Promise<void> {

@@ -58,7 +58,7 @@ function archive(name: string, reference: string, folder: string, content: Conte
     mkdirSync(root);
     content.write(root);
     const { entrypoint, command } = content;
-    // No network carries the image, so a small one is not worth the time.
+    // The image crosses no network, so it is not worth the time to make it small.
     const settings = { reference, createdSeconds: 0, labels: {}, user: '0:0', entrypoint, compression: 1 };
     const layout = new OciLayout(join(work, 'layout'), { ...settings, ...(command && { command }) });
     const image = layout.addImage(hostTarget(), root, [{ paths: readdirSync(root), without: [] }]);

@@ -14,8 +14,8 @@ export interface Part {
 
 export const parts: readonly Part[] = [
   { name: 'connections', isOfAffinity: false, hashPolicy: 1, schedulableNodes: 3 },
-  // A router that hashes ports sends the connections of one client to several nodes, and each node has its own table of clients. With the
-  // policy Local, a client of a router that hashes addresses reaches the Pods of one node, so all Pods are on one node.
+  // Each node has its own table of clients, so the router must send all connections of a client to one node: it hashes addresses only. With the
+  // policy Local, the client then reaches only the Pods of that node, so all Pods are on one node.
   { name: 'clients', isOfAffinity: true, hashPolicy: 0, schedulableNodes: 1 },
 ];
 

@@ -3,9 +3,9 @@ import { describe, test } from 'node:test';
 import { DeathWorld } from '../../support/death-world.ts';
 import { seededRandom } from '../../support/membership-net.ts';
 
-/** More histories with BELLMAN_RUNS, which counts hundreds. */
+/** BELLMAN_RUNS gives the number of histories, in hundreds. */
 const histories = 100 * Number(process.env.BELLMAN_RUNS ?? 3);
-/** The cluster has run for long enough that the questions are answered once and the first reports are old. */
+/** After this time, each node has answered a question, and the first reports are old. */
 const settledMs = 15_000;
 
 type Fault = (world: DeathWorld, random: () => number) => void;
