@@ -48,7 +48,7 @@ describe('/status and /debug of a speaker', { concurrency: false }, () => {
     for (const path of ['/status', '/debug/events']) assert.equal(await code(path, ...bearer(token)), '200');
   });
 
-  test('of the controller answer the viewer, and refuse a client without a token', async () => {
+  test('answer the viewer at the controller too, and refuse a client without a token', async () => {
     const url = `http://${addresses.control}:7472/status`;
     const flags = ['-sS', '-o', '/dev/null', '-w', '%{http_code}'];
     const statusFor = (...more: string[]) =>
