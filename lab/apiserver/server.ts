@@ -1,8 +1,8 @@
 /**
  * An API server for the lab. It implements enough of the Kubernetes REST API for `kubectl`, `@kubernetes/client-node` and Bellman to work
  * unchanged. Objects live in memory and end with the process. The server answers in JSON and knows only the kinds of `resources.ts`. It has
- * no authorization, no server-side apply, no admission beyond `defaults.ts`, and no controllers except the deletion of a namespace's
- * content.
+ * no authorization, no admission beyond `defaults.ts`, server-side apply only for the conditions of a Service, and no controllers except the
+ * deletion of a namespace's content.
  *
  *   request ──▶ server.ts: token, knobs, discovery ──▶ target.ts: resource, name, selectors
  *                 ├──▶ objects.ts: get, list, create, update, patch, delete ──▶ defaults.ts ──▶ store.ts
@@ -141,7 +141,9 @@ export class ApiServer {
     const { method = 'GET', headers } = request;
     const asTable = wantsTable(headers.accept);
     const isWatch = method === 'GET' && ['true', '1'].includes(url.searchParams.get('watch') ?? '');
-    if (isWatch || name === undefined ? !['GET', 'POST', 'DELETE'].includes(method) : method === 'POST')
+    const isCollection = isWatch || name === undefined;
+    const isAllowed = isCollection ? ['GET', 'POST', 'DELETE'].includes(method) : method !== 'POST';
+    if (!isAllowed)
       throw new ApiProblem(405, 'MethodNotAllowed', `${method} is not allowed on ${url.pathname}`);
     checkNumbers(url, isWatch);
     this.#count(

@@ -72,31 +72,32 @@ export class ServiceDecider {
    * step without a decision only sorts some Services.
    */
   *steps(pending: Set<string>): Generator<Decision | undefined> {
-    const opened = { has: false };
+    /** Whether the waiting Services are to be decided again. */
+    const retry = { isDue: false };
     const { departures, waiting, others } = yield* this.#inOrder(pending);
-    for (const key of departures) yield* this.#settle(key, pending, opened);
+    for (const key of departures) yield* this.#settle(key, pending, retry);
     for (const key of [...waiting, ...others]) {
-      yield* this.#serveWaiting(pending, opened);
-      yield* this.#settle(key, pending, opened);
+      yield* this.#serveWaiting(pending, retry);
+      yield* this.#settle(key, pending, retry);
     }
-    yield* this.#serveWaiting(pending, opened);
+    yield* this.#serveWaiting(pending, retry);
   }
 
-  *#serveWaiting(pending: Set<string>, opened: { has: boolean }): Generator<Decision> {
-    while (opened.has) {
-      opened.has = false;
-      for (const key of this.#allocator.waiting()) yield* this.#settle(key, pending, opened);
+  *#serveWaiting(pending: Set<string>, retry: { isDue: boolean }): Generator<Decision> {
+    while (retry.isDue) {
+      retry.isDue = false;
+      for (const key of this.#allocator.waiting()) yield* this.#settle(key, pending, retry);
     }
   }
 
-  /** Decides about a Service, and about those that it displaces. Notes in `opened` whether Services that wait may succeed now. */
-  *#settle(key: string, pending: Set<string>, opened: { has: boolean }): Generator<Decision> {
+  /** Decides about a Service, and about those that it displaces. Sets `retry.isDue` when waiting Services may succeed now. */
+  *#settle(key: string, pending: Set<string>, retry: { isDue: boolean }): Generator<Decision> {
     pending.delete(key);
     for (const queue = [key]; queue.length > 0; ) {
       const decision = this.#decideOne(queue.shift() ?? '');
-      if (decision.kind === 'released' && decision.freed.length > 0) opened.has = true;
+      if (decision.kind === 'released' && decision.freed.length > 0) retry.isDue = true;
       if (decision.kind === 'reconciled') {
-        if (decision.outcome.opensAddresses) opened.has = true;
+        if (decision.outcome.opensAddresses) retry.isDue = true;
         queue.push(...decision.outcome.displaced);
       }
       yield decision;
