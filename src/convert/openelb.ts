@@ -41,7 +41,10 @@ export const openelb: Source = {
     const [firstPeer] = peers;
     if (conf) convertConf(conf, peers, draft, report);
     else if (firstPeer)
-      report.refuse(placeOf(firstPeer), 'there is no BgpConf with our AS number; give it too');
+      report.refuse(
+        placeOf(firstPeer),
+        'there is no BgpConf, which holds our AS number; convert it together with the peers',
+      );
     for (const object of objects)
       if (!kinds.includes(object.kind))
         report.row(placeOf(object), 'not carried', 'Bellman has nothing like this kind');

@@ -1,4 +1,4 @@
-/** Wrong, partial and contradictory sources give errors that name the object and the field, and nothing else. */
+/** Wrong, partial and contradictory sources give errors only. Each error names the object and the field. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { convert, formatFault, objectsIn, readObjects, type SourceName } from '../../../src/convert/index.ts';
@@ -24,6 +24,7 @@ spec: {${spec}}
 const metallb = 'metallb.io/v1beta1';
 const openelb = 'network.kubesphere.io/v1alpha2';
 
+/** The name of the case, the source, and the faults. */
 const rows: readonly (readonly [string, string, string | RegExp | readonly string[]])[] = [
   [
     'a malformed address',
@@ -126,7 +127,7 @@ const rows: readonly (readonly [string, string, string | RegExp | readonly strin
     'BGPPeer m/p: spec.nodeSelectors[0]: matchExpressions[0]: operator: expected one of In, NotIn, Exists, DoesNotExist, not Is',
   ],
   [
-    'a selector with a key of its own',
+    'a selector with an unknown key',
     peer('myASN: 1, peerASN: 2, peerAddress: 10.0.0.1, nodeSelectors: [{rack: a}]'),
     'BGPPeer m/p: spec.nodeSelectors[0]: unknown key rack; a label selector has matchLabels and matchExpressions',
   ],
@@ -185,10 +186,10 @@ const rows: readonly (readonly [string, string, string | RegExp | readonly strin
   [
     'a peer of OpenELB without a BgpConf',
     object(openelb, 'BgpPeer', 'conf: {peerAs: 1, neighborAddress: 10.0.0.1}'),
-    'BgpPeer x: there is no BgpConf with our AS number; give it too',
+    'BgpPeer x: there is no BgpConf, which holds our AS number; convert it together with the peers',
   ],
   [
-    'an Eip with a protocol of its own',
+    'an Eip with an unknown protocol',
     object(openelb, 'Eip', 'address: 192.0.2.1, protocol: rip'),
     'Eip x: spec.protocol: expected bgp, layer2 or vip, not rip',
   ],
