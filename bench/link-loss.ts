@@ -102,7 +102,7 @@ async function timesToEnd({ at, lose, restore, report }: Loss): Promise<readonly
   // The kernel delays the report of a carrier that changes twice within a second.
   await sleep(1500);
   order(at, restore);
-  // A new peer has no delay before it connects, which grows with each loss.
+  // Each loss makes the peer wait longer before it connects. Removing and adding the peer ends this wait.
   speaker.setPeers([other]);
   speaker.setPeers([measured, other]);
   await eventually('the session again', bothUp);

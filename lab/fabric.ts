@@ -117,8 +117,8 @@ async function buildNode(
     name,
   );
   await bridge(namespace, 'pods');
-  // A bridge without an address of its own takes the lowest address of its ports. A new Pod would then change it, and the other Pods would send
-  // to the old one until they ask again.
+  // A bridge without a MAC of its own takes the lowest MAC of its ports. A new Pod could then change the MAC of the bridge, and the other Pods
+  // would send to the old one until they ask again.
   const number = index.toString(16).padStart(4, '0');
   const mac = `02:00:0a:f4:${number.slice(0, 2)}:${number.slice(2)}`;
   await namespace.ip('link', 'set', 'pods', 'address', mac);

@@ -86,7 +86,7 @@ async function run(cluster: Cluster, part: Part, program: string, tests: readonl
   const suite = [
     ...[`--kubeconfig=${cluster.kubeconfig}`, `--kubectl-path=${cluster.program('kubectl')}`],
     ...['--provider=skeleton', `--num-nodes=${nodeCount}`, `--dns-domain=${dns.domain}`],
-    // The nodes of the cluster that take no Pods during this part.
+    // `prepare` has cordoned these nodes. The suite counts them as not ready.
     ...[`--allowed-not-ready-nodes=${nodeCount - part.schedulableNodes}`, '--prepull-images=false'],
   ];
   const child = cluster.fabric.far.spawn(

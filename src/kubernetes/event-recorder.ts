@@ -159,7 +159,7 @@ export class EventRecorder {
     }
   }
 
-  /** An event with a series stands for at least two. */
+  /** The API requires that a series counts at least two events. */
   async #lengthenSeries(path: string, lastObservedTime: string): Promise<void> {
     const { client } = this.#options;
     const event = new ObjectReader(await client.request({ method: 'GET', path }));

@@ -60,7 +60,7 @@ export class StandBy {
     successor?.inSync();
     const inherits = successor?.outcome ?? Promise.resolve('without');
     void inherits.then(async (outcome) => {
-      // A failure ends the process elsewhere.
+      // Without an endpoint this process is stopping. If the port could not be bound, run.ts ends it with the error.
       if (outcome === 'without' && !(await this.endpoint.catch(() => undefined))) return;
       once();
     });

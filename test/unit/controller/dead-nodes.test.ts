@@ -196,7 +196,7 @@ describe('DeadNodes', () => {
     assert.equal(api.get(podPath('a-n3'))?.changed, true);
   });
 
-  test('reads that fail are no silence: without the API server nothing is marked', async (t) => {
+  test('failed reads do not count as silence: without the API server nothing is marked', async (t) => {
     const { api, clock, report, marked } = await setUp(t);
     api.before = ({ method, path }) => {
       if (method === 'GET' && path.includes('/leases')) throw new ApiError(0, 'ECONNRESET', 'gone');

@@ -75,7 +75,7 @@ test('When all nodes should leave, none stops announcing: routes are plain again
   assert.deepEqual(scene.reasons(), ['NodeLeaving', 'DrainBlocked']);
 });
 
-test('An address that the floor has held drains for the whole delay when another node stays again', () => {
+test('An address that the floor has held drains for the whole delay when another node no longer leaves', () => {
   const scene = new Scene();
   for (const name of all) scene.set(name, leaves);
   scene.clock.advance(60_000);

@@ -558,7 +558,7 @@ describe('authentication, RFC 5880 section 6.7', () => {
     assert.equal(dropOf(bench.receiveOctets(again)), undefined);
   });
 
-  test('meticulous packets have numbers of their own, final packets too', () => {
+  test('each meticulous packet has a new sequence number, also a packet with the Final bit', () => {
     const bench = authenticatedBench();
     bench.runTo(200);
     bench.receiveOctets(up(102, { poll: true }));
