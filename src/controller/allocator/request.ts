@@ -26,11 +26,11 @@ export const requestNames = {
  * `allow-shared-ip` under every prefix. The same request may stand in several places. Contradictory requests are an error.
  */
 export function readRequest(service: Service): Result<AddressRequest, string> {
-  const addressText = only(service, requestNames.addresses, service.loadBalancerIP, canonicalList);
+  const addressText = agreedRequest(service, requestNames.addresses, service.loadBalancerIP, canonicalList);
   if (!addressText.ok) return addressText;
-  const poolText = only(service, requestNames.pool, undefined, tidyList);
+  const poolText = agreedRequest(service, requestNames.pool, undefined, tidyList);
   if (!poolText.ok) return poolText;
-  const sharing = only(service, requestNames.sharing, undefined, (text) => text);
+  const sharing = agreedRequest(service, requestNames.sharing, undefined, (text) => text);
   if (!sharing.ok) return sharing;
 
   const addresses: IpAddress[] = [];
@@ -88,7 +88,8 @@ export function readSharingKeys(service: Service): readonly string[] {
   return [...new Set(keys)].filter((key) => key !== '');
 }
 
-function only(
+/** The request of this name. Fails when two places ask for different things. */
+function agreedRequest(
   service: Service,
   name: string,
   field: string | undefined,
