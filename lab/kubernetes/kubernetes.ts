@@ -394,7 +394,10 @@ function controllers(hasKubelets: boolean, hasNodeLifecycle: boolean): string {
   return ['*', ...off].join(',');
 }
 
-/** The server enters its address into the Service `kubernetes`. It refuses a loopback address. With one, it enters no address. */
+/**
+ * kube-apiserver makes its address an endpoint of the Service `kubernetes`, and refuses a loopback address for that. On a loopback address, it
+ * gets another address to advertise and makes no endpoint.
+ */
 function advertisement(address: string): readonly string[] {
   return address.startsWith('127.')
     ? ['--advertise-address', '192.0.2.1', '--endpoint-reconciler-type', 'none']

@@ -1,4 +1,4 @@
-/** A dashboard as its author thinks of it. `grafana.ts` makes Grafana's JSON from it. */
+/** A dashboard without the details of Grafana. `grafana.ts` makes Grafana's JSON from it. */
 export interface Dashboard {
   /** Part of the file name and of the uid. */
   readonly name: string;

@@ -27,7 +27,7 @@ export async function addressesOfServices(
   return addressesIn(items.map(decodeService), isWanted);
 }
 
-/** The addresses of those of the Services that are of type LoadBalancer and that `isWanted` selects. */
+/** The addresses of the Services of type LoadBalancer that `isWanted` selects. */
 export function addressesIn(
   services: readonly Service[],
   isWanted: (service: Service) => boolean = () => true,

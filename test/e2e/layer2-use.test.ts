@@ -71,7 +71,7 @@ describe('the layer-2 process runs while a pool is announced in layer 2', { conc
 
   const record = () => lab.announcingRecordOf('printer');
 
-  test('with BGP pools only, no speaker has one, and each is ready without a complaint', async () => {
+  test('with BGP pools only, no speaker has a layer-2 process, and each is ready without a complaint', async () => {
     await lab.until('every node announces web', async () =>
       (await advertised()).every((addresses) => addresses.length === 1),
     );
@@ -85,7 +85,7 @@ describe('the layer-2 process runs while a pool is announced in layer 2', { conc
     assert.doesNotMatch(lab.log('speaker-node-1'), /membership/);
   });
 
-  test('with a layer-2 pool, each speaker starts one, and one node answers', async () => {
+  test('with a layer-2 pool, each speaker starts its layer-2 process, and one node answers', async () => {
     await lab.configure(bgp + office('layer2'));
     await lab.until('printer has an address', async () => (await lab.addressesOf('printer')).length === 1);
     [address = ''] = await lab.addressesOf('printer');
@@ -109,7 +109,7 @@ describe('the layer-2 process runs while a pool is announced in layer 2', { conc
     await lab.until('every node announces both Services by BGP', async () =>
       (await advertised()).every((addresses) => addresses.length === 2),
     );
-    await lab.until('no speaker has one', async () => (await processes()).every((count) => count === 0));
+    await lab.until('no layer-2 process runs', async () => (await processes()).every((count) => count === 0));
     for (const { usesLayer2, members, troubles } of await statuses())
       assert.deepEqual([usesLayer2, members, troubles], [false, [], []]);
     assert.deepEqual(await readiness(), ['200', '200', '200']);

@@ -230,7 +230,7 @@ describe('an address in layer 2', { concurrency: false }, () => {
   test('a node cut off from the API server does not contend for an address that has moved in the meantime', async () => {
     const [, second, third] = lab.fabric.nodes;
     assert.ok(second && third);
-    const thirdLog = () => lab.log('speaker-node-3').match(/"answering"/g)?.length ?? 0;
+    const timesAnswered = () => lab.log('speaker-node-3').match(/"answering"/g)?.length ?? 0;
     const reconnect = await lab.cut(third, 'tcp 6443');
     await lab.addPods('printer', [second]);
     await lab.removePods('printer', third);
@@ -238,7 +238,7 @@ describe('an address in layer 2', { concurrency: false }, () => {
       await Promise.all([v4, v6].map((address) => lab.curl(lab.fabric.near, address)));
       return (await answerers()).join() === (await lab.macOf(second));
     });
-    const answered = thirdLog();
+    const answered = timesAnswered();
     const output = await lab.fabric.near.exec('arping', '-c', '5', '-w', '5', '-I', 'eth0', v4);
     const macs = [...output.matchAll(/\[([0-9A-Fa-f:]+)\]/g)].map(([, mac]) => mac?.toLowerCase());
     assert.deepEqual(
@@ -246,7 +246,7 @@ describe('an address in layer 2', { concurrency: false }, () => {
       Array(5).fill(await lab.macOf(second)),
       'each request gets one answer, from the same node',
     );
-    assert.equal(thirdLog(), answered);
+    assert.equal(timesAnswered(), answered);
     await reconnect();
   });
 

@@ -2,8 +2,8 @@
  * Fuzzes the responder with frames of a segment, from the capture through the judgement of each frame to answers, defence, conflict reports,
  * log and metrics. The frames are ARP and Neighbour Discovery frames of Linux, most of them mutated, and some claim an address of the node.
  *
- * No frame raises an exception. A frame causes at most a few frames, and only frames of the node's own MAC. A flood of claims by ever new
- * hosts causes only a few log lines.
+ * No frame raises an exception. A frame causes at most a few frames, and only frames of the node's own MAC. A flood of claims, each by a new
+ * host, causes only a few log lines.
  */
 import assert from 'node:assert/strict';
 import { ip } from '../support/addresses.ts';
@@ -16,7 +16,7 @@ import type { FuzzTarget } from './target.ts';
 const frames = Object.values(captured).map(frame);
 const owned = ['192.0.2.1', '192.0.2.2', '2001:db8::a', '2001:db8::b'];
 const maxFrames = 20;
-/** An answer, or a defence on each schedule. */
+/** One answer, or two announcements that consist of a request and a reply each. */
 const maxSentPerFrame = 4;
 const maxLines = 8;
 const sourceMacAt = 6;

@@ -139,7 +139,7 @@ export class AdjRibOut {
 
   /**
    * The peer holds a route for the prefix, which an earlier process has sent. If no route is desired, it is withdrawn, also in a family that
-   * the session does not carry now. Otherwise the desired route replaces it, or has done so.
+   * the session does not carry now. Otherwise the desired route replaces it. Nothing is left to do if this process has already sent a route.
    */
   inherit(prefix: Prefix): void {
     const known = this.#prefixes.find(prefix);

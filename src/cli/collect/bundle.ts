@@ -1,6 +1,6 @@
 /**
- * The files of a bundle for a report: the state of the cluster as Bellman sees it, without secrets. Each file goes through the scrubber. What could
- * not be read is named in `README.txt`, which comes last.
+ * The files of a bundle for a report: the state of the cluster as Bellman sees it, without secrets. Each file goes through the scrubber.
+ * `README.txt` comes last, and names the parts that could not be read.
  */
 import { createHash } from 'node:crypto';
 import { recallAcceptedConfig } from '../../cluster/accepted-config.ts';
@@ -37,9 +37,9 @@ export interface BundleFile {
   readonly text: string;
 }
 
-/** Services with a problem that are explained. Each costs a request for its endpoints. */
+/** Largest number of Services with a problem that are explained. Each costs a request for its endpoints. */
 const maxExplained = 50;
-/** Events of Bellman that are kept, of those that the API server lists first. */
+/** Largest number of events that are read. The events of other programs are then left out. */
 const maxListedEvents = 5000;
 
 interface Collected {
@@ -160,7 +160,7 @@ function isOwnEvent({ reportingComponent }: RawEvent): boolean {
   return reportingComponent?.startsWith('bellman-') === true;
 }
 
-/** An object without what does not concern Bellman. */
+/** An object without its managed fields and without the annotations of other programs. */
 function shown(raw: RawObject): object {
   const { metadata, ...rest } = raw as RawObject & {
     readonly metadata: {
@@ -185,7 +185,7 @@ function shownPod(raw: RawObject): object {
   return { metadata: { name: metadata.name }, spec: { nodeName: spec?.nodeName, containers }, status };
 }
 
-/** The state of each process in its own words. Adds the events of the speakers to `events`. */
+/** The state that each process reports about itself. Adds the events of the speakers to `events`. */
 async function* daemonFiles(collected: Collected, events: TracedEvent[]): AsyncGenerator<BundleFile> {
   const { source, nodes, view, token, faults } = collected;
   if (view.controller) yield json('controller/status.json', view.controller);

@@ -31,7 +31,7 @@ export class AdoptionReport {
     const text = JSON.stringify(watched);
     if (text !== this.#watched) layer2.watch(watched);
     this.#watched = text;
-    // Of several Services with one address, one that is admitted counts.
+    // If several Services share an address, an admitted one counts.
     const byAddress = new Map<string, HeldForService>();
     for (const each of inLayer2)
       if (!byAddress.get(each.address)?.isAdmitted) byAddress.set(each.address, each);

@@ -118,7 +118,7 @@ describe('CandidateSets', () => {
     assert.deepEqual(change(5), []);
   });
 
-  test('leaves out no node when a set that was dropped is named again', () => {
+  test('gives no candidates to an entry that names a dropped set', () => {
     const sets = new CandidateSets();
     sets.resolve({ kind: 'table', sets: [set(1, nodes('a'))], upsert: [], remove: [] });
     sets.resolve({ kind: 'change', sets: [{ set: 1, isDropped: true }], upsert: [], remove: [] });

@@ -15,6 +15,7 @@ import { pass } from '../../support/virtual-run.ts';
 
 const collection = '/api/v1/namespaces/bellman-system/secrets';
 const labels = { 'bellman.dev/secret': 'peer-password' };
+/** A membership key is base64 in the Secret, and Kubernetes encodes the values of a Secret once more. */
 const keys = Buffer.from(Buffer.alloc(32, 1).toString('base64')).toString('base64');
 
 interface SetUpOptions {

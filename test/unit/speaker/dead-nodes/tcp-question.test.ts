@@ -17,7 +17,7 @@ describe('askByTcp()', () => {
   });
 
   test('one address that answers is enough', async () => {
-    // The kernel has no way to send to a multicast address by TCP, so that the other address cannot be asked.
+    // TCP cannot connect to a multicast address, so the first address cannot be asked.
     const port = await freePort();
     assert.equal(await askByTcp(['224.0.0.1', '127.0.0.1'], port, systemClock), 'answered');
   });
