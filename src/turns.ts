@@ -9,7 +9,7 @@
  */
 import type { Clock } from './clock.ts';
 
-/** Time for tasks in one turn. A step of 1 ms more still leaves the turn below 10 ms. */
+/** Time for tasks in one turn. Even if the last step takes 1 ms longer, the turn stays below 10 ms. */
 const taskMs = 3;
 /** Time for all long work in one turn. */
 const turnMs = 5;

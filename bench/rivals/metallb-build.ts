@@ -24,7 +24,7 @@ export function buildMetalLb(): void {
   const answer = execFileSync('go', ['mod', 'download', '-json', module], {
     encoding: 'utf8',
     cwd: rivalsFolder,
-    // Outside of any module, so that the repository's own files play no part.
+    // The folder is in no module, so the repository's own files do not change the build.
     env: { ...process.env, GO111MODULE: 'on', GOFLAGS: '-mod=mod' },
   });
   const { Dir } = JSON.parse(answer) as { Dir: string };

@@ -7,7 +7,7 @@
 # The folder lies outside the clone and is named for the version: ${BELLMAN_CACHE:-~/.cache/bellman}/kubernetes/VERSION. The script builds only the
 # programs that the folder lacks, so a second run takes milliseconds, and a run after an interrupted one goes on where that one stopped. Two runs
 # at a time do not collide: the second one waits for the first. The exit code is 69 (EX_UNAVAILABLE of sysexits.h) when Go or its modules cannot
-# be had, and 1 when a build fails.
+# be downloaded, and 1 when a build fails.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=../../scripts/go-programs.sh

@@ -2,7 +2,7 @@
 const maxRemembered = 4096;
 
 /**
- * Remembers refused datagrams, so that a replay costs no cryptography. Opening a datagram in vain takes 40 µs. Finding it here takes less
+ * Remembers refused datagrams, so that a replay costs no cryptography. A failed attempt to open a datagram takes 40 µs. Finding it here takes less
  * than 1 µs. The identity of a datagram is the membership session of its sender, its sequence number and its tag. Because the identity
  * includes the tag, a forgery that uses the sequence number of an authentic datagram does not block the authentic one.
  */

@@ -9,13 +9,12 @@
  *
  * An event costs what it changes:
  *
- *   a Service, its endpoints     the plan of the Service, at once
- *   another node                 the sets of candidates for layer 2, and the plans of the Services with policy Local that have an endpoint there
- *   this node, configuration     the plans of all Services
- *   another node, while this     the plans of all Services, because the floor counts all nodes
- *   node leaves
- *   the end of a drain, or of    the plan of the Service
- *   a wait for announce-delay
+ *   a Service, its endpoints        the plan of the Service, at once
+ *   this node, configuration        the plans of all Services
+ *   another node                    the sets of candidates for layer 2, and the plans of the Services with policy Local that have an endpoint there
+ *   another, while this one leaves  the plans of all Services, because the floor counts all nodes
+ *   end of a drain                  the plan of the Service
+ *   end of announce-delay           the plan of the Service
  *
  * Plans of several Services are made in slices (`turns.ts`). Each plan follows from the newest state, so events in between need no special
  * care. The layer-2 process gets the results of all slices in one message, because all nodes must elect owners from the same entries.
@@ -109,7 +108,7 @@ export class NodeSpeaker {
   readonly adoption: AdoptionState | undefined;
   readonly #peerOutput: PeerOutput;
   readonly #lists = new SharedLists();
-  /** Services whose plans depend on other nodes, by node. Only Services with `externalTrafficPolicy: Local` do, on the nodes with their endpoints. */
+  /** The Services whose plans depend on a node, by node. A Service with `externalTrafficPolicy: Local` depends on the nodes with its endpoints. */
   readonly #dependents = new ServiceIndex();
   readonly #candidateSets: CandidateSetTable;
   readonly #pendingPlans = new PendingPlans(() => [this.#services.keys(), this.#routes.services()]);
@@ -446,7 +445,7 @@ export class NodeSpeaker {
     return this.#advertised.get(service)?.some((each) => each.address === address) ?? false;
   }
 
-  /** Endpoints that a starting speaker finds have been ready before. */
+  /** Endpoints that the speaker reads at its start are not fresh: they were ready before. */
   #noteFreshEndpoints(service: string, before: readonly KeptSlice[]): void {
     if (this.#phase === 'reading' || this.#services.get(service)?.externalTrafficPolicy !== 'Local') return;
     this.#delays.slicesChanged(service, before, this.#slices.slicesOf(service));

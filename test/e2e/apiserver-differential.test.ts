@@ -17,7 +17,7 @@ import { comparable } from '../support/comparable-answer.ts';
 const file = fileURLToPath(new URL('./apiserver-answers.json', import.meta.url));
 const isRecording = isKubernetes && process.env.BELLMAN_RECORD !== undefined;
 
-/** Requests that an older version answers in another way, and the minor version of 1 that first gave the answer of the file. */
+/** Requests that older versions answer in another way. The number N stands for Kubernetes 1.N, the first version with the answer of the file. */
 const newerAnswers: Readonly<Record<string, number>> = {
   // The feature gate StrictIPCIDRValidation is on since 1.36.
   'leading zeros': 36,
@@ -63,7 +63,7 @@ for (const [title, talk] of Object.entries(conversation))
     await talk(async (name, ...request) => {
       const answer = await send(access, ...request);
       assert.ok(!answers.has(name), `two requests are called ${name}`);
-      // Through JSON, as the file's content was.
+      // The file was written as JSON, which has no `undefined`.
       answers.set(name, JSON.parse(JSON.stringify(comparable(answer))));
       return answer;
     });

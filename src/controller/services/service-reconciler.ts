@@ -65,7 +65,7 @@ type Phase = 'gathering' | 'deciding' | 'held' | 'stopped';
 
 /** Decisions about some Services, one after another. */
 interface Pass {
-  /** Services about which this pass has yet to decide. */
+  /** Services about which this pass has not decided yet. */
   readonly pending: Set<string>;
   readonly steps: Iterator<Decision | undefined>;
   /** Whether this is the first pass of the term. */

@@ -11,7 +11,7 @@ export interface ServingNodes {
   readonly nodes: ReadonlySet<string>;
   /** The nodes with an endpoint that serves and does not terminate. */
   readonly lasting: ReadonlySet<string>;
-  /** Those of the lasting nodes that wait for `announce-delay`, with the end of the wait in milliseconds since 1970. */
+  /** The lasting nodes that wait for `announce-delay`, with the end of each wait in milliseconds since 1970. */
   readonly fresh: ReadonlyMap<string, number>;
 }
 

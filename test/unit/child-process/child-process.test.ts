@@ -20,12 +20,12 @@ function isAlive(pid: number): boolean {
 }
 
 describe('ChildProcess', () => {
-  const running: Family[] = [];
+  const running: Fixture[] = [];
   afterEach(async () => {
-    for (const family of running.splice(0)) await family.end();
+    for (const fixture of running.splice(0)) await fixture.end();
   });
 
-  class Family {
+  class Fixture {
     readonly clock = new VirtualClock();
     readonly log = memoryLogger();
     /** Process ids of the children that have reported. */
@@ -84,131 +84,131 @@ describe('ChildProcess', () => {
   }
 
   test('start runs the program with its arguments, and start again changes nothing', async () => {
-    const family = new Family();
-    await family.startAndMeet();
-    family.child.start();
-    assert.equal(await family.repeat('zero'), 'zero one two');
-    assert.deepEqual([family.starts, family.pids.length], [1, 1]);
+    const fixture = new Fixture();
+    await fixture.startAndMeet();
+    fixture.child.start();
+    assert.equal(await fixture.repeat('zero'), 'zero one two');
+    assert.deepEqual([fixture.starts, fixture.pids.length], [1, 1]);
   });
 
   test('onStarted sends the first message that a process receives', async () => {
-    const family = new Family();
-    family.onStarted = () => family.child.send({ kind: 'exit', code: 3 });
-    family.child.start();
-    family.child.send({ kind: 'exit', code: 4 });
-    await family.ended(1);
-    assert.equal(family.log.lines.at(-1)?.reason, 'exit code 3');
-    family.onStarted = () => undefined;
+    const fixture = new Fixture();
+    fixture.onStarted = () => fixture.child.send({ kind: 'exit', code: 3 });
+    fixture.child.start();
+    fixture.child.send({ kind: 'exit', code: 4 });
+    await fixture.ended(1);
+    assert.equal(fixture.log.lines.at(-1)?.reason, 'exit code 3');
+    fixture.onStarted = () => undefined;
   });
 
   test('restarts a process that ended, after a delay that doubles up to 5 s', async () => {
-    const family = new Family();
-    await family.startAndMeet();
+    const fixture = new Fixture();
+    await fixture.startAndMeet();
     const delays = [100, 200, 400, 800, 1600, 3200, 5000, 5000];
     for (const [at, delayMs] of delays.entries()) {
-      family.child.send({ kind: 'exit', code: 7 });
-      await family.ended(at + 1);
-      assert.deepEqual(family.child.unhealthy(), ['the test process is not running']);
-      family.clock.advance(delayMs - 1);
-      assert.equal(family.starts, at + 1);
-      family.clock.advance(1);
-      assert.equal(family.starts, at + 2);
-      assert.deepEqual(family.child.unhealthy(), []);
-      await family.met(at + 2);
+      fixture.child.send({ kind: 'exit', code: 7 });
+      await fixture.ended(at + 1);
+      assert.deepEqual(fixture.child.unhealthy(), ['the test process is not running']);
+      fixture.clock.advance(delayMs - 1);
+      assert.equal(fixture.starts, at + 1);
+      fixture.clock.advance(1);
+      assert.equal(fixture.starts, at + 2);
+      assert.deepEqual(fixture.child.unhealthy(), []);
+      await fixture.met(at + 2);
     }
     assert.deepEqual(
-      family.log.lines.map(({ msg, process, reason, retryInMs }) => [msg, process, reason, retryInMs]),
+      fixture.log.lines.map(({ msg, process, reason, retryInMs }) => [msg, process, reason, retryInMs]),
       delays.map((delayMs) => ['child process ended; restarting it', 'test process', 'exit code 7', delayMs]),
     );
   });
 
   test('begins with the shortest delay again when the process ran for more than 10 s', async () => {
-    const family = new Family();
-    await family.startAndMeet();
-    family.child.send({ kind: 'exit', code: 1 });
-    await family.ended(1);
-    family.clock.advance(100);
-    await family.met(2);
-    family.clock.advance(10_001);
-    family.child.send({ kind: 'exit', code: 1 });
-    await family.ended(2);
-    assert.equal(family.log.lines.at(-1)?.retryInMs, 100);
+    const fixture = new Fixture();
+    await fixture.startAndMeet();
+    fixture.child.send({ kind: 'exit', code: 1 });
+    await fixture.ended(1);
+    fixture.clock.advance(100);
+    await fixture.met(2);
+    fixture.clock.advance(10_001);
+    fixture.child.send({ kind: 'exit', code: 1 });
+    await fixture.ended(2);
+    assert.equal(fixture.log.lines.at(-1)?.retryInMs, 100);
   });
 
   test('names the signal that ended the process', async () => {
-    const family = new Family();
-    process.kill(await family.startAndMeet(), 'SIGKILL');
-    await family.ended(1);
-    assert.equal(family.log.lines.at(-1)?.reason, 'SIGKILL');
+    const fixture = new Fixture();
+    process.kill(await fixture.startAndMeet(), 'SIGKILL');
+    await fixture.ended(1);
+    assert.equal(fixture.log.lines.at(-1)?.reason, 'SIGKILL');
   });
 
   test('restarts a process whose handler rejects', async () => {
-    const family = new Family();
-    await family.startAndMeet();
-    family.child.send({ kind: 'throw' });
-    await family.ended(1);
-    family.clock.advance(100);
-    await family.met(2);
+    const fixture = new Fixture();
+    await fixture.startAndMeet();
+    fixture.child.send({ kind: 'throw' });
+    await fixture.ended(1);
+    fixture.clock.advance(100);
+    await fixture.met(2);
   });
 
   test('fails the open questions when the process ends', async () => {
-    const family = new Family();
-    await family.startAndMeet();
-    const answer = family.child.ask((id) => ({ kind: 'keep-silent', id }));
-    family.child.send({ kind: 'exit', code: 0 });
+    const fixture = new Fixture();
+    await fixture.startAndMeet();
+    const answer = fixture.child.ask((id) => ({ kind: 'keep-silent', id }));
+    fixture.child.send({ kind: 'exit', code: 0 });
     await assert.rejects(answer, /^Error: the test process has ended$/);
   });
 
   test('stop ends the process without a restart, and may be called again', async () => {
-    const family = new Family();
-    const pid = await family.startAndMeet();
-    await Promise.all([family.child.stop(), family.child.stop()]);
+    const fixture = new Fixture();
+    const pid = await fixture.startAndMeet();
+    await Promise.all([fixture.child.stop(), fixture.child.stop()]);
     assert.equal(isAlive(pid), false);
-    family.clock.advance(60_000);
-    await family.child.stop();
-    assert.deepEqual([family.starts, family.ends, family.log.lines.length], [1, 1, 0]);
-    assert.deepEqual(family.child.unhealthy(), []);
+    fixture.clock.advance(60_000);
+    await fixture.child.stop();
+    assert.deepEqual([fixture.starts, fixture.ends, fixture.log.lines.length], [1, 1, 0]);
+    assert.deepEqual(fixture.child.unhealthy(), []);
   });
 
   test('stop kills a process that does not end in time', async () => {
-    const family = new Family();
-    const pid = await family.startAndMeet();
-    family.child.send({ kind: 'hang' });
-    const gone = family.child.stop();
-    family.clock.advance(stopMs - 1);
+    const fixture = new Fixture();
+    const pid = await fixture.startAndMeet();
+    fixture.child.send({ kind: 'hang' });
+    const gone = fixture.child.stop();
+    fixture.clock.advance(stopMs - 1);
     assert.equal(isAlive(pid), true);
-    family.clock.advance(1);
+    fixture.clock.advance(1);
     await gone;
     assert.equal(isAlive(pid), false);
   });
 
   test('stop while a restart waits leaves no process', async () => {
-    const family = new Family();
-    await family.startAndMeet();
-    family.child.send({ kind: 'exit', code: 1 });
-    await family.ended(1);
-    await family.child.stop();
-    family.clock.advance(60_000);
-    assert.equal(family.starts, 1);
+    const fixture = new Fixture();
+    await fixture.startAndMeet();
+    fixture.child.send({ kind: 'exit', code: 1 });
+    await fixture.ended(1);
+    await fixture.child.stop();
+    fixture.clock.advance(60_000);
+    assert.equal(fixture.starts, 1);
   });
 
   test('start during a stop runs a new process when the old one is gone, at once and without a complaint', async () => {
-    const family = new Family();
-    const old = await family.startAndMeet();
-    const gone = family.child.stop();
-    family.child.start();
-    assert.equal(family.starts, 1);
+    const fixture = new Fixture();
+    const old = await fixture.startAndMeet();
+    const gone = fixture.child.stop();
+    fixture.child.start();
+    assert.equal(fixture.starts, 1);
     await gone;
-    assert.deepEqual([family.starts, isAlive(old), family.log.lines.length], [2, false, 0]);
-    assert.notEqual(await family.met(2), old);
+    assert.deepEqual([fixture.starts, isAlive(old), fixture.log.lines.length], [2, false, 0]);
+    assert.notEqual(await fixture.met(2), old);
   });
 
   test('start after a stop runs a new process', async () => {
-    const family = new Family();
-    await family.startAndMeet();
-    await family.child.stop();
-    await family.startAndMeet();
-    assert.equal(await family.repeat('again'), 'again one two');
+    const fixture = new Fixture();
+    await fixture.startAndMeet();
+    await fixture.child.stop();
+    await fixture.startAndMeet();
+    assert.equal(await fixture.repeat('again'), 'again one two');
   });
 
   test('the end of the IPC channel ends the process', async () => {

@@ -34,7 +34,9 @@ function inWords(decision: Decision): string {
     case 'released':
       return `${name} released ${decision.freed.map(({ address }) => formatIp(address)).join() || 'nothing'}`;
     case 'reconciled':
-      return `${name} holds ${decision.outcome.assigned.map(({ address }) => formatIp(address)).join() || decision.outcome.refusal?.cause}`;
+      return decision.outcome.refusal
+        ? `${name} is refused: ${decision.outcome.refusal.cause}`
+        : `${name} holds ${decision.outcome.assigned.map(({ address }) => formatIp(address)).join()}`;
     default:
       return `${name} ${decision.kind}`;
   }
@@ -46,7 +48,7 @@ test('ServiceDecider decides about removed Services first, then about waiting Se
   assert.deepEqual(decider.decide([set('new'), remove('holder')]).map(inWords), [
     'holder released 192.0.2.1',
     'waiter holds 192.0.2.1',
-    'new holds pool-exhausted',
+    'new is refused: pool-exhausted',
   ]);
 });
 

@@ -134,7 +134,7 @@ describe('BfdSessions', () => {
       assert.equal(states.get('id-b')?.warning?.subject, warns ? 'bfd-sharing' : undefined);
     });
 
-  test('peers that share a session come and go without an end of the session', () => {
+  test('a shared session goes on when one of its peers is added or removed', () => {
     const { resolve } = resolver();
     const [a, b] = [peer('a', { bfd }), peer('b', { bfd, port: 1179 })];
     const [first] = resolve([a]).sessions;

@@ -309,7 +309,7 @@ test('AnnouncingReconciler reads no Service in a sweep whose record is right', a
   assert.equal(reads, 0);
 });
 
-test('AnnouncingReconciler forgets a Service that is gone, and corrects the record of its successor by the same name', async () => {
+test('AnnouncingReconciler forgets a Service that is gone, and corrects the record of a new Service with the same name', async () => {
   const o = setUp({ line: '192.0.2.241=node-1/eth0' });
   o.answer();
   await o.pass(10_000);
