@@ -80,7 +80,7 @@ export function convertBgpAdvertisement(
     'aggregation-length-v6': lengthV6?.value,
     localpref: localPref?.value === 0 ? undefined : localPref?.value,
     'as-path-prepend': prepend?.value,
-    // MetalLB counts a community that is listed twice once, and the gate refuses it.
+    // The gate refuses a community that is listed twice. MetalLB counts it once.
     communities: communities && [...new Set(communities.value)],
     peers: peers?.known,
     'node-selectors': nodes?.value,

@@ -18,7 +18,7 @@ const receive = { receiveLimit: 65535, fourOctetAs: true, internal: false, exten
 
 const ourAddress: IpAddress = { family: 4, value: 0xc0000201n };
 
-/** Their place in the list is their descriptor. */
+/** The frozen streams. The index of a stream serves as its descriptor. */
 const frozenStreams: MemoryStream[] = [];
 
 /** A connection in memory. The test plays the peer. */

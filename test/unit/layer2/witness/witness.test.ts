@@ -6,7 +6,7 @@ import { WitnessCluster, type WitnessClusterOptions } from '../../../support/wit
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
 
-/** A cluster whose addresses have owners that their witnesses hear. */
+/** A cluster in which each address has an owner, whose answers reach the witnesses. */
 function settled(options: Partial<WitnessClusterOptions> = {}): WitnessCluster {
   const world = new WitnessCluster({ nodes: 3, addresses: 6, seed: 1, ...options });
   world.run(minuteMs);
