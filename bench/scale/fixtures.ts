@@ -1,6 +1,7 @@
 /** Objects of large clusters. Every address is in 10.0.0.0/8. */
 import { pino } from 'pino';
 import type { BgpSpeaker } from '../../src/bgp/index.ts';
+import { maintenanceAnnotation } from '../../src/cluster/names.ts';
 import type { Config } from '../../src/config/config.ts';
 import { parseConfig } from '../../src/config/index.ts';
 import type { Service } from '../../src/kubernetes/model.ts';
@@ -128,6 +129,11 @@ export class ScaledSpeaker {
     const name = nodeName(i);
     const internalIPs = [`172.16.${i >> 8}.${i & 255}`];
     this.speaker.setNode(name, node(name, { ready, annotations, internalIPs }));
+  }
+
+  /** The speaker's node leaves. All its addresses drain from now on, because virtual time stands still. */
+  leave(): void {
+    this.setReady(0, true, { [maintenanceAnnotation]: 'new kernel' });
   }
 
   setConfig(config: Config): void {

@@ -34,7 +34,16 @@ const bgpLocal: Layout = { config: poolConfig('bgp'), policy: 'Local' };
 const layer2Local: Layout = { config: poolConfig('layer2'), policy: 'Local' };
 
 function serviceEvents(size: SpeakerSize): Work {
+  return serviceEventsOf(new ScaledSpeaker(size), size);
+}
+
+function serviceEventsWhileDraining(size: SpeakerSize): Work {
   const scaled = new ScaledSpeaker(size);
+  scaled.leave();
+  return serviceEventsOf(scaled, size);
+}
+
+function serviceEventsOf(scaled: ScaledSpeaker, size: SpeakerSize): Work {
   return events(size.services, (i, round) => {
     scaled.setService(i, { labels: { round: String(round) }, ingress: [{ ip: addressOf(i ^ (round & 1)) }] });
   });
@@ -131,6 +140,12 @@ export const speakerSweeps: readonly Sweep[] = [
     work: 'BGP: one Service event',
     kind: 'event',
     prepare: (services) => serviceEvents({ services, nodes: 10, ...bgp }),
+  },
+  {
+    ...byServices,
+    work: 'BGP, while all Services drain: one Service event',
+    kind: 'event',
+    prepare: (services) => serviceEventsWhileDraining({ services, nodes: 10, ...bgp }),
   },
   {
     ...byServices,

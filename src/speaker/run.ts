@@ -406,8 +406,8 @@ function layer2Troubles(layer2: Layer2): string[] {
  * but still announces addresses is treated like a node that stays, so that the routers keep its routes.
  */
 function stopMode(nodeName: string, speaker: NodeSpeaker): StopMode {
-  const { leaving, heldByFloor } = speaker.leavingState;
-  const leaves = leaving ? heldByFloor.length === 0 : speaker.node(nodeName)?.unschedulable;
+  const { leaving, isHeldByFloor } = speaker.leavingState;
+  const leaves = leaving ? !isHeldByFloor : speaker.node(nodeName)?.unschedulable;
   return leaves ? { kind: 'shutdown', reason: `node drain: ${nodeName}` } : { kind: 'restart' };
 }
 

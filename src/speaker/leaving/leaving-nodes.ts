@@ -4,12 +4,14 @@ import { type Leaving, type LeavingRules, leavingOf } from '../plan/leaving.ts';
 import type { ServicePlan } from '../plan/plan.ts';
 import { DrainSchedule } from './drain-schedule.ts';
 
-/** Whether this node leaves, and which addresses it still announces. */
+/** Whether this node leaves, and which addresses it still announces. The lists are made when they are read. */
 export interface LeavingState {
   /** `undefined` when the node does not leave. */
   readonly leaving: Leaving | undefined;
+  readonly isDraining: boolean;
   /** Addresses that the node announces by marked routes, until the drain delay has passed. */
   readonly draining: readonly string[];
+  readonly isHeldByFloor: boolean;
   /** Addresses that the node keeps announcing, because too few other nodes could. */
   readonly heldByFloor: readonly string[];
 }
@@ -45,10 +47,17 @@ export class LeavingNodes {
 
   /** The state of this node by the latest plan of each Service. */
   get state(): LeavingState {
+    const [draining, heldByFloor] = [this.#draining, this.#heldByFloor];
     return {
       leaving: this.#nodes.get(this.#options.nodeName),
-      draining: [...new Set([...this.#draining.values()].flat())],
-      heldByFloor: [...new Set([...this.#heldByFloor.values()].flat())],
+      isDraining: draining.size > 0,
+      get draining() {
+        return allOf(draining);
+      },
+      isHeldByFloor: heldByFloor.size > 0,
+      get heldByFloor() {
+        return allOf(heldByFloor);
+      },
     };
   }
 
@@ -86,6 +95,10 @@ export class LeavingNodes {
       onDrainsOver(this.#drains.due(clock.now(), delayMs())),
     );
   }
+}
+
+function allOf(lists: ReadonlyMap<string, readonly string[]>): readonly string[] {
+  return [...new Set([...lists.values()].flat())];
 }
 
 function putOrDelete(lists: Map<string, readonly string[]>, key: string, list: readonly string[]): void {

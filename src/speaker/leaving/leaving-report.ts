@@ -35,7 +35,8 @@ export class LeavingReport {
     return this.#leaving?.since ?? this.#seenAt;
   }
 
-  update({ leaving, draining, heldByFloor }: LeavingState): void {
+  update(state: LeavingState): void {
+    const { leaving, isDraining } = state;
     const { clock, logger } = this.#options;
     const before = this.#leaving;
     if (leaving?.reason !== before?.reason) {
@@ -49,22 +50,22 @@ export class LeavingReport {
         this.#record('Normal', 'NodeReturned', `node ${this.#name} does not leave any more`);
       }
     }
-    this.#reportHeld(heldByFloor);
-    if (this.#wasDraining && draining.length === 0 && leaving)
+    this.#reportHeld(state);
+    if (this.#wasDraining && !isDraining && leaving)
       logger.info({ node: this.#name }, 'the routes of this node are withdrawn');
-    this.#wasDraining = draining.length > 0;
+    this.#wasDraining = isDraining;
   }
 
   /** Reports when the floor begins to hold addresses, and when it ends. A change of the addresses in between is not worth an event. */
-  #reportHeld(addresses: readonly string[]): void {
-    const isHeld = addresses.length > 0;
-    if (isHeld === this.#isHeld) return;
-    this.#isHeld = isHeld;
+  #reportHeld(state: LeavingState): void {
+    if (state.isHeldByFloor === this.#isHeld) return;
+    this.#isHeld = state.isHeldByFloor;
     const { logger } = this.#options;
-    if (!isHeld) {
+    if (!this.#isHeld) {
       logger.info({ node: this.#name }, 'other nodes announce all addresses of this node now');
       return;
     }
+    const addresses = state.heldByFloor;
     const named = addresses.slice(0, namedAddresses).join(', ');
     const others = addresses.length > namedAddresses ? ` and ${addresses.length - namedAddresses} more` : '';
     const reason = `too few other nodes could announce ${named}${others}`;

@@ -8,6 +8,7 @@
  */
 import type { IpFamilyName } from '../../kubernetes/model.ts';
 import type { FreshNodes, ServingNodes } from './serving-nodes.ts';
+import { isOver, type Wait, WaitList } from './wait-list.ts';
 
 /** One moment on both clocks. */
 export interface Moment {
@@ -20,64 +21,76 @@ export interface Moment {
 type Endpoints = Readonly<Record<IpFamilyName, ServingNodes>>;
 const families = ['IPv4', 'IPv6'] as const;
 
-export class FreshEndpoints {
-  /** When the first endpoint of each node became ready, by Service. Only nodes that may still have to wait are in it. */
-  readonly #since = new Map<string, Readonly<Record<IpFamilyName, Map<string, Moment>>>>();
+/** A node whose first endpoint of a Service became ready. */
+interface FreshNode extends Wait {
+  readonly service: string;
+  readonly family: IpFamilyName;
+  readonly node: string;
+  /** Since 1970. */
+  readonly sinceEpochMs: number;
+}
 
-  /** Takes a change of the endpoints of a Service. */
-  change(service: string, before: Endpoints, after: Endpoints, at: Moment): void {
-    const since = this.#since.get(service) ?? { IPv4: new Map(), IPv6: new Map() };
+/** The fresh nodes of one Service, by name. */
+type FreshOfService = Readonly<Record<IpFamilyName, Map<string, FreshNode>>>;
+
+export class FreshEndpoints {
+  /** By Service. Only nodes that may still have to wait are in it. */
+  readonly #fresh = new Map<string, FreshOfService>();
+  readonly #waits = new WaitList<FreshNode>();
+
+  /** Takes a change of the endpoints of a Service. No change may be earlier than the one before. */
+  change(service: string, before: Endpoints, after: Endpoints, { nowMs, epochMs }: Moment): void {
+    const fresh = this.#fresh.get(service) ?? { IPv4: new Map(), IPv6: new Map() };
+    this.#fresh.set(service, fresh);
     for (const family of families) {
-      for (const node of since[family].keys())
-        if (!after[family].lasting.has(node)) since[family].delete(node);
+      for (const [node, wait] of fresh[family]) if (!after[family].lasting.has(node)) this.#forget(wait);
       if (before[family].nodes.size === 0) continue;
-      for (const node of after[family].lasting)
-        if (!before[family].lasting.has(node)) since[family].set(node, at);
+      for (const node of after[family].lasting) {
+        if (before[family].lasting.has(node)) continue;
+        const earlier = fresh[family].get(node);
+        if (earlier) this.#forget(earlier);
+        const wait = { service, family, node, sinceMs: nowMs, sinceEpochMs: epochMs };
+        fresh[family].set(node, wait);
+        this.#waits.add(wait);
+      }
     }
-    this.#keep(service, since);
+    this.#dropEmpty(service);
   }
 
   /** The nodes of a Service that wait, each with the end of its wait since 1970; `undefined` when no wait is known. */
   of(service: string, nowMs: number, delayMs: number): FreshNodes | undefined {
-    const since = this.#since.get(service);
-    if (!since) return undefined;
+    const fresh = this.#fresh.get(service);
+    if (!fresh) return undefined;
     const waiting = (family: IpFamilyName) =>
       new Map(
-        [...since[family]]
-          .filter(([, at]) => nowMs < at.nowMs + delayMs)
-          .map(([node, at]) => [node, at.epochMs + delayMs]),
+        [...fresh[family]]
+          .filter(([, wait]) => !isOver(wait, nowMs, delayMs))
+          .map(([node, { sinceEpochMs }]) => [node, sinceEpochMs + delayMs]),
       );
     return { IPv4: waiting('IPv4'), IPv6: waiting('IPv6') };
   }
 
   /** When the first of the nodes became ready; `undefined` when none waits. */
   get firstMs(): number | undefined {
-    let first: number | undefined;
-    for (const since of this.#since.values())
-      for (const family of families)
-        for (const { nowMs } of since[family].values()) first = Math.min(first ?? nowMs, nowMs);
-    return first;
+    return this.#waits.firstMs;
   }
 
   /** Forgets the waits that are over, and returns their Services. */
   takeDue(nowMs: number, delayMs: number): string[] {
-    const due: string[] = [];
-    for (const [service, since] of this.#since) {
-      let isDue = false;
-      for (const family of families)
-        for (const [node, at] of since[family])
-          if (nowMs >= at.nowMs + delayMs) {
-            since[family].delete(node);
-            isDue = true;
-          }
-      if (isDue) due.push(service);
-      this.#keep(service, since);
-    }
-    return due;
+    const due = this.#waits.over(nowMs, delayMs);
+    for (const wait of due) this.#forget(wait);
+    const services = new Set(due.map(({ service }) => service));
+    for (const service of services) this.#dropEmpty(service);
+    return [...services];
   }
 
-  #keep(service: string, since: Readonly<Record<IpFamilyName, Map<string, Moment>>>): void {
-    if (since.IPv4.size + since.IPv6.size > 0) this.#since.set(service, since);
-    else this.#since.delete(service);
+  #forget(wait: FreshNode): void {
+    this.#waits.delete(wait);
+    this.#fresh.get(wait.service)?.[wait.family].delete(wait.node);
+  }
+
+  #dropEmpty(service: string): void {
+    const fresh = this.#fresh.get(service);
+    if (fresh && fresh.IPv4.size + fresh.IPv6.size === 0) this.#fresh.delete(service);
   }
 }
