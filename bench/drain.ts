@@ -5,19 +5,19 @@
  * 31 ports in turn, so that the router spreads the datagrams over all nodes. In one case it opens a TCP connection every 5 ms instead, and
  * sends an HTTP request on it. In each round a node leaves by one of the signals, the router forgets its routes, and the node returns. The
  * rounds go through the nodes and the signals. The bench counts the datagrams without an answer: with BIRD and a filter on the router, also for
- * IPv6, with FRR, and in layer 2. It fails when one is lost, or when a connection cannot be opened. Connections that are
+ * IPv6, with FRR, with GoBGP and a policy, and in layer 2. It fails when one is lost, or when a connection cannot be opened. Connections that are
  * open when the router moves them to another node break. They are counted apart. CASES is a regular expression for the names of the cases.
  */
+import type { LabNode } from '../lab/fabric.ts';
 import { ownerOf } from '../lab/steps.ts';
-import { bird, frr, type Router, replaceBirdByFrr, signals, startDrainLab } from '../test/support/drain.ts';
+import { bird, frr, gobgp, type Router, type Signal, signals, startDrainLab } from '../test/support/drain.ts';
 import { nextHops } from '../test/support/next-hops.ts';
 
 const rounds = Number(process.argv[2] ?? 20);
-const cases = new RegExp(process.argv[3] ?? '');
+const wanted = new RegExp(process.argv[3] ?? '');
 const connectionIntervalMs = 5;
 const { lab, routed, routedV6, local } = await startDrainLab();
 const { nodes, far, near } = lab.fabric;
-let lost = 0;
 
 interface Count {
   readonly asked: number;
@@ -26,23 +26,27 @@ interface Count {
   readonly broken: number;
 }
 
-/** The element of the list whose turn it is in the round. */
-function inTurn<T>(list: readonly T[], round: number): T {
-  const one = list[round % list.length];
-  if (one === undefined) throw new Error('an empty list');
-  return one;
+/** Lets a client send to the address during the move, and counts. */
+type Counter = (client: typeof far, address: string, move: () => Promise<void>) => Promise<Count>;
+
+interface Case {
+  readonly name: string;
+  /** The daemon on the router. The case in layer 2 needs none. */
+  readonly router?: Router;
+  readonly what: 'datagrams' | 'connections';
+  round(signal: Signal, number: number): Promise<Count>;
 }
 
-async function datagrams(client: typeof far, address: string, move: () => Promise<void>): Promise<Count> {
+const datagrams: Counter = async (client, address, move) => {
   const probe = lab.probeDatagrams(client, [address], 1);
   await probe.ready;
   await move();
   const [result] = await probe.stop();
   if (!result || result.asked === 0) throw new Error('the client sent nothing');
   return { asked: result.asked, lost: result.asked - result.answered, broken: 0 };
-}
+};
 
-async function connections(client: typeof far, address: string, move: () => Promise<void>): Promise<Count> {
+const connections: Counter = async (client, address, move) => {
   const probe = lab.probe(client, address, connectionIntervalMs);
   await probe.ready;
   await move();
@@ -50,56 +54,96 @@ async function connections(client: typeof far, address: string, move: () => Prom
   if (asked === 0) throw new Error('the client sent nothing');
   const broken = failures.ECONNRESET ?? 0;
   return { asked, lost: asked - answered - broken, broken };
+};
+
+/** The element of the list whose turn it is. */
+function inTurn<T>(list: readonly T[], number: number): T {
+  const one = list[number % list.length];
+  if (one === undefined) throw new Error('an empty list');
+  return one;
 }
 
-async function report(name: string, what: string, round: (n: number) => Promise<Count>): Promise<void> {
-  if (!cases.test(name)) return;
-  const counts: Count[] = [];
-  for (let n = 0; n < rounds; n++) counts.push(await round(n));
-  const sum = (field: keyof Count) => counts.reduce((total, each) => total + each[field], 0);
-  lost += sum('lost');
-  const broken = sum('broken');
-  const apart = broken === 0 ? '' : `; ${broken} broke while open`;
-  const perRound = counts.map((each) => each.lost).join(' ');
-  console.log(`${name}: ${rounds} rounds, ${sum('asked')} ${what}, lost per round: ${perRound}${apart}`);
+function announcing(address: string, count: number): Promise<void> {
+  return lab.until(`${count} nodes announce`, async () => (await nextHops(lab, address)).length === count);
 }
 
-async function byRouter(
-  router: Router,
-  { address = routed, name = router.name, count = datagrams, what = 'datagrams' } = {},
-): Promise<void> {
-  const announcing = (wanted: number) =>
-    lab.until(`${wanted} nodes announce`, async () => (await nextHops(lab, address)).length === wanted);
-  await announcing(nodes.length);
-  await report(name, what, (n) => {
-    const node = inTurn(nodes, n);
-    const signal = inTurn(signals, n);
-    return count(far, address, async () => {
-      await signal.begin(lab, node);
-      await announcing(nodes.length - 1);
-      await lab.until('the route is gone', async () => !(await router.hasRoute(lab, address, node)));
-      await signal.end(lab, node);
-      await announcing(nodes.length);
-    });
-  });
+function byRouter(router: Router, { address = routed, suffix = '', counter = datagrams } = {}): Case {
+  return {
+    name: `${router.name}${suffix}`,
+    router,
+    what: counter === connections ? 'connections' : 'datagrams',
+    async round(signal, number) {
+      // After all signals, each of them has its turn with another node.
+      const node = inTurn(nodes, number + Math.floor(number / signals.length));
+      await announcing(address, nodes.length);
+      return counter(far, address, async () => {
+        await signal.begin(lab, node);
+        await announcing(address, nodes.length - 1);
+        await lab.until('the route is gone', async () => !(await router.hasRoute(lab, address, node)));
+        await signal.end(lab, node);
+        await announcing(address, nodes.length);
+      });
+    },
+  };
 }
 
-try {
-  await byRouter(bird);
-  await byRouter(bird, { address: routedV6, name: `${bird.name}, IPv6` });
-  await replaceBirdByFrr(lab);
-  await byRouter(frr);
-  await byRouter(frr, { name: `${frr.name}, TCP`, count: connections, what: 'connections' });
-  await report('layer 2', 'datagrams', async (n) => {
+async function isLeaving({ namespace }: LabNode): Promise<boolean> {
+  return ((await lab.status(namespace)) as { readonly leaving?: object }).leaving !== undefined;
+}
+
+const inLayer2: Case = {
+  name: 'layer 2',
+  what: 'datagrams',
+  async round(signal) {
     const owner = await ownerOf(lab, local);
-    const signal = inTurn(signals, n);
     if (!owner) throw new Error('no node answers');
     return datagrams(near, local, async () => {
       await signal.begin(lab, owner);
       await lab.until('another node answers', async () => (await ownerOf(lab, local))?.name !== owner.name);
       await signal.end(lab, owner);
+      await lab.until('the node has returned', async () => !(await isLeaving(owner)));
     });
-  });
+  },
+};
+
+const cases: readonly Case[] = [
+  byRouter(bird),
+  byRouter(bird, { address: routedV6, suffix: ', IPv6' }),
+  byRouter(frr),
+  byRouter(frr, { suffix: ', TCP', counter: connections }),
+  byRouter(gobgp),
+  inLayer2,
+];
+
+/** Returns how many datagrams or connections were lost. */
+async function measure({ name, what, round }: Case): Promise<number> {
+  const counts: (Count & { readonly signal: string })[] = [];
+  for (let number = 0; number < rounds; number++) {
+    const signal = inTurn(signals, number);
+    counts.push({ ...(await round(signal, number)), signal: signal.name });
+  }
+  const sum = (field: keyof Count, some: readonly Count[] = counts) =>
+    some.reduce((total, each) => total + each[field], 0);
+  const broken = sum('broken') === 0 ? '' : `; ${sum('broken')} broke while open`;
+  console.log(`${name}: ${rounds} rounds, ${sum('lost')} of ${sum('asked')} ${what} lost${broken}`);
+  for (const [signal, some] of Map.groupBy(counts, (each) => each.signal))
+    console.log(`  ${signal}: ${some.length} rounds, ${sum('lost', some)} of ${sum('asked', some)} lost`);
+  return sum('lost');
+}
+
+let router = bird;
+let endRouter = () => lab.stop('bird');
+let lost = 0;
+try {
+  for (const one of cases.filter(({ name }) => wanted.test(name))) {
+    if (one.router && one.router !== router) {
+      await endRouter();
+      router = one.router;
+      endRouter = await router.start(lab);
+    }
+    lost += await measure(one);
+  }
+  await endRouter();
 } finally {
   await lab.close();
 }

@@ -5,7 +5,8 @@ import { birdSocketPath, Lab } from '../../lab/lab.ts';
 import { isKubernetes } from '../../lab/start-api-server.ts';
 import { ownerOf } from '../../lab/steps.ts';
 import { paths } from '../../src/kubernetes/write.ts';
-import { startFrr, vtysh } from './lab-frr.ts';
+import { startFrr, stopFrr, vtysh } from './lab-frr.ts';
+import { type GobgpPath, gobgpRoutes, isMarked, nextHopOf, startGobgp } from './lab-gobgp.ts';
 
 /** The drain delay is short, so that the routers soon lose the routes. A test that looks at the drain itself takes a long one. */
 export const drainConfig = ({
@@ -103,18 +104,17 @@ export function untilAnswered(lab: Lab, address: string): Promise<void> {
   });
 }
 
-/** Makes BIRD prefer routes without GRACEFUL_SHUTDOWN, as RFC 8326 section 4 asks. */
+/** Makes BIRD prefer routes without GRACEFUL_SHUTDOWN. */
 export async function configureBird(lab: Lab): Promise<void> {
-  const file = '/run/lab/bird-drain.conf';
-  const filter = 'import filter { if (65535, 0) ~ bgp_community then bgp_local_pref = 0; accept; };';
-  writeFileSync(file, birdConfig(lab.fabric).replaceAll('import all;', filter));
   await lab.stop('bird');
-  lab.processes.start('bird', lab.fabric.router, 'bird', ['-f', '-c', file, '-s', birdSocketPath]);
+  await bird.start(lab);
 }
 
-/** A routing daemon of the lab's router. */
+/** A routing daemon of the lab's router. It prefers routes without GRACEFUL_SHUTDOWN, as RFC 8326 section 4 asks. */
 export interface Router {
   readonly name: string;
+  /** Starts the daemon. The returned function ends it. */
+  start(lab: Lab): Promise<() => Promise<void>>;
   /** Whether the router has a route to the address from the node, preferred or not. */
   hasRoute(lab: Lab, address: string, node: LabNode): Promise<boolean>;
   /** Whether a route to the address carries GRACEFUL_SHUTDOWN. */
@@ -123,6 +123,13 @@ export interface Router {
 
 export const bird: Router = {
   name: 'BIRD with a filter',
+  async start(lab) {
+    const file = '/run/lab/bird-drain.conf';
+    const filter = 'import filter { if (65535, 0) ~ bgp_community then bgp_local_pref = 0; accept; };';
+    writeFileSync(file, birdConfig(lab.fabric).replaceAll('import all;', filter));
+    lab.processes.start('bird', lab.fabric.router, 'bird', ['-f', '-c', file, '-s', birdSocketPath]);
+    return () => lab.stop('bird');
+  },
   hasRoute: async (lab, address, { addresses: own }) => birdHasNextHop(await birdRoute(lab, address), own),
   hasMarkedRoute: async (lab, address) => (await birdRoute(lab, address)).includes('(65535,0)'),
 };
@@ -140,8 +147,27 @@ function prefixOf(address: string): string {
   return `${address}/${address.includes(':') ? 128 : 32}`;
 }
 
+/** FRR acts on GRACEFUL_SHUTDOWN by itself. */
 export const frr: Router = {
   name: 'FRR',
+  async start(lab) {
+    await startFrr(lab, {
+      bfdd: [],
+      bgpd: [
+        'router bgp 64500',
+        ` bgp router-id ${addresses.router[0]}`,
+        ' no bgp ebgp-requires-policy',
+        ' maximum-paths 8',
+        ' bgp graceful-restart notification',
+        ' bgp hard-administrative-reset',
+        ...lab.fabric.nodes.flatMap(({ addresses: [v4] }) => [
+          ` neighbor ${v4} remote-as 64512`,
+          ` neighbor ${v4} timers connect 1`,
+        ]),
+      ],
+    });
+    return () => stopFrr(lab);
+  },
   hasRoute: async (lab, address, { addresses: [v4] }) =>
     (await frrRoute(lab, address)).includes(`"ip":"${v4}"`),
   hasMarkedRoute: async (lab, address) => /graceful-?shutdown/i.test(await frrRoute(lab, address)),
@@ -152,24 +178,22 @@ export function frrRoute(lab: Lab, address: string): Promise<string> {
   return vtysh(lab, `show bgp ipv4 unicast ${address}/32 json`);
 }
 
-/** Replaces BIRD on the router by FRR, which acts on GRACEFUL_SHUTDOWN by itself. */
+/** Replaces BIRD on the router by FRR. */
 export async function replaceBirdByFrr(lab: Lab): Promise<void> {
   await lab.stop('bird');
-  await startFrr(lab, {
-    bfdd: [],
-    bgpd: [
-      'router bgp 64500',
-      ` bgp router-id ${addresses.router[0]}`,
-      ' no bgp ebgp-requires-policy',
-      ' maximum-paths 8',
-      ' bgp graceful-restart notification',
-      ' bgp hard-administrative-reset',
-      ...lab.fabric.nodes.flatMap(({ addresses: [v4] }) => [
-        ` neighbor ${v4} remote-as 64512`,
-        ` neighbor ${v4} timers connect 1`,
-      ]),
-    ],
-  });
+  await frr.start(lab);
+}
+
+export const gobgp: Router = {
+  name: 'GoBGP with a policy',
+  start: startGobgp,
+  hasRoute: async (lab, address, { addresses: [v4] }) =>
+    (await gobgpPaths(lab, address)).some((path) => nextHopOf(path) === v4),
+  hasMarkedRoute: async (lab, address) => (await gobgpPaths(lab, address)).some(isMarked),
+};
+
+async function gobgpPaths(lab: Lab, address: string): Promise<readonly GobgpPath[]> {
+  return (await gobgpRoutes(lab))[prefixOf(address)] ?? [];
 }
 
 /** A change of a Node that makes the node leave, or stop announcing at once. */

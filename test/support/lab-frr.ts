@@ -48,9 +48,10 @@ export async function startFrr(lab: Lab, { bfdd, bgpd, runBy = ['env'] }: FrrOpt
   }
 }
 
-/** Ends the daemons that `startFrr` started. */
+/** Ends the daemons that `startFrr` started. A zebra that is killed would leave its routes in the kernel, so it ends in order. */
 export async function stopFrr(lab: Lab): Promise<void> {
-  for (const daemon of daemons) await lab.stop(daemon, 'SIGKILL');
+  for (const daemon of ['bgpd', 'bfdd']) await lab.stop(daemon, 'SIGKILL');
+  await lab.stop('zebra');
 }
 
 /** Runs commands of vtysh on the router of a lab. Resolves to the output. */
