@@ -4,14 +4,15 @@
  * All nodes announce one Service by BGP. A client sends a datagram every millisecond, from 31 ports in turn, so that the router spreads the
  * datagrams over all nodes. In each round every speaker is replaced once, as by a DaemonSet with `maxSurge`. The bench counts the datagrams
  * without an answer, and the rounds in which the router saw a session of BGP or BFD go down: for BIRD and FRR, with and without graceful
- * restart, with and without BFD. CASE is a part of the name of a case. The bench fails when a datagram or a session is lost.
+ * restart, with and without BFD. CASE is a regular expression for the names of the cases. The bench fails when a datagram or a session is lost.
  */
 import { beginCase, caseName, startUpgradeLab, upgradeAll, upgradeCases } from '../test/support/upgrade.ts';
 
-const rounds = Number(process.argv[2] ?? 4);
-const cases = upgradeCases.filter((one) => caseName(one).includes(process.argv[3] ?? ''));
+const rounds = Number(process.argv[2] ?? 20);
+const wanted = new RegExp(process.argv[3] ?? '');
+const cases = upgradeCases.filter((one) => wanted.test(caseName(one)));
 const [first] = cases;
-if (!first) throw new Error(`no case has ${process.argv[3]} in its name`);
+if (!first) throw new Error(`the name of no case matches ${wanted}`);
 const upgradeLab = await startUpgradeLab(first);
 try {
   for (const one of cases) {
@@ -23,6 +24,7 @@ try {
       const result = await upgradeAll(upgradeLab, one);
       asked += result.asked;
       losses.push(result.lost);
+      console.log(`  round ${round + 1}: ${result.lost} of ${result.asked} datagrams lost`);
       if (result.lostSessions.length > 0) {
         changed++;
         console.log(`the router has lost ${result.lostSessions.join(', ')}, of ${result.sessions} sessions`);

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { addresses, birdConfig, type LabNode } from '../../lab/fabric.ts';
 import { birdSocketPath, Lab } from '../../lab/lab.ts';
 import { echoService } from './drain.ts';
-import { startFrr, vtysh } from './lab-frr.ts';
+import { startFrr, stopFrr, vtysh } from './lab-frr.ts';
 import { nextHops } from './next-hops.ts';
 
 /** How the peers of the lab are configured. */
@@ -40,21 +40,22 @@ function config({ gracefulRestart, bfd }: UpgradeCase): string {
         ...(bfd ? { 'bfd-profile': 'fast' } : {}),
       },
     ],
-    'bfd-profiles': bfd
-      ? [
-          {
-            name: 'fast',
-            'receive-interval': bfd.intervalMs,
-            'transmit-interval': bfd.intervalMs,
-            'detect-multiplier': bfd.multiplier,
-          },
-        ]
-      : [],
+    'bfd-profiles': bfd ? [bfdProfile('fast', bfd)] : [],
     'address-pools': [
       { name: 'public', protocol: 'bgp', addresses: ['198.51.100.0/24'] },
       { name: 'office', protocol: 'layer2', 'auto-assign': false, addresses: ['192.0.2.240-192.0.2.250'] },
     ],
   });
+}
+
+/** A profile of the configuration. */
+export function bfdProfile(name: string, { intervalMs, multiplier }: BfdTimers): object {
+  return {
+    name,
+    'receive-interval': intervalMs,
+    'transmit-interval': intervalMs,
+    'detect-multiplier': multiplier,
+  };
 }
 
 export interface UpgradeLab {
@@ -81,8 +82,8 @@ export async function startUpgradeLab(first: UpgradeCase, nodes = 5): Promise<Up
 
 /** Starts the router of the case, gives the speakers its configuration, and waits until all sessions are up. */
 export async function beginCase({ lab, routed }: UpgradeLab, one: UpgradeCase): Promise<void> {
-  for (const daemon of ['bird', 'zebra', 'bfdd', 'bgpd'])
-    if (lab.isRunning(daemon)) await lab.stop(daemon, 'SIGKILL');
+  if (lab.isRunning('bird')) await lab.stop('bird');
+  if (lab.isRunning('zebra')) await stopFrr(lab);
   // BFD notices the end of a router only after its detection time. A session with the earlier router must not count as one with the next.
   for (const node of lab.fabric.nodes)
     await lab.until(`${node.name} has no session`, async () => {
@@ -95,7 +96,11 @@ export async function beginCase({ lab, routed }: UpgradeLab, one: UpgradeCase): 
   for (const node of lab.fabric.nodes)
     await lab.until(`the sessions of ${node.name}`, async () => {
       const peer = await peerOf(lab, node);
-      return peer?.state === 'Established' && (one.bfd ? peer.bfd?.state === 'Up' : peer.bfd === undefined);
+      return (
+        peer?.state === 'Established' &&
+        (one.bfd ? peer.bfd?.state === 'Up' : peer.bfd === undefined) &&
+        (peer.capabilities.includes('graceful-restart') || !one.gracefulRestart)
+      );
     });
   await lab.until(
     'all nodes announce',
@@ -103,18 +108,22 @@ export async function beginCase({ lab, routed }: UpgradeLab, one: UpgradeCase): 
   );
 }
 
-/** The router as the speaker of the node sees it; `undefined` before the speaker has a configuration. */
-async function peerOf(
-  lab: Lab,
-  node: LabNode,
-): Promise<{ readonly state: string; readonly bfd?: { readonly state: string } } | undefined> {
-  const { peers } = (await lab.status(node.namespace)) as {
-    readonly peers: readonly { readonly state: string; readonly bfd?: { readonly state: string } }[];
-  };
-  return peers[0];
+interface PeerView {
+  readonly state: string;
+  readonly capabilities: readonly string[];
+  readonly bfd?: { readonly state: string };
 }
 
-function startBird(lab: Lab, { gracefulRestart, bfd }: UpgradeCase): void {
+/** The router as the speaker of the node sees it; `undefined` before the speaker has a configuration. */
+async function peerOf(lab: Lab, node: LabNode): Promise<PeerView | undefined> {
+  return ((await lab.status(node.namespace)) as { readonly peers: readonly PeerView[] }).peers[0];
+}
+
+/** Starts BIRD on the router. */
+export function startBird(
+  lab: Lab,
+  { gracefulRestart, bfd }: Pick<UpgradeCase, 'gracefulRestart' | 'bfd'>,
+): void {
   const file = '/run/lab/bird-upgrade.conf';
   const options = `  graceful restart ${gracefulRestart ? 'on' : 'off'};\n${bfd ? '  bfd on;\n' : ''}  connect retry time`;
   const bgp = birdConfig(lab.fabric).replaceAll('  connect retry time', options);
@@ -126,6 +135,16 @@ function birdBfd({ intervalMs, multiplier }: BfdTimers): string {
   const intervals = `min rx interval ${intervalMs} ms; min tx interval ${intervalMs} ms; multiplier ${multiplier};`;
   return `protocol bfd { interface "eth0" { ${intervals} }; }\n`;
 }
+
+/**
+ * FRR keeps the routes of a peer that restarts by itself, if the peer asks for it. These lines let it also restart in this way. It then uses no route
+ * before it has End-of-RIB from all peers, or before `select-defer-time` has passed.
+ */
+const frrGracefulRestart = [
+  ' bgp graceful-restart',
+  ' bgp graceful-restart preserve-fw-state',
+  ' bgp graceful-restart select-defer-time 10',
+];
 
 async function startFrrOf(lab: Lab, { gracefulRestart, bfd }: UpgradeCase): Promise<void> {
   const peers = lab.fabric.nodes.map(({ addresses: [v4] }) => v4);
@@ -145,7 +164,7 @@ async function startFrrOf(lab: Lab, { gracefulRestart, bfd }: UpgradeCase): Prom
       'router bgp 64500',
       ` bgp router-id ${addresses.router[0]}`,
       ...[' no bgp ebgp-requires-policy', ' maximum-paths 8'],
-      ...(gracefulRestart ? [' bgp graceful-restart'] : []),
+      ...(gracefulRestart ? frrGracefulRestart : []),
       ...peers.flatMap((v4) => [
         ` neighbor ${v4} remote-as 64512`,
         ` neighbor ${v4} timers connect 1`,
