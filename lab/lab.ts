@@ -14,6 +14,7 @@ import type { Account, ApiServer, Knob } from './api-server.ts';
 import { addresses, birdConfig, buildFabric, type Fabric, type LabNode } from './fabric.ts';
 import { startKubeProxy } from './kubernetes/kube-proxy.ts';
 import { Kubernetes } from './kubernetes/kubernetes.ts';
+import { LateKubeProxies } from './kubernetes/late-kube-proxies.ts';
 import { SecondServer } from './kubernetes/second-server.ts';
 import type { NetworkNamespace } from './netns.ts';
 import { Pods, podStatus, type TerminatingPods } from './pods.ts';
@@ -54,7 +55,7 @@ export interface LabOptions {
    * virtual address. The second server has it at first. See {@link Lab.secondServer}.
    */
   readonly hasSecondServer?: boolean;
-  /** How late the stand-in of kube-proxy loads its rules, beside the time that it needs. 0 by default. */
+  /** How late kube-proxy loads its rules after a change of pods, beside the time that it needs. 0 by default. */
   readonly kubeProxyLateMs?: number;
   /** With true, which needs Kubernetes, the node-lifecycle controller runs. The nodes then need kubelets (`kubelets.ts`) within a minute. */
   readonly hasNodeLifecycle?: boolean;
@@ -89,6 +90,7 @@ export class Lab {
   /** The second kube-apiserver; `undefined` if the lab has none. */
   readonly secondServer: SecondServer | undefined;
   readonly #pods: Pods;
+  #lateKubeProxies: LateKubeProxies | undefined;
 
   private constructor(
     fabric: Fabric,
@@ -148,7 +150,7 @@ export class Lab {
       birdSocketPath,
     ]);
     await Promise.all(fabric.nodes.map((node) => lab.registerNode(node)));
-    if (server instanceof Kubernetes) await lab.#joinNodes(server);
+    if (server instanceof Kubernetes) await lab.#joinNodes(server, options.kubeProxyLateMs ?? 0);
     else await lab.#standIn(options.kubeProxyLateMs ?? 0);
     await Promise.all([lab.#issueToken('controller'), lab.#issueToken('speaker')]);
     if (options.bellman ?? true) {
@@ -178,9 +180,10 @@ export class Lab {
   }
 
   /** Starts kube-proxy on the nodes, and removes the taint of a node whose kubelet has not reported yet. */
-  async #joinNodes(kubernetes: Kubernetes): Promise<void> {
+  async #joinNodes(kubernetes: Kubernetes, kubeProxyLateMs: number): Promise<void> {
+    const kubeProxies: string[] = [];
     for (const node of this.fabric.nodes) {
-      startKubeProxy(kubernetes, this.processes, node, folder);
+      kubeProxies.push(startKubeProxy(kubernetes, this.processes, node, folder));
       await this.client.request({
         method: 'PATCH',
         path: `${paths.nodes}/${node.name}`,
@@ -188,6 +191,13 @@ export class Lab {
         body: { spec: { taints: null } },
       });
     }
+    if (kubeProxyLateMs > 0)
+      this.#lateKubeProxies = new LateKubeProxies(this.processes, kubeProxies, kubeProxyLateMs);
+  }
+
+  /** Makes a change of pods. With Kubernetes, kube-proxy learns of it late if the lab was started so. */
+  #changePods<T>(change: () => Promise<T>): Promise<T> {
+    return this.#lateKubeProxies ? this.#lateKubeProxies.during(change) : change();
   }
 
   /** The variables with which a Pod finds the API server. */
@@ -303,17 +313,20 @@ export class Lab {
 
   /**
    * A node loses power, as the network sees it: its cables are dead, and its speaker is gone. The control host reaches the other nodes through
-   * `node-1`, which must keep its power.
+   * `node-1`, which must keep its power. `killSpeaker` is for a speaker of another program.
    */
-  async powerOff(node: LabNode): Promise<void> {
+  async powerOff(
+    node: LabNode,
+    killSpeaker = () => this.stop(`speaker-${node.name}`, 'SIGKILL'),
+  ): Promise<void> {
     await Promise.all([this.plugNode(node, false), this.fabric.control.ip('link', 'set', node.name, 'down')]);
-    await this.stop(`speaker-${node.name}`, 'SIGKILL');
+    await killSpeaker();
   }
 
   /** Undoes {@link powerOff}. */
-  async powerOn(node: LabNode): Promise<void> {
+  async powerOn(node: LabNode, startSpeaker = () => this.startSpeaker(node)): Promise<void> {
     await Promise.all([this.plugNode(node, true), this.fabric.control.ip('link', 'set', node.name, 'up')]);
-    this.startSpeaker(node);
+    startSpeaker();
   }
 
   /** Drops a node's traffic to and from a port, e.g. `udp 7946`. The returned function undoes it. */
@@ -402,17 +415,17 @@ export class Lab {
 
   /** Adds a pod on each of the nodes: an HTTP server behind the Service's EndpointSlices. */
   addPods(service: string, nodes: readonly LabNode[]): Promise<void> {
-    return this.#pods.add(service, nodes);
+    return this.#changePods(() => this.#pods.add(service, nodes));
   }
 
   /** Removes the Service's pods from a node. */
   removePods(service: string, node: LabNode): Promise<void> {
-    return this.#pods.remove(service, node);
+    return this.#changePods(() => this.#pods.remove(service, node));
   }
 
   /** Lets the Service's pods on a node terminate. See {@link Pods.terminate}. */
   terminatePods(service: string, node: LabNode): Promise<TerminatingPods> {
-    return this.#pods.terminate(service, node);
+    return this.#changePods(() => this.#pods.terminate(service, node));
   }
 
   /** Applies one of `lab/examples`. */

@@ -75,32 +75,39 @@ export class Pods {
     const gone = this.#pods.filter((pod) => pod.service === service && pod.node === node);
     this.#pods = this.#pods.filter((pod) => !gone.includes(pod));
     if (this.#publishes) await this.#publish(service);
-    for (const { name } of gone)
-      await this.#client.request({ method: 'DELETE', path: `${podsPath}/${name}` });
+    await this.#deleteNow(gone);
     await eventually('the endpoints are gone', async () => !(await this.#arePublished(service, gone)));
     for (const { name } of gone) await this.#processes.stop(name);
   }
 
   /**
    * Lets the Service's pods on a node terminate like a deleted Pod with a `preStop` hook: their endpoints are no longer ready, and still serve until
-   * they are ended. Kubernetes has this only with kubelets, which the lab does not have.
+   * they are ended.
    */
   async terminate(service: string, node: LabNode): Promise<TerminatingPods> {
-    if (!this.#publishes) throw new Error('pods of the lab cannot terminate slowly with Kubernetes');
     const gone = this.#pods.filter((pod) => pod.service === service && pod.node === node);
-    for (const pod of gone) this.#terminating.add(pod);
-    await this.#publish(service);
+    if (this.#publishes) {
+      for (const pod of gone) this.#terminating.add(pod);
+      await this.#publish(service);
+    } else
+      for (const { name } of gone)
+        await this.#client.request({ method: 'DELETE', path: `${podsPath}/${name}` });
     return {
       addresses: gone.flatMap((pod) => pod.addresses),
       end: async () => {
         for (const { name } of gone) await this.#processes.stop(name);
         this.#pods = this.#pods.filter((pod) => !gone.includes(pod));
         for (const pod of gone) this.#terminating.delete(pod);
-        await this.#publish(service);
-        for (const { name } of gone)
-          await this.#client.request({ method: 'DELETE', path: `${podsPath}/${name}` });
+        if (this.#publishes) await this.#publish(service);
+        await this.#deleteNow(gone);
       },
     };
+  }
+
+  /** Deletes Pods as the kubelet does when their processes have ended. */
+  async #deleteNow(pods: readonly Pod[]): Promise<void> {
+    for (const { name } of pods)
+      await this.#client.request({ method: 'DELETE', path: `${podsPath}/${name}?gracePeriodSeconds=0` });
   }
 
   /** Whether a slice of the Service has the address of one of the pods. */
@@ -178,8 +185,8 @@ function podObject({ name, service, node }: Pod) {
     metadata: { name, namespace, labels: { app: service } },
     spec: {
       nodeName: node.name,
-      // No kubelet confirms the end of a Pod, so a deletion takes effect at once.
-      terminationGracePeriodSeconds: 0,
+      // With Kubernetes, a Pod that is deleted terminates until the lab deletes it without grace. This time does not pass in a test.
+      terminationGracePeriodSeconds: 3600,
       containers: [{ name: 'server', image: 'pod.ts' }],
     },
   };

@@ -7,13 +7,13 @@ import type { Kubernetes } from './kubernetes.ts';
 /** The networks of the lab's pods, of both families. */
 const podNetworks = '10.244.0.0/16,fd00:244::/48';
 
-/** Starts a kube-proxy on the node, in its nftables mode. */
+/** Starts a kube-proxy on the node, in its nftables mode. Returns the name of the process. */
 export function startKubeProxy(
   kubernetes: Kubernetes,
   processes: Processes,
   { name, namespace }: LabNode,
   folder: string,
-): void {
+): string {
   const config = {
     apiVersion: 'kubeproxy.config.k8s.io/v1alpha1',
     kind: 'KubeProxyConfiguration',
@@ -28,5 +28,7 @@ export function startKubeProxy(
   };
   const path = join(folder, `kube-proxy-${name}.json`);
   writeFileSync(path, JSON.stringify(config));
-  processes.start(`kube-proxy-${name}`, namespace, kubernetes.program('kube-proxy'), ['--config', path]);
+  const process = `kube-proxy-${name}`;
+  processes.start(process, namespace, kubernetes.program('kube-proxy'), ['--config', path]);
+  return process;
 }

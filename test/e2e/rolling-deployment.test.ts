@@ -3,15 +3,13 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { LabNode } from '../../lab/fabric.ts';
 import type { Lab } from '../../lab/lab.ts';
-import { skippedOnKubernetes } from '../../lab/start-api-server.ts';
 import { assertNoDatagramLost } from '../support/handover.ts';
 import { replaceAnswered, replaceAnywhere, replaceRouted, startRollingLab } from '../support/rolling.ts';
 
 /** Long enough for kube-proxy on a busy machine. */
 const announceDelaySeconds = 8;
-const skip = skippedOnKubernetes('without kubelets its pods end at once');
 
-describe('a rolling update', { concurrency: false, skip }, () => {
+describe('a rolling update', { concurrency: false }, () => {
   let lab: Lab;
   let web = '';
   let shop = '';

@@ -91,10 +91,18 @@ export async function replaceRouted(lab: Lab, replacement: Replacement): Promise
 export async function replaceAnywhere(lab: Lab, replacement: Replacement): Promise<void> {
   await replacePod(lab, replacement, async (old) => {
     const rules = await Promise.all(
-      lab.fabric.nodes.map(({ namespace }) => namespace.exec('nft', 'list', 'table', 'inet', 'kube-proxy')),
+      lab.fabric.nodes.map(({ namespace }) => namespace.exec('nft', 'list', 'ruleset')),
     );
-    return !rules.some((text) => old.some((address) => new RegExp(`${address}\\b`).test(text)));
+    return !rules.some((text) => old.some((address) => isSentTo(text, address)));
   });
+}
+
+/**
+ * Whether a rule sends to the address. The kube-proxy of Kubernetes has a chain for each endpoint, with the address in its name. A chain without
+ * rules may stay for half a minute.
+ */
+function isSentTo(ruleset: string, address: string): boolean {
+  return new RegExp(`\\bdnat\\b.*[ []${address}(?![\\d.])`).test(ruleset);
 }
 
 /** The old pod ends when another node answers for the address. */
