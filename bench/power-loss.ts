@@ -1,89 +1,132 @@
 /**
- * How long requests fail after a node loses power, with and without `dead-nodes`.
- *   BELLMAN_KUBERNETES=$(lab/kubernetes/build.sh) lab/world .cache/bin/node bench/power-loss.ts [ROUNDS]
- * Five nodes run the kube-proxy, the EndpointSlice controller and the node-lifecycle controller of Kubernetes, and two Services with Pods on
- * four nodes: one with `externalTrafficPolicy: Local` and one with `Cluster`, both announced in layer 2. A client on the segment opens a
- * connection to each every 10 ms. In a round, the cables of a node are cut and its speaker and kubelet end. The figure is the time from then
- * until the last failed request before two seconds without a failure. Later failures do not count, because single requests fail on a busy
- * machine. The figure includes the failover of the address, if the node owned it. Without `dead-nodes`, the figure is that of Kubernetes itself,
- * with its default node-monitor-grace-period. Any other announcer that does not report dead nodes to Kubernetes has the same figure.
+ * How long requests fail after a node loses power: with Bellman, with and without `dead-nodes`, and with MetalLB.
+ *   BELLMAN_KUBERNETES=$(lab/kubernetes/build.sh) lab/world .cache/bin/node bench/power-loss.ts [ROUNDS] [KINDS]
+ * Five nodes run the kube-proxy, the EndpointSlice controller and the node-lifecycle controller of Kubernetes, and Services with Pods on four
+ * nodes. Each externalTrafficPolicy has a Service in layer 2, with a client on the segment, and one by BGP, with a client behind the router (BIRD).
+ * The clients open a connection to each Service every 20 ms. In a round, the cables of a node are cut and its speaker and kubelet end. The figure is
+ * the time from then until the last failed request before two seconds without a failure. Later failures do not count, because single requests fail
+ * on a busy machine. The figure includes the failover of the address in layer 2, if the node owned it.
+ *
+ * Bellman has BFD (300 ms × 3) with the router. The native BGP of MetalLB v0.12.1 has no BFD, so it gets the shortest hold time, 3 s. MetalLB is
+ * measured when it is built, as `make rivals NAME=size` does. KINDS is a regular expression for `without dead-nodes`, `with dead-nodes` and
+ * `MetalLB`.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { LabNode } from '../lab/fabric.ts';
+import { addresses, type LabNode } from '../lab/fabric.ts';
 import { Kubelets } from '../lab/kubelets.ts';
 import { Lab } from '../lab/lab.ts';
+import type { NetworkNamespace } from '../lab/netns.ts';
 import { isKubernetes } from '../lab/start-api-server.ts';
+import { ownerOf } from '../lab/steps.ts';
 import { deathTiming } from '../src/controller/death-judge/death-judge.ts';
+import { bfdProfile, startBird } from '../test/support/upgrade.ts';
+import { configureMetalLb, makeMetalLbPods } from './rivals/ground.ts';
+import { isMetalLbBuilt, metalLbVersion } from './rivals/metallb-build.ts';
+import { bellman, metalLb, type System } from './rivals/system.ts';
 
 if (!isKubernetes)
   throw new Error('BELLMAN_KUBERNETES is not set: only Kubernetes itself judges which nodes live');
 
 const rounds = Number(process.argv[2] ?? 5);
-const policies = ['Local', 'Cluster'] as const;
-/** Longer than Kubernetes takes by itself. */
-const longestMs = { with: 15_000, without: 90_000 } as const;
+const wanted = new RegExp(process.argv[3] ?? '');
+const intervalMs = 20;
 const limitMs = 3000;
 /** While Kubernetes sends requests to dead endpoints, more than one fails within this time. A longer pause ends the count. */
 const calmMs = 2000;
+const bfd = { intervalMs: 300, multiplier: 3 };
 const rights = fileURLToPath(new URL('../manifests/dead-nodes/', import.meta.url));
 
 const lab = await Lab.start({ nodes: 5, hasNodeLifecycle: true });
+const { nodes, near, far } = lab.fabric;
+const mortal = nodes.slice(1);
 const kubelets = new Kubelets(lab.client);
-for (const { name } of lab.fabric.nodes) await kubelets.start(name);
-for (const file of ['rbac', 'admission']) await lab.kubectl('apply', '-f', `${rights}${file}.yaml`);
-const mortal = lab.fabric.nodes.slice(1);
-for (const policy of policies) {
-  const name = policy.toLowerCase();
-  await lab.addPods(name, mortal);
-  await lab.apply({
-    apiVersion: 'v1',
-    kind: 'Service',
-    metadata: { name, namespace: 'default' },
-    spec: {
-      type: 'LoadBalancer',
-      externalTrafficPolicy: policy,
-      selector: { app: name },
-      ports: [{ port: 80, targetPort: 8080 }],
-    },
-  });
+
+interface Target {
+  readonly name: string;
+  readonly client: NetworkNamespace;
+  readonly policy: 'Local' | 'Cluster';
+  readonly pool: 'office' | 'public';
 }
 
-async function configure(isOn: boolean): Promise<void> {
-  await lab.configure(`address-pools: [{name: office, protocol: layer2, addresses: [192.0.2.240-192.0.2.250]}]
-dead-nodes: {mark-pods-not-ready: ${isOn}}
-`);
+const targets: readonly Target[] = (['Local', 'Cluster'] as const).flatMap((policy) => [
+  { name: `${policy}, layer 2`, client: near, policy, pool: 'office' },
+  { name: `${policy}, BGP`, client: far, policy, pool: 'public' },
+]);
+
+function serviceName({ policy, pool }: Target): string {
+  return `${policy.toLowerCase()}-${pool}`;
 }
 
-/** The address of each Service. */
-async function addresses(): Promise<string[]> {
-  const found = await Promise.all(policies.map((policy) => lab.addressesOf(policy.toLowerCase())));
-  return found.flat();
+interface Kind {
+  readonly name: string;
+  readonly system: System;
+  /** How long a round goes on: longer than Kubernetes takes by itself, if nothing else tells it of the death. */
+  readonly watchedMs: number;
+  readonly marksDeadNodes?: boolean;
 }
 
+const ours = bellman(lab);
+const theirs = metalLb(lab);
+const kinds: readonly Kind[] = [
+  { name: 'Bellman without dead-nodes', system: ours, watchedMs: 90_000 },
+  { name: 'Bellman with dead-nodes', system: ours, watchedMs: 15_000, marksDeadNodes: true },
+  { name: `MetalLB ${metalLbVersion}`, system: theirs, watchedMs: 90_000 },
+];
+
+const pools = [
+  { name: 'office', protocol: 'layer2', addresses: ['192.0.2.240-192.0.2.250'] },
+  { name: 'public', protocol: 'bgp', addresses: ['198.51.100.0/24'] },
+];
+const peer = { 'my-asn': 64512, 'peer-asn': 64500, 'peer-address': addresses.router[0] };
+
+async function configure({ system, marksDeadNodes = false }: Kind): Promise<void> {
+  const config =
+    system === ours
+      ? {
+          peers: [{ ...peer, 'bfd-profile': 'fast' }],
+          'bfd-profiles': [bfdProfile('fast', bfd)],
+          'address-pools': pools,
+          'dead-nodes': { 'mark-pods-not-ready': marksDeadNodes },
+        }
+      : { peers: [{ ...peer, 'hold-time': '3s' }], 'address-pools': pools };
+  const text = JSON.stringify(config);
+  await (system === ours ? lab.configure(text) : configureMetalLb(lab, text));
+}
+
+/** The system whose processes run. */
+let running: System = ours;
+
+async function use(system: System): Promise<void> {
+  if (running === system) return;
+  await running.stopController();
+  for (const node of nodes) await running.stopSpeaker(node);
+  running = system;
+  running.startController();
+  for (const node of nodes) running.startSpeaker(node);
+}
+
+async function addressOf(target: Target): Promise<string> {
+  const [address] = await lab.addressesOf(serviceName(target));
+  if (address === undefined) throw new Error(`${serviceName(target)} has no address yet`);
+  return address;
+}
+
+/** Whether requests to all Services are answered, and every mortal node has a ready Pod of each. */
 async function isSettled(): Promise<boolean> {
-  const all = await addresses();
-  if (all.length !== policies.length) return false;
-  for (let i = 0; i < 20; i++) for (const address of all) await lab.curl(lab.fabric.near, address);
+  for (const target of targets) {
+    const address = await addressOf(target);
+    for (let i = 0; i < 20; i++) await lab.curl(target.client, address);
+  }
   const slices = JSON.parse(await lab.kubectl('get', 'endpointslices', '-o', 'json')).items as readonly {
     readonly metadata: { readonly labels: Readonly<Record<string, string>> };
     readonly endpoints: readonly { readonly conditions: { readonly ready: boolean } }[] | null;
   }[];
-  const own = slices.filter(({ metadata }) =>
-    policies.some((policy) => metadata.labels['kubernetes.io/service-name'] === policy.toLowerCase()),
+  return targets.every((target) =>
+    slices
+      .filter(({ metadata }) => metadata.labels['kubernetes.io/service-name'] === serviceName(target))
+      .some(({ endpoints }) => endpoints?.filter((one) => one.conditions.ready).length === mortal.length),
   );
-  return own.every(
-    ({ endpoints }) => endpoints?.filter(({ conditions }) => conditions.ready).length === mortal.length,
-  );
-}
-
-async function owners(): Promise<Map<string, string>> {
-  const found = new Map<string, string>();
-  for (const { name, namespace } of lab.fabric.nodes) {
-    const { announcing } = (await lab.status(namespace)) as { announcing: object };
-    for (const address of Object.keys(announcing)) found.set(address, name);
-  }
-  return found;
 }
 
 /** Time from the cut to the last failed request before two seconds without a failure; 0 if none failed. */
@@ -96,57 +139,107 @@ function failingMs(failedAtMs: readonly number[], fromMs: number): number {
   return lastMs - fromMs;
 }
 
-/** Cuts the node off, and returns for each Service how long requests failed. */
-async function round(victim: LabNode, kind: 'with' | 'without'): Promise<number[]> {
+/** Cuts the node off, and returns for each target how long requests failed. */
+async function round({ name, system, watchedMs, marksDeadNodes }: Kind, victim: LabNode): Promise<number[]> {
   await lab.until('requests to all Services succeed', isSettled);
+  // Reports of an earlier death must not count.
   await sleep(deathTiming.quietMs);
-  const own = await owners();
-  const all = await addresses();
-  const probes = all.map((address) => lab.probe(lab.fabric.near, address));
+  const all = await Promise.all(targets.map(addressOf));
+  const owners = await Promise.all(all.map((address) => ownerOf(lab, address)));
+  const probes = targets.map(({ client }, i) => lab.probe(client, all[i] ?? '', intervalMs));
   await Promise.all(probes.map(({ ready }) => ready));
   await sleep(1000);
   const fromMs = Date.now();
   kubelets.stop(victim.name);
-  await lab.powerOff(victim);
-  await sleep(longestMs[kind]);
+  await lab.powerOff(victim, () => system.stopSpeaker(victim, 'SIGKILL'));
+  await sleep(watchedMs);
   const results = await Promise.all(probes.map((probe) => probe.stop()));
   const times = results.map(({ failedAtMs }) => failingMs(failedAtMs, fromMs));
-  const text = policies.map((policy, i) => {
-    const { asked = 0, answered = 0 } = results[i] ?? {};
-    const wasOwner = own.get(all[i] ?? '') === victim.name ? ', its owner died' : '';
-    return `${policy} ${((times[i] ?? 0) / 1000).toFixed(1)} s (${asked - answered} of ${asked} failed${wasOwner})`;
+  const text = targets.map((target, i) => {
+    const { asked = 0, failedAtMs = [] } = results[i] ?? {};
+    const wasOwner = owners[i] === victim ? ', its owner died' : '';
+    const seconds = ((times[i] ?? 0) / 1000).toFixed(1);
+    return `${target.name} ${seconds} s (${failedAtMs.length} of ${asked} failed${wasOwner})`;
   });
-  console.log(`  ${kind} dead-nodes, ${victim.name}: ${text.join('; ')}`);
-  await lab.powerOn(victim);
+  console.log(`  ${name}, ${victim.name}: ${text.join('; ')}`);
+  if (marksDeadNodes) console.log(`    ${markingOf(fromMs)}`);
+  await lab.powerOn(victim, () => system.startSpeaker(victim));
   await kubelets.start(victim.name);
   return times;
 }
 
-const times = { with: [] as number[][], without: [] as number[][] };
-for (const kind of ['with', 'without'] as const) {
-  await configure(kind === 'with');
-  for (let i = 0; i < rounds; i++) {
-    const victim = mortal[i % mortal.length];
-    if (!victim) throw new Error('a lab without nodes');
-    times[kind].push(await round(victim, kind));
-    // The next leader does not remember that the node was marked, and may mark the next one at once.
-    await lab.stop('controller');
-    lab.startController();
+/** When the controller decided that the node is dead, and when it had marked all its Pods, by its log. */
+function markingOf(fromMs: number): string {
+  const lines = lab
+    .log('controller')
+    .split('\n')
+    .flatMap((line) => (/^{.*}$/.test(line) ? [JSON.parse(line) as { ts: string; msg: string }] : []));
+  const seconds = (start: string) => {
+    const found = lines.find(({ ts, msg }) => msg.startsWith(start) && Date.parse(ts) >= fromMs);
+    return found ? `${((Date.parse(found.ts) - fromMs) / 1000).toFixed(1)} s` : 'never';
+  };
+  return `decided after ${seconds('node is dead')}, all Pods marked after ${seconds('finished marking')}`;
+}
+
+function cell(timesMs: readonly number[]): string {
+  const sorted = timesMs.toSorted((a, b) => a - b);
+  const seconds = (ms = 0) => (ms / 1000).toFixed(1);
+  return `${seconds(sorted[sorted.length >> 1])} (${seconds(sorted.at(-1))}) s`;
+}
+
+const rows: string[] = [];
+let worstMs = 0;
+try {
+  await lab.stop('bird');
+  startBird(lab, { gracefulRestart: false, bfd });
+  for (const { name } of nodes) await kubelets.start(name);
+  for (const file of ['rbac', 'admission']) await lab.kubectl('apply', '-f', `${rights}${file}.yaml`);
+  await makeMetalLbPods(lab);
+  await lab.addPods('echo', mortal);
+  for (const target of targets)
+    await lab.apply({
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: {
+        name: serviceName(target),
+        namespace: 'default',
+        // Both programs read this annotation.
+        annotations: { 'metallb.universe.tf/address-pool': target.pool },
+      },
+      spec: {
+        type: 'LoadBalancer',
+        externalTrafficPolicy: target.policy,
+        selector: { app: 'echo' },
+        ports: [{ port: 80, targetPort: 8080 }],
+      },
+    });
+  for (const kind of kinds.filter(({ name }) => wanted.test(name))) {
+    if (kind.system === theirs && !isMetalLbBuilt()) {
+      console.log(`${kind.name} is not built, so it is not measured: run make rivals NAME=size`);
+      continue;
+    }
+    await configure(kind);
+    await use(kind.system);
+    const times: number[][] = [];
+    for (let i = 0; i < rounds; i++) {
+      const victim = mortal[i % mortal.length];
+      if (!victim) throw new Error('a lab without nodes');
+      times.push(await round(kind, victim));
+      // The next leader does not remember that the node was marked, and may mark the next one at once.
+      await kind.system.stopController();
+      kind.system.startController();
+    }
+    const cells = targets.map((_, i) => cell(times.map((each) => each[i] ?? 0)));
+    rows.push(`| ${kind.name} | ${cells.join(' | ')} |`);
+    if (kind.marksDeadNodes) worstMs = Math.max(...times.flat());
   }
+  console.log(`| requests fail for, median (most) | ${targets.map(({ name }) => name).join(' | ')} |`);
+  console.log(`|---${'|---'.repeat(targets.length)}|\n${rows.join('\n')}`);
+} finally {
+  await kubelets.close();
+  await lab.close();
 }
-console.log('| requests fail for | Local, median (most) | Cluster, median (most) |\n|---|---|---|');
-for (const kind of ['without', 'with'] as const) {
-  const cells = policies.map((_, i) => {
-    const sorted = times[kind].map((each) => each[i] ?? 0).sort((a, b) => a - b);
-    const seconds = (ms = 0) => (ms / 1000).toFixed(1);
-    return `${seconds(sorted[sorted.length >> 1])} (${seconds(sorted.at(-1))}) s`;
-  });
-  console.log(`| ${kind} \`dead-nodes\` | ${cells.join(' | ')} |`);
-}
-const worst = Math.max(...times.with.flat());
-if (worst > limitMs) {
-  console.log(`requests failed for ${worst} ms with dead-nodes, which is longer than ${limitMs} ms`);
+if (worstMs > limitMs) {
+  console.log(`requests failed for ${worstMs} ms with dead-nodes, which is longer than ${limitMs} ms`);
   process.exitCode = 1;
 }
-await kubelets.close();
-await lab.close();

@@ -39,15 +39,22 @@ const nameOf = (index: number) => `s${index}`;
 
 /** Makes the Pods of both systems' speakers, and MetalLB's namespace. */
 export async function makePods(lab: Lab): Promise<void> {
+  for (const node of lab.fabric.nodes) await lab.apply(speakerPod(node.name));
+  await makeMetalLbPods(lab);
+}
+
+/** Makes MetalLB's namespace, and the Pods of its speakers. */
+export async function makeMetalLbPods(lab: Lab): Promise<void> {
   await put(lab.client, paths.namespaces, { metadata: { name: metalLbNamespace } });
+  const pods = `/api/v1/namespaces/${metalLbNamespace}/pods`;
   for (const node of lab.fabric.nodes) {
-    await lab.apply(speakerPod(node.name));
-    const pods = `/api/v1/namespaces/${metalLbNamespace}/pods`;
     const name = `speaker-${node.name}`;
-    await put(lab.client, pods, {
+    const pod = {
       metadata: { name, namespace: metalLbNamespace, labels: metalLbPodLabels },
       spec: { nodeName: node.name, containers: [{ name: 'speaker', image: 'metallb' }] },
-    });
+    };
+    // Kubernetes refuses a Pod until the namespace has a ServiceAccount.
+    await lab.until(`the Pod ${name} of MetalLB`, () => put(lab.client, pods, pod).then(() => true));
     await setStatus(lab, `${pods}/${name}`, { phase: 'Running', podIP: node.addresses[0] });
   }
 }
@@ -58,10 +65,7 @@ export async function makePods(lab: Lab): Promise<void> {
  */
 export async function configure(lab: Lab, text: string): Promise<void> {
   await lab.configure(text);
-  await put(lab.client, `/api/v1/namespaces/${metalLbNamespace}/configmaps`, {
-    metadata: { name: configMapName, namespace: metalLbNamespace },
-    data: { [configMapKey]: text },
-  });
+  await configureMetalLb(lab, text);
   lab.startController();
   const path = `/api/v1/namespaces/${defaultNamespace}/configmaps/${acceptedConfigMapName}`;
   await lab.until('the controller accepts the configuration', async () => {
@@ -69,6 +73,13 @@ export async function configure(lab: Lab, text: string): Promise<void> {
     return accepted.data[configMapKey] === text;
   });
   await lab.stop('controller');
+}
+
+export async function configureMetalLb(lab: Lab, text: string): Promise<void> {
+  await put(lab.client, `/api/v1/namespaces/${metalLbNamespace}/configmaps`, {
+    metadata: { name: configMapName, namespace: metalLbNamespace },
+    data: { [configMapKey]: text },
+  });
 }
 
 /** Makes Services with addresses in their status. */

@@ -16,10 +16,16 @@ export function goVersion(): string | undefined {
   }
 }
 
+/** Exists when this version has been built. */
+const stamp = join(rivalsFolder, `metallb-${metalLbVersion}.stamp`);
+
+export function isMetalLbBuilt(): boolean {
+  return existsSync(stamp);
+}
+
 /** Builds the two programs, unless an earlier run has built this version. */
 export function buildMetalLb(): void {
-  const stamp = join(rivalsFolder, `metallb-${metalLbVersion}.stamp`);
-  if (existsSync(stamp)) return;
+  if (isMetalLbBuilt()) return;
   mkdirSync(rivalsFolder, { recursive: true });
   const answer = execFileSync('go', ['mod', 'download', '-json', module], {
     encoding: 'utf8',
