@@ -31,10 +31,11 @@ export function drainCommand(): Command {
     .addOption(new Option('--wait', 'wait until the node announces nothing').default(false))
     .addOption(new Option('--timeout <seconds>', 'longest time to wait').argParser(parseSeconds).default(120))
     .addOption(daemonPortFlags.speaker())
-    .action(async (node: string, flags: DrainFlags) => {
+    .action(async (node: string, { timeout, ...flags }: DrainFlags) => {
       const { drainNode } = await import('./drain/drain-node.ts');
       const isDone = await drainNode(node, {
         ...flags,
+        timeoutSeconds: timeout,
         clock: systemClock,
         print: (line) => void process.stdout.write(`${line}\n`),
       });

@@ -47,11 +47,11 @@ export class MemberView {
   /** Logs members that have died or left. */
   logLosses(lost: Changes['lost'], membership: MembershipState): void {
     const { logger, clock } = this.#options;
-    for (const { name: node, heardAt } of lost) {
-      this.#lastHeardAtMs.set(node, heardAt);
+    for (const { name: node, heardAtMs } of lost) {
+      this.#lastHeardAtMs.set(node, heardAtMs);
       this.#lost.add(node);
       if (membership.member(node)?.state === 'left') logger.info({ node }, 'speaker has left');
-      else logger.warn({ node, silentMs: Math.round(clock.now() - heardAt) }, 'speaker lost');
+      else logger.warn({ node, silentMs: Math.round(clock.now() - heardAtMs) }, 'speaker lost');
     }
   }
 
@@ -91,9 +91,9 @@ export class MemberView {
     }
   }
 
-  #statusOf({ name: node, state, endpoint, since }: Readonly<Member>) {
+  #statusOf({ name: node, state, endpoint, sinceMs }: Readonly<Member>) {
     const { clock } = this.#options;
-    const sinceEpochMs = clock.epochMs() - (clock.now() - since);
+    const sinceEpochMs = clock.epochMs() - (clock.now() - sinceMs);
     return { node, state, address: endpoint.host, since: new Date(sinceEpochMs).toISOString() };
   }
 }

@@ -63,7 +63,7 @@ interface Exchange {
   readonly partner: string;
   /** The buckets, by `bucketKey`, for which the partner has sent branches. */
   readonly branched: Set<string>;
-  progressAt: number;
+  progressAtMs: number;
 }
 
 interface Unmet {
@@ -90,8 +90,8 @@ export class AntiEntropy {
   readonly #agreed = new Set<string>();
   readonly #answers = new Map<string, Answer>();
   #exchange: Exchange | undefined;
-  #nextExchangeAt = 0;
-  #nextStepAt = Number.POSITIVE_INFINITY;
+  #nextExchangeAtMs = 0;
+  #nextStepAtMs = Number.POSITIVE_INFINITY;
   #differences = 0;
 
   constructor(knowledge: Knowledge) {
@@ -99,37 +99,37 @@ export class AntiEntropy {
   }
 
   /** Handles a packet from a member that this member has not met, or that has restarted. */
-  meet(name: string, endpoint: Endpoint, now: number): Draft[] {
+  meet(name: string, endpoint: Endpoint, nowMs: number): Draft[] {
     this.#agreed.delete(name);
     // A member that agrees with several others needs no more meetings, because `compare` finds the members that still differ.
     if (this.#agreed.size < agreementsForSync)
       this.#unmet.set(name, { endpoint, meetings: this.#unmet.get(name)?.meetings ?? 0 });
-    return this.#ask(name, endpoint, now);
+    return this.#ask(name, endpoint, nowMs);
   }
 
   /** Handles the summary in a packet from a live member. */
-  compare(name: string, endpoint: Endpoint, summary: number, now: number): Draft[] {
+  compare(name: string, endpoint: Endpoint, summary: number, nowMs: number): Draft[] {
     if (summary === this.#knowledge.summary()) {
-      this.#agree(name, now);
+      this.#agree(name, nowMs);
       return [];
     }
-    return ++this.#differences >= differencesBeforeSync ? this.#ask(name, endpoint, now) : [];
+    return ++this.#differences >= differencesBeforeSync ? this.#ask(name, endpoint, nowMs) : [];
   }
 
   /** Notes that records came in answer to a digest. */
-  progress(name: string, now: number): void {
+  progress(name: string, nowMs: number): void {
     if (this.#exchange?.partner !== name) return;
-    this.#exchange.progressAt = now;
-    this.#nextExchangeAt = now + syncIntervalMs;
+    this.#exchange.progressAtMs = nowMs;
+    this.#nextExchangeAtMs = nowMs + syncIntervalMs;
   }
 
   /**
    * Answers a digest with the records or branches that differ, and then with this member's own digest if the sender wants one.
    * `readsBranches` says whether the sender reads branches.
    */
-  answer(name: string, endpoint: Endpoint, digest: Digest, readsBranches: boolean, now: number): Draft[] {
+  answer(name: string, endpoint: Endpoint, digest: Digest, readsBranches: boolean, nowMs: number): Draft[] {
     const branched = (this.#exchange?.partner === name && this.#exchange.branched) || new Set<string>();
-    if (!digest.wantsReply) this.#finished(name, digest, now);
+    if (!digest.wantsReply) this.#finished(name, digest, nowMs);
     if (this.#answers.has(name) || this.#answers.size >= maxAnswers) return [];
     const { records, branches } = this.#knowledge.compare(digest, readsBranches);
     // If the partner has already sent its branch of a bucket, the two need no second comparison of that bucket.
@@ -141,12 +141,17 @@ export class AntiEntropy {
     );
     const others = records.filter((record) => record.kind !== 'member' || record.name !== name);
     this.#answers.set(name, { endpoint, records: others, wantsReply: digest.wantsReply, next: 0 });
-    return [...drafts, ...this.#advance(name, packetsAtOnce - drafts.length, now)];
+    return [...drafts, ...this.#advance(name, packetsAtOnce - drafts.length, nowMs)];
   }
 
   /** Answers branches with the records in the leaves that differ, and with this member's own branches if the sender wants them. */
-  answerBranches(name: string, endpoint: Endpoint, { branches, wantsReply }: Branches, now: number): Draft[] {
-    this.progress(name, now);
+  answerBranches(
+    name: string,
+    endpoint: Endpoint,
+    { branches, wantsReply }: Branches,
+    nowMs: number,
+  ): Draft[] {
+    this.progress(name, nowMs);
     if (this.#exchange?.partner === name)
       for (const branch of branches) this.#exchange.branched.add(bucketKey(branch));
     const own = branches.map((branch) => this.#knowledge.branch(branch));
@@ -154,23 +159,23 @@ export class AntiEntropy {
       .flatMap((branch) => this.#knowledge.compareLeaves(branch))
       .filter((record) => record.kind !== 'member' || record.name !== name);
     const drafts = wantsReply ? this.#branches(name, endpoint, own, false) : [];
-    return [...drafts, ...this.#answerFurther(name, endpoint, records, now)];
+    return [...drafts, ...this.#answerFurther(name, endpoint, records, nowMs)];
   }
 
-  wake(now: number): Draft[] {
+  wake(nowMs: number): Draft[] {
     const drafts: Draft[] = [];
-    if (now >= this.#exchangeEndsAt()) this.#exchange = undefined;
-    if (now >= this.#nextStepAt) {
-      this.#nextStepAt = Number.POSITIVE_INFINITY;
+    if (nowMs >= this.#exchangeEndsAtMs()) this.#exchange = undefined;
+    if (nowMs >= this.#nextStepAtMs) {
+      this.#nextStepAtMs = Number.POSITIVE_INFINITY;
       const share = Math.max(1, Math.floor(packetsPerStep / this.#answers.size));
-      for (const name of [...this.#answers.keys()]) drafts.push(...this.#advance(name, share, now));
+      for (const name of [...this.#answers.keys()]) drafts.push(...this.#advance(name, share, nowMs));
     }
-    if (now >= this.#nextMeetingAt()) drafts.push(...this.#meetNext(now));
+    if (nowMs >= this.#nextMeetingAtMs()) drafts.push(...this.#meetNext(nowMs));
     return drafts;
   }
 
-  wakeAt(): number {
-    return Math.min(this.#nextStepAt, this.#exchangeEndsAt(), this.#nextMeetingAt());
+  wakeAtMs(): number {
+    return Math.min(this.#nextStepAtMs, this.#exchangeEndsAtMs(), this.#nextMeetingAtMs());
   }
 
   /** Drops all state about a member that is dead, has left, or was forgotten. */
@@ -187,61 +192,61 @@ export class AntiEntropy {
     return this.#agreed.size >= Math.min(liveCount, agreementsForSync);
   }
 
-  #agree(name: string, now: number): void {
+  #agree(name: string, nowMs: number): void {
     this.#differences = 0;
     this.#agreed.add(name);
     this.#unmet.delete(name);
     if (this.#agreed.size >= agreementsForSync) this.#unmet.clear();
-    this.#endExchange(name, now);
+    this.#endExchange(name, nowMs);
   }
 
   /**
    * Ends the exchange. The other member's digest comes after all its records. If payload hashes still differ, some records were lost on the
    * way, so the other member stays unmet.
    */
-  #finished(name: string, { payloads }: Digest, now: number): void {
+  #finished(name: string, { payloads }: Digest, nowMs: number): void {
     const own = this.#knowledge.digests().payloads;
     if (own.every((hash, bucket) => hash === payloads[bucket])) this.#unmet.delete(name);
-    this.#endExchange(name, now);
+    this.#endExchange(name, nowMs);
   }
 
-  #endExchange(name: string, now: number): void {
+  #endExchange(name: string, nowMs: number): void {
     if (this.#exchange?.partner !== name) return;
     this.#exchange = undefined;
-    this.#nextExchangeAt = Math.min(this.#nextExchangeAt, now + nextMeetingMs);
+    this.#nextExchangeAtMs = Math.min(this.#nextExchangeAtMs, nowMs + nextMeetingMs);
   }
 
-  #ask(name: string, endpoint: Endpoint, now: number): Draft[] {
-    if (now < this.#nextExchangeAt || this.#exchange) return [];
-    this.#nextExchangeAt = now + syncIntervalMs;
+  #ask(name: string, endpoint: Endpoint, nowMs: number): Draft[] {
+    if (nowMs < this.#nextExchangeAtMs || this.#exchange) return [];
+    this.#nextExchangeAtMs = nowMs + syncIntervalMs;
     this.#differences = 0;
     this.#agreed.delete(name);
-    this.#exchange = { partner: name, branched: new Set(), progressAt: now };
+    this.#exchange = { partner: name, branched: new Set(), progressAtMs: nowMs };
     return [this.#digest(name, endpoint, true)];
   }
 
   /** The time at which the exchange under way is given up if no more records arrive. */
-  #exchangeEndsAt(): number {
-    return this.#exchange ? this.#exchange.progressAt + syncIntervalMs : Number.POSITIVE_INFINITY;
+  #exchangeEndsAtMs(): number {
+    return this.#exchange ? this.#exchange.progressAtMs + syncIntervalMs : Number.POSITIVE_INFINITY;
   }
 
-  #nextMeetingAt(): number {
+  #nextMeetingAtMs(): number {
     if (this.#unmet.size === 0) return Number.POSITIVE_INFINITY;
     // During the pause, a packet may come from a new member or with a differing summary. The exchange with its sender then goes first.
-    return (this.#exchange ? this.#exchangeEndsAt() : this.#nextExchangeAt) + meetingPauseMs;
+    return (this.#exchange ? this.#exchangeEndsAtMs() : this.#nextExchangeAtMs) + meetingPauseMs;
   }
 
-  #meetNext(now: number): Draft[] {
+  #meetNext(nowMs: number): Draft[] {
     for (const [name, { endpoint, meetings }] of this.#unmet) {
       this.#unmet.delete(name);
       if (meetings < maxMeetings) this.#unmet.set(name, { endpoint, meetings: meetings + 1 });
-      return this.#ask(name, endpoint, now);
+      return this.#ask(name, endpoint, nowMs);
     }
     return [];
   }
 
   /** Adds records to the answer under way, or starts an answer. */
-  #answerFurther(name: string, endpoint: Endpoint, records: RecordName[], now: number): Draft[] {
+  #answerFurther(name: string, endpoint: Endpoint, records: RecordName[], nowMs: number): Draft[] {
     if (records.length === 0) return [];
     const answer = this.#answers.get(name);
     if (answer) {
@@ -250,7 +255,7 @@ export class AntiEntropy {
     }
     if (this.#answers.size >= maxAnswers) return [];
     this.#answers.set(name, { endpoint, records, wantsReply: false, next: 0 });
-    return this.#advance(name, packetsAtOnce, now);
+    return this.#advance(name, packetsAtOnce, nowMs);
   }
 
   #branches(to: string, endpoint: Endpoint, branches: readonly Branch[], wantsReply: boolean): Draft[] {
@@ -262,14 +267,14 @@ export class AntiEntropy {
     return drafts;
   }
 
-  #advance(name: string, packets: number, now: number): Draft[] {
+  #advance(name: string, packets: number, nowMs: number): Draft[] {
     const answer = this.#answers.get(name);
     if (!answer) return [];
     const drafts = this.#recordsOf(answer, packets).map(
       (updates): Draft => ({ to: name, endpoint: answer.endpoint, body: { kind: 'records' }, updates }),
     );
     if (answer.next < answer.records.length) {
-      this.#nextStepAt = Math.min(this.#nextStepAt, now + stepMs);
+      this.#nextStepAtMs = Math.min(this.#nextStepAtMs, nowMs + stepMs);
       return drafts;
     }
     this.#answers.delete(name);

@@ -11,7 +11,7 @@ export interface Outgoing {
 
 export interface LostMember {
   readonly name: string;
-  readonly heardAt: number;
+  readonly heardAtMs: number;
 }
 
 /** Changes of a membership since the last `take`. */
@@ -47,8 +47,8 @@ export class ChangeLog {
   }
 
   /** `before` is a copy of the member before the change. */
-  noteMember(member: Member, before: Member | undefined, now: number): void {
-    const { name, state, incarnation, heardAt } = member;
+  noteMember(member: Member, before: Member | undefined, nowMs: number): void {
+    const { name, state, incarnation, heardAtMs } = member;
     this.#members.add(name);
     if (isLive(member)) {
       if (before?.state === 'suspect') this.#events.push({ kind: 'refuted', member: name, incarnation });
@@ -57,8 +57,8 @@ export class ChangeLog {
     }
     if (!isLive(before)) return;
     const kind = state === 'left' ? 'left' : 'dead';
-    this.#lost.push({ name, heardAt });
-    this.#events.push({ kind, member: name, incarnation, silentMs: Math.round(now - heardAt) });
+    this.#lost.push({ name, heardAtMs });
+    this.#events.push({ kind, member: name, incarnation, silentMs: Math.round(nowMs - heardAtMs) });
   }
 
   noteSuspicion(member: string, confirmedBy: readonly string[]): void {

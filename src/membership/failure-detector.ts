@@ -47,10 +47,10 @@ export class FailureDetector {
   readonly #health = new LocalHealth();
   readonly #suspicions = new Map<string, Suspicion>();
   /** Recently heard members that others report as left. Each is probed before the report is believed. */
-  readonly #departures = new Map<string, { readonly update: MemberUpdate; readonly saidAt: number }>();
+  readonly #departures = new Map<string, { readonly update: MemberUpdate; readonly saidAtMs: number }>();
   /** Members that are still to be probed in this round. */
   #round: string[] = [];
-  #nextProbeAt = 0;
+  #nextProbeAtMs = 0;
 
   constructor(settings: MembershipSettings, table: MemberTable, random: () => number) {
     this.#settings = settings;
@@ -81,13 +81,13 @@ export class FailureDetector {
    * long as the shortest probe and the shortest suspicion together. A member that reports it dead therefore repeats a belief from a
    * partition that has ended.
    */
-  isHeard(member: Readonly<Member>, now: number): boolean {
-    return isLive(member) && now < this.#silentAt(member);
+  isHeard(member: Readonly<Member>, nowMs: number): boolean {
+    return isLive(member) && nowMs < this.#silentAtMs(member);
   }
 
   /** When the silence of the member has lasted long enough for a death, if nothing is heard from it until then. */
-  #silentAt({ heardAt }: Readonly<Member>): number {
-    return heardAt + shortestProbeMs + this.#settings.suspicionMinMs;
+  #silentAtMs({ heardAtMs }: Readonly<Member>): number {
+    return heardAtMs + shortestProbeMs + this.#settings.suspicionMinMs;
   }
 
   /**
@@ -100,38 +100,38 @@ export class FailureDetector {
     for (const suspicion of this.#suspicions.values()) suspicion.postpone(ms);
   }
 
-  wake(now: number): DetectorAction[] {
-    const actions = this.#run(this.#prober.wake(now), now);
-    for (const [name, suspicion] of this.#suspicions) actions.push(...this.#pursue(name, suspicion, now));
+  wake(nowMs: number): DetectorAction[] {
+    const actions = this.#run(this.#prober.wake(nowMs), nowMs);
+    for (const [name, suspicion] of this.#suspicions) actions.push(...this.#pursue(name, suspicion, nowMs));
     for (const [name, departure] of this.#departures)
-      if (now >= departure.saidAt + departureMs) actions.push(...this.#judgeDeparture(name));
-    if (now >= this.#nextProbeAt) actions.push(...this.#probeNext(now));
+      if (nowMs >= departure.saidAtMs + departureMs) actions.push(...this.#judgeDeparture(name));
+    if (nowMs >= this.#nextProbeAtMs) actions.push(...this.#probeNext(nowMs));
     return actions;
   }
 
-  wakeAt(): number {
-    let at = Math.min(this.#nextProbeAt, this.#prober.wakeAt());
+  wakeAtMs(): number {
+    let at = Math.min(this.#nextProbeAtMs, this.#prober.wakeAtMs());
     for (const [name, suspicion] of this.#suspicions)
-      at = Math.min(at, suspicion.wakeAt(this.#deadline(suspicion, this.#table.get(name))));
-    for (const { saidAt } of this.#departures.values()) at = Math.min(at, saidAt + departureMs);
+      at = Math.min(at, suspicion.wakeAtMs(this.#deadline(suspicion, this.#table.get(name))));
+    for (const { saidAtMs } of this.#departures.values()) at = Math.min(at, saidAtMs + departureMs);
     return at;
   }
 
   /** Handles an ack for a probe of this member, or for a ping that this member relays for another. */
-  acknowledged(from: string, sequence: number, target: string, now: number): DetectorAction[] {
+  acknowledged(from: string, sequence: number, target: string, nowMs: number): DetectorAction[] {
     const { probe, requester } = this.#prober.acknowledged(sequence, target);
-    if (probe) this.#answered(probe, from, now);
+    if (probe) this.#answered(probe, from, nowMs);
     if (!requester) return [];
     const { name, endpoint } = requester;
     return [send(name, endpoint, { kind: 'ack', sequence: requester.sequence, target })];
   }
 
-  relay(requester: RelayRequester, target: string, endpoint: Endpoint, now: number): DetectorAction[] {
-    return this.#run(this.#prober.relay(requester, target, endpoint, now), now);
+  relay(requester: RelayRequester, target: string, endpoint: Endpoint, nowMs: number): DetectorAction[] {
+    return this.#run(this.#prober.relay(requester, target, endpoint, nowMs), nowMs);
   }
 
   /** Handles a request to verify. The member `from` cannot reach the target and knows the target's incarnation as `incarnation`. */
-  verify(from: string, target: string, incarnation: number, now: number): DetectorAction[] {
+  verify(from: string, target: string, incarnation: number, nowMs: number): DetectorAction[] {
     const member = this.#table.get(target);
     const asker = this.#table.get(from);
     if (!member || !asker) return [];
@@ -147,22 +147,22 @@ export class FailureDetector {
       underWay.askers.add(from);
       return [];
     }
-    const { probe, actions } = this.#prober.start(member, 'verify', 1, now);
+    const { probe, actions } = this.#prober.start(member, 'verify', 1, nowMs);
     probe.askers.add(from);
-    return this.#run(actions, now);
+    return this.#run(actions, nowMs);
   }
 
   /** Pings a missing speaker, which may have started. */
-  tryToReach(name: string, endpoint: Endpoint, now: number): DetectorAction[] {
-    return this.#probe({ name, endpoint, rtt: firstRtt }, 'join', 1, now);
+  tryToReach(name: string, endpoint: Endpoint, nowMs: number): DetectorAction[] {
+    return this.#probe({ name, endpoint, rtt: firstRtt }, 'join', 1, nowMs);
   }
 
   /** Probes a recently heard member, because another member says that it has left. */
-  questionDeparture(update: MemberUpdate, now: number): DetectorAction[] {
+  questionDeparture(update: MemberUpdate, nowMs: number): DetectorAction[] {
     const member = this.#table.get(update.name);
     if (!member || this.#departures.has(update.name)) return [];
-    this.#departures.set(update.name, { update, saidAt: now });
-    return this.#probe(member, 'departure', 1, now);
+    this.#departures.set(update.name, { update, saidAtMs: nowMs });
+    return this.#probe(member, 'departure', 1, nowMs);
   }
 
   /**
@@ -186,31 +186,31 @@ export class FailureDetector {
     this.#departures.delete(name);
   }
 
-  #answered(probe: Probe, from: string, now: number): void {
+  #answered(probe: Probe, from: string, nowMs: number): void {
     const member = this.#table.get(probe.target);
     if (member && from === probe.target && probe.sent === 1)
-      member.rtt = sampleRtt(member.rtt, now - probe.startedAt);
+      member.rtt = sampleRtt(member.rtt, nowMs - probe.startedAtMs);
     if (probe.purpose === 'routine') this.#health.mend();
     if (!member) return;
     // The ack proves that the member is alive, even if it came through a relay.
-    member.heardAt = now;
-    member.answeredAt = now;
+    member.heardAtMs = nowMs;
+    member.answeredAtMs = nowMs;
   }
 
   #probe(
     target: Parameters<Prober['start']>[0],
     purpose: ProbePurpose,
     stretch: number,
-    now: number,
+    nowMs: number,
   ): DetectorAction[] {
-    return this.#run(this.#prober.start(target, purpose, stretch, now).actions, now);
+    return this.#run(this.#prober.start(target, purpose, stretch, nowMs).actions, nowMs);
   }
 
-  #run(actions: readonly ProberAction[], now: number): DetectorAction[] {
-    return actions.flatMap((action) => this.#runOne(action, now));
+  #run(actions: readonly ProberAction[], nowMs: number): DetectorAction[] {
+    return actions.flatMap((action) => this.#runOne(action, nowMs));
   }
 
-  #runOne(action: ProberAction, now: number): DetectorAction[] {
+  #runOne(action: ProberAction, nowMs: number): DetectorAction[] {
     switch (action.kind) {
       case 'ping': {
         const { target, endpoint, sequence, isRepeated } = action;
@@ -225,13 +225,13 @@ export class FailureDetector {
       case 'ask-relays':
         return this.#askRelays(action.probe);
       case 'failed':
-        return this.#probeFailed(action.probe, now);
+        return this.#probeFailed(action.probe, nowMs);
     }
   }
 
-  #probeNext(now: number): DetectorAction[] {
+  #probeNext(nowMs: number): DetectorAction[] {
     const { probeIntervalMs } = this.#settings;
-    this.#nextProbeAt = Math.max(this.#nextProbeAt + probeIntervalMs, now + probeIntervalMs / 2);
+    this.#nextProbeAtMs = Math.max(this.#nextProbeAtMs + probeIntervalMs, nowMs + probeIntervalMs / 2);
     for (let tries = this.#round.length + 1; tries > 0; tries--) {
       const name = this.#round.pop();
       if (name === undefined) {
@@ -242,7 +242,7 @@ export class FailureDetector {
       }
       const member = this.#table.get(name);
       if (!member || !isLive(member) || this.#suspicions.has(name)) continue;
-      return this.#probe(member, 'routine', this.#health.factor, now);
+      return this.#probe(member, 'routine', this.#health.factor, nowMs);
     }
     return [];
   }
@@ -255,22 +255,22 @@ export class FailureDetector {
     );
   }
 
-  #probeFailed(probe: Probe, now: number): DetectorAction[] {
+  #probeFailed(probe: Probe, nowMs: number): DetectorAction[] {
     if (probe.purpose !== 'routine' && probe.purpose !== 'verify') return [];
     const member = this.#table.get(probe.target);
     // An answer to any ping since the start of this probe shows that the target is alive.
-    if (!member || !isLive(member) || member.answeredAt > probe.startedAt) return [];
-    return this.#suspicions.has(member.name) ? [] : this.#suspect(member, probe.askers, now);
+    if (!member || !isLive(member) || member.answeredAtMs > probe.startedAtMs) return [];
+    return this.#suspicions.has(member.name) ? [] : this.#suspect(member, probe.askers, nowMs);
   }
 
-  #suspect(member: Member, askers: ReadonlySet<string>, now: number): DetectorAction[] {
-    const suspicion = new Suspicion(member, askers, this.#verifiers(member).length, now);
+  #suspect(member: Member, askers: ReadonlySet<string>, nowMs: number): DetectorAction[] {
+    const suspicion = new Suspicion(member, askers, this.#verifiers(member).length, nowMs);
     this.#suspicions.set(member.name, suspicion);
-    this.#table.merge({ ...updateOf(member), state: 'suspect' }, now);
+    this.#table.merge({ ...updateOf(member), state: 'suspect' }, nowMs);
     return [
       { kind: 'suspect', member: member.name, confirmedBy: [...askers] },
       ...[...askers].flatMap((asker) => this.#askToVerify(asker, member)),
-      ...this.#pursue(member.name, suspicion, now),
+      ...this.#pursue(member.name, suspicion, nowMs),
     ];
   }
 
@@ -289,20 +289,20 @@ export class FailureDetector {
   }
 
   /** Pings the suspect, asks the verifiers that have not confirmed the suspicion, and declares the suspect dead at the deadline. */
-  #pursue(name: string, suspicion: Suspicion, now: number): DetectorAction[] {
+  #pursue(name: string, suspicion: Suspicion, nowMs: number): DetectorAction[] {
     const member = this.#table.get(name);
     if (!member || member.incarnation !== suspicion.incarnation || !isLive(member)) {
       this.#suspicions.delete(name);
       return [];
     }
-    if (now >= this.#deadline(suspicion, member)) {
+    if (nowMs >= this.#deadline(suspicion, member)) {
       this.forget(name);
       return [{ kind: 'gone', update: { ...brief(updateOf(member)), state: 'dead' } }];
     }
-    if (!suspicion.isCallDue(now)) return [];
+    if (!suspicion.isCallDue(nowMs)) return [];
     const unconfirmed = this.#verifiers(member).filter((verifier) => !suspicion.isConfirmedBy(verifier));
     return [
-      ...this.#probe(member, 'suspect', 1, now),
+      ...this.#probe(member, 'suspect', 1, nowMs),
       ...unconfirmed.flatMap((verifier) => this.#askToVerify(verifier, member)),
     ];
   }
@@ -313,14 +313,14 @@ export class FailureDetector {
    */
   #deadline(suspicion: Suspicion, suspect: Readonly<Member> | undefined): number {
     const atMs = suspicion.deadline(this.#settings, this.#table.liveCount + 1, this.#health.factor);
-    return suspect ? Math.max(atMs, this.#silentAt(suspect)) : atMs;
+    return suspect ? Math.max(atMs, this.#silentAtMs(suspect)) : atMs;
   }
 
   #judgeDeparture(name: string): DetectorAction[] {
     const departure = this.#departures.get(name);
     const member = this.#table.get(name);
     this.#departures.delete(name);
-    if (!departure || !member || member.heardAt > departure.saidAt) return [];
+    if (!departure || !member || member.heardAtMs > departure.saidAtMs) return [];
     return [{ kind: 'gone', update: departure.update }];
   }
 }

@@ -23,8 +23,8 @@ export class JoinList {
   readonly #random: () => number;
   readonly #listed = new Map<string, readonly Endpoint[]>();
   readonly #attempts = new Map<string, number>();
-  #nextAt = Number.POSITIVE_INFINITY;
-  #nextReprobeAt = 0;
+  #nextAtMs = Number.POSITIVE_INFINITY;
+  #nextReprobeAtMs = 0;
   #isCertain = false;
 
   constructor(random: () => number) {
@@ -35,12 +35,12 @@ export class JoinList {
    * Replaces the list and returns the names that are no longer on it. `isCertain` says that every listed speaker has a Pod and that there
    * are no other speakers.
    */
-  replace(speakers: ReadonlyMap<string, readonly Endpoint[]>, isCertain: boolean, now: number): string[] {
+  replace(speakers: ReadonlyMap<string, readonly Endpoint[]>, isCertain: boolean, nowMs: number): string[] {
     const left = [...this.#listed.keys()].filter((name) => !speakers.has(name));
     for (const name of left) this.#listed.delete(name);
     for (const [name, endpoints] of speakers) this.#listed.set(name, endpoints);
     this.#isCertain = isCertain;
-    this.#nextAt = Math.min(this.#nextAt, now);
+    this.#nextAtMs = Math.min(this.#nextAtMs, nowMs);
     return left;
   }
 
@@ -72,27 +72,27 @@ export class JoinList {
   }
 
   /** Gives all missing speakers their quick attempts again. The caller has found a dead member alive, so a partition may have ended. */
-  tryAllAgain(now: number): void {
-    if (now < this.#nextReprobeAt) return;
-    this.#nextReprobeAt = now + reprobeIntervalMs;
+  tryAllAgain(nowMs: number): void {
+    if (nowMs < this.#nextReprobeAtMs) return;
+    this.#nextReprobeAtMs = nowMs + reprobeIntervalMs;
     this.#attempts.clear();
-    this.#nextAt = now;
+    this.#nextAtMs = nowMs;
   }
 
-  wakeAt(): number {
-    return this.#nextAt;
+  wakeAtMs(): number {
+    return this.#nextAtMs;
   }
 
   /**
    * Returns the missing speakers to try now. Speakers with quick attempts left come first, up to `triesAtOnce` of them. When there are
    * none, returns one missing speaker at random.
    */
-  due(missing: Iterable<string>, now: number): JoinTarget[] {
-    if (now < this.#nextAt) return [];
+  due(missing: Iterable<string>, nowMs: number): JoinTarget[] {
+    if (nowMs < this.#nextAtMs) return [];
     const names = [...missing];
     const fresh = names.filter((name) => this.#attemptsOf(name) < quickAttempts);
     const chosen = fresh.length > 0 ? fresh.slice(0, triesAtOnce) : shuffle(names, this.#random).slice(0, 1);
-    this.#nextAt = now + (fresh.length > 0 ? quickIntervalMs : slowIntervalMs);
+    this.#nextAtMs = nowMs + (fresh.length > 0 ? quickIntervalMs : slowIntervalMs);
     return chosen.map((name) => {
       const attempt = this.#attemptsOf(name);
       this.#attempts.set(name, attempt + 1);

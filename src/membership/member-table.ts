@@ -17,11 +17,11 @@ export interface Member {
   endpoint: Endpoint;
   metadata: string;
   /** When the state was learned. */
-  since: number;
+  sinceMs: number;
   /** When a packet from the member itself last arrived. */
-  heardAt: number;
+  heardAtMs: number;
   /** When the member last answered a ping, directly or through a relay. */
-  answeredAt: number;
+  answeredAtMs: number;
   rtt: RttEstimate;
   /** This member is known only from other members. Its record is not passed on, and digests leave it out. */
   isHearsay: boolean;
@@ -75,16 +75,16 @@ export class MemberTable {
   }
 
   /** Merges an update. `isHearsay` applies only to a new name. */
-  merge(update: MemberUpdate, now: number, isHearsay = false): MergeOrder {
+  merge(update: MemberUpdate, nowMs: number, isHearsay = false): MergeOrder {
     const known = this.#members.get(update.name);
     if (!known) {
-      this.#add(update, now, isHearsay);
+      this.#add(update, nowMs, isHearsay);
       return 'newer';
     }
     const order = update.incarnation - known.incarnation || rank[update.state] - rank[known.state];
     if (order <= 0) return order === 0 ? 'same' : 'older';
     this.#uncount(known);
-    if (known.state !== update.state) known.since = now;
+    if (known.state !== update.state) known.sinceMs = nowMs;
     known.state = update.state;
     known.incarnation = update.incarnation;
     if (update.endpoint.host !== '') known.endpoint = update.endpoint;
@@ -120,13 +120,13 @@ export class MemberTable {
 
   #add(
     { name, state, incarnation, endpoint, metadata }: MemberUpdate,
-    now: number,
+    nowMs: number,
     isHearsay: boolean,
   ): void {
     const member: Member = {
       ...{ name, state, incarnation, endpoint, metadata },
       leaf: leafOf(name),
-      ...{ since: now, heardAt: now, answeredAt: now, rtt: firstRtt, isHearsay },
+      ...{ sinceMs: nowMs, heardAtMs: nowMs, answeredAtMs: nowMs, rtt: firstRtt, isHearsay },
     };
     this.#members.set(name, member);
     this.#leaves.set(member.leaf, (this.#leaves.get(member.leaf) ?? new Set()).add(name));

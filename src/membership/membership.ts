@@ -76,8 +76,8 @@ export class Membership {
   readonly #joinList: JoinList;
   readonly #unlisted = new UnlistedNames();
   #hasLeft = false;
-  #expectedWakeAt = Number.POSITIVE_INFINITY;
-  #nextExpiryAt = 0;
+  #expectedWakeAtMs = Number.POSITIVE_INFINITY;
+  #nextExpiryAtMs = 0;
   readonly #changes = new ChangeLog();
 
   constructor(options: MembershipOptions) {
@@ -99,62 +99,63 @@ export class Membership {
   }
 
   /** Handles a packet. `source` is the endpoint that it came from. */
-  receive(packet: Packet, source: Endpoint, now: number): void {
+  receive(packet: Packet, source: Endpoint, nowMs: number): void {
     const { from } = packet;
     if (from === this.name || this.#hasLeft) return;
-    const { isAboutSelf, outdated } = this.#mergeUpdates(packet, now);
+    const { isAboutSelf, outdated } = this.#mergeUpdates(packet, nowMs);
     const sender = this.#table.get(from);
-    if (sender) this.#heard(sender, source, now);
-    this.#answer(packet, source, isAboutSelf, now);
+    if (sender) this.#heard(sender, source, nowMs);
+    this.#answer(packet, source, isAboutSelf, nowMs);
     this.#correct(from, source, outdated);
-    this.#compareKnowledge(packet, sender, source, now);
+    this.#compareKnowledge(packet, sender, source, nowMs);
     this.#changes.noteSync(this.isSynced);
   }
 
-  /** Runs the work that is due. Call it at `wakeAt()`, but only after `receive` has handled the packets that have already arrived. */
-  wake(now: number): void {
-    this.#judgeStall(now);
-    this.#run(this.#detector.wake(now), now);
-    this.#join(now);
-    this.#outbox.sendAll(this.#urgent.wake(this.#table.live(), now));
-    this.#outbox.sendAll(this.#antiEntropy.wake(now));
-    this.#expire(now);
+  /** Runs the work that is due. Call it at `wakeAtMs()`, but only after `receive` has handled the packets that have already arrived. */
+  wake(nowMs: number): void {
+    this.#judgeStall(nowMs);
+    this.#run(this.#detector.wake(nowMs), nowMs);
+    this.#join(nowMs);
+    this.#outbox.sendAll(this.#urgent.wake(this.#table.live(), nowMs));
+    this.#outbox.sendAll(this.#antiEntropy.wake(nowMs));
+    this.#expire(nowMs);
     this.#changes.noteSync(this.isSynced);
   }
 
   /** When to call `wake` next if nothing else happens before. */
-  wakeAt(): number {
+  wakeAtMs(): number {
     const stages = [this.#detector, this.#joinList, this.#urgent, this.#antiEntropy, this.#unlisted];
-    this.#expectedWakeAt = Math.min(this.#nextExpiryAt, ...stages.map((stage) => stage.wakeAt()));
-    return this.#expectedWakeAt;
+    this.#expectedWakeAtMs = Math.min(this.#nextExpiryAtMs, ...stages.map((stage) => stage.wakeAtMs()));
+    return this.#expectedWakeAtMs;
   }
 
   /** Replaces the speakers that Kubernetes lists. This member may be among them. `isCertain` says that no other speakers exist. */
-  setSpeakers(speakers: ReadonlyMap<string, readonly Endpoint[]>, now: number, isCertain = false): void {
+  setSpeakers(speakers: ReadonlyMap<string, readonly Endpoint[]>, nowMs: number, isCertain = false): void {
     const others = new Map([...speakers].filter(([name]) => name !== this.name));
-    for (const name of this.#joinList.replace(others, isCertain, now))
+    for (const name of this.#joinList.replace(others, isCertain, nowMs))
       if (!isLive(this.#table.get(name))) this.#forget(name);
     for (const name of others.keys()) this.#confirm(name);
     const [own] = speakers.get(this.name) ?? [];
-    if (own && !isSameEndpoint(own, this.#self.endpoint)) this.#changeSelf({ endpoint: own }, now);
+    if (own && !isSameEndpoint(own, this.#self.endpoint)) this.#changeSelf({ endpoint: own }, nowMs);
   }
 
   /** Changes this member's description of itself. */
-  setMetadata(metadata: string, now: number): void {
-    if (metadata !== this.#self.metadata) this.#changeSelf({ metadata }, now);
+  setMetadata(metadata: string, nowMs: number): void {
+    if (metadata !== this.#self.metadata) this.#changeSelf({ metadata }, nowMs);
   }
 
   /** Merges this node's own records and sends them to the others. */
-  publish(records: readonly PayloadRecord[], now: number): void {
-    for (const record of records) if (this.#payloads.merge(record) === 'newer') this.#tell(record, true, now);
+  publish(records: readonly PayloadRecord[], nowMs: number): void {
+    for (const record of records)
+      if (this.#payloads.merge(record) === 'newer') this.#tell(record, true, nowMs);
   }
 
   /** Tells the others that this member leaves. Later packets are ignored. */
-  leave(now: number): void {
-    this.#outbox.sendAll(this.#urgent.flush(this.#table.live(), now));
+  leave(nowMs: number): void {
+    this.#outbox.sendAll(this.#urgent.flush(this.#table.live(), nowMs));
     for (let sent = 0; sent < farewells; sent++) {
-      this.#urgent.add(this.#self.as('left'), true, now);
-      this.#outbox.sendAll(this.#urgent.flush(this.#table.live(), now));
+      this.#urgent.add(this.#self.as('left'), true, nowMs);
+      this.#outbox.sendAll(this.#urgent.flush(this.#table.live(), nowMs));
     }
     this.#hasLeft = true;
   }
@@ -197,7 +198,7 @@ export class Membership {
   }
 
   /** The speaker that Kubernetes lists with this host. */
-  listedAt(host: string): string | undefined {
+  listedAtMs(host: string): string | undefined {
     return this.#joinList.at(host);
   }
 
@@ -216,13 +217,16 @@ export class Membership {
   }
 
   /** Merges each update. Returns the records that the sender should replace with newer ones. */
-  #mergeUpdates({ from, body, updates }: Packet, now: number): { isAboutSelf: boolean; outdated: Update[] } {
+  #mergeUpdates(
+    { from, body, updates }: Packet,
+    nowMs: number,
+  ): { isAboutSelf: boolean; outdated: Update[] } {
     let isAboutSelf = false;
     const outdated: Update[] = [];
     for (const update of updates) {
       if (update.kind === 'member' && update.name === this.name) {
-        if (this.#hearOfSelf(update, now)) isAboutSelf = true;
-      } else if (this.#merge(update, from, now) === 'older') {
+        if (this.#hearOfSelf(update, nowMs)) isAboutSelf = true;
+      } else if (this.#merge(update, from, nowMs) === 'older') {
         // An outdated statement about a member needs no correction, because the newer statement is already spreading. Only statements in
         // answer to a digest are corrected.
         if (update.kind === 'payload' || body.kind === 'records') outdated.push(update);
@@ -231,14 +235,19 @@ export class Membership {
     return { isAboutSelf, outdated };
   }
 
-  #heard(sender: Member, source: Endpoint, now: number): void {
-    if (sender.state === 'dead') this.#reprobeDead(now);
+  #heard(sender: Member, source: Endpoint, nowMs: number): void {
+    if (sender.state === 'dead') this.#reprobeDead(nowMs);
     this.#confirm(sender.name);
-    sender.heardAt = now;
+    sender.heardAtMs = nowMs;
     sender.endpoint = source;
   }
 
-  #answer({ from, body, readsBranches }: Packet, source: Endpoint, isAboutSelf: boolean, now: number): void {
+  #answer(
+    { from, body, readsBranches }: Packet,
+    source: Endpoint,
+    isAboutSelf: boolean,
+    nowMs: number,
+  ): void {
     switch (body.kind) {
       case 'ping': {
         const ack = { kind: 'ack', sequence: body.sequence, target: this.name } as const;
@@ -246,19 +255,19 @@ export class Membership {
         return this.#outbox.send({ to: from, endpoint: source, body: ack, updates, carriesGossip: true });
       }
       case 'ack':
-        return this.#run(this.#detector.acknowledged(from, body.sequence, body.target, now), now);
+        return this.#run(this.#detector.acknowledged(from, body.sequence, body.target, nowMs), nowMs);
       case 'ping-request': {
         const requester = { name: from, endpoint: source, sequence: body.sequence };
-        return this.#run(this.#detector.relay(requester, body.target, body.endpoint, now), now);
+        return this.#run(this.#detector.relay(requester, body.target, body.endpoint, nowMs), nowMs);
       }
       case 'verify':
-        return this.#run(this.#detector.verify(from, body.target, body.incarnation, now), now);
+        return this.#run(this.#detector.verify(from, body.target, body.incarnation, nowMs), nowMs);
       case 'digest':
-        return this.#outbox.sendAll(this.#antiEntropy.answer(from, source, body, readsBranches, now));
+        return this.#outbox.sendAll(this.#antiEntropy.answer(from, source, body, readsBranches, nowMs));
       case 'branches':
-        return this.#outbox.sendAll(this.#antiEntropy.answerBranches(from, source, body, now));
+        return this.#outbox.sendAll(this.#antiEntropy.answerBranches(from, source, body, nowMs));
       case 'records':
-        return this.#antiEntropy.progress(from, now);
+        return this.#antiEntropy.progress(from, nowMs);
       case 'gossip':
         return;
     }
@@ -271,35 +280,35 @@ export class Membership {
       this.#outbox.send({ to, endpoint, body: { kind: 'gossip' }, updates: packed });
   }
 
-  #compareKnowledge(packet: Packet, sender: Member | undefined, source: Endpoint, now: number): void {
+  #compareKnowledge(packet: Packet, sender: Member | undefined, source: Endpoint, nowMs: number): void {
     const { from, incarnation, summary } = packet;
     if (!sender || incarnation > sender.incarnation)
-      this.#outbox.sendAll(this.#antiEntropy.meet(from, source, now));
-    else if (isLive(sender)) this.#outbox.sendAll(this.#antiEntropy.compare(from, source, summary, now));
+      this.#outbox.sendAll(this.#antiEntropy.meet(from, source, nowMs));
+    else if (isLive(sender)) this.#outbox.sendAll(this.#antiEntropy.compare(from, source, summary, nowMs));
   }
 
-  #judgeStall(now: number): void {
-    const lateMs = now - this.#expectedWakeAt;
+  #judgeStall(nowMs: number): void {
+    const lateMs = nowMs - this.#expectedWakeAtMs;
     if (lateMs > this.#settings.stallToleranceMs) this.#detector.stalled(lateMs);
   }
 
-  #join(now: number): void {
-    if (now < this.#joinList.wakeAt()) return;
+  #join(nowMs: number): void {
+    if (nowMs < this.#joinList.wakeAtMs()) return;
     const missing = new Set(this.unreachable());
     for (const { name, state } of this.#table.all()) if (state === 'dead') missing.add(name);
-    for (const { name, endpoint = this.#table.get(name)?.endpoint } of this.#joinList.due(missing, now))
-      if (endpoint) this.#run(this.#detector.tryToReach(name, endpoint, now), now);
+    for (const { name, endpoint = this.#table.get(name)?.endpoint } of this.#joinList.due(missing, nowMs))
+      if (endpoint) this.#run(this.#detector.tryToReach(name, endpoint, nowMs), nowMs);
   }
 
-  #expire(now: number): void {
-    for (const name of this.#unlisted.expire(now)) this.#forget(name);
-    if (now < this.#nextExpiryAt) return;
-    this.#nextExpiryAt = now + expiryIntervalMs;
-    this.#payloads.expire(now);
+  #expire(nowMs: number): void {
+    for (const name of this.#unlisted.expire(nowMs)) this.#forget(name);
+    if (nowMs < this.#nextExpiryAtMs) return;
+    this.#nextExpiryAtMs = nowMs + expiryIntervalMs;
+    this.#payloads.expire(nowMs);
     if (!this.#joinList.isCertain) return;
     for (const member of [...this.#table.all()]) {
-      const { name, since } = member;
-      if (!isLive(member) && !this.#joinList.has(name) && now - since > goneKeptMs) this.#forget(name);
+      const { name, sinceMs } = member;
+      if (!isLive(member) && !this.#joinList.has(name) && nowMs - sinceMs > goneKeptMs) this.#forget(name);
     }
   }
 
@@ -307,61 +316,61 @@ export class Membership {
    * Handles a statement about this member. Returns true if the statement has the present incarnation or a greater one. An ack should then
    * restate that this member is alive.
    */
-  #hearOfSelf(update: MemberUpdate, now: number): boolean {
+  #hearOfSelf(update: MemberUpdate, nowMs: number): boolean {
     if (!this.#self.mustRefute(update)) return this.#self.isCurrent(update);
     this.#self.refute(update);
     this.#detector.suspectedByOthers();
     // The members that suspect this member learn of the refutation from its acks.
     if (update.state === 'suspect') this.#gossip.add(this.#self.as('alive'));
-    else this.#tell(this.#self.as('alive'), true, now);
+    else this.#tell(this.#self.as('alive'), true, nowMs);
     return true;
   }
 
-  #changeSelf(over: Parameters<LocalMember['change']>[0], now: number): void {
+  #changeSelf(over: Parameters<LocalMember['change']>[0], nowMs: number): void {
     this.#self.change(over);
-    this.#tell(this.#self.as('alive'), true, now);
+    this.#tell(this.#self.as('alive'), true, nowMs);
   }
 
   /** Merges an update that another member sent. */
-  #merge(update: Update, from: string, now: number): MergeOrder {
-    if (update.kind === 'payload') return this.#mergePayload(update, now);
+  #merge(update: Update, from: string, nowMs: number): MergeOrder {
+    if (update.kind === 'payload') return this.#mergePayload(update, nowMs);
     // A suspicion concerns only the suspect and the members that suspect it.
     if (update.state === 'suspect') return 'same';
     const known = this.#table.get(update.name);
-    if (!known && !this.#mayKeep(update.name, from, now)) return 'same';
-    if (known && update.name !== from && this.#detector.isHeard(known, now)) {
+    if (!known && !this.#mayKeep(update.name, from, nowMs)) return 'same';
+    if (known && update.name !== from && this.#detector.isHeard(known, nowMs)) {
       if (update.state === 'dead') return 'older';
       if (update.state === 'left' && update.incarnation >= known.incarnation) {
-        this.#run(this.#detector.questionDeparture(update, now), now);
+        this.#run(this.#detector.questionDeparture(update, nowMs), nowMs);
         return 'same';
       }
     }
-    return this.#mergeMember(update, false, now);
+    return this.#mergeMember(update, false, nowMs);
   }
 
-  #mergePayload(record: PayloadRecord, now: number): MergeOrder {
+  #mergePayload(record: PayloadRecord, nowMs: number): MergeOrder {
     const order = this.#payloads.merge(record);
     if (order === 'newer') {
       this.#changes.notePayload(record.key);
-      this.#tell(record, false, now);
+      this.#tell(record, false, nowMs);
     }
     return order;
   }
 
-  #mergeMember(update: MemberUpdate, isOwn: boolean, now: number): MergeOrder {
+  #mergeMember(update: MemberUpdate, isOwn: boolean, nowMs: number): MergeOrder {
     const known = this.#table.get(update.name);
     const before = known && { ...known };
-    const order = this.#table.merge(update, now, this.#unlisted.has(update.name));
+    const order = this.#table.merge(update, nowMs, this.#unlisted.has(update.name));
     const member = this.#table.get(update.name);
     if (order !== 'newer' || !member) return order;
     this.#payloads.setLive(member.name, isLive(member));
-    this.#changes.noteMember(member, before, now);
+    this.#changes.noteMember(member, before, nowMs);
     if (!isLive(member)) this.#antiEntropy.forget(member.name);
-    else if (before?.state === 'dead') this.#reprobeDead(now);
-    this.#run(this.#detector.cleared(member), now);
+    else if (before?.state === 'dead') this.#reprobeDead(nowMs);
+    this.#run(this.#detector.cleared(member), nowMs);
     if (member.isHearsay) return order;
     if (isLive(member) && isRefutation(before, update)) this.#gossip.add(update);
-    else this.#tell(isLive(member) ? update : brief(update), isOwn, now);
+    else this.#tell(isLive(member) ? update : brief(update), isOwn, nowMs);
     return order;
   }
 
@@ -369,9 +378,9 @@ export class Membership {
    * Whether to keep a name that this member has not known. While the list of speakers may be incomplete, every name is kept. Later, a name
    * is kept if it is listed or if its member speaks for itself. Of all other names, `UnlistedNames` admits a few.
    */
-  #mayKeep(name: string, from: string, now: number): boolean {
+  #mayKeep(name: string, from: string, nowMs: number): boolean {
     if (!this.#joinList.isCertain || this.#joinList.has(name) || name === from) return true;
-    return this.#unlisted.admit(name, from, now);
+    return this.#unlisted.admit(name, from, nowMs);
   }
 
   #confirm(name: string): void {
@@ -383,9 +392,9 @@ export class Membership {
    * Reacts to a dead member that turns out to be alive. A partition may have ended, so other deaths declared during the partition may be
    * wrong as well. Those deaths are spread no further, and the dead members are tried again.
    */
-  #reprobeDead(now: number): void {
+  #reprobeDead(nowMs: number): void {
     this.#gossip.dropDeaths();
-    this.#joinList.tryAllAgain(now);
+    this.#joinList.tryAllAgain(nowMs);
   }
 
   #forget(name: string): void {
@@ -397,7 +406,7 @@ export class Membership {
     this.#changes.noteForgotten(name);
   }
 
-  #run(actions: readonly DetectorAction[], now: number): void {
+  #run(actions: readonly DetectorAction[], nowMs: number): void {
     for (const action of actions) {
       switch (action.kind) {
         case 'send':
@@ -407,16 +416,16 @@ export class Membership {
           this.#changes.noteSuspicion(action.member, action.confirmedBy);
           break;
         case 'gone':
-          this.#mergeMember(action.update, action.update.state === 'dead', now);
+          this.#mergeMember(action.update, action.update.state === 'dead', nowMs);
           break;
       }
     }
   }
 
   /** Spreads an update at once, and again with gossip. */
-  #tell(update: Update, isOwn: boolean, now: number): void {
+  #tell(update: Update, isOwn: boolean, nowMs: number): void {
     this.#gossip.add(update);
-    this.#urgent.add(update, isOwn, now);
+    this.#urgent.add(update, isOwn, nowMs);
   }
 }
 

@@ -95,26 +95,26 @@ export class MembershipNode {
     this.#channel.setListedHosts(
       new Set([...speakers.values()].flatMap((all) => all.map(({ host }) => host))),
     );
-    this.#step((now) => this.machine.setSpeakers(speakers, now, isCertain));
+    this.#step((nowMs) => this.machine.setSpeakers(speakers, nowMs, isCertain));
   }
 
   setMetadata(metadata: string): void {
-    this.#step((now) => this.machine.setMetadata(metadata, now));
+    this.#step((nowMs) => this.machine.setMetadata(metadata, nowMs));
   }
 
   /** Merges this node's own records and sends them to the others. */
   publish(records: readonly PayloadRecord[]): void {
-    this.#step((now) => {
+    this.#step((nowMs) => {
       for (let at = 0; at < records.length; at += recordsAtOnce) {
         this.#options.drainCaptures?.();
-        this.machine.publish(records.slice(at, at + recordsAtOnce), now);
+        this.machine.publish(records.slice(at, at + recordsAtOnce), nowMs);
       }
     });
   }
 
   /** Tells the others that this node leaves, and closes the socket. */
   leave(): void {
-    this.#step((now) => this.machine.leave(now));
+    this.#step((nowMs) => this.machine.leave(nowMs));
     this.#timer?.cancel();
     this.#socket?.close();
     this.#socket = undefined;
@@ -129,11 +129,11 @@ export class MembershipNode {
     if (dropped) this.#options.count({ dropped });
     if (dropped === 'unknown-key') this.#reportUnknownKey(source);
     this.#transmit(transmissions);
-    if (packet) this.#step((now) => this.machine.receive(packet, source, now));
+    if (packet) this.#step((nowMs) => this.machine.receive(packet, source, nowMs));
   }
 
   #reportUnknownKey({ host }: Endpoint): void {
-    const speaker = this.machine.listedAt(host);
+    const speaker = this.machine.listedAtMs(host);
     if (speaker !== undefined) this.#options.onUnknownKey?.(speaker);
   }
 
@@ -143,11 +143,11 @@ export class MembershipNode {
    */
   #wakeSoon(): void {
     this.#afterSockets(() => {
-      if (this.#socket) this.#step((now) => this.machine.wake(now));
+      if (this.#socket) this.#step((nowMs) => this.machine.wake(nowMs));
     });
   }
 
-  #step(step: (now: number) => void): void {
+  #step(step: (nowMs: number) => void): void {
     step(this.#clock.now());
     const { packets, ...changes } = this.machine.take();
     this.#record(changes.events);
@@ -157,7 +157,7 @@ export class MembershipNode {
       this.#transmit(this.#channel.send(to, endpoint, packet));
     }
     this.#timer?.cancel();
-    this.#timer = this.#clock.after(this.machine.wakeAt() - this.#clock.now(), () => this.#wakeSoon());
+    this.#timer = this.#clock.after(this.machine.wakeAtMs() - this.#clock.now(), () => this.#wakeSoon());
     if (changes.members.size > 0 || changes.sync || changes.payloads.size > 0) this.#options.changed(changes);
   }
 

@@ -20,11 +20,11 @@ export interface Probe {
   readonly purpose: ProbePurpose;
   /** Members that asked this member to verify the target. */
   readonly askers: Set<string>;
-  readonly startedAt: number;
+  readonly startedAtMs: number;
   readonly retransmitMs: number;
   /** Pings sent. */
   sent: number;
-  dueAt: number;
+  dueAtMs: number;
 }
 
 /** The member that asked for a relayed ping, and the sequence number of its own probe. */
@@ -39,7 +39,7 @@ interface Relay {
   readonly target: string;
   readonly endpoint: Endpoint;
   sent: number;
-  dueAt: number;
+  dueAtMs: number;
 }
 
 export type ProberAction =
@@ -88,7 +88,7 @@ export class Prober {
     { name, endpoint, rtt }: ProbeTarget,
     purpose: ProbePurpose,
     stretch: number,
-    now: number,
+    nowMs: number,
   ): { readonly probe: Probe; readonly actions: ProberAction[] } {
     const probe: Probe = {
       sequence: this.#nextSequence(),
@@ -96,13 +96,13 @@ export class Prober {
       endpoint,
       purpose,
       askers: new Set(),
-      startedAt: now,
+      startedAtMs: nowMs,
       retransmitMs: retransmitMs(rtt) * stretch,
       sent: 0,
-      dueAt: now,
+      dueAtMs: nowMs,
     };
     this.#probes.set(probe.sequence, probe);
-    return { probe, actions: this.#advance(probe, now) };
+    return { probe, actions: this.#advance(probe, nowMs) };
   }
 
   /** The probe of the target with that purpose, if one is under way. */
@@ -112,12 +112,12 @@ export class Prober {
     return undefined;
   }
 
-  relay(requester: RelayRequester, target: string, endpoint: Endpoint, now: number): ProberAction[] {
+  relay(requester: RelayRequester, target: string, endpoint: Endpoint, nowMs: number): ProberAction[] {
     if (this.#relays.size >= maxRelays) return [];
-    const relay: Relay = { requester, target, endpoint, sent: 0, dueAt: now };
+    const relay: Relay = { requester, target, endpoint, sent: 0, dueAtMs: nowMs };
     const sequence = this.#nextSequence();
     this.#relays.set(sequence, relay);
-    return this.#advanceRelay(sequence, relay, now);
+    return this.#advanceRelay(sequence, relay, nowMs);
   }
 
   /** Ends the probe or the relayed ping that the ack answers. */
@@ -140,26 +140,26 @@ export class Prober {
 
   /** Postpones the deadlines of all probes by the time during which this process did not run. */
   postpone(ms: number): void {
-    for (const probe of this.#probes.values()) probe.dueAt += ms;
+    for (const probe of this.#probes.values()) probe.dueAtMs += ms;
   }
 
-  wake(now: number): ProberAction[] {
+  wake(nowMs: number): ProberAction[] {
     const actions: ProberAction[] = [];
     for (const probe of [...this.#probes.values()])
-      if (probe.dueAt <= now) actions.push(...this.#advance(probe, now));
+      if (probe.dueAtMs <= nowMs) actions.push(...this.#advance(probe, nowMs));
     for (const [sequence, relay] of [...this.#relays])
-      if (relay.dueAt <= now) actions.push(...this.#advanceRelay(sequence, relay, now));
+      if (relay.dueAtMs <= nowMs) actions.push(...this.#advanceRelay(sequence, relay, nowMs));
     return actions;
   }
 
-  wakeAt(): number {
-    let at = Number.POSITIVE_INFINITY;
-    for (const { dueAt } of this.#probes.values()) at = Math.min(at, dueAt);
-    for (const { dueAt } of this.#relays.values()) at = Math.min(at, dueAt);
-    return at;
+  wakeAtMs(): number {
+    let atMs = Number.POSITIVE_INFINITY;
+    for (const { dueAtMs } of this.#probes.values()) atMs = Math.min(atMs, dueAtMs);
+    for (const { dueAtMs } of this.#relays.values()) atMs = Math.min(atMs, dueAtMs);
+    return atMs;
   }
 
-  #advance(probe: Probe, now: number): ProberAction[] {
+  #advance(probe: Probe, nowMs: number): ProberAction[] {
     const { target, endpoint, sequence, purpose } = probe;
     const pings = pingsOf[purpose];
     if (probe.sent >= pings) {
@@ -168,19 +168,19 @@ export class Prober {
     }
     probe.sent++;
     const isLast = probe.sent >= pings;
-    probe.dueAt = now + (isLast ? Math.max(40, 2 * probe.retransmitMs) : probe.retransmitMs);
+    probe.dueAtMs = nowMs + (isLast ? Math.max(40, 2 * probe.retransmitMs) : probe.retransmitMs);
     const ping = { kind: 'ping', target, endpoint, sequence, isRepeated: probe.sent > 1 } as const;
     return isLast && purpose === 'routine' ? [ping, { kind: 'ask-relays', probe }] : [ping];
   }
 
-  #advanceRelay(sequence: number, relay: Relay, now: number): ProberAction[] {
+  #advanceRelay(sequence: number, relay: Relay, nowMs: number): ProberAction[] {
     if (relay.sent > relayPings) {
       this.#relays.delete(sequence);
       return [];
     }
     const { target, endpoint } = relay;
     const isDone = relay.sent === relayPings;
-    relay.dueAt = now + (isDone ? relayPatienceMs : relayIntervalMs);
+    relay.dueAtMs = nowMs + (isDone ? relayPatienceMs : relayIntervalMs);
     relay.sent++;
     return isDone ? [] : [{ kind: 'ping', target, endpoint, sequence, isRepeated: true }];
   }

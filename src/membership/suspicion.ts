@@ -12,8 +12,8 @@ export class Suspicion {
   readonly #suspect: string;
   readonly #possible: number;
   readonly #confirmedBy: Set<string>;
-  #startedAt: number;
-  #nextCallAt: number;
+  #startedAtMs: number;
+  #nextCallAtMs: number;
 
   /**
    * The members in `confirmedBy` have already failed to reach the suspect. `verifiers` is the number of members that are asked to verify.
@@ -22,14 +22,14 @@ export class Suspicion {
     suspect: { readonly name: string; readonly incarnation: number },
     confirmedBy: Iterable<string>,
     verifiers: number,
-    now: number,
+    nowMs: number,
   ) {
     this.incarnation = suspect.incarnation;
     this.#suspect = suspect.name;
     this.#confirmedBy = new Set(confirmedBy);
     this.#possible = Math.max(verifiers, this.#confirmedBy.size);
-    this.#startedAt = now;
-    this.#nextCallAt = now;
+    this.#startedAtMs = nowMs;
+    this.#nextCallAtMs = nowMs;
   }
 
   confirm(member: string): void {
@@ -45,24 +45,24 @@ export class Suspicion {
   }
 
   /** Whether to ping the suspect and to ask the verifiers again. Returns true once per interval. */
-  isCallDue(now: number): boolean {
-    if (now < this.#nextCallAt) return false;
-    this.#nextCallAt = now + callIntervalMs;
+  isCallDue(nowMs: number): boolean {
+    if (nowMs < this.#nextCallAtMs) return false;
+    this.#nextCallAtMs = nowMs + callIntervalMs;
     return true;
   }
 
   postpone(ms: number): void {
-    this.#startedAt += ms;
+    this.#startedAtMs += ms;
   }
 
   /** `members` is the size of the cluster. `stretch` multiplies the wait. It is above 1 when this member itself is slow. */
   deadline(settings: MembershipSettings, members: number, stretch: number): number {
     const confirmations = this.#confirmedBy.size - (this.#confirmedBy.has(this.#suspect) ? 1 : 0);
     const counted = Math.min(this.#possible, confirmations);
-    return this.#startedAt + suspicionMs(settings, counted, this.#possible, members) * stretch;
+    return this.#startedAtMs + suspicionMs(settings, counted, this.#possible, members) * stretch;
   }
 
-  wakeAt(deadline: number): number {
-    return Math.min(this.#nextCallAt, deadline);
+  wakeAtMs(deadline: number): number {
+    return Math.min(this.#nextCallAtMs, deadline);
   }
 }

@@ -11,14 +11,14 @@ const keptMs = 30_000;
  * They are not passed on to other members, and they are dropped unless they speak for themselves or Kubernetes lists them.
  */
 export class UnlistedNames {
-  readonly #mentioned = new Map<string, { readonly by: string; readonly at: number }>();
+  readonly #mentioned = new Map<string, { readonly by: string; readonly atMs: number }>();
 
   /** Whether to keep a name that the member `by` mentioned. */
-  admit(name: string, by: string, now: number): boolean {
+  admit(name: string, by: string, nowMs: number): boolean {
     if (this.#mentioned.has(name)) return true;
     const ofSender = [...this.#mentioned.values()].filter((each) => each.by === by).length;
     if (ofSender >= namesPerSender || this.#mentioned.size >= namesInAll) return false;
-    this.#mentioned.set(name, { by, at: now });
+    this.#mentioned.set(name, { by, atMs: nowMs });
     return true;
   }
 
@@ -31,15 +31,17 @@ export class UnlistedNames {
     this.#mentioned.delete(name);
   }
 
-  wakeAt(): number {
-    let at = Number.POSITIVE_INFINITY;
-    for (const each of this.#mentioned.values()) at = Math.min(at, each.at + keptMs);
-    return at;
+  wakeAtMs(): number {
+    let atMs = Number.POSITIVE_INFINITY;
+    for (const each of this.#mentioned.values()) atMs = Math.min(atMs, each.atMs + keptMs);
+    return atMs;
   }
 
   /** Removes and returns the names that were kept for `keptMs`. */
-  expire(now: number): string[] {
-    const expired = [...this.#mentioned].filter(([, { at }]) => now >= at + keptMs).map(([name]) => name);
+  expire(nowMs: number): string[] {
+    const expired = [...this.#mentioned]
+      .filter(([, { atMs }]) => nowMs >= atMs + keptMs)
+      .map(([name]) => name);
     for (const name of expired) this.#mentioned.delete(name);
     return expired;
   }

@@ -25,37 +25,37 @@ export class UrgentNews {
   readonly #random: () => number;
   readonly #own = new Map<string, Update>();
   readonly #others = new Map<string, Update>();
-  #flushAt = Number.POSITIVE_INFINITY;
+  #flushAtMs = Number.POSITIVE_INFINITY;
 
   constructor(random: () => number) {
     this.#random = random;
   }
 
-  add(update: Update, isOwn: boolean, now: number): void {
+  add(update: Update, isOwn: boolean, nowMs: number): void {
     const subject = subjectOf(update);
     this.#own.delete(subject);
     this.#others.delete(subject);
     (isOwn ? this.#own : this.#others).set(subject, update);
-    this.#flushAt = Math.min(this.#flushAt, now + gatherMs);
+    this.#flushAtMs = Math.min(this.#flushAtMs, nowMs + gatherMs);
   }
 
-  wakeAt(): number {
-    return this.#flushAt;
+  wakeAtMs(): number {
+    return this.#flushAtMs;
   }
 
-  wake(live: readonly Receiver[], now: number): Draft[] {
-    return now >= this.#flushAt ? this.flush(live, now) : [];
+  wake(live: readonly Receiver[], nowMs: number): Draft[] {
+    return nowMs >= this.#flushAtMs ? this.flush(live, nowMs) : [];
   }
 
   /** Sends one batch now. */
-  flush(live: readonly Receiver[], now: number): Draft[] {
+  flush(live: readonly Receiver[], nowMs: number): Draft[] {
     const isSmall = live.length <= smallCluster;
     const drafts = [
       ...this.#send(this.#own, live, isSmall ? live.length : 8),
       ...this.#send(this.#others, live, isSmall ? 2 : 4),
     ];
     const isEmpty = this.#own.size + this.#others.size === 0;
-    this.#flushAt = isEmpty ? Number.POSITIVE_INFINITY : now + overflowPauseMs;
+    this.#flushAtMs = isEmpty ? Number.POSITIVE_INFINITY : nowMs + overflowPauseMs;
     return drafts;
   }
 

@@ -200,7 +200,7 @@ export class MembershipNet {
     for (const { name: subject } of lost)
       this.losses.push({ at: this.now, observer: name, subject, isFalse: this.#members.has(subject) });
     for (const { endpoint, packet } of packets) this.#transmit(name, endpoint, packet);
-    const wakeAt = Math.max(this.now, member.machine.wakeAt());
+    const wakeAt = Math.max(this.now, member.machine.wakeAtMs());
     if (wakeAt >= member.wakeAt && member.wakeAt > this.now) return;
     member.wakeAt = wakeAt;
     this.#agenda.add(wakeAt, () => {

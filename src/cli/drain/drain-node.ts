@@ -18,8 +18,8 @@ export interface DrainOptions {
   readonly reason: string;
   /** Whether to wait until the node announces nothing. */
   readonly wait: boolean;
-  /** Longest time to wait, in seconds. */
-  readonly timeout: number;
+  /** Longest time to wait. */
+  readonly timeoutSeconds: number;
   readonly speakerPort: number;
   readonly clock: Clock;
   readonly print: (line: string) => void;
@@ -76,9 +76,9 @@ async function waitUntilDrained(client: Api, node: Node, options: DrainOptions):
 async function pollSpeaker(
   { name, internalIPs }: Node,
   { token, problem }: ViewerToken,
-  { timeout, speakerPort: port, clock, print }: DrainOptions,
+  { timeoutSeconds, speakerPort: port, clock, print }: DrainOptions,
 ): Promise<boolean> {
-  const endMs = clock.now() + timeout * 1000;
+  const endMs = clock.now() + timeoutSeconds * 1000;
   let shown = '';
   for (;;) {
     const status = await queryDaemon(internalIPs, { port, path: '/status', token }, decodeSpeakerStatus);
@@ -89,7 +89,9 @@ async function pollSpeaker(
     shown = progress.text;
     if (progress.isDone) return true;
     if (clock.now() >= endMs) {
-      print(`gave up after ${timeout} s; the node still leaves, and bellman undrain ${name} ends that`);
+      print(
+        `gave up after ${timeoutSeconds} s; the node still leaves, and bellman undrain ${name} ends that`,
+      );
       return false;
     }
     await new Promise<void>((resolve) => clock.after(pollMs, resolve));

@@ -66,9 +66,9 @@ class Fixture {
       ...{ name, state, metadata, leaf: 0 },
       incarnation: 1,
       endpoint: { host: '192.0.2.9', port: 7946 },
-      since: 0,
-      heardAt: 0,
-      answeredAt: 0,
+      sinceMs: 0,
+      heardAtMs: 0,
+      answeredAtMs: 0,
       rtt: { smoothedMs: 1, deviationMs: 1 },
       isHearsay: false,
     });
@@ -155,8 +155,8 @@ describe('MemberView', () => {
     fixture.set('c', 'left');
     fixture.view.logLosses(
       [
-        { name: 'b', heardAt: 7 },
-        { name: 'c', heardAt: 9 },
+        { name: 'b', heardAtMs: 7 },
+        { name: 'c', heardAtMs: 9 },
       ],
       fixture.membership,
     );

@@ -60,9 +60,9 @@ function settle(
       if (draft.body.kind === 'records') to.stage.progress(from, at);
       for (const answer of answersOf(to, from, draft, at)) queue.push({ to: back, draft: answer });
     }
-    const wakeAt = Math.min(a.stage.wakeAt(), b.stage.wakeAt());
-    if (wakeAt > at + syncIntervalMs / 2) return updates;
-    at = wakeAt;
+    const wakeAtMs = Math.min(a.stage.wakeAtMs(), b.stage.wakeAtMs());
+    if (wakeAtMs > at + syncIntervalMs / 2) return updates;
+    at = wakeAtMs;
     for (const [side, other] of [
       [a, b],
       [b, a],
@@ -131,7 +131,7 @@ describe('AntiEntropy', () => {
     const body = { kind: 'branches', branches: [branch], wantsReply: false } as const;
     for (let i = 0; i < 1000; i++) b.stage.answerBranches('a', endpoint, body, 1);
     let packets = 0;
-    while (b.stage.wakeAt() < 10_000) packets += b.stage.wake(b.stage.wakeAt()).length;
+    while (b.stage.wakeAtMs() < 10_000) packets += b.stage.wake(b.stage.wakeAtMs()).length;
     assert.ok(packets < 1500, `${packets} packets`);
   });
 
@@ -141,7 +141,7 @@ describe('AntiEntropy', () => {
     const [digest] = a.stage.meet('b', endpoint, 0);
     assert.ok(digest?.body.kind === 'digest');
     assert.equal(b.stage.answer('a', endpoint, digest.body, true, 0).length, 64);
-    assert.equal(b.stage.wakeAt(), 10);
+    assert.equal(b.stage.wakeAtMs(), 10);
     assert.ok(b.stage.wake(10).length <= 20);
     assert.deepEqual(
       b.stage.answer('a', endpoint, digest.body, true, 11),
@@ -174,8 +174,8 @@ describe('AntiEntropy', () => {
   test('a member that never answers is tried only a few times', () => {
     const a = new Side('a', 'b', []);
     let digests = a.stage.meet('x', endpoint, 0).length;
-    for (let i = 0; i < 100 && a.stage.wakeAt() !== Number.POSITIVE_INFINITY; i++)
-      digests += a.stage.wake(a.stage.wakeAt()).length;
+    for (let i = 0; i < 100 && a.stage.wakeAtMs() !== Number.POSITIVE_INFINITY; i++)
+      digests += a.stage.wake(a.stage.wakeAtMs()).length;
     assert.ok(digests > 1 && digests <= 7, `${digests} digests`);
   });
 });

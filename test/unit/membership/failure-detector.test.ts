@@ -31,7 +31,11 @@ describe('FailureDetector', () => {
   /** Runs the detector until `untilMs` and returns its actions as text. Members in `answering` acknowledge each ping at once. */
   function run(untilMs: number, answering: readonly string[] = []): string[] {
     const log: string[] = [];
-    for (let now = Math.max(0, detector.wakeAt()); now <= untilMs; now = Math.max(now, detector.wakeAt())) {
+    for (
+      let now = Math.max(0, detector.wakeAtMs());
+      now <= untilMs;
+      now = Math.max(now, detector.wakeAtMs())
+    ) {
       const actions = detector.wake(now);
       for (const action of actions) {
         log.push(textOf(action));
@@ -39,7 +43,7 @@ describe('FailureDetector', () => {
         const { to, body } = action.draft;
         if (answering.includes(to)) detector.acknowledged(to, body.sequence, to, now);
       }
-      if (actions.length === 0 && detector.wakeAt() <= now) now++;
+      if (actions.length === 0 && detector.wakeAtMs() <= now) now++;
     }
     return log;
   }
@@ -106,14 +110,17 @@ describe('FailureDetector', () => {
     meet('b', 'c');
     const heard = (now: number) => {
       const member = table.get('b');
-      if (member) member.heardAt = now;
+      if (member) member.heardAtMs = now;
     };
     const step = (from: number, to: number, isHeard: boolean) => {
       const log: string[] = [];
       for (let now = from; now < to; now += 5) {
         if (isHeard) heard(now);
         log.push(...detector.wake(now).map(textOf));
-        assert.ok(detector.wakeAt() > now, 'the detector does not ask to be woken at once, again and again');
+        assert.ok(
+          detector.wakeAtMs() > now,
+          'the detector does not ask to be woken at once, again and again',
+        );
       }
       return log;
     };
@@ -139,7 +146,7 @@ describe('FailureDetector', () => {
     assert.deepEqual(detector.questionDeparture(left, 0).map(textOf), ['ping to b']);
     const member = table.get('b');
     assert.ok(member);
-    member.heardAt = 50;
+    member.heardAtMs = 50;
     assert.ok(!run(140, ['b']).includes('left: b'));
     detector.questionDeparture(left, 200);
     assert.ok(run(300).includes('left: b'));

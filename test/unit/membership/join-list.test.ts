@@ -19,7 +19,7 @@ describe('JoinList', () => {
   test('tries a new speaker three times in quick succession, at each of its addresses, then once a second', () => {
     const list = listOf('a');
     const tries: [number, string | undefined][] = [];
-    for (let now = 0; now < 2500; now = list.wakeAt())
+    for (let now = 0; now < 2500; now = list.wakeAtMs())
       for (const { endpoint: tried } of list.due(['a'], now)) tries.push([now, tried?.host]);
     assert.deepEqual(tries, [
       [0, 'a-v4'],
@@ -39,7 +39,7 @@ describe('JoinList', () => {
 
   test('tries all members again when a dead member proves to be alive, at most once a second', () => {
     const list = listOf('a', 'b');
-    for (let now = 0; now < 1000; now = list.wakeAt()) list.due(['a', 'b'], now);
+    for (let now = 0; now < 1000; now = list.wakeAtMs()) list.due(['a', 'b'], now);
     list.tryAllAgain(1000);
     assert.equal(list.due(['a', 'b'], 1000).length, 2);
     assert.equal(list.due(['a', 'b'], 1050).length, 2);

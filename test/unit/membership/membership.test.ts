@@ -27,7 +27,7 @@ function packetOfB(body: Body, ...updates: readonly Update[]): Packet {
 /** Wakes the member, but at most once in `leastMs`, and returns the names that it forgets. No other member answers. */
 function run(membership: Membership, fromMs: number, toMs: number, leastMs = minuteMs): string[] {
   const forgotten: string[] = [];
-  for (let now = fromMs; now < toMs; now = Math.max(now + leastMs, membership.wakeAt())) {
+  for (let now = fromMs; now < toMs; now = Math.max(now + leastMs, membership.wakeAtMs())) {
     membership.wake(now);
     forgotten.push(...membership.take().forgotten);
   }

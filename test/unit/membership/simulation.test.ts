@@ -99,7 +99,7 @@ describe('Membership, deaths', () => {
     const late = net.machine('node-0');
     assert.ok(late);
     const before = late.healthScore;
-    late.wakeAt();
+    late.wakeAtMs();
     net.do('node-0', (machine, now) => machine.wake(now + 400));
     assert.ok(late.healthScore > before);
     net.run(3000);

@@ -16,9 +16,9 @@ describe('UnlistedNames', () => {
     names.admit('invented', 'a', 0);
     names.admit('real', 'a', 0);
     names.confirm('real');
-    assert.equal(names.wakeAt(), 30_000);
+    assert.equal(names.wakeAtMs(), 30_000);
     assert.deepEqual(names.expire(29_999), []);
     assert.deepEqual(names.expire(30_000), ['invented']);
-    assert.equal(names.wakeAt(), Number.POSITIVE_INFINITY);
+    assert.equal(names.wakeAtMs(), Number.POSITIVE_INFINITY);
   });
 });

@@ -26,12 +26,12 @@ describe('UrgentNews', () => {
     const urgent = new UrgentNews(seededRandom(1));
     urgent.add(textPayload('a'), true, 0);
     urgent.add(textPayload('b'), true, 1);
-    assert.equal(urgent.wakeAt(), 2);
+    assert.equal(urgent.wakeAtMs(), 2);
     assert.deepEqual(urgent.wake(receivers(3), 1), []);
     const drafts = urgent.wake(receivers(3), 2);
     assert.deepEqual(drafts.map(({ to }) => to).sort(), ['node-0', 'node-1', 'node-2']);
     assert.ok(drafts.every(({ updates }) => updates?.length === 2));
-    assert.equal(urgent.wakeAt(), Number.POSITIVE_INFINITY);
+    assert.equal(urgent.wakeAtMs(), Number.POSITIVE_INFINITY);
   });
 
   test('passes on news from others to two members in a small cluster and to four members in a large cluster', () => {
@@ -50,9 +50,9 @@ describe('UrgentNews', () => {
     const keys = Array.from({ length: 10_000 }, (_, i) => `record number ${i}`);
     for (const key of keys) urgent.add(textPayload(key), true, 0);
     const sent = new Set<string>();
-    for (let goes = 0; urgent.wakeAt() !== Number.POSITIVE_INFINITY; goes++) {
+    for (let goes = 0; urgent.wakeAtMs() !== Number.POSITIVE_INFINITY; goes++) {
       assert.ok(goes < 10);
-      const drafts = urgent.wake(receivers(1), urgent.wakeAt());
+      const drafts = urgent.wake(receivers(1), urgent.wakeAtMs());
       assert.ok(drafts.length <= 64);
       for (const update of drafts.flatMap(({ updates = [] }) => updates))
         if (update.kind === 'payload') sent.add(update.key);
