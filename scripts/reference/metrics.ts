@@ -147,7 +147,7 @@ const labels: Readonly<Record<string, string>> = {
   side: '`local`: this node noticed the fault; `remote`: the peer noticed it',
   'bellman_node_leaving reason': leavingCauses.map(code).join(', '),
   'bellman_bfd_dropped_total reason':
-    '`ttl`, `malformed`, `no-session`, `wrong-source`, `no-discriminator`, `authentication`, `sequence`, `admin-down`',
+    '`ttl` (the kernel dropped the packet: its TTL was too small, the queue was full, or, during a flood, no session had its discriminator), `malformed`, `no-session`, `wrong-source`, `no-discriminator`, `authentication`, `sequence`, `admin-down`',
   'bellman_layer2_requests_dropped_total reason':
     '`malformed`, `other-vlan`, `not-for-us`, `own-frame`, `hop-limit`, `checksum`, `unknown-address`, `late`, `send-failed`',
   'bellman_membership_dropped_total reason':

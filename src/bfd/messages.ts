@@ -50,7 +50,10 @@ export interface BfdChange {
 
 /** Reasons for which a received packet is dropped. They are values of a metric label. */
 export type BfdDropReason =
-  /** The TTL is too small. The kernel drops these packets (RFC 5881 section 5). */
+  /**
+   * The kernel dropped the packet at the socket. The TTL was too small (RFC 5881 section 5), or the queue of the socket was full. During a flood
+   * the kernel also drops packets whose discriminator no session has. It counts all of them together.
+   */
   | 'ttl'
   /** The packet breaks a rule of RFC 5880 section 6.8.6 that does not depend on a session. */
   | 'malformed'

@@ -135,7 +135,7 @@ function registerDowns(registry: Registry, downs: BfdDowns): void {
 function registerDrops(registry: Registry, bfd: Source): void {
   new Counter({
     name: 'bellman_bfd_dropped_total',
-    help: 'Received packets that were dropped. The peer is empty while no session is known for the packet.',
+    help: 'Received packets that were dropped. The peer is empty while no session is known for the packet. The reason ttl counts all packets that the kernel dropped: the TTL was too small, the queue was full, or a flood filter did not know the discriminator.',
     labelNames: ['peer', 'reason'],
     registers: [registry],
     collect() {
