@@ -30,9 +30,16 @@ export function isRefused(event: AuditEvent): boolean {
   );
 }
 
-/** `bellman status` shows the reasons of failed allocations if its user may read events. The accounts of the Pods may not. */
+/**
+ * Lists that `bellman status` can do without: the events with reasons of failed allocations, and facts for warnings, which the controller judges
+ * too. The accounts of the Pods may not read all of them.
+ */
+const optionalLists = new Set(['events', 'namespaces', 'servicecidrs']);
+
 function isOptional({ userAgent = '', verb, objectRef }: AuditEvent): boolean {
-  return userAgent.startsWith('bellman-status') && verb === 'list' && objectRef?.resource === 'events';
+  return (
+    userAgent.startsWith('bellman-status') && verb === 'list' && optionalLists.has(objectRef?.resource ?? '')
+  );
 }
 
 /** Whether a daemon or command of Bellman made the request. An invalid token leaves the user name empty. */

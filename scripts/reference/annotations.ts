@@ -67,6 +67,12 @@ const written: Record<keyof typeof annotations, Row> = {
     writer: 'controller',
     meaning: 'Warnings about the configuration in force, for instance host bits in a prefix.',
   },
+  clusterWarnings: {
+    object: 'ConfigMap',
+    writer: 'controller',
+    meaning:
+      'Warnings about the configuration in force in this cluster, one in each line, for instance a selector that matches no node. See [warnings](../design/gate.md#warnings).',
+  },
   pool: {
     object: 'Service',
     writer: 'controller',

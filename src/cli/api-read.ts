@@ -28,9 +28,17 @@ export async function readList(client: Api, path: string): Promise<readonly RawO
   return (await readObject<RawList>(client, path))?.items ?? [];
 }
 
-/** Reads all objects of a list that the report can do without. Returns `undefined` when the user may not read them. */
+/**
+ * Reads all objects of a list that the report can do without. Returns `undefined` when the user may not read them, and an empty list when
+ * the server does not know the kind.
+ */
 export async function readOptionalList(client: Api, path: string): Promise<readonly RawObject[] | undefined> {
-  return (await readOptional<RawList>(client, path))?.items;
+  try {
+    return await readList(client, path);
+  } catch (error) {
+    if (error instanceof ApiError && (error.status === 401 || error.status === 403)) return undefined;
+    throw error;
+  }
 }
 
 interface RawList {

@@ -46,7 +46,7 @@ export function validateCommand(): Command {
 async function clusterJudge(flags: ValidateFlags): Promise<Pick<ValidateIo, 'assigned' | 'judgeInCluster'>> {
   const { addressesIn, isAssignedByUs } = await import('./assigned-addresses.ts');
   const { collectEdited } = await import('./lint/collect.ts');
-  const { lintCluster } = await import('./lint/cluster.ts');
+  const { lintCluster } = await import('../lint/cluster.ts');
   const { editEffects } = await import('./lint/edit.ts');
   const { linted, facts, accepted } = await collectEdited({ ...flags, clock: systemClock });
   return {

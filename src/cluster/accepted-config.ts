@@ -39,6 +39,7 @@ const own: ReadonlySet<string> = new Set([
   annotations.configStatus,
   annotations.configError,
   annotations.configWarnings,
+  annotations.clusterWarnings,
 ]);
 
 /** Largest number of octets that the accepted configuration may take on an object without foreign annotations. */

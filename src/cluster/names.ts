@@ -36,6 +36,8 @@ export const annotations = {
   configError: `${prefix}config-error`,
   /** Warnings about the accepted configuration; absent when there are none. */
   configWarnings: `${prefix}config-warnings`,
+  /** Warnings about the accepted configuration in this cluster, one in each line; absent when there are none. */
+  clusterWarnings: `${prefix}cluster-warnings`,
   /** Written on a Service by the controller: the pool of its addresses. Two addresses from two pools give two names, comma separated. */
   pool: `${prefix}ip-allocated-from-pool`,
   /** Written on a Service by the speaker that answers: `address=node/interface[+interface…]`, comma separated. */

@@ -6,6 +6,7 @@ export const paths = {
   services: '/api/v1/services',
   nodes: '/api/v1/nodes',
   namespaces: '/api/v1/namespaces',
+  serviceCIDRs: '/apis/networking.k8s.io/v1/servicecidrs',
   endpointSlices: '/apis/discovery.k8s.io/v1/endpointslices',
   configMaps: (namespace: string) => `/api/v1/namespaces/${namespace}/configmaps`,
   pods: (namespace: string) => `/api/v1/namespaces/${namespace}/pods`,

@@ -95,7 +95,7 @@ async function* files(collected: Collected): AsyncGenerator<BundleFile> {
   const problems = problemsOf(view);
   yield { name: 'status.txt', text: formatStatus(value, 'wide') };
   yield json('status.json', value);
-  yield { name: 'problems.txt', text: formatProblems(problems) };
+  yield { name: 'problems.txt', text: formatProblems(problems, value.warnings) };
   yield json('problems.json', problems);
   yield* configFiles(view);
   yield* objectFiles(collected);

@@ -1,14 +1,13 @@
 import { type AcceptedConfig, recallAcceptedConfig } from '../../cluster/accepted-config.ts';
-import type { Labels } from '../../config/index.ts';
-import type { RawObject } from '../../kubernetes/api.ts';
 import { connect } from '../../kubernetes/client.ts';
-import { decodeEndpointSlice, decodeNamespace, decodeNode, decodeService } from '../../kubernetes/decode.ts';
+import { decodeEndpointSlice, decodeNode, decodeService } from '../../kubernetes/decode.ts';
 import { paths } from '../../kubernetes/write.ts';
+import type { LintedCluster } from '../../lint/facts.ts';
 import { readList, readOptionalList } from '../api-read.ts';
 import { collectView, type StatusSource } from '../status/collect.ts';
 import { requestViewerToken } from '../viewer-token.ts';
 import type { EditFacts } from './edit.ts';
-import { type LintedCluster, lintedCluster } from './facts.ts';
+import { labelsByName, lintedCluster } from './facts.ts';
 
 /** A cluster before an edit of its configuration. */
 export interface EditedCluster {
@@ -22,20 +21,21 @@ export interface EditedCluster {
 export async function collectEdited(source: StatusSource): Promise<EditedCluster> {
   const client = await connect(source.kubeconfig, 'bellman-validate');
   try {
-    const [rawServices, rawNodes, rawNamespaces, rawSlices, viewer] = await Promise.all([
+    const [services, rawNodes, rawNamespaces, rawSlices, serviceCIDRs, viewer] = await Promise.all([
       readList(client, paths.services),
       readList(client, paths.nodes),
       readOptionalList(client, paths.namespaces),
       readOptionalList(client, paths.endpointSlices),
+      readOptionalList(client, paths.serviceCIDRs),
       requestViewerToken(client, source.namespace),
     ]);
     const nodes = rawNodes.map(decodeNode);
     const view = await collectView(client, source, { services: [], nodes, viewer });
     const namespaces = rawNamespaces && labelsByName(rawNamespaces);
     return {
-      linted: lintedCluster(rawNodes, rawServices, namespaces, view.speakers),
+      linted: lintedCluster({ nodes: rawNodes, services, serviceCIDRs, namespaces }, view.speakers),
       facts: {
-        services: rawServices.map(decodeService),
+        services: services.map(decodeService),
         slices: rawSlices?.flatMap((raw) => decodeEndpointSlice(raw) ?? []),
         nodes,
         namespaces: namespaces ?? new Map(),
@@ -46,8 +46,4 @@ export async function collectEdited(source: StatusSource): Promise<EditedCluster
   } finally {
     client.close();
   }
-}
-
-function labelsByName(namespaces: readonly RawObject[]): Map<string, Labels> {
-  return new Map(namespaces.map(decodeNamespace).map(({ name, labels }) => [name, labels]));
 }

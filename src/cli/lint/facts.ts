@@ -1,63 +1,45 @@
-/** The facts about a cluster that warnings need, and how they are read from API objects. Pure. */
-import { type IpAddress, type Prefix, parseIp, parsePrefix } from '../../address/index.ts';
+/** The facts that warnings need, from what a command has read of a cluster. Pure. */
+import { type Prefix, parsePrefix } from '../../address/index.ts';
 import type { Labels } from '../../config/index.ts';
 import type { RawObject } from '../../kubernetes/api.ts';
-import { decodeNode, decodeService } from '../../kubernetes/decode.ts';
-import { objectKey } from '../../kubernetes/model.ts';
+import { decodeNamespace } from '../../kubernetes/decode.ts';
+import {
+  type LintedCluster,
+  lintedClusterIPs,
+  lintedNode,
+  lintedServiceCIDRs,
+  loadBalancerLabels,
+} from '../../lint/facts.ts';
 import type { SpeakerView } from '../status/view.ts';
 
-export interface LintedCluster {
-  readonly nodes: readonly {
-    readonly name: string;
-    readonly labels: Labels;
-    readonly internalIPs: readonly IpAddress[];
-    readonly podCIDRs: readonly Prefix[];
-  }[];
-  /** All Services; the labels are those of load balancers. */
-  readonly services: readonly {
-    readonly key: string;
-    readonly labels: Labels;
-    readonly clusterIPs: readonly IpAddress[];
-  }[];
-  /** Labels by name; `undefined` when they were not read. */
+export interface ClusterObjects {
+  readonly nodes: readonly RawObject[];
+  readonly services: readonly RawObject[];
+  /** `undefined` when the user may not list them. */
+  readonly serviceCIDRs: readonly RawObject[] | undefined;
+  /** Labels by name; `undefined` when the user may not list them. */
   readonly namespaces: ReadonlyMap<string, Labels> | undefined;
-  /** Subnets of the links of all nodes; `undefined` unless every speaker reports its links. */
-  readonly links: readonly Prefix[] | undefined;
 }
 
 export function lintedCluster(
-  nodes: readonly RawObject[],
-  services: readonly RawObject[],
-  namespaces: ReadonlyMap<string, Labels> | undefined,
+  { nodes, services, serviceCIDRs, namespaces }: ClusterObjects,
   speakers: readonly SpeakerView[],
 ): LintedCluster {
   return {
-    nodes: nodes.map((raw) => {
-      const { name, labels, internalIPs } = decodeNode(raw);
-      return {
-        ...{ name, labels },
-        internalIPs: internalIPs.flatMap((ip) => parseIp(ip) ?? []),
-        podCIDRs: textsOf(raw, 'podCIDRs').flatMap((text) => parsePrefix(text) ?? []),
-      };
-    }),
-    services: services.map((raw) => {
-      const service = decodeService(raw);
-      return {
-        key: objectKey(service),
-        labels: service.type === 'LoadBalancer' ? service.labels : {},
-        clusterIPs: textsOf(raw, 'clusterIPs').flatMap((text) => parseIp(text) ?? []),
-      };
-    }),
+    nodes: nodes.map(lintedNode),
+    loadBalancers: loadBalancerLabels(services),
+    serviceCIDRs: (serviceCIDRs ?? []).flatMap(lintedServiceCIDRs),
+    clusterIPs: services.flatMap(lintedClusterIPs),
     namespaces,
     links: linksOf(speakers),
   };
 }
 
-function textsOf(raw: RawObject, key: 'podCIDRs' | 'clusterIPs'): readonly string[] {
-  const value = (raw as RawObject & { readonly spec?: Readonly<Record<string, unknown>> }).spec?.[key];
-  return Array.isArray(value) ? value.filter((each) => typeof each === 'string') : [];
+export function labelsByName(namespaces: readonly RawObject[]): Map<string, Labels> {
+  return new Map(namespaces.map(decodeNamespace).map(({ name, labels }) => [name, labels]));
 }
 
+/** `undefined` unless every speaker reports its links. */
 function linksOf(speakers: readonly SpeakerView[]): Prefix[] | undefined {
   const subnets: Prefix[] = [];
   for (const { status } of speakers) {

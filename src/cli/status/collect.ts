@@ -8,13 +8,14 @@ import { connect } from '../../kubernetes/client.ts';
 import { decodeConfigMap, decodeNode, decodeService } from '../../kubernetes/decode.ts';
 import type { ConfigMap, Node, Service } from '../../kubernetes/model.ts';
 import { paths } from '../../kubernetes/write.ts';
+import { lintCluster } from '../../lint/cluster.ts';
 import { printable } from '../../printable.ts';
-import { readList, readObject, readOptional } from '../api-read.ts';
+import { readList, readObject, readOptional, readOptionalList } from '../api-read.ts';
 import { queryDaemon } from '../daemon-query.ts';
-import { lintCluster } from '../lint/cluster.ts';
-import { lintedCluster } from '../lint/facts.ts';
+import { labelsByName, lintedCluster } from '../lint/facts.ts';
 import { requestViewerToken, type ViewerToken } from '../viewer-token.ts';
 import type { ClusterView, LeaderLease, SpeakerView } from './view.ts';
+import { clusterWarnings } from './warnings.ts';
 
 export interface StatusSource {
   readonly kubeconfig?: string;
@@ -61,9 +62,11 @@ export async function collectStatus(source: StatusSource): Promise<ClusterView> 
   const { namespace } = source;
   const client = await connect(source.kubeconfig, 'bellman-status');
   try {
-    const [services, nodes, viewer] = await Promise.all([
+    const [services, nodes, serviceCIDRs, rawNamespaces, viewer] = await Promise.all([
       readList(client, paths.services),
       readList(client, paths.nodes),
+      readOptionalList(client, paths.serviceCIDRs),
+      readOptionalList(client, paths.namespaces),
       requestViewerToken(client, namespace),
     ]);
     const served = services
@@ -79,10 +82,11 @@ export async function collectStatus(source: StatusSource): Promise<ClusterView> 
     });
     const accepted = recallAcceptedConfig(view.configMap, view.acceptedCopy);
     if (!accepted) return view;
-    // Not every account may list namespaces.
-    const linted = lintedCluster(nodes, services, undefined, view.speakers);
-    const found = lintCluster(accepted.config, linted);
-    return { ...view, warnings: found.map(({ path, message }) => `${path}: ${message}`) };
+    const namespaces = rawNamespaces && labelsByName(rawNamespaces);
+    const linted = lintedCluster({ nodes, services, serviceCIDRs, namespaces }, view.speakers);
+    const warnings = lintCluster(accepted.config, linted);
+    const isComplete = namespaces !== undefined && serviceCIDRs !== undefined;
+    return { ...view, warnings: clusterWarnings(warnings, isComplete ? undefined : view.configMap) };
   } finally {
     client.close();
   }

@@ -31,18 +31,25 @@ export function formatStatus(value: StatusValue, format: 'text' | 'wide'): strin
     ...leavingSection(nodes),
     formatTable(['node', 'other speakers'], nodes.flatMap(memberRows)),
     ...(troubles.length > 0 ? [troubles.join('\n')] : []),
-    ...(warnings.length > 0 ? [warnings.map((warning) => `warning: ${warning}`).join('\n')] : []),
+    ...warningSection(warnings),
   ];
   return `${sections.join('\n\n')}\n`;
 }
 
-/** The list of problems, or one line if there are none. */
-export function formatProblems(problems: readonly Problem[]): string {
-  if (problems.length === 0) return 'no problems\n';
-  return `${formatTable(
-    ['problem', 'object', 'detail'],
-    problems.map(({ kind, object, text }) => [kind, object, text]),
-  )}\n`;
+/** The list of problems, or one line if there are none. The warnings follow. */
+export function formatProblems(problems: readonly Problem[], warnings: readonly string[]): string {
+  const table =
+    problems.length === 0
+      ? 'no problems'
+      : formatTable(
+          ['problem', 'object', 'detail'],
+          problems.map(({ kind, object, text }) => [kind, object, text]),
+        );
+  return `${[table, ...warningSection(warnings)].join('\n\n')}\n`;
+}
+
+function warningSection(warnings: readonly string[]): string[] {
+  return warnings.length > 0 ? [warnings.map((warning) => `warning: ${warning}`).join('\n')] : [];
 }
 
 function poolRow({ pool, protocol, family, addresses, inUse, free, draining }: PoolValue): string[] {

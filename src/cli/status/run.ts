@@ -38,21 +38,32 @@ export function answerOf(
 ): StatusAnswer {
   if (problems) {
     const found = problemsOf({ ...view, services: view.services.filter(isShown) });
-    return { text: problemText(found, output), healthy: found.length === 0 };
+    // Everything may work although the configuration has warnings.
+    return { text: problemText(found, view.warnings ?? [], output), healthy: found.length === 0 };
   }
   const value = statusValue(view, isShown);
   const isTable = output === 'text' || output === 'wide';
   return { text: isTable ? formatStatus(value, output) : structured(value, output), healthy: value.healthy };
 }
 
-function problemText(found: readonly Problem[], output: StatusRequest['output']): string {
+function problemText(
+  problems: readonly Problem[],
+  warnings: readonly string[],
+  output: StatusRequest['output'],
+): string {
   return output === 'json' || output === 'yaml'
-    ? structured({ version: problemsVersion, problems: found }, output)
-    : formatProblems(found);
+    ? structured({ version: problemsVersion, problems, warnings }, output)
+    : formatProblems(problems, warnings);
 }
 
 function structured(
-  value: StatusValue | { readonly version: typeof problemsVersion; readonly problems: readonly Problem[] },
+  value:
+    | StatusValue
+    | {
+        readonly version: typeof problemsVersion;
+        readonly problems: readonly Problem[];
+        readonly warnings: readonly string[];
+      },
   output: 'json' | 'yaml',
 ): string {
   return output === 'json'

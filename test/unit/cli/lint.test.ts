@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { lintCluster } from '../../../src/cli/lint/cluster.ts';
 import { editEffects } from '../../../src/cli/lint/edit.ts';
-import { lintedCluster } from '../../../src/cli/lint/facts.ts';
+import { type ClusterObjects, lintedCluster } from '../../../src/cli/lint/facts.ts';
 import { type Config, parseConfig } from '../../../src/config/index.ts';
+import { lintCluster } from '../../../src/lint/cluster.ts';
 import { ok } from '../../../src/result.ts';
 import { node, service, slice } from '../speaker/fixtures.ts';
 import { speakerStatus } from './fixtures.ts';
@@ -22,23 +22,24 @@ const rawNode = (name: string, ip: string, podCIDR: string, labels: object = {})
   spec: { podCIDRs: [podCIDR] },
   status: { addresses: [{ type: 'InternalIP', address: ip }] },
 });
-const rawService = (name: string, labels: object, clusterIP: string) => ({
+const rawService = (name: string, labels: object, clusterIP: string, type = 'LoadBalancer') => ({
   metadata: { namespace: 'default', name, labels },
-  spec: { type: 'LoadBalancer', clusterIPs: [clusterIP] },
+  spec: { type, clusterIPs: [clusterIP] },
 });
 const links = [{ name: 'eth0', subnets: ['192.0.2.0/24'] }];
-const cluster = lintedCluster(
-  [
+const objects: ClusterObjects = {
+  nodes: [
     rawNode('node-1', '192.0.2.11', '10.244.1.0/24', { rack: 'a' }),
     rawNode('node-2', '192.0.2.12', '10.244.2.0/24'),
   ],
-  [rawService('web', { tier: 'gold' }, '10.96.0.10')],
-  new Map([
+  services: [rawService('web', { tier: 'gold' }, '10.96.0.10')],
+  serviceCIDRs: undefined,
+  namespaces: new Map([
     ['default', {}],
     ['shop', { team: 'x' }],
   ]),
-  [{ node: 'node-1', status: ok(speakerStatus({ links })) }],
-);
+};
+const cluster = lintedCluster(objects, [{ node: 'node-1', status: ok(speakerStatus({ links })) }]);
 
 describe('lintCluster()', () => {
   const lint = (text: string) =>
@@ -123,6 +124,42 @@ describe('lintCluster()', () => {
       assert.equal(found.length, 1, found.join('\n'));
       return assert.match(found[0] ?? '', pattern);
     });
+
+  const serviceCIDR = {
+    metadata: { name: 'kubernetes' },
+    spec: { cidrs: ['10.96.0.0/12', 'fd00:96::/112'] },
+  };
+  const overService = (serviceCIDRs: ClusterObjects['serviceCIDRs']) =>
+    lintCluster(
+      configOf('address-pools: [{name: a, protocol: bgp, addresses: [10.100.0.0/24, "fd00:96::/120"]}]'),
+      lintedCluster({ ...objects, serviceCIDRs }, []),
+    ).map(({ path, message }) => `${path}: ${message}`);
+
+  test('knows the Service addresses from ServiceCIDR objects, also those that no Service has', () => {
+    assert.deepEqual(overService(undefined), []);
+    assert.deepEqual(overService([serviceCIDR]), [
+      'address-pools[0].addresses[0]: 10.100.0.0/24: it overlaps 10.96.0.0/12, the range of ClusterIPs of ServiceCIDR kubernetes',
+      'address-pools[0].addresses[1]: fd00:96::/120: it overlaps fd00:96::/112, the range of ClusterIPs of ServiceCIDR kubernetes',
+    ]);
+  });
+
+  test('counts no Service of another type for a service selector', () => {
+    const services = [...objects.services, rawService('db', { tier: 'tin' }, '10.96.0.11', 'ClusterIP')];
+    const config = configOf(
+      'address-pools: [{name: a, protocol: bgp, addresses: [198.51.100.0/28], service-selectors: [{match-expressions: [{key: tier, operator: NotIn, values: [gold]}]}]}]',
+    );
+    const found = lintCluster(config, lintedCluster({ ...objects, services }, []));
+    assert.deepEqual(
+      found.map(({ message }) => message),
+      ['no Service of type LoadBalancer of the cluster matches'],
+    );
+  });
+
+  test('ignores a bad item of an object', () => {
+    const odd = { metadata: { name: 'odd' }, spec: { cidrs: ['nonsense', 7] } };
+    assert.deepEqual(overService([odd]), []);
+    assert.deepEqual(overService([{ metadata: { name: 'empty' } }]), []);
+  });
 
   test('says nothing about links while a speaker does not report them', () => {
     const silent = { ...cluster, links: undefined };

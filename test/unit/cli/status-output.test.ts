@@ -4,6 +4,7 @@ import { load } from 'js-yaml';
 import { problemsOf } from '../../../src/cli/status/problems.ts';
 import { answerOf, serviceFilter } from '../../../src/cli/status/run.ts';
 import type { ClusterView } from '../../../src/cli/status/view.ts';
+import { clusterWarnings } from '../../../src/cli/status/warnings.ts';
 import type { SpeakerStatus } from '../../../src/cluster/status.ts';
 import { fail, ok } from '../../../src/result.ts';
 import { service } from '../speaker/fixtures.ts';
@@ -166,3 +167,34 @@ for (const [name, cluster, ...expected] of rows)
       expected,
     );
   });
+
+test('answerOf() prints warnings of the configuration after the problems, and they leave the exit code alone', () => {
+  const warned = { ...healthy, warnings: ['peers[0].node-selectors: no node of the cluster matches'] };
+  for (const problems of [false, true]) {
+    const answer = answerOf(warned, all, { output: 'text', problems });
+    assert.equal(answer.healthy, true);
+    assert.match(answer.text, /\n\nwarning: peers\[0\]\.node-selectors: no node of the cluster matches\n$/);
+    const { warnings } = JSON.parse(answerOf(warned, all, { output: 'json', problems }).text);
+    assert.deepEqual(warnings, warned.warnings);
+  }
+});
+
+test('clusterWarnings() adds what only the controller could judge', () => {
+  const judged = [{ path: 'peers[0].node-selectors', message: 'no node of the cluster matches' }];
+  const known = acceptedConfigMap(text);
+  const configMap = {
+    ...known,
+    annotations: {
+      ...known.annotations,
+      'bellman.dev/cluster-warnings':
+        'peers[0].node-selectors: older\naddress-pools[0].namespaces[0]: there is no namespace x\u001b[31m',
+    },
+  };
+  const own = 'peers[0].node-selectors: no node of the cluster matches';
+  assert.deepEqual(clusterWarnings(judged, configMap), [
+    own,
+    'address-pools[0].namespaces[0]: there is no namespace x [31m',
+  ]);
+  assert.deepEqual(clusterWarnings(judged, undefined), [own]);
+  assert.deepEqual(clusterWarnings([], known), []);
+});

@@ -59,6 +59,8 @@ const plants: readonly Plant[] = [
   },
   { folder: 'src/bgp', line: "export * from '../kubernetes/model.ts';", says: 'src/bgp/*.ts' },
   { folder: 'src/config', line: "export * from '../kubernetes/model.ts';", says: 'src/config/**' },
+  { folder: 'src/lint', line: "export * from '../controller/run.ts';", says: 'src/lint/**' },
+  { folder: 'src/lint', line: "export * from '../clock.ts';", says: 'src/lint/**' },
   { folder: 'src/convert', line: "export * from '../kubernetes/model.ts';", says: 'src/convert/**' },
   { folder: 'src/convert/cilium', line: "export * from 'node:fs';", says: 'src/convert/**' },
   {

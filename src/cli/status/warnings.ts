@@ -1,0 +1,22 @@
+/** The warnings about the configuration in force in its cluster. Pure. */
+import { annotations } from '../../cluster/names.ts';
+import type { ConfigMap } from '../../kubernetes/model.ts';
+import { formatLintWarning, type LintWarning } from '../../lint/cluster.ts';
+import { printable } from '../../printable.ts';
+
+const maxLineCharacters = 1024;
+
+/**
+ * Warnings in sentences. `judged` is what this command has found by itself. It may read less than the controller may, for instance in a
+ * Pod of a speaker. Then `configMap` adds what the controller has found in other places of the configuration.
+ */
+export function clusterWarnings(judged: readonly LintWarning[], configMap: ConfigMap | undefined): string[] {
+  const lines = configMap?.annotations[annotations.clusterWarnings]?.split('\n') ?? [];
+  return [
+    ...judged.map(formatLintWarning),
+    ...lines
+      .filter((line) => !judged.some(({ path }) => line.startsWith(`${path}: `)))
+      .map((line) => printable(line, maxLineCharacters))
+      .filter(Boolean),
+  ];
+}
