@@ -45,7 +45,12 @@ export function statusCommand(): Command {
         .choices(['text', 'wide', 'json', 'yaml'])
         .default('text'),
     )
-    .addOption(new Option('--problems', 'print only what is wrong, one line each, and the warnings about the configuration').default(false))
+    .addOption(
+      new Option(
+        '--problems',
+        'print only what is wrong, one line each, and the warnings about the configuration',
+      ).default(false),
+    )
     .action(
       async (service: string | undefined, { output, problems, serviceNamespace, ...source }: StatusFlags) => {
         const { runStatus } = await import('./status/run.ts');

@@ -18,6 +18,7 @@ import type { FlightRecorder } from '../telemetry/flight-recorder.ts';
 import type { Guard } from '../telemetry/guard.ts';
 import type { Turns } from '../turns.ts';
 import { Allocator } from './allocator/allocator.ts';
+import { ClusterLint } from './config/cluster-lint.ts';
 import { ConfigReconciler } from './config/config-reconciler.ts';
 import { DeadNodes } from './dead-nodes/dead-nodes.ts';
 import { MembershipSecretKeeper } from './membership-secret.ts';
@@ -48,6 +49,7 @@ export class LeaderTerm {
   readonly #allocator = new Allocator();
   readonly #services: ServiceReconciler;
   readonly #config: ConfigReconciler;
+  readonly #clusterLint: ClusterLint;
   readonly #deadNodes: DeadNodes;
   readonly #namespaces = new Map<string, Labels>();
   /** Kinds of objects whose first list is not complete. */
@@ -61,10 +63,17 @@ export class LeaderTerm {
       onAddressesChanged: () => this.#config.addressesChanged(),
     });
     this.#deadNodes = new DeadNodes({ ...options, configMapUid: () => this.#config.uid });
+    this.#clusterLint = new ClusterLint({
+      ...options,
+      loadBalancers: () => this.#services.loadBalancerLabels(),
+      namespaces: this.#namespaces,
+      onWarnings: (text) => this.#config.setClusterWarnings(text),
+    });
     this.#config = new ConfigReconciler({
       ...options,
       services: this.#services,
       onConfig: (config) => {
+        this.#clusterLint.setConfig(config);
         if (!options.adoptOnly) this.#deadNodes.setConfig(config);
       },
     });
@@ -113,7 +122,13 @@ export class LeaderTerm {
     });
     await Promise.all(watches);
     if (!signal.aborted) throw new Error('watches ended before the term did');
-    await Promise.all([this.#services.stop(), this.#config.stop(), this.#deadNodes.stop(), secret.stop()]);
+    await Promise.all([
+      this.#services.stop(),
+      this.#clusterLint.stop(),
+      this.#config.stop(),
+      this.#deadNodes.stop(),
+      secret.stop(),
+    ]);
     metrics.termOver();
   }
 

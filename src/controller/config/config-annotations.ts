@@ -12,16 +12,22 @@ export type AnnotationChange = Readonly<Record<string, string | null>>;
 const maxWarnings = 10;
 const maxWarningCharacters = 4000;
 
-/** The change that makes the ConfigMap show the verdict; `undefined` when it already shows the verdict. */
+/**
+ * The change that makes the ConfigMap show the verdict; `undefined` when it already shows the verdict. `clusterWarnings` is `undefined`
+ * until the cluster was judged, and then the annotation stays as it is.
+ */
 export function configMapChange(
   configMap: ConfigMap,
   verdict: Exclude<Verdict, { kind: 'none' }>,
+  clusterWarnings: string | null | undefined,
 ): AnnotationChange | undefined {
+  const inCluster = verdict.kind === 'active' ? clusterWarnings : null;
   return difference(configMap.annotations, {
     ...(verdict.accepted ? acceptedAnnotations(verdict.accepted) : {}),
     [annotations.configStatus]: verdict.kind,
     [annotations.configError]: verdict.kind === 'stale' ? verdict.reason : null,
     [annotations.configWarnings]: verdict.kind === 'active' ? warningText(verdict.accepted) : null,
+    ...(inCluster === undefined ? {} : { [annotations.clusterWarnings]: inCluster }),
   });
 }
 

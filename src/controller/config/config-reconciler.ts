@@ -56,6 +56,8 @@ export interface ConfigState {
   readonly error?: string;
   /** Warnings about the accepted configuration. */
   readonly warnings?: string;
+  /** Warnings about the accepted configuration in this cluster, one in each line. */
+  readonly clusterWarnings?: string;
 }
 
 /** Delay before a text is judged again after addresses changed, so that many changes cost one judgement. */
@@ -71,6 +73,8 @@ export class ConfigReconciler {
   #copy: ConfigMap | undefined;
   #accepted: AcceptedConfig | undefined;
   #verdict: Verdict = { kind: 'none', reason: 'not judged yet' };
+  /** Warnings about the accepted configuration in this cluster: `null` for none, `undefined` until the cluster was judged. */
+  #clusterWarnings: string | null | undefined;
   #isStarted = false;
   #isRejudgeDue = false;
 
@@ -94,6 +98,7 @@ export class ConfigReconciler {
       ...(this.#accepted ? { hash: this.#accepted.hash, acceptedAt: this.#accepted.at } : {}),
       ...(verdict.kind === 'active' ? {} : { error: verdict.reason }),
       ...(warnings ? { warnings } : {}),
+      ...(this.#clusterWarnings ? { clusterWarnings: this.#clusterWarnings } : {}),
     };
   }
 
@@ -150,6 +155,16 @@ export class ConfigReconciler {
     });
   }
 
+  /** Takes the warnings about the configuration in force in this cluster; `null` when there are none. */
+  setClusterWarnings(text: string | null): void {
+    if (text === this.#clusterWarnings) return;
+    const { logger } = this.#options;
+    if (text !== null) logger.warn({ reason: text }, 'configuration has warnings in this cluster');
+    else if (this.#clusterWarnings) logger.info('configuration has no warnings in this cluster any more');
+    this.#clusterWarnings = text;
+    this.#reconcileSoon();
+  }
+
   /** Starts no new work. Resolves when the work under way is done. */
   async stop(): Promise<void> {
     this.#queue.stop();
@@ -169,7 +184,7 @@ export class ConfigReconciler {
       if (refusal !== undefined) verdict = notStored(verdict.accepted, this.#accepted, refusal);
     }
     if (configMap && verdict.kind !== 'none' && !(verdict.kind === 'active' && verdict.isNew))
-      await this.#annotate(configMap, configMapChange(configMap, verdict));
+      await this.#annotate(configMap, configMapChange(configMap, verdict, this.#clusterWarnings));
     this.#verdict = verdict;
     if (this.#reporter.report(verdict, this.#uid)) this.#record(verdict);
     if (verdict.kind !== 'none') await this.#storeCopy(configMap, verdict);
@@ -183,7 +198,9 @@ export class ConfigReconciler {
     const { services } = this.#options;
     services.hold();
     try {
-      await this.#annotate(configMap, configMapChange(configMap, verdict));
+      // The warnings about the configuration before would be wrong. The new one is judged once it is in force.
+      await this.#annotate(configMap, configMapChange(configMap, verdict, null));
+      this.#clusterWarnings = null;
       this.#accepted = verdict.accepted;
       this.#putInForce(verdict.accepted);
       return undefined;

@@ -183,6 +183,11 @@ export class ServiceReconciler {
     return this.#services.size;
   }
 
+  /** The labels of each Service of type LoadBalancer, of whatever class. */
+  *loadBalancerLabels(): Generator<Labels> {
+    for (const { type, labels } of this.#services.values()) if (type === 'LoadBalancer') yield labels;
+  }
+
   /** Number of Services whose status is being written or waits to be written. */
   get queued(): number {
     return this.#writes.depth;

@@ -115,14 +115,19 @@ describe('the admission policy of the ConfigMap', () => {
   test('refuses people who set or change annotations of the controller', () => {
     for (const after of [
       map({ ...accepted, 'bellman.dev/accepted-config': 'x' }),
+      map({ ...accepted, 'bellman.dev/cluster-warnings': 'x' }),
       map({ 'bellman.dev/x': '' }),
     ])
       assert.equal(
         refusals('bellman-accepted-config', { user: 'jane', before: map(accepted), after })?.length,
         1,
       );
-    const own = { user: account('controller'), before: map(), after: map(accepted) };
-    assert.equal(refusals('bellman-accepted-config', own), undefined);
+    for (const after of [map(accepted), map({ 'bellman.dev/cluster-warnings': 'x' })]) {
+      const own = { user: account('controller'), before: map(), after };
+      assert.equal(refusals('bellman-accepted-config', own), undefined);
+      const speaker = { ...own, user: account('speaker') };
+      assert.equal(refusals('bellman-accepted-config', speaker)?.length, 1);
+    }
     const elsewhere = { user: 'jane', namespace: 'default', before: map(), after: map(accepted) };
     assert.equal(refusals('bellman-accepted-config', elsewhere), undefined);
   });

@@ -1,0 +1,175 @@
+/**
+ * Judges the configuration in force against the cluster: a few seconds after it was accepted, and then at a slow pace, because nodes and
+ * Services change too. The judge is `src/lint/`; the warnings become an annotation of the ConfigMap.
+ *
+ * Nodes are listed and not watched. The kubelet of each node writes its Node every few minutes, so a watch would receive more than a
+ * slow list does, and keep all nodes in memory.
+ */
+import type { Clock, Timer } from '../../clock.ts';
+import type { Config, Labels } from '../../config/index.ts';
+import type { Api, RawObject } from '../../kubernetes/api.ts';
+import { ApiError } from '../../kubernetes/api-error.ts';
+import { readListPage, readRawObject } from '../../kubernetes/watch-event.ts';
+import { paths } from '../../kubernetes/write.ts';
+import { formatLintWarning, type LintWarning, lintSteps } from '../../lint/cluster.ts';
+import { type LintedNode, type LintedServiceCIDR, lintedNode, lintedServiceCIDRs } from '../../lint/facts.ts';
+import type { Logger } from '../../log.ts';
+import { printable } from '../../printable.ts';
+import type { Guard } from '../../telemetry/guard.ts';
+import type { Turns } from '../../turns.ts';
+
+export interface ClusterLintOptions {
+  readonly client: Api;
+  readonly clock: Clock;
+  readonly turns: Turns;
+  readonly guard: Guard;
+  readonly logger: Logger;
+  /** Ends all work. */
+  readonly signal: AbortSignal;
+  /** The labels of each Service of type LoadBalancer. */
+  readonly loadBalancers: () => Iterable<Labels>;
+  readonly namespaces: ReadonlyMap<string, Labels>;
+  /** Receives the warnings after each judgement, as {@link clusterWarningText} writes them. */
+  readonly onWarnings: (text: string | null) => void;
+}
+
+/** Delay after a new configuration, so that an edit and its correction cost one judgement. */
+const firstDelayMs = 5000;
+/** Pause between two judgements of one configuration. */
+const periodMs = 600_000;
+/** A Node may have tens of KiB, and the parser cannot be interrupted. */
+const nodePageSize = 100;
+const listTimeoutMs = 60_000;
+/** A server that never ends a list must not fill the memory. */
+const maxPages = 10_000;
+
+const maxWarnings = 20;
+const maxTextCharacters = 4000;
+
+export class ClusterLint {
+  readonly #options: ClusterLintOptions;
+  #config: Config | undefined;
+  #timer: Timer | undefined;
+  #judging: Promise<void> | undefined;
+  /** The reason that was logged last why the cluster was not judged. */
+  #fault: string | undefined;
+
+  constructor(options: ClusterLintOptions) {
+    this.#options = options;
+  }
+
+  /** A configuration is in force. */
+  setConfig(config: Config): void {
+    this.#config = config;
+    this.#schedule(firstDelayMs);
+  }
+
+  /** Resolves when the work under way is done. Call it after the signal. */
+  async stop(): Promise<void> {
+    this.#timer?.cancel();
+    await this.#judging;
+  }
+
+  #schedule(delayMs: number): void {
+    const { clock, signal } = this.#options;
+    this.#timer?.cancel();
+    if (signal.aborted) return;
+    this.#timer = clock.after(delayMs, () => {
+      // A judgement of an earlier configuration schedules the next one when it ends.
+      this.#judging ??= this.#judge().finally(() => {
+        this.#judging = undefined;
+      });
+    });
+  }
+
+  async #judge(): Promise<void> {
+    const { guard, logger, signal } = this.#options;
+    const config = this.#config;
+    if (!config) return;
+    try {
+      const warnings = await this.#warningsOf(config);
+      this.#fault = undefined;
+      if (config === this.#config && !signal.aborted) this.#options.onWarnings(clusterWarningText(warnings));
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!(error instanceof ApiError)) guard.failed({ entrance: 'watch', source: paths.nodes }, error);
+      else if (error.status !== 0 && error.message !== this.#fault) {
+        this.#fault = error.message;
+        logger.warn({ reason: error.message }, 'configuration not judged against the cluster, retrying');
+      }
+    } finally {
+      this.#schedule(config === this.#config ? periodMs : firstDelayMs);
+    }
+  }
+
+  async #warningsOf(config: Config): Promise<LintWarning[]> {
+    const { turns, loadBalancers, namespaces, signal } = this.#options;
+    const steps = lintSteps(config, {
+      nodes: await this.#nodes(),
+      serviceCIDRs: await this.#serviceCIDRs(),
+      loadBalancers: [...loadBalancers()],
+      namespaces,
+      // The controller keeps no ClusterIPs in memory, and only the speakers know the links of their nodes.
+      clusterIPs: [],
+      links: undefined,
+    });
+    const found: LintWarning[] = [];
+    for (const step of steps) {
+      found.push(...step);
+      while (!turns.hasTime && !signal.aborted) await turns.next();
+      if (signal.aborted) break;
+    }
+    return found;
+  }
+
+  async #nodes(): Promise<LintedNode[]> {
+    const found: LintedNode[] = [];
+    await this.#list(paths.nodes, (raw) => found.push(lintedNode(raw)));
+    return found;
+  }
+
+  /** Empty when the server has no such objects, or the account may not list them. */
+  async #serviceCIDRs(): Promise<LintedServiceCIDR[]> {
+    const found: LintedServiceCIDR[] = [];
+    try {
+      await this.#list(paths.serviceCIDRs, (raw) => found.push(...lintedServiceCIDRs(raw)));
+    } catch (error) {
+      if (!(error instanceof ApiError && (error.status === 403 || error.status === 404))) throw error;
+    }
+    return found;
+  }
+
+  /** Hands over all objects of a collection. A bad object is left out. */
+  async #list(collection: string, handle: (raw: RawObject) => void): Promise<void> {
+    const { client, guard, turns, signal } = this.#options;
+    let next = '';
+    for (let pages = 0; pages < maxPages; pages++) {
+      const query = new URLSearchParams({ limit: String(nodePageSize) });
+      if (next !== '') query.set('continue', next);
+      const path = `${collection}?${query}`;
+      const page = readListPage(
+        await client.request({ method: 'GET', path, timeoutMs: listTimeoutMs, signal }),
+      );
+      for (const item of page.items)
+        guard.run({ entrance: 'watch', source: collection }, () => handle(readRawObject(item)));
+      next = page.next;
+      if (next === '') return;
+      if (!turns.hasTime) await turns.next();
+    }
+  }
+}
+
+/** The warnings in lines of bounded length, for the annotation; `null` when there are none. */
+export function clusterWarningText(warnings: readonly LintWarning[]): string | null {
+  const lines: string[] = [];
+  let characters = 0;
+  for (const warning of warnings) {
+    const line = printable(formatLintWarning(warning), maxTextCharacters / 4);
+    if (lines.length === maxWarnings || characters + line.length > maxTextCharacters) break;
+    lines.push(line);
+    characters += line.length;
+  }
+  const hidden = warnings.length - lines.length;
+  if (hidden > 0) lines.push(`and ${hidden} more`);
+  return lines.length === 0 ? null : lines.join('\n');
+}
