@@ -133,7 +133,10 @@ const { metafile } = await build({
   plugins: [withoutPushGateway, addonsOfTarget, requiredBuiltins],
   resolveExtensions: ['.ts', '.js', '.json', '.node'],
   assetNames: 'addons/[name]',
-  define: { 'process.env.BELLMAN_VERSION': JSON.stringify(version) },
+  define: {
+    'process.env.BELLMAN_VERSION': JSON.stringify(version),
+    'process.env.BELLMAN_PLUGIN': JSON.stringify(readFileSync(join(root, 'bin/kubectl-bellman'), 'utf8')),
+  },
   banner: {
     js: "import { createRequire as createRequireOfModule } from 'node:module'; const require = createRequireOfModule(import.meta.url);",
   },

@@ -22,6 +22,7 @@ const exitMeanings: Record<keyof typeof exitCodes, Readonly<Record<string, strin
     undrain: 'The node does not have the annotation of `drain` any more.',
     takeover: 'The next command may be run, or nothing is left to do.',
     completion: 'The completion was printed.',
+    plugin: 'The plugin was printed.',
   },
   negative: {
     controller: 'A second signal ended the process before it had stopped.',
@@ -40,6 +41,7 @@ const exitMeanings: Record<keyof typeof exitCodes, Readonly<Record<string, strin
     undrain: 'Not used.',
     takeover: 'Something must be waited for or repaired first. The output says what.',
     completion: 'Not used.',
+    plugin: 'Not used.',
   },
   failed: {
     controller: 'The process could not start, for instance because a flag is wrong or its port is taken.',
@@ -57,6 +59,7 @@ const exitMeanings: Record<keyof typeof exitCodes, Readonly<Record<string, strin
     undrain: 'The node does not exist, you may not change it, or the API server could not be reached.',
     takeover: 'The API server could not be reached.',
     completion: 'The shell is unknown.',
+    plugin: 'A flag is unknown.',
   },
   bug: {
     controller:
@@ -74,6 +77,7 @@ const exitMeanings: Record<keyof typeof exitCodes, Readonly<Record<string, strin
     undrain: 'Not used.',
     takeover: 'Not used.',
     completion: 'Not used.',
+    plugin: 'Not used.',
   },
 };
 

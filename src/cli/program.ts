@@ -6,6 +6,7 @@ import { controllerCommand } from './controller.ts';
 import { convertCommand } from './convert.ts';
 import { drainCommand, undrainCommand } from './drain.ts';
 import { explainCommand } from './explain.ts';
+import { pluginCommand } from './plugin.ts';
 import { speakerCommand } from './speaker.ts';
 import { statusCommand } from './status.ts';
 import { takeoverCommand } from './takeover.ts';
@@ -26,6 +27,7 @@ import { validateCommand } from './validate.ts';
  *   capture               lets the speakers capture frames, and joins their files
  *   takeover              says how far the change from MetalLB to Bellman is, and what is next
  *   completion            prints the completion for a shell, made from the definitions of the commands
+ *   plugin                prints the plugin of kubectl
  *
  * Data from other hosts is decoded, bounded in size, and made printable before it reaches the terminal.
  */
@@ -49,6 +51,7 @@ export function bellmanProgram(version: string): Command {
     undrainCommand(),
     takeoverCommand(),
     completionCommand(),
+    pluginCommand(),
   ];
   for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
   return program;

@@ -260,6 +260,13 @@ describe(`Bellman in a cluster, installed with ${installer}`, { concurrency: fal
     }
   });
 
+  test('kubectl exec fetches the plugin of kubectl', async () => {
+    const plugin = await cluster.kubectl(
+      ...['exec', '-n', namespace, 'deployment/controller', '--', 'bellman', 'plugin'],
+    );
+    assert.equal(plugin.trimEnd(), readFileSync(join(root, 'bin/kubectl-bellman'), 'utf8').trimEnd());
+  });
+
   test('a rollout of the speakers under traffic ends, and both Services are answered again', async () => {
     const old = new Set((await pods('speaker')).map(({ metadata }) => metadata.uid));
     await underTraffic('the rollout of the speakers', async () => {

@@ -66,6 +66,11 @@ describe('the program that is shipped', { concurrency: false }, () => {
     assert.equal(execFileSync(join(dist, 'bellman'), ['--version'], { encoding: 'utf8' }).trim(), version);
   });
 
+  test('prints the plugin of kubectl', () => {
+    const plugin = readFileSync(join(root, 'bin/kubectl-bellman'), 'utf8');
+    assert.equal(execFileSync(join(dist, 'bellman'), ['plugin'], { encoding: 'utf8' }), plugin);
+  });
+
   test('announces an address by BGP and answers for one in layer 2', async () => {
     const running = await Lab.start({ nodes: 2 });
     lab = running;

@@ -118,6 +118,12 @@ for (const target of targets)
       }
     });
 
+    test('prints the plugin of kubectl', () => {
+      const { status, stdout, stderr } = run(65532, '/usr/bin/bellman', ['plugin']);
+      assert.equal(status, 0, stderr);
+      assert.equal(stdout, readFileSync(join(root, 'bin/kubectl-bellman'), 'utf8'));
+    });
+
     test('judges a configuration', () => {
       copyFileSync(join(root, 'manifests/example-config.yaml'), join(folder, 'example.yaml'));
       const { status, stdout, stderr } = run(65532, '/usr/bin/bellman', ['validate', '/example.yaml']);

@@ -1,5 +1,6 @@
 /** Completion scripts for shells. Pure. */
 import type { Command } from 'commander';
+import { kubectlCompletion } from './kubectl.ts';
 import type { Shell } from './shells.ts';
 import { type CommandWords, commandWords, type FlagWords } from './words.ts';
 
@@ -12,6 +13,8 @@ export function completionScript(shell: Shell, program: Command): string {
       return zsh(commands);
     case 'fish':
       return fish(commands);
+    case 'kubectl':
+      return kubectlCompletion(program);
   }
 }
 

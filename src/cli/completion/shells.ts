@@ -1,2 +1,3 @@
-export const shells = ['bash', 'zsh', 'fish'] as const;
+/** What reads a completion. kubectl passes it on to the shell in which it runs. */
+export const shells = ['bash', 'zsh', 'fish', 'kubectl'] as const;
 export type Shell = (typeof shells)[number];

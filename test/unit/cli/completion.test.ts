@@ -1,16 +1,23 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { test } from 'node:test';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { completionScript } from '../../../src/cli/completion/scripts.ts';
 import { shells } from '../../../src/cli/completion/shells.ts';
 import { bellmanProgram } from '../../../src/cli/program.ts';
 
 const program = bellmanProgram('1');
 
+const daemons = ['controller', 'speaker'];
+
 for (const shell of shells)
   test(`completionScript() names every command and every flag for ${shell}`, () => {
     const script = completionScript(shell, program);
-    for (const command of program.commands) {
+    const left = shell === 'kubectl' ? daemons : [];
+    for (const command of program.commands.filter((each) => !left.includes(each.name()))) {
       assert.ok(script.includes(command.name()));
       for (const { long } of command.options) assert.ok(script.includes((long ?? '').slice(2)), String(long));
     }
@@ -42,3 +49,71 @@ for (const [name, words, expected] of rows)
   test(`bash completes ${name}`, () => {
     assert.deepEqual(completions(...words), expected);
   });
+
+const folder = mkdtempSync(join(tmpdir(), 'bellman-completion-'));
+after(() => rmSync(folder, { recursive: true }));
+const completer = join(folder, 'kubectl_complete-bellman');
+writeFileSync(completer, completionScript('kubectl', program), { mode: 0o755 });
+// kubectl completes a plugin only if it finds the plugin.
+writeFileSync(join(folder, 'kubectl-bellman'), '#!/bin/sh\n', { mode: 0o755 });
+
+/** What kubectl's program prints for the words after `kubectl bellman`: the candidates without their descriptions, then the directive. */
+function candidates(...words: readonly string[]): string[] {
+  const { status, stdout, stderr } = spawnSync('dash', [completer, ...words], { encoding: 'utf8' });
+  assert.equal(stderr, '');
+  assert.equal(status, 0);
+  return stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => line.split('\t')[0] ?? '');
+}
+
+/** A candidate that must be there, one that must not, and the directive. */
+const kubectlRows: readonly (readonly [string, readonly string[], string, string, string])[] = [
+  ['a command', [''], 'explain', '--problems', ':4'],
+  ['no daemon', [''], 'status', 'speaker', ':4'],
+  ['the flags of the plugin', ['-'], '--context', '--problems', ':4'],
+  ['a command after flags of the plugin', ['--context', 'c', '-n', 'lb', 'tra'], 'trace', '--context', ':4'],
+  ['a flag of a command', ['status', '--pro'], '--problems', 'explain', ':4'],
+  ['flags once', ['status', '-'], '--kubeconfig', '--since', ':4'],
+  ['a value of a flag', ['status', '-o', ''], 'yaml', 'explain', ':4'],
+  ['a value of the same flag of another command', ['trace', 'x', '-o', ''], 'json', 'yaml', ':4'],
+  ['a value of an argument', ['completion', ''], 'zsh', '--help', ':4'],
+  ['nothing for an argument with free values', ['explain', ''], ':4', 'explain', ':4'],
+  ['nothing for a flag with free values', ['explain', 'x', '-n', ''], ':4', 'explain', ':4'],
+  ['files for a kubeconfig', ['status', '--kubeconfig', ''], ':0', 'explain', ':0'],
+  ['no command for the value of a flag', ['--context', ''], ':4', 'explain', ':4'],
+];
+for (const [name, words, present, absent, directive] of kubectlRows)
+  test(`kubectl completes ${name}`, () => {
+    const found = candidates(...words);
+    assert.ok(found.includes(present), found.join());
+    assert.ok(!found.includes(absent), found.join());
+    assert.equal(found.at(-1), directive);
+    assert.equal(new Set(found).size, found.length, found.join());
+  });
+
+const { stdout: kubectlVersion } = spawnSync('kubectl', ['version', '--client', '-o', 'json'], {
+  encoding: 'utf8',
+});
+const [, minor = '0'] = /"gitVersion": "v1\.(\d+)/.exec(kubectlVersion) ?? [];
+
+test('kubectl itself takes the candidates', {
+  skip: Number(minor) < 26 && 'this kubectl is older than 1.26',
+}, () => {
+  const complete = (...words: readonly string[]) =>
+    spawnSync('kubectl', ['__complete', 'bellman', ...words], {
+      encoding: 'utf8',
+      env: { ...process.env, PATH: `${folder}:${process.env.PATH}` },
+    }).stdout;
+  assert.match(complete('expl'), /^explain\t.+$/m);
+  assert.match(complete('status', '--pr'), /^--problems\t[^]+\n:4\n$/m);
+});
+
+test('bellman plugin prints the plugin', () => {
+  const root = new URL('../../../', import.meta.url);
+  const { stdout } = spawnSync(process.execPath, [fileURLToPath(new URL('src/main.ts', root)), 'plugin'], {
+    encoding: 'utf8',
+  });
+  assert.equal(stdout, readFileSync(new URL('bin/kubectl-bellman', root), 'utf8'));
+});

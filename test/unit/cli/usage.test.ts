@@ -63,6 +63,7 @@ test('bellman --help lists every command and exits 0', () => {
       'undrain',
       'takeover',
       'completion',
+      'plugin',
       'help',
     ],
   );
