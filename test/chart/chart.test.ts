@@ -198,6 +198,7 @@ test('the chart runs beside MetalLB: adoptOnly and other ports', () => {
   assert.match(speaker, /"name":"BELLMAN_MEMBERSHIP_PORT","value":"7956"/);
   assert.match(speaker, /"prometheus.io\/port":"7482"/);
   assert.doesNotMatch(speaker, /7472|7946/);
+  assert.equal(speaker.match(/"port":7482/g)?.length, 3, 'the probes');
 });
 
 test('the values of the chart reach the Pods', () => {

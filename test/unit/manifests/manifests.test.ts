@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { loadAll } from 'js-yaml';
 import { parseListenAddresses } from '../../../src/cli/listen-addresses.ts';
 import { configMapKey, configMapName, defaultNamespace } from '../../../src/cluster/names.ts';
 import { parseConfig } from '../../../src/config/index.ts';
+import { kustomize } from '../../support/kustomize.ts';
 
 const folder = fileURLToPath(new URL('../../../manifests/', import.meta.url));
 
@@ -128,7 +127,8 @@ for (const [component, capability] of [
   ['realtime', 'SYS_NICE'],
 ] as const)
   test(`the component ${component} adds the capability ${capability} to the speaker`, () => {
-    const speaker = withComponent(component).find(({ kind }) => kind === 'DaemonSet')?.spec?.template?.spec;
+    const speaker = kustomize<Manifest>(component).find(({ kind }) => kind === 'DaemonSet')?.spec?.template
+      ?.spec;
     const added = speaker?.containers[0]?.securityContext.capabilities.add;
     assert.deepEqual(added, ['NET_RAW', capability]);
   });
@@ -137,7 +137,7 @@ test('the component dead-nodes adds only rights and policies', () => {
   const names = (objects: readonly Manifest[]) =>
     objects.map(({ kind, metadata }) => `${kind} ${metadata.name}`);
   const before = names(rendered);
-  const added = names(withComponent('dead-nodes')).filter((name) => !before.includes(name));
+  const added = names(kustomize<Manifest>('dead-nodes')).filter((name) => !before.includes(name));
   assert.deepEqual(added.sort(), [
     'ClusterRole bellman-dead-nodes',
     'ClusterRoleBinding bellman-dead-nodes',
@@ -155,7 +155,8 @@ test('the component dead-nodes adds only rights and policies', () => {
 });
 
 test('the component beside-metallb gives the speaker ports that MetalLB does not have', () => {
-  const speaker = withComponent('beside-metallb').find(({ kind }) => kind === 'DaemonSet')?.spec?.template;
+  const speaker = kustomize<Manifest>('beside-metallb').find(({ kind }) => kind === 'DaemonSet')?.spec
+    ?.template;
   const { env = [], ports = [] } = speaker?.spec.containers[0] ?? {};
   const value = (wanted: string) => env.find(({ name }) => name === wanted)?.value;
   assert.equal(value('BELLMAN_METRICS_ADDRESS'), '127.0.0.1:7482,$(BELLMAN_HOST_IP)');
@@ -170,42 +171,63 @@ test('the component beside-metallb gives the speaker ports that MetalLB does not
 });
 
 test('the component adopt-only sets BELLMAN_ADOPT_ONLY in both daemons', () => {
-  const objects = withComponent('adopt-only');
+  const objects = kustomize<Manifest>('adopt-only');
   for (const kind of ['DaemonSet', 'Deployment']) {
     const { env = [] } = objects.find((each) => each.kind === kind)?.spec?.template?.spec.containers[0] ?? {};
     assert.equal(env.find(({ name }) => name === 'BELLMAN_ADOPT_ONLY')?.value, 'true', kind);
   }
 });
 
-test('the component surge lets two speakers run on a node, whose probes name the port by its number', () => {
-  const speaker = withComponent('surge').find(({ kind }) => kind === 'DaemonSet');
-  const { updateStrategy, minReadySeconds, template } = (speaker?.spec ?? {}) as {
+interface DaemonSet {
+  readonly kind: string;
+  readonly spec: {
     readonly updateStrategy?: object;
     readonly minReadySeconds?: number;
-    readonly template?: { readonly spec: { readonly containers: readonly Record<string, unknown>[] } };
+    readonly template?: {
+      readonly metadata: { readonly annotations: Readonly<Record<string, string>> };
+      readonly spec: { readonly containers: readonly Record<string, unknown>[] };
+    };
   };
-  assert.deepEqual(updateStrategy, { rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } });
-  assert.ok((minReadySeconds ?? 0) > 0);
+}
+
+/** The ports and the strategy of the speaker's DaemonSet with components. */
+function speakerWith(...components: readonly string[]) {
+  const speaker = kustomize<DaemonSet>(...components).find(({ kind }) => kind === 'DaemonSet');
+  const { updateStrategy, minReadySeconds, template } = speaker?.spec ?? {};
   const container = template?.spec.containers[0] ?? {};
-  assert.equal(container.ports, undefined);
-  for (const probe of ['startupProbe', 'readinessProbe', 'livenessProbe'])
-    assert.equal((container[probe] as { readonly httpGet: { readonly port: unknown } }).httpGet.port, 7472);
+  return {
+    updateStrategy,
+    minReadySeconds,
+    ports: container.ports,
+    annotated: template?.metadata.annotations['prometheus.io/port'],
+    probed: ['startupProbe', 'readinessProbe', 'livenessProbe'].map(
+      (probe) => (container[probe] as { readonly httpGet: { readonly port: unknown } }).httpGet.port,
+    ),
+  };
+}
+
+for (const [components, port] of [
+  [['surge'], 7472],
+  [['beside-metallb', 'surge'], 7482],
+] as const)
+  test(`the components ${components.join(' and ')} let two speakers run on a node, whose probes and annotation name the port ${port}`, () => {
+    const { updateStrategy, minReadySeconds = 0, ports, annotated, probed } = speakerWith(...components);
+    assert.deepEqual(updateStrategy, { rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } });
+    assert.ok(minReadySeconds > 0);
+    assert.equal(ports, undefined);
+    assert.equal(annotated, String(port));
+    assert.deepEqual(probed, [port, port, port]);
+  });
+
+test('the component surge before beside-metallb is refused, not rendered with wrong ports', () => {
+  assert.throws(() => speakerWith('surge', 'beside-metallb'), /containers\/0\/ports/);
 });
 
-/** The manifests together with a component. */
-function withComponent(component: string): Manifest[] {
-  const overlay = mkdtempSync(join(tmpdir(), 'bellman-overlay-'));
-  try {
-    cpSync(folder, join(overlay, 'manifests'), { recursive: true });
-    mkdirSync(join(overlay, 'site'));
-    const kustomization = `resources: [../manifests]\ncomponents: [../manifests/${component}]\n`;
-    writeFileSync(join(overlay, 'site/kustomization.yaml'), kustomization);
-    const text = execFileSync('kubectl', ['kustomize', join(overlay, 'site')], { encoding: 'utf8' });
-    return loadAll(text) as Manifest[];
-  } finally {
-    rmSync(overlay, { recursive: true, force: true });
-  }
-}
+test('without components, the probes reach the port that the speaker declares', () => {
+  const { probed, annotated } = speakerWith();
+  assert.deepEqual(probed, [7472, 7472, 7472]);
+  assert.equal(annotated, '7472');
+});
 
 test('manifests give each process time for a slow start, a liveness timeout of 5 s and a memory limit', () => {
   for (const [kind, name] of [
