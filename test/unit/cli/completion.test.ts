@@ -57,7 +57,7 @@ writeFileSync(completer, completionScript('kubectl', program), { mode: 0o755 });
 // kubectl completes a plugin only if it finds the plugin.
 writeFileSync(join(folder, 'kubectl-bellman'), '#!/bin/sh\n', { mode: 0o755 });
 
-/** What kubectl's program prints for the words after `kubectl bellman`: the candidates without their descriptions, then the directive. */
+/** The candidates for the words after `kubectl bellman`, without their descriptions, and then the directive. */
 function candidates(...words: readonly string[]): string[] {
   const { status, stdout, stderr } = spawnSync('dash', [completer, ...words], { encoding: 'utf8' });
   assert.equal(stderr, '');

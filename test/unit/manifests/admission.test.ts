@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { Environment } from '@marcbachmann/cel-js';
 import { loadAll } from 'js-yaml';
+import { parseAnnouncing, recordAnnouncing } from '../../../src/cluster/announcing.ts';
 
 interface Policy {
   readonly kind: string;
@@ -49,7 +50,7 @@ function refusals(policyName: string, { user, namespace = 'bellman-system', node
     .map(({ message }) => message);
 }
 
-const status = { loadBalancer: { ingress: [{ ip: '192.0.2.240' }] } };
+const status = { loadBalancer: { ingress: [{ ip: '192.0.2.240' }, { ip: '2001:db8::1' }] } };
 const other = { metallb: 'x' };
 const announcing = (value: string) => ({ ...other, 'bellman.dev/announcing': value });
 
@@ -74,11 +75,75 @@ describe('the admission policy of speakers', () => {
     assert.deepEqual(refuse(service(announcing('192.0.2.240=node-2/eth0')), service(other)), []);
   });
 
-  test('refuses a line of another node', () => {
-    const forged = service(announcing('192.0.2.240=node-2/eth0'));
-    assert.deepEqual(refuse(service(other), forged), [
-      'a speaker may announce a Service only as its own node',
-    ]);
+  const onlyOwn = ['a speaker may announce a Service only as its own node, at addresses of the Service'];
+
+  test('refuses a line of another node, also one that holds the name of its own node', () => {
+    for (const line of [
+      '192.0.2.240=node-2/eth0',
+      '192.0.2.240=node-2/x=node-1/',
+      '192.0.2.240=node-2/=node-1/eth0',
+      '=node-1/eth0=node-2/eth0',
+      '192.0.2.240=node-2',
+      '192.0.2.240=node-10/eth0',
+      ' 192.0.2.240=node-1/eth0',
+      '',
+    ])
+      assert.deepEqual(refuse(service(other), service(announcing(line))), onlyOwn, line);
+    const own = '192.0.2.240=node-1/eth0';
+    for (const added of ['2001:db8::1=node-2/eth0', '2001:db8::1=node-2/x=node-1/'])
+      assert.deepEqual(refuse(service(announcing(own)), service(announcing(`${own},${added}`))), onlyOwn);
+  });
+
+  test('accepts no new line that readers of the record would take for a line of another node', () => {
+    const parts = ['192.0.2.240', '2001:db8::1', 'node-1', 'node-2', '=', '/', 'eth0', ' ', '+'];
+    let accepted = 0;
+    const grow = (line: string, left: number) => {
+      if (refuse(service(other), service(announcing(line)))?.length === 0) {
+        accepted++;
+        for (const { node } of parseAnnouncing({ annotations: announcing(line) }).values())
+          assert.equal(node, 'node-1', line);
+      }
+      if (left > 0) for (const part of parts) grow(line + part, left - 1);
+    };
+    for (const start of ['192.0.2.240=', '192.0.2.240=node-1', '192.0.2.240=node-2/']) grow(start, 3);
+    assert.ok(accepted > 10, String(accepted));
+  });
+
+  test('refuses a line for an address that the Service does not have', () => {
+    const line = '192.0.2.241=node-1/eth0';
+    assert.deepEqual(refuse(service(other), service(announcing(line))), onlyOwn);
+    const older = service(announcing(line));
+    assert.deepEqual(refuse(older, older), [], 'a line that is already there');
+    for (const nothing of [{ loadBalancer: {} }, {}, { loadBalancer: { ingress: [{ hostname: 'a' }] } }]) {
+      const before = service(other, { status: nothing });
+      assert.deepEqual(refuse(before, { ...service(announcing(line)), status: nothing }), onlyOwn);
+    }
+  });
+
+  test('without the name of the node in the token, a speaker may write lines of all nodes, for addresses of the Service', () => {
+    const write = (line: string) =>
+      refusals('bellman-speaker-services', {
+        user: account('speaker'),
+        before: service(other),
+        after: service(announcing(line)),
+      });
+    assert.deepEqual(write('192.0.2.240=node-2/eth0'), []);
+    assert.deepEqual(write('192.0.2.241=node-2/eth0'), onlyOwn);
+  });
+
+  test('lets a speaker write every record that recordAnnouncing() makes of its own addresses', () => {
+    const ingress = status.loadBalancer.ingress;
+    const own = (...interfaces: string[]) => ({ node: 'node-1', interfaces });
+    for (const [record, taken] of [
+      ['', new Map([['192.0.2.240', own('eth0', 'eth1.100')]])],
+      ['192.0.2.240=node-2/eth0,198.51.100.1=node-2/eth0', new Map([['2001:db8::1', own('eth0')]])],
+      ['192.0.2.240=node-2/eth0,2001:db8::1=node-2/eth0', new Map([['192.0.2.240', own()]])],
+    ] as const) {
+      const annotations = record === '' ? other : announcing(record);
+      const after = recordAnnouncing({ annotations, ingress }, taken);
+      assert.ok(after);
+      assert.deepEqual(refuse(service(annotations), service(announcing(after))), [], after);
+    }
   });
 
   test('refuses other annotations, labels and status', () => {
