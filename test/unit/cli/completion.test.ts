@@ -107,7 +107,7 @@ test('kubectl itself takes the candidates', {
       env: { ...process.env, PATH: `${folder}:${process.env.PATH}` },
     }).stdout;
   assert.match(complete('expl'), /^explain\t.+$/m);
-  assert.match(complete('status', '--pr'), /^--problems\t[^]+\n:4\n$/m);
+  assert.match(complete('status', '--pr'), /^--problems\t[\s\S]+\n:4\n$/m);
 });
 
 test('bellman plugin prints the plugin', () => {
