@@ -3,8 +3,10 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { Lab } from '../../lab/lab.ts';
+import { fileURLToPath } from 'node:url';
+import { kubeconfigPath, Lab } from '../../lab/lab.ts';
 
+const bellman = fileURLToPath(new URL('../../bin/bellman', import.meta.url));
 let lab: Lab;
 let v4 = '';
 let v6 = '';
@@ -93,12 +95,15 @@ async function keepingRoutes(during: () => Promise<void>): Promise<void> {
   assert.deepEqual(losses, []);
 }
 
-async function state(): Promise<string> {
+/** An annotation of the ConfigMap; empty when it is absent. */
+async function annotation(name: string): Promise<string> {
   return lab.kubectl(
     ...['get', 'configmap', 'config', '-n', 'bellman-system'],
-    ...['-o', 'jsonpath={.metadata.annotations.bellman\\.dev/config-status}'],
+    ...['-o', `jsonpath={.metadata.annotations.bellman\\.dev/${name}}`],
   );
 }
+
+const state = () => annotation('config-status');
 
 async function becomes(status: string): Promise<void> {
   await lab.until(`the configuration is ${status}`, async () => (await state()) === status);
@@ -229,4 +234,22 @@ describe('the gate under faults', { concurrency: false }, () => {
       return ['ConfigAccepted', 'ConfigStale'].every((reason) => events.includes(reason));
     });
   });
+
+  test('an accepted configuration that overlaps the addresses of nodes has a warning, until an edit ends the overlap', () =>
+    changingNothing(async () => {
+      const node = lab.fabric.nodes[0]?.addresses[0];
+      await lab.configure(`${whole}- {name: careless, protocol: none, addresses: [${node}/32]}\n`);
+      await lab.until('the annotation names the address of the node', async () =>
+        (await annotation('cluster-warnings')).includes(`${node} is the address of node`),
+      );
+      assert.equal(await state(), 'active');
+      const { namespace } = lab.node('node-1');
+      const command = [bellman, 'status', '--problems', '--kubeconfig', kubeconfigPath];
+      assert.match(
+        await namespace.exec('sh', '-c', `${command.join(' ')} || true`),
+        /^warning: address-pools\[1\]\.addresses\[0\]: .* is the address of node node-1$/m,
+      );
+      await lab.configure(whole);
+      await lab.until('the warning ends', async () => (await annotation('cluster-warnings')) === '');
+    }));
 });
