@@ -46,7 +46,7 @@ import { type BfdReadiness, type FsmConfig, initialFsmState } from './connection
 import { contenderPauseMs, refusalOf, silentConnection, silentConnectionMs } from './contender-policy.ts';
 import { inheritFailures, PeerDraft } from './peer-draft.ts';
 import type { ConnectionEvent, InheritedSession, PeerEvent, PeerStep } from './peer-events.ts';
-import type { ConnectionState, PeerState } from './peer-state.ts';
+import type { ConnectionState, PeerMachineSettings, PeerState } from './peer-state.ts';
 
 /** One step; `nowMs` is a monotonic time. */
 export function stepPeer(state: PeerState, event: PeerEvent, nowMs: number): PeerStep {
@@ -154,12 +154,15 @@ class PeerTransition {
     return true;
   }
 
-  /** Applies an edit. The session starts over only when `restart` is set. */
+  /** Applies an edit. An Established session starts over only when `restart` is set. */
   #configure({ settings, restart }: Extract<PeerEvent, { kind: 'configure' }>): void {
-    const wasPassive = this.#draft.state.settings.fsm.passive;
+    const { settings: before, primary: current } = this.#draft.state;
+    const wasPassive = before.fsm.passive;
+    const isUnderway = current.fsm.name !== 'Idle' && current.fsm.name !== 'Established';
     this.#draft.set({ settings });
     if (!settings.bfd) this.#forgetBfd();
-    if (restart) {
+    // draft-ietf-idr-bgp-bfd-strict-mode, BfdStrictConfigChanged: an attempt starts over, and an Established session stays.
+    if (restart || (isUnderway && settings.bfd && strictOf(settings) !== strictOf(before))) {
       this.#draft.set({ refusedCapabilities: new Set() });
       const error = cease(Cease.otherConfigurationChange);
       this.#restart({ kind: 'stop', error, because: 'its configuration changed' });
@@ -484,6 +487,10 @@ class PeerTransition {
 /** True when the connection has come as far as OpenConfirm, or waits for BFD just before it. */
 function hasBothOpens({ fsm: { name, bfdWait } }: ConnectionState): boolean {
   return name === 'Established' || name === 'OpenConfirm' || (name === 'OpenSent' && bfdWait !== undefined);
+}
+
+function strictOf({ bfd }: PeerMachineSettings): 'off' | 'negotiate' | 'local' {
+  return bfd?.strict ?? 'off';
 }
 
 function localEndOf({ settings, refusedCapabilities, restarting, hasBeenUp }: PeerState): LocalEnd {

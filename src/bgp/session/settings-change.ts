@@ -5,7 +5,10 @@ import { socketRulesOf } from './connection-settings.ts';
 /** `none`: the session need not change. `apply`: new rules for the running session. `restart`: a new session. */
 export type SettingsChange = 'none' | 'apply' | 'restart';
 
-/** Compares a peer before and after an edit. Settings that went into the TCP connection or the OPEN can change only with a new session. */
+/**
+ * Compares a peer before and after an edit. Settings that went into the TCP connection or the OPEN can change only with a new session. BFD strict
+ * mode is no such setting, because it matters only before a session is up.
+ */
 export function settingsChange(before: ResolvedPeer, after: ResolvedPeer): SettingsChange {
   if (settledAtOpen(before) !== settledAtOpen(after)) return 'restart';
   return changeableLive(before) === changeableLive(after) ? 'none' : 'apply';
@@ -17,7 +20,6 @@ function settledAtOpen({ settings, password, routerId, waitingFor }: ResolvedPee
     [localAsn, peerAsn, routerId, holdTimeSeconds],
     [gracefulRestart?.restartTimeSeconds, gracefulRestart?.longLivedStaleTimeSeconds],
     settings.families,
-    settings.bfd?.strict === 'negotiate',
     [address.family, String(address.value), settings.interface, port, password],
     sourceAddress && String(sourceAddress.value),
     waitingFor,

@@ -14,6 +14,7 @@ const edits: readonly (readonly [string, Partial<PeerSettings>, SettingsChange])
   ['the keepalive time', { keepaliveTimeSeconds: 7 }, 'apply'],
   ['passive', { passive: true }, 'apply'],
   ['TTL security', { ttlSecurity: true }, 'apply'],
+  ['BFD strict mode', { bfd: { strict: 'negotiate', holdDownSeconds: 0 } }, 'apply'],
   ['the hold time', { holdTimeSeconds: 60 }, 'restart'],
   ['the address', { address: ip('10.0.0.2') }, 'restart'],
   ['the families', { families: [4] }, 'restart'],

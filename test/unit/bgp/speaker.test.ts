@@ -565,16 +565,20 @@ describe('a session in virtual time', () => {
     assert.ok(lines.some((line) => line.includes('session begins without BFD')));
   });
 
-  test('an edit of bfd-hold-down changes the running session without a restart', () => {
-    const { speaker, establish, status } = fixture();
+  test('an edit of bfd-hold-down or bfd-strict leaves the running session up, and the next OPEN follows it', () => {
+    const { speaker, clock, establish, status, transport } = fixture();
     speaker.setPeers([watched('local')]);
     speaker.bfdChanged('router', bfdUp);
     establish();
     speaker.setPeers([watched('local', 9)]);
     speaker.setPeers([watched('off')]);
-    assert.equal(status().state, 'Established');
     speaker.setPeers([watched('negotiate')]);
-    assert.equal(status().state, 'Connect', 'the capability needs a new OPEN');
+    assert.equal(status().state, 'Established');
+    transport.last.closed('connection reset by the peer');
+    clock.advance(1000);
+    transport.last.connected();
+    transport.last.send(open({ kind: 'bfd-strict' }));
+    assert.ok(status().capabilities.includes('bfd-strict'));
   });
 });
 

@@ -264,8 +264,17 @@ describe('bfd-strict: negotiate', () => {
     const peer = new Peer(negotiate());
     peer.opens(90, strictMode);
     peer.done();
-    peer.take({ kind: 'configure', settings: settings(off), restart: true });
+    peer.take({ kind: 'configure', settings: settings(off), restart: false });
     assert.deepEqual(peer.done(), ['N6/6', 'attempt-failed:stopped', 'connect']);
+  });
+
+  test('the removal of BFD during the wait lets the session go on', () => {
+    const peer = new Peer(negotiate());
+    peer.opens(90, strictMode);
+    peer.done();
+    peer.take({ kind: 'configure', settings: settings(undefined), restart: false });
+    assert.equal(peer.done()[0], 'send-keepalive');
+    assert.equal(peer.shown, 'OpenConfirm');
   });
 
   test('a collision during the wait is settled like one in OpenConfirm', () => {
@@ -438,6 +447,54 @@ describe('bfd-strict: local', () => {
     assert.equal(peer.shown, 'IdleBfdUpPending');
     peer.bfd(up);
     assert.equal(peer.shown, 'Connect');
+  });
+});
+
+describe('an edit of bfd-strict', () => {
+  const modes = { off, negotiate: negotiate(), local: local() } as const;
+  const edits = (['off', 'negotiate', 'local'] as const).flatMap((from) =>
+    (['off', 'negotiate', 'local'] as const).flatMap((to) => (from === to ? [] : [[from, to] as const])),
+  );
+  const edit = (peer: Peer, to: Bfd) =>
+    peer.take({ kind: 'configure', settings: settings(to), restart: false });
+
+  for (const [from, to] of edits)
+    test(`from ${from} to ${to} leaves an Established session up, also while BFD is Down, and the next session follows it`, () => {
+      const peer = new Peer(modes[from]);
+      if (from === 'local') peer.clock.advance(startWaitMs);
+      peer.opens(90);
+      peer.keepalive();
+      peer.bfd({ state: 'Down' });
+      peer.done();
+      edit(peer, modes[to]);
+      assert.equal(peer.shown, 'Established');
+      assert.deepEqual(peer.done(), ['apply-socket-rules']);
+      peer.take({ kind: 'tcp-failed', connection: peer.id, reason: 'reset' });
+      peer.clock.advance(2000);
+      assert.equal(peer.shown, to === 'local' ? 'IdleBfdUpPending' : 'Connect');
+      if (to === 'local') return;
+      peer.opens(90, strictMode);
+      assert.equal(peer.shown, to === 'negotiate' ? 'OpenSentBfdUpPending' : 'OpenConfirm');
+    });
+
+  test('to local ends an attempt that BFD has not allowed', () => {
+    for (const steps of [0, 1, 2]) {
+      const peer = new Peer(off);
+      if (steps === 1) peer.take({ kind: 'tcp-connected', connection: peer.id });
+      if (steps === 2) peer.opens(90);
+      peer.done();
+      edit(peer, local());
+      assert.equal(peer.shown, 'IdleBfdUpPending', `${steps} steps`);
+      peer.bfd(up);
+      assert.equal(peer.shown, 'Connect');
+    }
+  });
+
+  test('of the hold-down alone lets an attempt go on', () => {
+    const peer = new Peer(negotiate(1000));
+    peer.opens(90, strictMode);
+    edit(peer, negotiate(2000));
+    assert.equal(peer.shown, 'OpenSentBfdUpPending');
   });
 });
 
