@@ -161,17 +161,22 @@ describe('a misbehaving peer', () => {
       () => lastError() === 'Hold Timer Expired',
     ));
 
-  test('that states a new AS number each time is retried with back-off', async () => {
-    let asked = 0;
+  test('that states a new AS number each time is retried after at least 1, 2 and 4 seconds, less 25 % jitter', async () => {
+    const askedAtMs: number[] = [];
     await endure(
       (socket) => {
-        asked++;
-        socket.write(open(65_000 + asked));
+        askedAtMs.push(performance.now());
+        socket.write(open(65_000 + askedAtMs.length));
       },
       'refusals',
-      () => asked >= 3 && lastError()?.startsWith('NOTIFICATION sent: OPEN Message Error/Bad Peer AS'),
+      () =>
+        askedAtMs.length >= 4 && lastError()?.startsWith('NOTIFICATION sent: OPEN Message Error/Bad Peer AS'),
     );
-    assert.equal(asked, 3);
+    // The pause begins after this peer has sent its OPEN. So a busy machine makes the time between two attempts longer, never shorter.
+    // Timers have a grain of 1 ms.
+    const pausesMs = askedAtMs.slice(1, 4).map((atMs, i) => Math.round(atMs - (askedAtMs[i] ?? atMs)));
+    for (const [i, pauseMs] of pausesMs.entries())
+      assert.ok(pauseMs >= 0.75 * 1000 * 2 ** i - 2, `pauses of ${pausesMs} ms`);
   });
 
   for (const [what, bytes, error] of [
