@@ -66,6 +66,7 @@ export function serveSpeaker({
     capture: (query, signal) => capture.serve(query, signal),
     events: () => mergedEvents(recorder, [layer2, bfd]),
     machinesOf: (address) => peerMachines(bgp.status(), address),
+    recordedAs: (machine) => sharedBfdMachine(speaker.watchedPeers(), machine),
     guard,
     turns,
     access,
@@ -96,6 +97,16 @@ export function peerMachines(peers: readonly NamedPeer[], address: string): read
   return peers.flatMap((peer) =>
     formatIp(peer.address) === address ? [peerMachine(peer.name), bfdMachine(peer.name)] : [],
   );
+}
+
+/** The machine of the BFD session that watches several peers. It has the name of the first one. */
+export function sharedBfdMachine(
+  sessions: Iterable<readonly { readonly name: string }[]>,
+  machine: string,
+): string | undefined {
+  for (const [first, ...others] of sessions)
+    if (first && others.some(({ name }) => bfdMachine(name) === machine)) return bfdMachine(first.name);
+  return undefined;
 }
 
 /** Events of this process, and those of the child processes that answer. */

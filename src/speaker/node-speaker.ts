@@ -283,6 +283,11 @@ export class NodeSpeaker {
     return this.#peers.peersOfBfdSession(sessionId);
   }
 
+  /** The peers of each BFD session. The session has the name of the first one. */
+  watchedPeers(): Iterable<readonly WatchedPeer[]> {
+    return this.#peers.watchedPeers();
+  }
+
   /** The rules by which this speaker rules nodes out as announcers. */
   get nodeRules(): NodeRules {
     const { leavesWhenCordoned, ignoresExcludeLabel } = this.#options;

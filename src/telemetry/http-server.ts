@@ -33,6 +33,8 @@ export interface Endpoints {
   readonly events: () => Promise<readonly RecordedEvent[]>;
   /** Names of the machines that belong to an address although their events need not mention it. */
   readonly machinesOf?: (address: string) => readonly string[];
+  /** The machine that records the events of a machine which a request names, when the two share one. */
+  readonly recordedAs?: (machine: string) => string | undefined;
   readonly guard: Guard;
   /** When given, a long `/status` is written in slices. */
   readonly turns?: Turns | undefined;
@@ -193,10 +195,13 @@ function health(reasons: readonly string[]): Reply {
   return { status: 503, type: plainText, body: `${reasons.join('\n')}\n` };
 }
 
-function filterOf(query: URLSearchParams, { machinesOf }: Pick<Endpoints, 'machinesOf'>): EventFilter {
+function filterOf(
+  query: URLSearchParams,
+  { machinesOf, recordedAs }: Pick<Endpoints, 'machinesOf' | 'recordedAs'>,
+): EventFilter {
   const address = query.get('address');
   return {
-    machines: query.getAll('machine'),
+    machines: query.getAll('machine').map((machine) => recordedAs?.(machine) ?? machine),
     address: address === null ? undefined : { text: address, machines: machinesOf?.(address) ?? [] },
   };
 }

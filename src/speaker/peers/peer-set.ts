@@ -72,13 +72,18 @@ export class PeerSet {
     );
     if (text === this.#resolved) return undefined;
     this.#resolved = text;
-    this.#peersOfSession = watchedPeers(peers, bfd);
+    this.#peersOfSession = peersBySession(peers, bfd);
     return { peers, bfd, troubles: this.#newTroubles(peers, bfd) };
   }
 
   /** The peers that a BFD session watches. */
   peersOfBfdSession(sessionId: string): readonly WatchedPeer[] {
     return this.#peersOfSession.get(sessionId) ?? [];
+  }
+
+  /** The peers of each BFD session. The session has the name of the first one. */
+  watchedPeers(): Iterable<readonly WatchedPeer[]> {
+    return this.#peersOfSession.values();
   }
 
   /** Id of the peer with this name. */
@@ -119,7 +124,7 @@ function troubleOf(
   return reason === undefined ? [] : [{ peer, subject, reason }];
 }
 
-function watchedPeers(
+function peersBySession(
   peers: readonly ResolvedPeer[],
   bfd: BfdSessionSet,
 ): ReadonlyMap<string, readonly WatchedPeer[]> {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Counter, Gauge, Registry } from 'prom-client';
-import { mergedMetrics, peerMachines } from '../../../src/speaker/http.ts';
+import { mergedMetrics, peerMachines, sharedBfdMachine } from '../../../src/speaker/http.ts';
 import { ip } from '../../support/addresses.ts';
 
 test('peerMachines() names the machine of each peer with the address', () => {
@@ -18,6 +18,13 @@ test('peerMachines() names the machine of each peer with the address', () => {
   ]);
   assert.deepEqual(peerMachines(peers, '2001:db8::1'), ['peer rack', 'bfd rack']);
   assert.deepEqual(peerMachines(peers, '192.0.2.10'), []);
+});
+
+test('sharedBfdMachine() names the machine of a session that watches several peers', () => {
+  const sessions = [[{ name: 'router' }, { name: 'second' }], [{ name: 'rack' }]];
+  assert.equal(sharedBfdMachine(sessions, 'bfd second'), 'bfd router');
+  for (const machine of ['bfd router', 'bfd rack', 'peer second', 'bfd third'])
+    assert.equal(sharedBfdMachine(sessions, machine), undefined, machine);
 });
 
 test('mergedMetrics() adds up what both processes report and keeps the rest', async () => {

@@ -25,6 +25,7 @@ describe('serveHttp()', () => {
       status: () => status(),
       events: () => Promise.resolve(recorder.events()),
       machinesOf: (address) => (address === '192.0.2.7' ? ['peer a'] : []),
+      recordedAs: (machine) => (machine === 'peer b' ? 'peer a' : undefined),
       guard: new Guard({
         logger: pino({ level: 'silent' }),
         count: (entrance, kind) => failures.push(`${entrance} ${kind}`),
@@ -72,6 +73,7 @@ describe('serveHttp()', () => {
       'ownership',
       'ownership',
     ]);
+    assert.deepEqual(await machines('?machine=peer%20b'), ['peer a']);
     assert.deepEqual(await machines('?address=192.0.2.1'), ['ownership']);
     assert.deepEqual(await machines('?address=192.0.2.7'), ['peer a']);
     assert.doesNotMatch((await get('/debug/events')).body, /hunter2/);

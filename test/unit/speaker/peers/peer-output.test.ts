@@ -51,3 +51,15 @@ test('PeerOutput keeps peers until it is opened, and removes them when it is clo
   output.open();
   assert.deepEqual(take(), passedOn);
 });
+
+test('PeerSet lists the peers of a shared BFD session, and the session has the name of the first', () => {
+  const set = new PeerSet('node-1', 'bellman-system', () => true);
+  const shared = [peer('first', { bfd }), peer('second', { bfd, port: 1179 }), peer('without')];
+  const change = set.update({ ...config([], shared), bfdProfiles }, node('node-1')) ?? assert.fail();
+  const names = [...set.watchedPeers()].map((all) => all.map(({ name }) => name));
+  assert.deepEqual(names, [['first', 'second']]);
+  assert.deepEqual(
+    change.bfd.sessions.map(({ name }) => name),
+    ['first'],
+  );
+});
