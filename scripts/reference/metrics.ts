@@ -20,6 +20,7 @@ import { leavingCauses } from '../../src/speaker/plan/leaving.ts';
 import { registerConfigMetrics } from '../../src/telemetry/config-metrics.ts';
 import { registerLostLogLines } from '../../src/telemetry/diagnostics.ts';
 import { entrances } from '../../src/telemetry/guard.ts';
+import { registerHttpRefusals } from '../../src/telemetry/http-limits.ts';
 import { registerInputFailures } from '../../src/telemetry/input-failures.ts';
 import { registerProcessMetrics } from '../../src/telemetry/process-metrics.ts';
 import { code, page, table } from './markdown.ts';
@@ -50,6 +51,7 @@ const processes: readonly Process[] = [
     register: (registry) => {
       registerProcessMetrics(registry, systemClock, { component: 'speaker', version: '' });
       registerInputFailures(registry);
+      registerHttpRefusals(registry);
       registerLostLogLines(registry);
     },
   },
@@ -146,6 +148,8 @@ const labels: Readonly<Record<string, string>> = {
   diag: 'diagnostic code of RFC 5880 section 4.1: 1 detection time expired, 2 echo failed, 3 neighbor signaled session down',
   side: '`local`: this node noticed the fault; `remote`: the peer noticed it',
   'bellman_node_leaving reason': leavingCauses.map(code).join(', '),
+  'bellman_http_refused_total reason':
+    '`requests`: too many answers were being made or read; `connections`: there were too many, and the one that was idle the longest was closed',
   'bellman_bfd_dropped_total reason':
     '`ttl` (the kernel dropped the packet: its TTL was too small, the queue was full, or, during a flood, no session had its discriminator), `malformed`, `no-session`, `wrong-source`, `no-discriminator`, `authentication`, `sequence`, `admin-down`',
   'bellman_layer2_requests_dropped_total reason':

@@ -32,6 +32,7 @@ import { keepMemorySmall } from '../memory/keeper.ts';
 import { registerConfigMetrics } from '../telemetry/config-metrics.ts';
 import { endOnCrash } from '../telemetry/crash.ts';
 import { createDiagnostics } from '../telemetry/diagnostics.ts';
+import { HttpLimits } from '../telemetry/http-limits.ts';
 import { type ListenAddress, serveHttp } from '../telemetry/http-server.ts';
 import { logLongWork } from '../telemetry/long-work-log.ts';
 import { metricsText } from '../telemetry/metrics-text.ts';
@@ -109,6 +110,7 @@ export async function runController(options: RunControllerOptions): Promise<void
     guard,
     turns,
     access: accessByToken(client, clock, viewerAudience),
+    limits: new HttpLimits({ clock, registry }),
     status: (): ControllerStatusBody => ({
       version: statusVersion,
       identity,

@@ -7,6 +7,7 @@ import type { Layer2 } from '../layer2/parent.ts';
 import type { AccessControl } from '../telemetry/access.ts';
 import type { Diagnostics } from '../telemetry/diagnostics.ts';
 import type { FlightRecorder, RecordedEvent } from '../telemetry/flight-recorder.ts';
+import type { HttpLimits } from '../telemetry/http-limits.ts';
 import { type HttpEndpoint, type ListenAddress, serveHttp } from '../telemetry/http-server.ts';
 import { metricsText } from '../telemetry/metrics-text.ts';
 import type { Turns } from '../turns.ts';
@@ -22,6 +23,7 @@ export interface SpeakerHttpOptions {
   readonly bfd: Pick<Bfd, 'processStatus' | 'unhealthy' | 'events'>;
   readonly diagnostics: Diagnostics;
   readonly access: AccessControl;
+  readonly limits: HttpLimits;
   readonly turns?: Turns;
   readonly status: StatusSources;
   readonly capture: Pick<FrameCapture, 'serve'>;
@@ -43,6 +45,7 @@ export function serveSpeaker({
   bfd,
   diagnostics: { recorder, guard },
   access,
+  limits,
   turns,
   status,
   capture,
@@ -70,6 +73,7 @@ export function serveSpeaker({
     guard,
     turns,
     access,
+    limits,
   });
 }
 

@@ -42,6 +42,7 @@ import { connectToPredecessor } from '../succession/successor-runner.ts';
 import { registerConfigMetrics } from '../telemetry/config-metrics.ts';
 import { endOnCrash } from '../telemetry/crash.ts';
 import { createDiagnostics, type Diagnostics } from '../telemetry/diagnostics.ts';
+import { HttpLimits } from '../telemetry/http-limits.ts';
 import type { ListenAddress } from '../telemetry/http-server.ts';
 import { logLongWork } from '../telemetry/long-work-log.ts';
 import { registerProcessMetrics } from '../telemetry/process-metrics.ts';
@@ -253,6 +254,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
     config: () => accepted.current?.config,
     opener: async () => (await import('../link/capture.ts')).openCapture,
   });
+  const httpLimits = new HttpLimits({ clock, registry });
   const serve = () =>
     serveSpeaker({
       addresses: options.metricsAddress,
@@ -261,6 +263,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
       bfd,
       diagnostics,
       access: accessByToken(client, clock, viewerAudience),
+      limits: httpLimits,
       capture,
       turns,
       status: {

@@ -9,7 +9,7 @@
  *   /debug/events  the flight recorder's events as JSON lines; `?machine=NAME` or `?address=ADDRESS` selects some; access control applies.
  *                  The address of a peer selects the events of the peer. `machine` may be repeated
  *
- * A request that raises an exception is answered with 500 and reported by the guard.
+ * A request that raises an exception is answered with 500 and reported by the guard. `http-limits.ts` bounds what clients can cost together.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -19,6 +19,7 @@ import type { AccessControl } from './access.ts';
 import { type EventFilter, matchesFilter } from './event-filter.ts';
 import type { RecordedEvent } from './flight-recorder.ts';
 import type { Guard } from './guard.ts';
+import type { HttpLimits } from './http-limits.ts';
 import { jsonText } from './json-text.ts';
 
 /** The content of a process's HTTP endpoint. */
@@ -42,6 +43,7 @@ export interface Endpoints {
   readonly capture?: (query: URLSearchParams, signal: AbortSignal) => Promise<CaptureReply>;
   /** Allows or refuses requests for the paths that show internal state. */
   readonly access: Pick<AccessControl, 'check'>;
+  readonly limits: HttpLimits;
 }
 
 /** A file in the format pcapng, or why there is none. */
@@ -88,6 +90,7 @@ export async function serveHttp(
 
 async function listen({ host, port }: ListenAddress, endpoints: Endpoints): Promise<Server> {
   const server = createServer((request, response) => void answer(request, response, endpoints));
+  server.on('connection', (socket) => endpoints.limits.connected(socket));
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {
       const where = host === '::' ? `port ${port}` : `${host} port ${port}`;
@@ -117,14 +120,20 @@ async function answer(
   response: ServerResponse,
   endpoints: Endpoints,
 ): Promise<void> {
+  const { limits } = endpoints;
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     response.writeHead(405, { allow: 'GET, HEAD' }).end();
+    return;
+  }
+  if (!isProbe(pathOf(request)) && !limits.admit(request.socket, response)) {
+    response.writeHead(429, { 'content-type': plainText, 'retry-after': '1' }).end('too many requests\n');
     return;
   }
   try {
     const refusal = await refusalOf(request, endpoints.access);
     const { status, type, body } =
       refusal ?? (await replyTo(request.url ?? '/', endpoints, () => clientSignal(response)));
+    limits.answered(request.socket, response);
     response.writeHead(status, { 'content-type': type }).end(body);
   } catch (error) {
     const source = `${request.socket.remoteAddress ?? 'unknown'} ${request.method}`;
@@ -134,8 +143,17 @@ async function answer(
   }
 }
 
+function pathOf({ url = '/' }: IncomingMessage): string {
+  return url.split('?', 1)[0] ?? '/';
+}
+
+/** A probe costs next to nothing, and the kubelet restarts a process that does not answer it. */
+function isProbe(path: string): boolean {
+  return path === '/healthz' || path === '/readyz';
+}
+
 async function refusalOf(request: IncomingMessage, access: Endpoints['access']): Promise<Reply | undefined> {
-  const [path = '/'] = (request.url ?? '/').split('?', 1);
+  const path = pathOf(request);
   if (path !== '/status' && path !== '/capture' && !path.startsWith('/debug/')) return undefined;
   const verdict = await access.check(request.socket.remoteAddress, request.headers.authorization, path);
   return verdict.allowed

@@ -5,6 +5,7 @@ import { Registry } from 'prom-client';
 import type { Access } from '../../../src/telemetry/access.ts';
 import { FlightRecorder } from '../../../src/telemetry/flight-recorder.ts';
 import { Guard } from '../../../src/telemetry/guard.ts';
+import { HttpLimits } from '../../../src/telemetry/http-limits.ts';
 import { type HttpEndpoint, type ListenAddress, serveHttp } from '../../../src/telemetry/http-server.ts';
 import { freePort } from '../../support/free-port.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
@@ -31,6 +32,7 @@ describe('serveHttp()', () => {
         count: (entrance, kind) => failures.push(`${entrance} ${kind}`),
       }),
       access: { check: () => Promise.resolve(access) },
+      limits: new HttpLimits({ clock: new VirtualClock(), registry: new Registry() }),
     });
   });
   after(() => endpoint.close());
@@ -104,6 +106,7 @@ describe('serveHttp() with several addresses', () => {
       events: () => Promise.resolve([]),
       guard: new Guard({ logger: pino({ level: 'silent' }) }),
       access: { check: () => Promise.resolve({ allowed: true }) },
+      limits: new HttpLimits({ clock: new VirtualClock(), registry: new Registry() }),
     });
   const answers = (host: string, port: number) =>
     fetch(`http://${host}:${port}/healthz`).then(

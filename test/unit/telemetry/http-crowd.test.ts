@@ -1,0 +1,123 @@
+/** A hostile client of the HTTP endpoint costs a bounded amount of memory, and keeps no other client out. */
+import assert from 'node:assert/strict';
+import { connect, type Socket } from 'node:net';
+import { afterEach, beforeEach, describe, test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import { pino } from 'pino';
+import { Registry } from 'prom-client';
+import { Guard } from '../../../src/telemetry/guard.ts';
+import {
+  HttpLimits,
+  maxConnections,
+  maxRequests,
+  maxRequestsOfHost,
+  readWithinMs,
+} from '../../../src/telemetry/http-limits.ts';
+import { type HttpEndpoint, serveHttp } from '../../../src/telemetry/http-server.ts';
+import { eventually } from '../../support/eventually.ts';
+import { VirtualClock } from '../../support/virtual-clock.ts';
+
+describe('the HTTP endpoint', () => {
+  const clock = new VirtualClock();
+  let registry: Registry;
+  let endpoint: HttpEndpoint;
+  /** Answers of /metrics that are being made. */
+  const open: (() => void)[] = [];
+  let answer: string | undefined;
+  const sockets: Socket[] = [];
+
+  beforeEach(async () => {
+    registry = new Registry();
+    endpoint = await serveHttp([{ host: '127.0.0.1', port: 0 }], {
+      registry: {
+        contentType: registry.contentType,
+        metrics: () =>
+          answer === undefined
+            ? new Promise((resolve) => void open.push(() => resolve('text')))
+            : Promise.resolve(answer),
+      },
+      unhealthy: () => [],
+      status: () => ({}),
+      events: () => Promise.resolve([]),
+      guard: new Guard({ logger: pino({ level: 'silent' }) }),
+      access: { check: () => Promise.resolve({ allowed: true }) },
+      limits: new HttpLimits({ clock, registry }),
+    });
+  });
+  afterEach(async () => {
+    answer = undefined;
+    for (const finish of open.splice(0)) finish();
+    for (const socket of sockets.splice(0)) socket.destroy();
+    await endpoint.close();
+  });
+
+  /** Connects from this address of the loopback network, which stands for a host of its own. */
+  async function client(localAddress = '127.0.0.2'): Promise<Socket> {
+    const socket = connect({ host: '127.0.0.1', port: endpoint.port, localAddress });
+    sockets.push(socket);
+    socket.on('error', () => undefined);
+    await new Promise((resolve) => socket.once('connect', resolve));
+    return socket;
+  }
+  const request = (path: string) => `GET ${path} HTTP/1.1\r\nhost: node\r\n\r\n`;
+  const firstAnswer = async (socket: Socket) =>
+    String(await new Promise((resolve) => socket.once('data', resolve))).split('\r\n', 1)[0];
+  const refusedNow = async () => {
+    const metric = await registry.getSingleMetric('bellman_http_refused_total')?.get();
+    return metric?.values.find(({ labels }) => labels.reason === 'requests')?.value ?? 0;
+  };
+
+  test('makes few answers at once for a client that sends many requests and reads none', async () => {
+    const socket = await client();
+    socket.pause();
+    socket.write(request('/metrics').repeat(2000));
+    // Node handles the requests of a chunk in one turn, and reads no further chunk before answers are sent.
+    await eventually('the refusals', async () => (await refusedNow()) > 100);
+    assert.equal(open.length, maxRequestsOfHost);
+  });
+
+  test('answers other hosts meanwhile, and probes always', async () => {
+    const hosts = Math.ceil(maxRequests / maxRequestsOfHost) + 1;
+    for (let i = 0; i < hosts; i++)
+      (await client(`127.0.0.${10 + i}`)).write(request('/metrics').repeat(maxRequestsOfHost));
+    await eventually('the answers', () => open.length === maxRequests);
+    for (let i = 0; i < 10; i++) await turn();
+    assert.equal(open.length, maxRequests);
+    const probe = await client('127.0.0.3');
+    probe.write(request('/healthz'));
+    assert.equal(await firstAnswer(probe), 'HTTP/1.1 200 OK');
+    for (const finish of open.splice(0)) finish();
+    answer = 'done';
+    const scraper = await client('127.0.0.4');
+    scraper.write(request('/metrics'));
+    assert.equal(await firstAnswer(scraper), 'HTTP/1.1 200 OK');
+  });
+
+  test('ends the connection of a client that does not read its answer', async () => {
+    answer = 'x'.repeat(16 * 2 ** 20);
+    const socket = await client();
+    socket.write(request('/metrics'));
+    await firstAnswer(socket);
+    socket.pause();
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    clock.advance(readWithinMs - 1);
+    for (let i = 0; i < 10; i++) await turn();
+    assert.equal(socket.closed, false);
+    clock.advance(1);
+    socket.resume();
+    await closed;
+  });
+
+  test('closes the oldest idle connection of another host when there are too many, and none of its own host', async () => {
+    const own = await client('127.0.0.1');
+    const idle: Socket[] = [];
+    for (let i = 0; i < maxConnections; i++) idle.push(await client());
+    const newest = await client('127.0.0.3');
+    await eventually('the end of the oldest', () => idle[0]?.closed === true);
+    for (const socket of [own, idle[1], newest]) {
+      assert.ok(socket);
+      socket.write(request('/healthz'));
+      assert.equal(await firstAnswer(socket), 'HTTP/1.1 200 OK');
+    }
+  });
+});
