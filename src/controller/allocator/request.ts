@@ -28,7 +28,7 @@ export const requestNames = {
 export function readRequest(service: Service): Result<AddressRequest, string> {
   const addressText = agreedRequest(service, requestNames.addresses, service.loadBalancerIP, canonicalList);
   if (!addressText.ok) return addressText;
-  const poolText = agreedRequest(service, requestNames.pool, undefined, tidyList);
+  const poolText = agreedRequest(service, requestNames.pool, undefined, (text) => poolNames(text).join());
   if (!poolText.ok) return poolText;
   const sharing = agreedRequest(service, requestNames.sharing, undefined, (text) => text);
   if (!sharing.ok) return sharing;
@@ -45,7 +45,7 @@ export function readRequest(service: Service): Result<AddressRequest, string> {
       );
     addresses.push(address);
   }
-  return ok({ addresses, pools: splitList(poolText.value) });
+  return ok({ addresses, pools: poolNames(poolText.value) });
 }
 
 /** Largest number of unknown annotations that are reported one by one. A Service may carry thousands. */
@@ -117,8 +117,9 @@ function splitList(text: string | undefined): string[] {
     .filter((item) => item !== '');
 }
 
-function tidyList(text: string): string {
-  return splitList(text).join(',');
+/** Each name once, in the order of the list. An annotation can name one pool 100,000 times, and each name costs a look at the pool. */
+function poolNames(text: string | undefined): string[] {
+  return [...new Set(splitList(text))];
 }
 
 function canonicalList(text: string): string {

@@ -59,12 +59,21 @@ export function sharingRefusal(
     const isShared = isVisible && holder.keys.length > 0;
     return `it is in use by ${other}${isShared ? `, shared by the key "${holder.keys.join('", "')}"` : ''}`;
   }
-  const port = asker.ports.find((each) => holder.ports.includes(each));
+  const port = commonPort(asker.ports, holder.ports);
   if (port !== undefined) return `port ${port} on it is in use by ${other}`;
   if (asker.backends === holder.backends) return undefined;
   if (asker.backends !== '' && holder.backends !== '')
     return `it is in use by ${other}, which has other backends; externalTrafficPolicy Local does not allow that`;
   return `it is in use by ${other}, which has externalTrafficPolicy ${policyOf(holder)}, and this Service has ${policyOf(asker)}: Services that share an address need the same policy`;
+}
+
+/** Most Services have a few ports. One without node ports can have tens of thousands, which must not be compared each with each. */
+const fewPorts = 16;
+
+function commonPort(ports: readonly string[], held: readonly string[]): string | undefined {
+  if (ports.length <= fewPorts || held.length <= fewPorts) return ports.find((port) => held.includes(port));
+  const all = new Set(held);
+  return ports.find((port) => all.has(port));
 }
 
 function policyOf({ backends }: SharingTerms): Service['externalTrafficPolicy'] {

@@ -7,6 +7,7 @@ import { Allocator, type Outcome } from '../../../src/controller/allocator/alloc
 import { FreeList } from '../../../src/controller/allocator/free-list.ts';
 import type { Service } from '../../../src/kubernetes/model.ts';
 import { ip } from '../../support/addresses.ts';
+import { withinCpuTime } from '../../support/cpu-time.ts';
 import { config, pool, service } from '../speaker/fixtures.ts';
 
 function allocator(pools: readonly PoolConfig[]): Allocator {
@@ -434,4 +435,33 @@ test('Allocator treats a request for a pool as fulfilled after the pool is renam
   assert.deepEqual(restarted.reconcile(shown), outcome);
   const moved = restarted.reconcile({ ...shown, annotations: { 'bellman.dev/address-pool': 'q' } });
   assert.deepEqual([ips(moved), moved.assigned[0]?.allocatedFrom], [['192.0.2.2'], 'q']);
+});
+
+test('Allocator decides within milliseconds about Services that name one pool 25,000 times, or share an address with 20,000 ports each', () => {
+  const key = { 'bellman.dev/allow-shared-ip': 'k' };
+  const full = allocator([pool('four', ['192.0.2.0/25'])]);
+  for (let i = 0; i < 128; i++) full.reconcile(plain(`holder-${i}`, { annotations: key }));
+  const greedy = plain('greedy', {
+    annotations: { ...key, 'bellman.dev/address-pool': 'four,'.repeat(25_000) },
+  });
+  assert.equal(withinCpuTime(300, () => full.reconcile(greedy)).refusal?.cause, 'pool-exhausted');
+
+  const portsOf = (protocol: 'TCP' | 'UDP') =>
+    Array.from({ length: 20_000 }, (_, i) => ({ protocol, port: i + 1 }));
+  const shared = allocator([four]);
+  shared.reconcile(plain('tcp', { annotations: key, ports: portsOf('TCP') }));
+  const udp = plain('udp', { annotations: key, ports: portsOf('UDP') });
+  assert.deepEqual(
+    withinCpuTime(200, () => ips(shared.reconcile(udp))),
+    ['192.0.2.0'],
+  );
+  const clash = plain('clash', {
+    annotations: key,
+    ports: [...portsOf('UDP').slice(0, 20), { protocol: 'TCP', port: 21 }],
+    loadBalancerIP: '192.0.2.0',
+  });
+  assert.match(
+    shared.reconcile(clash).refusal?.message ?? '',
+    /port TCP\/21 on it is in use by default\/tcp/,
+  );
 });
