@@ -25,6 +25,7 @@
 import type { IpAddress } from '../address/index.ts';
 import type { BgpSpeaker } from '../bgp/index.ts';
 import type { Clock } from '../clock.ts';
+import { SharedValues } from '../cluster/shared-values.ts';
 import { type Config, emptyConfig, type PeerConfig } from '../config/config.ts';
 import { type Node, objectKey, type Secret } from '../kubernetes/model.ts';
 import type { AddressRemoval, SourcedEntry } from '../layer2/address-entry.ts';
@@ -48,7 +49,6 @@ import type { KeptService, KeptSlice } from './plan/kept-objects.ts';
 import { type NodeRules, nodeRefusal, planningKey } from './plan/node-refusal.ts';
 import { peersOfNode } from './plan/peer-routes.ts';
 import { emptyPlan, type PlanContext, planService, type Refusal, type ServicePlan } from './plan/plan.ts';
-import { SharedLists } from './plan/shared-lists.ts';
 import { unansweredReason } from './plan/unanswered-reason.ts';
 import { RouteTable } from './route-table.ts';
 import { ServiceIndex } from './service-index.ts';
@@ -107,7 +107,8 @@ export class NodeSpeaker {
   /** Present with `--adopt-only`. */
   readonly adoption: AdoptionState | undefined;
   readonly #peerOutput: PeerOutput;
-  readonly #lists = new SharedLists();
+  /** Thousands of Services have the same few lists of peers. */
+  readonly #peerLists = new SharedValues<readonly string[]>();
   /** The Services whose plans depend on a node, by node. A Service with `externalTrafficPolicy: Local` depends on the nodes with its endpoints. */
   readonly #dependents = new ServiceIndex();
   readonly #candidateSets: CandidateSetTable;
@@ -414,7 +415,10 @@ export class NodeSpeaker {
   }
 
   #withSharedPeers(advertised: ServicePlan['advertised']): ServicePlan['advertised'] {
-    return advertised.map(({ address, peers }) => ({ address, peers: this.#lists.shared(peers) }));
+    return advertised.map(({ address, peers }) => ({
+      address,
+      peers: this.#peerLists.shared(peers.join('\n'), () => peers),
+    }));
   }
 
   #planOf(key: string): ServicePlan {

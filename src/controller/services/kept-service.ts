@@ -3,18 +3,16 @@
  * decisions need, and shares equal parts. The parser makes a string, a list and a map for each Service.
  */
 import { requestPrefixes } from '../../cluster/names.ts';
+import { SharedValues } from '../../cluster/shared-values.ts';
 import type { Service, ServiceCondition } from '../../kubernetes/model.ts';
 
 const loadBalancer = 'LoadBalancer';
 const nothing: Readonly<Record<string, string>> = {};
-/** When there are this many different values, the map is emptied to bound its memory. */
-const maxShared = 10_000;
 
 export class ServiceKeeper {
-  readonly #namespaces = new Map<string, string>();
-  readonly #ports = new Map<string, Service['ports']>();
-  readonly #families = new Map<string, Service['ipFamilies']>();
-  readonly #texts = new Map<string, string>();
+  readonly #texts = new SharedValues<string>();
+  readonly #ports = new SharedValues<Service['ports']>();
+  readonly #families = new SharedValues<Service['ipFamilies']>();
 
   /**
    * The part of a Service to keep. Returns `undefined` for a Service that is no load balancer and shows nothing of Bellman or MetalLB.
@@ -27,7 +25,7 @@ export class ServiceKeeper {
     if (type !== loadBalancer && isPlain && annotations === nothing) return undefined;
     // V8 keeps the fields of a literal within the object, and those that a spread adds outside, with room for more.
     return {
-      namespace: shared(this.#namespaces, service.namespace, service.namespace),
+      namespace: this.#text(service.namespace),
       name: service.name,
       uid: service.uid,
       resourceVersion: service.resourceVersion,
@@ -36,10 +34,10 @@ export class ServiceKeeper {
       createdAtMs: service.createdAtMs,
       deleting: service.deleting,
       type: type === loadBalancer ? loadBalancer : type,
-      ipFamilies: shared(this.#families, ipFamilies.join(), ipFamilies),
+      ipFamilies: this.#families.shared(ipFamilies.join(), () => ipFamilies),
       ipFamilyPolicy: service.ipFamilyPolicy,
       externalTrafficPolicy,
-      ports: shared(this.#ports, JSON.stringify(ports), ports),
+      ports: this.#ports.shared(JSON.stringify(ports), () => ports),
       selector: externalTrafficPolicy === 'Local' ? service.selector : nothing,
       ingress: service.ingress,
       ...(service.conditions === undefined ? {} : { conditions: service.conditions.map(this.#condition) }),
@@ -52,10 +50,14 @@ export class ServiceKeeper {
   readonly #condition = ({ type, status, reason, message, lastTransitionTime }: ServiceCondition) => ({
     type,
     status,
-    reason: shared(this.#texts, reason, reason),
-    message: shared(this.#texts, message, message),
+    reason: this.#text(reason),
+    message: this.#text(message),
     lastTransitionTime,
   });
+
+  #text(text: string): string {
+    return this.#texts.shared(text, () => text);
+  }
 }
 
 function requestsOf(annotations: Service['annotations']): Service['annotations'] {
@@ -67,12 +69,4 @@ function requestsOf(annotations: Service['annotations']): Service['annotations']
 
 function isEmpty(map: Service['labels']): boolean {
   return Object.keys(map).length === 0;
-}
-
-function shared<T>(values: Map<string, T>, key: string, value: T): T {
-  const known = values.get(key);
-  if (known !== undefined) return known;
-  if (values.size >= maxShared) values.clear();
-  values.set(key, value);
-  return value;
 }

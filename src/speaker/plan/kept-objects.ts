@@ -3,6 +3,7 @@
  * fields that plans and the announcing record need, and shares equal parts. It leaves out Services that neither of them needs.
  */
 import { annotations, takeoverKey } from '../../cluster/names.ts';
+import { SharedValues } from '../../cluster/shared-values.ts';
 import type { Endpoint, EndpointSlice, Service } from '../../kubernetes/model.ts';
 
 export type KeptService = Pick<
@@ -64,12 +65,9 @@ function keptAnnotations(all: Service['annotations']): Service['annotations'] {
   return kept.length === 0 ? nothing : Object.fromEntries(kept);
 }
 
-/** Most slices have the same few lists of endpoints. When there are this many lists, the map is emptied to bound its memory. */
-const maxLists = 10_000;
-
-/** Makes slices that share equal lists of endpoints. */
+/** Makes slices that share equal lists of endpoints. Most slices have the same few lists. */
 export class SliceKeeper {
-  readonly #lists = new Map<string, readonly KeptEndpoint[]>();
+  readonly #lists = new SharedValues<readonly KeptEndpoint[]>();
 
   kept({ namespace, name, serviceName, family, endpoints }: EndpointSlice): KeptSlice {
     return {
@@ -83,13 +81,9 @@ export class SliceKeeper {
 
   #shared(endpoints: readonly Endpoint[]): readonly KeptEndpoint[] {
     const different = new Map(endpoints.map((endpoint) => [keyOf(endpoint), endpoint]));
-    const key = [...different.keys()].sort().join();
-    const known = this.#lists.get(key);
-    if (known) return known;
-    if (this.#lists.size >= maxLists) this.#lists.clear();
-    const list = [...different.values()].map(({ addresses: _, ...kept }) => kept);
-    this.#lists.set(key, list);
-    return list;
+    return this.#lists.shared([...different.keys()].sort().join(), () =>
+      [...different.values()].map(({ addresses: _, ...kept }) => kept),
+    );
   }
 }
 

@@ -63,3 +63,15 @@ test('ServiceKeeper shares equal parts', () => {
   assert.equal(one?.ipFamilies, two?.ipFamilies);
   assert.notDeepEqual(one?.ports, other?.ports);
 });
+
+test('ServiceKeeper forgets lists of ports before they take much memory, however long each is', () => {
+  const keeper = new ServiceKeeper();
+  const portsOf = (first: number) => {
+    const ports = Array.from({ length: 20_000 }, (_, i) => ({ port: first + i, protocol: 'TCP' }));
+    return keeper.kept(service('LoadBalancer', {}, {}, { ports }))?.ports;
+  };
+  const first = portsOf(1);
+  assert.equal(portsOf(1), first);
+  for (let i = 2; i < 10; i++) portsOf(i);
+  assert.notEqual(portsOf(1), first);
+});

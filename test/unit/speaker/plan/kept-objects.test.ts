@@ -53,3 +53,21 @@ test('SliceKeeper keeps each different endpoint once, without its addresses, and
   assert.equal(two.endpoints, one.endpoints);
   assert.notEqual(keeper.kept(slice('web-3', [endpoint('a', '10.0.0.8')])).endpoints, one.endpoints);
 });
+
+test('SliceKeeper forgets lists before they take much memory, however long each is', () => {
+  const keeper = new SliceKeeper();
+  const listOf = (first: number) =>
+    keeper.kept({
+      ...{ namespace: 'default', name: 'web', serviceName: 'web', family: 'IPv4' },
+      endpoints: Array.from({ length: 1000 }, (_, i) => ({
+        addresses: [],
+        nodeName: `${'n'.repeat(240)}-${first + i}`,
+        ...{ ready: true, serving: true, terminating: false },
+      })),
+    }).endpoints;
+  const first = listOf(0);
+  assert.equal(listOf(0), first);
+  // A slice has at most 1000 endpoints, and the name of a node at most 253 characters.
+  for (let i = 1; i < 20; i++) listOf(i);
+  assert.notEqual(listOf(0), first);
+});

@@ -1,0 +1,28 @@
+/**
+ * Longest sum of the keys. It holds the values of tens of thousands of ordinary objects. A user may change an object with a thousand endpoints
+ * or ports again and again, so a bound on the number of values would not bound their memory.
+ */
+const maxCharacters = 2 ** 22;
+
+/** Returns one value for equal values, which saves memory: tens of thousands of objects have the same few values. */
+export class SharedValues<T> {
+  readonly #values = new Map<string, T>();
+  #characters = 0;
+
+  /** Equal values have equal keys. A key is about as long as its value. When the keys are too long together, all values are forgotten. */
+  shared(key: string, make: () => T): T {
+    const known = this.#values.get(key);
+    if (known !== undefined) return known;
+    const value = make();
+    // Even a short key costs an entry of the map.
+    const characters = key.length + 64;
+    if (this.#characters + characters > maxCharacters) {
+      this.#values.clear();
+      this.#characters = 0;
+    }
+    if (characters > maxCharacters) return value;
+    this.#values.set(key, value);
+    this.#characters += characters;
+    return value;
+  }
+}
