@@ -49,7 +49,10 @@ export function deathReportBody(
   };
 }
 
-/** Returns `undefined` for a Lease that is not a death report. */
+/**
+ * Returns `undefined` for a Lease that is not a death report. A speaker never names more than `maxDeadNodes`, so further names are ignored: a
+ * Lease may hold 100,000 of them, and the controller compares each with each of the last report.
+ */
 export function decodeDeathReport(raw: RawObject): DeathReport | undefined {
   const metadata = new ObjectReader(raw).object('metadata');
   const speaker = speakerOfReport(metadata.requiredText('name'));
@@ -57,7 +60,7 @@ export function decodeDeathReport(raw: RawObject): DeathReport | undefined {
   const text = metadata.textMap('annotations')[annotations.deadNodes] ?? '';
   return {
     speaker,
-    deadNodes: text.split(',').filter((node) => node !== ''),
+    deadNodes: text.split(',', maxDeadNodes).filter((node) => node !== ''),
     resourceVersion: metadata.text('resourceVersion') ?? '',
   };
 }
