@@ -34,6 +34,7 @@ export class TcpStream implements Stream {
   readonly #handler: StreamHandler;
   readonly #clock: Clock;
   #isOpen = true;
+  #isFrozen = false;
   /** Handling time since the stream last waited for a turn. */
   #handledMs = 0;
 
@@ -103,15 +104,20 @@ export class TcpStream implements Stream {
   freeze(): number | undefined {
     const socket = this.#socket;
     if (!this.#isOpen || socket.destroyed || socket.connecting) return undefined;
+    this.#isFrozen = true;
+    // A paused stream may hold a chunk that has been read. `read` emits it as data, and starts to read from the kernel again.
+    if (socket.isPaused()) socket.read();
     this.#setReading(false);
-    // A paused stream may hold a chunk that has been read.
-    const held: Uint8Array | null = socket.isPaused() ? socket.read() : null;
-    if (held) this.#handler.onData(held);
-    return this.#isOpen && socket.writableLength === 0 ? this.#fd : undefined;
+    if (this.#isOpen && socket.writableLength === 0) return this.#fd;
+    this.thaw();
+    return undefined;
   }
 
   thaw(): void {
-    if (!this.#socket.destroyed) this.#setReading(true);
+    this.#isFrozen = false;
+    if (this.#socket.destroyed) return;
+    this.#setReading(true);
+    this.#socket.resume();
   }
 
   /** Starts or stops reading at once. `pause` of a socket keeps reading until its buffer is full. */
@@ -133,7 +139,8 @@ export class TcpStream implements Stream {
     this.#socket.pause();
     this.#clock.after(0, () => {
       this.#handledMs = 0;
-      this.#socket.resume();
+      // A stream that was frozen meanwhile must not read what its successor has to read.
+      if (!this.#isFrozen) this.#socket.resume();
     });
   }
 

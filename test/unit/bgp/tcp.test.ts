@@ -260,3 +260,45 @@ test('the listener drops a SYN with too low a TTL only for a peer that has a min
     listener.close();
   }
 });
+
+for (const moment of ['at once', 'in the turn after it has paused for other work'] as const)
+  test(`a frozen stream reads nothing more from a peer that floods it, and thaws without a gap, when it freezes ${moment}`, async (t) => {
+    const total = 2 * 2 ** 20;
+    const sent = Buffer.alloc(total, 0).map((_, i) => (i >> 10) & 0xff);
+    let received = 0;
+    let isRight = true;
+    let isFrozen = false;
+    const flooded = Promise.withResolvers<void>();
+    const all = Promise.withResolvers<void>();
+    const { stream, router } = await connected({
+      onData: (bytes) => {
+        if (isFrozen) isRight = false;
+        isRight &&= Buffer.compare(bytes, sent.subarray(received, received + bytes.length)) === 0;
+        received += bytes.length;
+        // More than a stream may take in one turn.
+        busy(6);
+        if (received > 2 ** 19) flooded.resolve();
+        if (received === total) all.resolve();
+      },
+    });
+    // A paused socket keeps no process alive.
+    const alive = setInterval(() => undefined, 1000);
+    t.after(() => {
+      clearInterval(alive);
+      stream.destroy();
+      router.destroy();
+    });
+    router.write(sent);
+    await flooded.promise;
+    if (moment !== 'at once') await setTimeout(1);
+    const descriptor = stream.freeze();
+    assert.notEqual(descriptor, undefined);
+    isFrozen = true;
+    const atFreeze = received;
+    for (let i = 0; i < 20; i++) await setTimeout(1);
+    assert.equal(received, atFreeze);
+    isFrozen = false;
+    stream.thaw();
+    await all.promise;
+    assert.ok(isRight);
+  });
