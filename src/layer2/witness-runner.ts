@@ -146,6 +146,11 @@ export class WitnessRunner {
     // Answers that have arrived count before their questions are judged.
     responder.drainCaptures();
     for (const question of this.#witness.ask(clock.now())) this.#send(question);
+    for (const { node, segment } of this.#witness.takeStrangers())
+      this.#options.logger.warn(
+        { node, interface: linkOf(segment) },
+        'no answer of this node has ever arrived on the link; if the node is on another segment with the same subnet, give each segment a pool with node-selectors',
+      );
     this.#takeFacts();
     const atMs = this.#witness.askAtMs();
     if (atMs < Number.POSITIVE_INFINITY)

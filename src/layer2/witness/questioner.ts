@@ -43,6 +43,9 @@ export interface Control {
 
 export type Question = Pick<Subject, 'address' | 'node' | 'segment'>;
 
+/** A node that has never answered on the segment. It may be on another segment with the same subnet. */
+export type Stranger = Pick<Subject, 'node' | 'segment'>;
+
 interface State {
   subject: Subject;
   /** In `#open`, the deadline of the answer. In `#pressed`, the time of the next question. Unused in `#regular`. */
@@ -83,6 +86,9 @@ export class Questioner {
   readonly #trials = new Set<string>();
   /** When each node last answered on each segment. */
   readonly #heardAtMs = new Map<string, Map<string, number>>();
+  /** Nodes that have never answered on a segment, although this node hears there, by segment. */
+  readonly #strangers = new Map<string, Set<string>>();
+  readonly #newStrangers: Stranger[] = [];
   #controls = new Map<string, Control[]>();
   /** Nodes that can be asked on each segment. */
   #nodesOn = new Map<string, ReadonlySet<string>>();
@@ -135,6 +141,7 @@ export class Questioner {
     this.#controls = Map.groupBy(controls, ({ segment }) => segment);
     this.#nodesOn = nodesOn;
     for (const segment of this.#heardAtMs.keys()) if (!nodesOn.has(segment)) this.#heardAtMs.delete(segment);
+    for (const segment of this.#strangers.keys()) if (!nodesOn.has(segment)) this.#strangers.delete(segment);
   }
 
   /** Returns the questions to send now. Call it at `wakeAtMs()`, after the answers that have arrived were handled. */
@@ -153,6 +160,7 @@ export class Questioner {
   answered({ address, node, segment }: Question, nowMs: number): void {
     const heard = this.#heardAtMs.get(segment) ?? new Map<string, number>();
     this.#heardAtMs.set(segment, heard.set(node, nowMs));
+    this.#strangers.get(segment)?.delete(node);
     const key = keyOf({ address, node });
     const state = this.#open.get(key) ?? this.#pressed.get(key);
     if (!state) return;
@@ -160,6 +168,11 @@ export class Questioner {
     state.hits++;
     state.asked = 0;
     this.#regular.set(key, state);
+  }
+
+  /** The nodes of which no answer has ever arrived on a segment. Each is returned once, until it is heard. */
+  takeStrangers(): readonly Stranger[] {
+    return this.#newStrangers.splice(0);
   }
 
   /** The report for the other nodes. */
@@ -253,9 +266,18 @@ export class Questioner {
       state.asked++;
       const isUnanswered = state.asked > missesToReport;
       state.dueAtMs = nowMs + (isUnanswered ? reportedIntervalMs : answerWithinMs);
-      if (isUnanswered && !this.#canHear(subject, nowMs)) this.#deafUntilMs = nowMs + deafMs;
+      if (!isUnanswered) continue;
+      if (this.#canHear(subject, nowMs)) this.#noteStranger(subject);
+      else this.#deafUntilMs = nowMs + deafMs;
     }
     return questions;
+  }
+
+  #noteStranger({ segment, node }: Subject): void {
+    const strangers = this.#strangers.get(segment) ?? new Set<string>();
+    if (this.#heardAtMs.get(segment)?.has(node) || strangers.has(node)) return;
+    this.#strangers.set(segment, strangers.add(node));
+    this.#newStrangers.push({ segment, node });
   }
 
   #askRegular(nowMs: number): Question[] {

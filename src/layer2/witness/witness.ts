@@ -16,7 +16,7 @@ import type { TrackedEntry } from '../ownership/entry-table.ts';
 import type { OwnershipView } from '../ownership/event.ts';
 import type { Steps } from '../ownership/steps.ts';
 import { everyAddress, includesAddress, type WitnessFacts } from '../ownership/witness-facts.ts';
-import { type Question, Questioner } from './questioner.ts';
+import { type Question, Questioner, type Stranger } from './questioner.ts';
 import { WitnessRanking } from './ranking.ts';
 import { chooseControls, chooseSubjects } from './subjects.ts';
 import { type Opinion, type OwnAddress, type VerdictChange, Verdicts } from './verdicts.ts';
@@ -102,6 +102,11 @@ export class Witness {
   /** Returns the questions to send now. Call it at `askAtMs()`, after the answers that have arrived were handled. */
   ask(nowMs: number): Question[] {
     return this.#questioner.tick(nowMs);
+  }
+
+  /** The nodes of which no answer has ever arrived on a segment. Each is returned once, until it is heard. */
+  takeStrangers(): readonly Stranger[] {
+    return this.#questioner.takeStrangers();
   }
 
   answered(question: Question, nowMs: number): void {

@@ -78,6 +78,27 @@ describe('Questioner', () => {
     assert.deepEqual([...questioner.report(3000).unanswered], [['node-1', new Set(['a1'])]]);
   });
 
+  test('names a node that has never answered on the segment, once, and no node that has', () => {
+    const questioner = new Questioner(5000);
+    questioner.watch(subjects(2), controls, 50, 0);
+    const hears = ({ node }: Question) => node === 'node-2';
+    run(questioner, 10_000, hears);
+    assert.deepEqual(questioner.takeStrangers(), [{ node: 'node-1', segment }]);
+    run(questioner, 20_000, hears);
+    assert.deepEqual(questioner.takeStrangers(), []);
+    run(questioner, 30_000, () => true);
+    run(questioner, 40_000, hears);
+    assert.deepEqual([...questioner.report(40_000).unanswered.keys()], ['node-1']);
+    assert.deepEqual(questioner.takeStrangers(), []);
+  });
+
+  test('names no node while it hears none', () => {
+    const questioner = new Questioner(5000);
+    questioner.watch(subjects(1), controls, 50, 0);
+    run(questioner, 30_000, () => false);
+    assert.deepEqual(questioner.takeStrangers(), []);
+  });
+
   test('says that it is deaf, and reports nothing, when no node answers', () => {
     const questioner = new Questioner(5000);
     questioner.watch(subjects(1), controls, 50, 0);
