@@ -46,13 +46,14 @@ export function validateCommand(): Command {
 async function clusterJudge(flags: ValidateFlags): Promise<Pick<ValidateIo, 'assigned' | 'judgeInCluster'>> {
   const { addressesIn, isAssignedByUs } = await import('./assigned-addresses.ts');
   const { collectEdited } = await import('./lint/collect.ts');
+  const { affinityWarnings } = await import('./lint/affinity.ts');
   const { lintCluster } = await import('../lint/cluster.ts');
   const { editEffects } = await import('./lint/edit.ts');
   const { linted, facts, accepted } = await collectEdited({ ...flags, clock: systemClock });
   return {
     assigned: addressesIn(facts.services, isAssignedByUs),
     judgeInCluster: (config) => ({
-      warnings: lintCluster(config, linted),
+      warnings: [...lintCluster(config, linted), ...affinityWarnings(config, facts.services, facts.nodes)],
       effects: accepted
         ? editEffects(accepted.config, config, facts)
         : ['no configuration is in force yet, so nothing is compared'],

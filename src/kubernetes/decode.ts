@@ -56,6 +56,7 @@ export function decodeService(raw: RawObject): Service {
       'spec.ipFamilyPolicy',
     ),
     externalTrafficPolicy: spec.text('externalTrafficPolicy') === 'Local' ? 'Local' : 'Cluster',
+    ...(spec.text('sessionAffinity') === 'ClientIP' ? { sessionAffinity: 'ClientIP' as const } : {}),
     ports: spec.objects('ports').map(decodePort),
     selector: spec.textMap('selector'),
     // V8 reserves room for more entries in an array that `flatMap` creates. The copy by `slice` has only the room that it needs.

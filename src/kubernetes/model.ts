@@ -56,6 +56,8 @@ export interface Service extends ObjectKey {
   readonly ipFamilies: readonly IpFamilyName[];
   readonly ipFamilyPolicy: IpFamilyPolicy;
   readonly externalTrafficPolicy: 'Cluster' | 'Local';
+  /** Absent for `None`. */
+  readonly sessionAffinity?: 'ClientIP';
   readonly ports: readonly ServicePort[];
   readonly selector: Readonly<Record<string, string>>;
   /** `status.loadBalancer.ingress` entries that carry an address. */

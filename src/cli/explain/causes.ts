@@ -1,7 +1,9 @@
 /** Why an address is not announced, and what is wrong although it is. The most important cause comes first. Pure. */
 import type { AcceptedConfig } from '../../cluster/accepted-config.ts';
 import type { Protocol } from '../../config/index.ts';
+import type { Service } from '../../kubernetes/model.ts';
 import { withoutApiServer, withoutToken } from '../daemon-query.ts';
+import { affinityGuide } from '../lint/affinity.ts';
 import { clusterProblems, type Problem, sessionProblems } from '../status/problems.ts';
 import { significanceOf } from '../status/significance.ts';
 import type { ClusterView } from '../status/view.ts';
@@ -11,20 +13,46 @@ import { remedyFor } from './remedies.ts';
 
 export interface CauseInput {
   readonly verdict: Verdict;
+  readonly service: Pick<Service, 'sessionAffinity'>;
   readonly nodes: readonly NodeExplanation[];
   readonly view: ClusterView;
   readonly accepted: AcceptedConfig | undefined;
 }
 
 export function causesOf(input: CauseInput): Cause[] {
-  const own = input.verdict === 'announced' ? flawsOf(input.nodes) : obstaclesOf(input);
+  const own = input.verdict === 'announced' ? flawsOf(input) : obstaclesOf(input);
   const known = new Set(own.map(({ text }) => text));
   const others = relatedProblems(input).filter(({ text }) => !known.has(text));
   return [...own, ...others.map(({ text }) => ({ text }))];
 }
 
 /** The flaws of an address that is announced. */
-function flawsOf(nodes: readonly NodeExplanation[]): Cause[] {
+function flawsOf({ nodes, service }: CauseInput): Cause[] {
+  return [...layer2Flaws(nodes), ...affinityFlaws(nodes, service)];
+}
+
+/** kube-proxy keeps the affinity on each node for itself. */
+function affinityFlaws(
+  nodes: readonly NodeExplanation[],
+  { sessionAffinity }: CauseInput['service'],
+): Cause[] {
+  const announcers = nodes.filter(isAnnouncingByBgp);
+  if (sessionAffinity === undefined || announcers.length < 2) return [];
+  return [
+    {
+      text: `${announcers.length} nodes announce it by BGP, so a client keeps its Pod only if the routers send all its connections to one node`,
+      field: 'Service spec.sessionAffinity',
+      remedy: `let the routers hash addresses without ports; ${affinityGuide} says how, and what else helps`,
+    },
+  ];
+}
+
+/** Whether a session is up by which the node announces the address. */
+export function isAnnouncingByBgp({ bgp }: NodeExplanation): boolean {
+  return bgp?.peers.some(({ state }) => state === 'Established') ?? false;
+}
+
+function layer2Flaws(nodes: readonly NodeExplanation[]): Cause[] {
   const owners = nodes.filter(({ layer2 }) => layer2?.ownerSince !== undefined).map(({ node }) => node);
   const unverified = nodes.flatMap(({ node, layer2 }) =>
     layer2?.unverifiedBy === undefined

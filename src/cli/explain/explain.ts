@@ -16,7 +16,7 @@ import { poolIndexOf } from '../../config/index.ts';
 import { objectKey, type Service } from '../../kubernetes/model.ts';
 import { clusterProblems } from '../status/problems.ts';
 import { shortList, waitingReason } from '../status/words.ts';
-import { causesOf, mayAnnounce } from './causes.ts';
+import { causesOf, isAnnouncingByBgp, mayAnnounce } from './causes.ts';
 import {
   type AddressExplanation,
   type Cause,
@@ -177,7 +177,7 @@ function explainAddress(
     };
     return { ...named, summary: `not announced: ${cause.text}`, causes: [cause] };
   }
-  const causes = causesOf({ verdict, nodes: all, view: cluster, accepted });
+  const causes = causesOf({ verdict, service, nodes: all, view: cluster, accepted });
   if (verdict === 'announced') {
     const interfaces = new Map(recorded ? [[recorded.node, recorded.interfaces]] : []);
     return { ...named, summary: `announced by ${announcerText(all, interfaces)}`, causes };
@@ -199,10 +199,6 @@ function verdictOf(nodes: readonly NodeExplanation[], recordedOwner: string | un
 
 function isAnnouncing(node: NodeExplanation): boolean {
   return node.layer2?.ownerSince !== undefined || isAnnouncingByBgp(node);
-}
-
-function isAnnouncingByBgp({ bgp }: NodeExplanation): boolean {
-  return bgp?.peers.some(({ state }) => state === 'Established') ?? false;
 }
 
 function announcerText(

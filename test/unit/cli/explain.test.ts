@@ -281,6 +281,19 @@ const rows: readonly (readonly [string, Over, 'announced' | 'not announced' | 'u
     /peer router at node-1: the session is not up: Bad Peer AS \(ConfigMap peers\[\]\)/,
   ],
   [
+    'two nodes announce a Service with session affinity by BGP',
+    {
+      service: { ...bgpService, sessionAffinity: 'ClientIP' },
+      speakers: {
+        'node-1': speaker({ ...advertising, peers: [router('Established')] }),
+        'node-2': speaker({ ...advertising, peers: [router('Established')] }),
+      },
+    },
+    'announced',
+    /announced by node-1, node-2 by BGP/,
+    /2 nodes announce it by BGP, so a client keeps its Pod only if .* \(Service spec\.sessionAffinity\)/,
+  ],
+  [
     'BFD keeps the session down',
     {
       service: bgpService,

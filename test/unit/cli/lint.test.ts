@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { affinityWarnings } from '../../../src/cli/lint/affinity.ts';
 import { editEffects } from '../../../src/cli/lint/edit.ts';
 import { type ClusterObjects, lintedCluster } from '../../../src/cli/lint/facts.ts';
 import { type Config, parseConfig } from '../../../src/config/index.ts';
@@ -166,6 +167,36 @@ describe('lintCluster()', () => {
     const config = configOf('address-pools: [{name: a, protocol: layer2, addresses: [203.0.113.0/28]}]');
     assert.deepEqual(lintCluster(config, silent), []);
   });
+});
+
+describe('affinityWarnings()', () => {
+  const nodes = [node('a', { labels: { rack: '1' } }), node('b')];
+  const affine = (name: string, ip: string) => service(name, [ip], { sessionAffinity: 'ClientIP' });
+  const warn = (
+    pool: string,
+    services = [affine('web', '198.51.100.1'), service('plain', ['198.51.100.2'])],
+  ) =>
+    affinityWarnings(
+      configOf(`address-pools: [{name: a, addresses: [198.51.100.0/28], ${pool}}]`),
+      services,
+      nodes,
+    ).map(({ path, message }) => `${path}: ${message}`);
+  const firstRack = 'bgp-advertisements: [{node-selectors: [{match-labels: {rack: "1"}}]}]';
+
+  test('warns of a pool that several nodes announce by BGP', () => {
+    assert.deepEqual(warn('protocol: bgp'), [
+      'address-pools[0].protocol: 2 nodes may announce it by BGP, and sessionAffinity: ClientIP of default/web holds only if the routers send all connections of a client to one node; see docs/guides/session-affinity.md',
+    ]);
+    assert.equal(warn('protocol: [bgp, layer2]').length, 1);
+  });
+
+  for (const [name, found] of [
+    ['in layer 2', warn('protocol: layer2')],
+    ['that one node announces', warn(`protocol: bgp, ${firstRack}`)],
+    ['without such a Service', warn('protocol: bgp', [service('plain', ['198.51.100.2'])])],
+    ['with such a Service of another pool', warn('protocol: bgp', [affine('web', '203.0.113.1')])],
+  ] as const)
+    test(`says nothing about a pool ${name}`, () => assert.deepEqual(found, []));
 });
 
 describe('editEffects()', () => {
