@@ -15,6 +15,7 @@ import {
   type Config,
   type ConfigError,
   type Labels,
+  type PeerConfig,
   type PoolConfig,
   printRange,
 } from '../config/index.ts';
@@ -26,6 +27,7 @@ export type LintWarning = Pick<ConfigError, 'path' | 'message'>;
 /** Whatever the size of the configuration, the work is done in small steps (`turns.ts`). Each step yields what it has found. */
 export function* lintSteps(config: Config, cluster: LintedCluster): Generator<readonly LintWarning[]> {
   yield* selectorWarnings(config, cluster);
+  yield* doubleSessionWarnings(config, cluster);
   for (const [i, pool] of config.pools.entries()) {
     yield* overlapWarnings(pool, i, cluster);
     yield subnetWarnings(pool, i, cluster);
@@ -98,6 +100,33 @@ function* selectorWarnings({ peers, pools }: Config, cluster: LintedCluster): Ge
         ? []
         : [{ path: `address-pools[${i}].namespaces[${n}]`, message: `there is no namespace ${name}` }],
     );
+}
+
+/** Peers with one endpoint that a node matches both of. */
+function* doubleSessionWarnings({ peers }: Config, { nodes }: LintedCluster): Generator<LintWarning[]> {
+  const known = new Map<string, { readonly peer: PeerConfig; readonly index: number }[]>();
+  for (const [i, peer] of peers.entries()) {
+    const key = endpointOf(peer);
+    const others = known.get(key) ?? [];
+    for (const { peer: other, index } of others) {
+      const node = nodes.find(
+        ({ labels }) =>
+          anySelectorMatches(peer.nodeSelectors, labels) && anySelectorMatches(other.nodeSelectors, labels),
+      );
+      yield node ? [{ path: `peers[${i}].node-selectors`, message: doubleSession(node.name, index) }] : [];
+      if (node) break;
+    }
+    others.push({ peer, index: i });
+    known.set(key, others);
+  }
+}
+
+function doubleSession(node: string, other: number): string {
+  return `node ${node} matches peers[${other}] too, which has the same address: it opens two sessions, and most routers keep only one of them`;
+}
+
+function endpointOf({ address, port, interface: zone, sourceAddress }: PeerConfig): string {
+  return JSON.stringify([formatIp(address), port, zone, sourceAddress && formatIp(sourceAddress)]);
 }
 
 /** Addresses of a pool that something else in the cluster has. */

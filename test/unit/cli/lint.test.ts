@@ -118,6 +118,27 @@ describe('lintCluster()', () => {
       ),
       /^peers\[0\]\.node-selectors: no node of the cluster matches/,
     ],
+    [
+      'two peers at one address for one node',
+      lint(
+        'peers: [{name: a, my-asn: 1, peer-asn: 2, peer-address: 10.0.0.1}, {name: b, my-asn: 1, peer-asn: 2, peer-address: 10.0.0.1, node-selectors: [{match-labels: {rack: a}}]}]',
+      ),
+      /^peers\[1\]\.node-selectors: node node-1 matches peers\[0\] too, which has the same address/,
+    ],
+    [
+      'two peers at one address for different nodes',
+      lint(
+        'peers: [{name: a, my-asn: 1, peer-asn: 2, peer-address: 10.0.0.1, node-selectors: [{match-expressions: [{key: rack, operator: DoesNotExist}]}]}, {name: b, my-asn: 1, peer-asn: 2, peer-address: 10.0.0.1, node-selectors: [{match-labels: {rack: a}}]}]',
+      ),
+      undefined,
+    ],
+    [
+      'two peers at one address with different ports',
+      lint(
+        'peers: [{name: a, my-asn: 1, peer-asn: 2, peer-address: 10.0.0.1}, {name: b, my-asn: 1, peer-asn: 2, peer-address: 10.0.0.1, peer-port: 1179}]',
+      ),
+      undefined,
+    ],
   ];
   for (const [name, found, pattern] of rows)
     test(`${pattern ? 'warns of' : 'accepts'} ${name}`, () => {
