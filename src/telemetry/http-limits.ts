@@ -16,8 +16,8 @@ export const maxRequests = 12;
 export const maxRequestsOfHost = 4;
 /** Each connection costs a descriptor and some kilobytes. */
 export const maxConnections = 128;
-/** A client reads an answer in well below a second. */
-export const readWithinMs = 30_000;
+/** A client in the cluster reads an answer in well below a second, and one behind a slow link in a minute. */
+export const readWithinMs = 120_000;
 
 export interface HttpLimitsOptions {
   readonly clock: Clock;
