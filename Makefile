@@ -5,7 +5,7 @@ export XDG_CACHE_HOME := $(CURDIR)/.cache
 # Node keeps compiled code here. A daemon that runs from source then starts with a quarter of the CPU time.
 export NODE_COMPILE_CACHE := $(CURDIR)/.cache/compiled
 .DEFAULT_GOAL := help
-.PHONY: help setup build image image-test chart-test monitoring check fix test kubernetes cluster conformance demo lab bench rivals chaos fuzz interop schema docs clean
+.PHONY: help setup metallb build image image-test chart-test monitoring check fix test kubernetes cluster conformance demo lab bench rivals chaos fuzz interop schema docs clean
 BENCHES := allocator attack bfd bfd-cut bfd-node bgp-codec bgp-convergence bgp-memory config controller drain failover footprint layer2-scale link-loss membership neighbour resync rolling scale service-latency witness
 
 help: ## print this list of targets
@@ -29,20 +29,24 @@ check: setup ## check types, lint, import walls, dead exports, unit tests: under
 fix: setup ## format the code and apply the linter's safe fixes
 	@node_modules/.bin/biome check --write .
 
-# The labs of the tests have no network, so the program of another project is built before.
+# The labs of the tests have no network, so the program of another project is built before. Tests of takeovers are skipped where that fails.
+METALLB_VERSION := v0.12.1
+export BELLMAN_METALLB := $(shell lab/metallb/build.sh --folder)
+metallb:
+	@lab/metallb/build.sh $(METALLB_VERSION) >/dev/null || echo 'tests of takeovers: SKIPPED: MetalLB cannot be built (see above)'
+
 ifdef FILE
-test: setup
-	@$(if $(findstring takeover,$(FILE)),$(NODE) bench/rivals/build.ts)
+test: setup $(if $(findstring takeover,$(FILE)),metallb)
 	@$(NODE) test/run.ts $(FILE)
 else
-test: check ## check, then test with real routers, real kernels, the lab; FILE=PATH… runs only these files
-	@$(NODE) bench/rivals/build.ts
+test: check metallb ## check, then test with real routers, real kernels, the lab; FILE=PATH… runs only these files
 	@$(NODE) test/run.ts test/interop/*.test.ts test/e2e/*.test.ts
 endif
 
 # The folder of the audit logs, which the last step of the target judges.
 AUDIT := $(CURDIR)/.cache/audit
-kubernetes: setup ## run the end-to-end tests with etcd, kube-apiserver and kube-proxy, built on the first run in 15 minutes; FILE=PATH…
+kubernetes: METALLB_VERSION := v0.16.1
+kubernetes: setup $(if $(FILE),$(if $(findstring takeover,$(FILE)),metallb),metallb) ## run the end-to-end tests with etcd, kube-apiserver and kube-proxy, built on the first run in 15 minutes; FILE=PATH…
 	@set -eu; BELLMAN_KUBERNETES=$$(lab/kubernetes/build.sh); export BELLMAN_KUBERNETES BELLMAN_AUDIT="$(AUDIT)"; rm -rf "$(AUDIT)"; \
 	tests=0; $(NODE) test/run.ts $(or $(FILE),test/e2e/*.test.ts) || tests=$$?; \
 	$(NODE) lab/kubernetes/audit-report.ts $(if $(FILE),,--complete) "$(AUDIT)" && exit $$tests
@@ -74,7 +78,7 @@ monitoring: setup ## test metrics, alerts and dashboards with Prometheus, which 
 build: setup ## write the program as it is shipped to dist/
 	@$(NODE) scripts/build.ts
 
-bench: build ## measure every figure in docs/; NAME=failover… runs only these programs
+bench: build $(if $(findstring takeover,$(or $(NAME),$(BENCHES))),metallb) ## measure every figure in docs/; NAME=failover… runs only these programs
 	@set -e; for name in $(or $(NAME),$(BENCHES)); do printf '\n── %s\n' $$name; BELLMAN_PROGRAM="$(CURDIR)/dist/bellman" lab/world $(NODE) --expose-gc bench/$$name.ts; done
 
 rivals: build ## measure beside MetalLB (built with Go) and write the page; NAME=start,failover measures only these tables; ROUNDS=3

@@ -1,6 +1,7 @@
 /**
  * How long requests fail after a node loses power: with Bellman, with and without `dead-nodes`, and with MetalLB.
- *   BELLMAN_KUBERNETES=$(lab/kubernetes/build.sh) lab/world .cache/bin/node bench/power-loss.ts [ROUNDS] [KINDS]
+ *   BELLMAN_KUBERNETES=$(lab/kubernetes/build.sh) BELLMAN_METALLB=$(lab/metallb/build.sh --folder) \
+ *     lab/world .cache/bin/node bench/power-loss.ts [ROUNDS] [KINDS]
  * Five nodes run the kube-proxy, the EndpointSlice controller and the node-lifecycle controller of Kubernetes, and Services with Pods on four
  * nodes. Each externalTrafficPolicy has a Service in layer 2, with a client on the segment, and one by BGP, with a client behind the router (BIRD).
  * The clients open a connection to each Service every 20 ms. In a round, the cables of a node are cut and its speaker and kubelet end. The figure is
@@ -8,7 +9,7 @@
  * on a busy machine. The figure includes the failover of the address in layer 2, if the node owned it.
  *
  * Bellman has BFD (300 ms × 3) with the router. The native BGP of MetalLB v0.12.1 has no BFD, so it gets the shortest hold time, 3 s. MetalLB is
- * measured when it is built, as `make rivals NAME=size` does. KINDS is a regular expression for `without dead-nodes`, `with dead-nodes` and
+ * measured when `lab/metallb/build.sh v0.12.1` has built it. KINDS is a regular expression for `without dead-nodes`, `with dead-nodes` and
  * `MetalLB`.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -16,13 +17,14 @@ import { fileURLToPath } from 'node:url';
 import { addresses, type LabNode } from '../lab/fabric.ts';
 import { Kubelets } from '../lab/kubelets.ts';
 import { Lab } from '../lab/lab.ts';
+import { metalLbMissing, metalLbPrograms } from '../lab/metallb/programs.ts';
 import type { NetworkNamespace } from '../lab/netns.ts';
 import { isKubernetes } from '../lab/start-api-server.ts';
 import { ownerOf } from '../lab/steps.ts';
 import { deathTiming } from '../src/controller/death-judge/death-judge.ts';
 import { bfdProfile, startBird } from '../test/support/upgrade.ts';
 import { configureMetalLb, makeMetalLbPods } from './rivals/ground.ts';
-import { isMetalLbBuilt, metalLbVersion } from './rivals/metallb-build.ts';
+import { metalLbVersion } from './rivals/paths.ts';
 import { bellman, metalLb, type System } from './rivals/system.ts';
 
 if (!isKubernetes)
@@ -213,9 +215,10 @@ try {
         ports: [{ port: 80, targetPort: 8080 }],
       },
     });
+  const missing = metalLbMissing(metalLbPrograms(metalLbVersion));
   for (const kind of kinds.filter(({ name }) => wanted.test(name))) {
-    if (kind.system === theirs && !isMetalLbBuilt()) {
-      console.log(`${kind.name} is not built, so it is not measured: run make rivals NAME=size`);
+    if (kind.system === theirs && missing !== undefined) {
+      console.log(`${kind.name} is not measured: ${missing}`);
       continue;
     }
     await configure(kind);

@@ -52,4 +52,6 @@ export interface ApiServerOptions {
   readonly embeddedFlags?: readonly string[];
   /** Whether nodes whose Leases are old count as dead. With the embedded server they never do. */
   readonly hasNodeLifecycle?: boolean;
+  /** Whether Kubernetes makes the Pods of Deployments and DaemonSets. The embedded server never does. */
+  readonly hasWorkloads?: boolean;
 }

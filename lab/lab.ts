@@ -59,6 +59,8 @@ export interface LabOptions {
   readonly kubeProxyLateMs?: number;
   /** With true, which needs Kubernetes, the node-lifecycle controller runs. The nodes then need kubelets (`kubelets.ts`) within a minute. */
   readonly hasNodeLifecycle?: boolean;
+  /** With true, which needs Kubernetes, Deployments and DaemonSets get their Pods. The lab itself must play the kubelets of these Pods. */
+  readonly hasWorkloads?: boolean;
 }
 
 /** The Pod that a DaemonSet would create. The lab itself starts the process. */
@@ -134,6 +136,7 @@ export class Lab {
       folder,
       embeddedFlags: ['--tls', '--token', apiToken],
       ...(options.hasNodeLifecycle === undefined ? {} : { hasNodeLifecycle: options.hasNodeLifecycle }),
+      ...(options.hasWorkloads === undefined ? {} : { hasWorkloads: options.hasWorkloads }),
     });
     copyFileSync(server.kubeconfig, kubeconfigPath);
     const secondServer =
@@ -154,17 +157,23 @@ export class Lab {
     else await lab.#standIn(options.kubeProxyLateMs ?? 0);
     await Promise.all([lab.#issueToken('controller'), lab.#issueToken('speaker')]);
     if (options.bellman ?? true) {
-      await Promise.all(
-        fabric.nodes.map(async (node) => {
-          await put(lab.client, paths.pods('bellman-system'), speakerPod(node.name));
-          await lab.#setPodStatus(`speaker-${node.name}`, node.addresses);
-        }),
-      );
-      await Promise.all(fabric.nodes.map(({ name }) => lab.#issueToken('speaker', `speaker-${name}`)));
+      await lab.makeSpeakerPods();
       lab.startController();
       for (const node of fabric.nodes) lab.startSpeaker(node);
     }
     return lab;
+  }
+
+  /** Makes the Pod of each node's speaker, with its token. */
+  async makeSpeakerPods(): Promise<void> {
+    const { nodes } = this.fabric;
+    await Promise.all(
+      nodes.map(async ({ name, addresses: own }) => {
+        await put(this.client, paths.pods('bellman-system'), speakerPod(name));
+        await this.#setPodStatus(`speaker-${name}`, own);
+      }),
+    );
+    await Promise.all(nodes.map(({ name }) => this.#issueToken('speaker', `speaker-${name}`)));
   }
 
   /** Plays what the embedded API server lacks. */

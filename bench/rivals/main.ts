@@ -8,12 +8,11 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, release, totalmem } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { keepalivedVersion } from './keepalived.ts';
-import { buildMetalLb, goVersion, metalLbVersion } from './metallb-build.ts';
 import { page, type Result } from './page.ts';
-import { bellmanNode, bellmanProgram, rivalsFolder, root } from './paths.ts';
+import { bellmanNode, bellmanProgram, metalLbVersion, rivalsFolder, root } from './paths.ts';
 
 const tables = ['memory', 'start', 'failover', 'arp', 'bgp', 'size'];
 const { values } = parseArgs({
@@ -29,13 +28,16 @@ function fail(message: string): never {
   process.exit(1);
 }
 
-const go = goVersion();
-if (go === undefined) fail('Go is not installed, and MetalLB is built with it');
 if (!existsSync(bellmanNode)) fail('Bellman is not built: run make build');
 const chosen = values.only === '' ? tables : values.only.split(',');
 const unknown = chosen.filter((name) => !tables.includes(name));
 if (unknown.length > 0) fail(`no such table: ${unknown.join(', ')}; there are ${tables.join(', ')}`);
-buildMetalLb();
+const built = spawnSync(join(root, 'lab/metallb/build.sh'), [metalLbVersion], {
+  encoding: 'utf8',
+  stdio: ['ignore', 'pipe', 'inherit'],
+});
+if (built.status !== 0) fail(`MetalLB ${metalLbVersion} cannot be built (see above)`);
+const metalLbFolder = dirname(built.stdout.trim());
 
 /** Load per processor above which figures say more about the machine than about the programs. */
 const quietLoad = 0.3;
@@ -66,7 +68,7 @@ function measure(name: string): void {
   rmSync(out, { force: true });
   const { status } = spawnSync(join(root, 'lab/world'), args, {
     stdio: 'inherit',
-    env: { ...process.env, BELLMAN_PROGRAM: bellmanProgram },
+    env: { ...process.env, BELLMAN_PROGRAM: bellmanProgram, BELLMAN_METALLB: metalLbFolder },
   });
   if (status === 0 && existsSync(out)) {
     const result = JSON.parse(readFileSync(out, 'utf8')) as Result;
@@ -93,8 +95,11 @@ function machine(): string {
 }
 
 function systems(): string[] {
-  const node = execFileSync(bellmanNode, ['--version'], { encoding: 'utf8' }).trim();
   const vrrp = keepalivedVersion();
+  const run = (program: string, ...args: readonly string[]) =>
+    execFileSync(program, args, { encoding: 'utf8' }).trim();
+  const node = run(bellmanNode, '--version');
+  const go = run(run(join(root, 'scripts/go.sh')), 'env', 'GOVERSION');
   return [
     `Bellman: commit ${commit}, as \`make build\` writes it, Node ${node}.`,
     `MetalLB ${metalLbVersion}: its native BGP mode, built with ${go}, memberlist encrypted.`,

@@ -1,8 +1,9 @@
 /** The systems that are compared. Each runs unmodified in the lab, as its manifests start it. */
 import type { LabNode } from '../../lab/fabric.ts';
 import { kubeconfigPath, type Lab } from '../../lab/lab.ts';
+import { metalLbPrograms } from '../../lab/metallb/programs.ts';
 import { processesOf } from '../support/processes.ts';
-import { bellmanNode, metalLbPrograms } from './paths.ts';
+import { bellmanNode, metalLbVersion } from './paths.ts';
 
 /** Something that announces addresses from a node. */
 export interface Speakers {
@@ -43,6 +44,7 @@ export function bellman(lab: Lab): System {
 
 /** In a cluster, the controllers of both systems have Pods of their own. In the lab they share a host, so they may need different ports. */
 export function metalLb(lab: Lab, { controllerPort = 7472 } = {}): System {
+  const programs = metalLbPrograms(metalLbVersion);
   const port = 7472;
   const environment = { ...lab.podEnvironment, METALLB_NAMESPACE: metalLbNamespace };
   const flagsWith = (httpPort: number) => [
@@ -54,32 +56,26 @@ export function metalLb(lab: Lab, { controllerPort = 7472 } = {}): System {
       lab.processes.start(
         'metallb-controller',
         lab.fabric.control,
-        metalLbPrograms.controller,
+        programs.controller,
         flagsWith(controllerPort),
         environment,
       ),
     stopController: () => lab.stop('metallb-controller'),
     startSpeaker: (node) =>
-      lab.processes.start(
-        `metallb-speaker-${node.name}`,
-        node.namespace,
-        metalLbPrograms.speaker,
-        flagsWith(port),
-        {
-          ...environment,
-          METALLB_NODE_NAME: node.name,
-          METALLB_HOST: node.addresses[0],
-          METALLB_ML_BIND_ADDR: node.addresses[0],
-          METALLB_ML_LABELS: Object.entries(metalLbPodLabels)
-            .map(([key, value]) => `${key}=${value}`)
-            .join(','),
-          METALLB_ML_SECRET_KEY: 'a secret key of the lab',
-        },
-      ),
+      lab.processes.start(`metallb-speaker-${node.name}`, node.namespace, programs.speaker, flagsWith(port), {
+        ...environment,
+        METALLB_NODE_NAME: node.name,
+        METALLB_HOST: node.addresses[0],
+        METALLB_ML_BIND_ADDR: node.addresses[0],
+        METALLB_ML_LABELS: Object.entries(metalLbPodLabels)
+          .map(([key, value]) => `${key}=${value}`)
+          .join(','),
+        METALLB_ML_SECRET_KEY: 'a secret key of the lab',
+      }),
     stopSpeaker: (node, signal) => lab.stop(`metallb-speaker-${node.name}`, signal),
     pids: {
-      speaker: () => processesOf(metalLbPrograms.speaker, () => true),
-      controller: () => processesOf(metalLbPrograms.controller, () => true),
+      speaker: () => processesOf(programs.speaker, () => true),
+      controller: () => processesOf(programs.controller, () => true),
     },
     answering: async (node) => {
       const metrics = await node.namespace.exec('curl', '-sS', `http://${node.addresses[0]}:${port}/metrics`);

@@ -3,7 +3,7 @@
  * kube-controller-manager. Nothing here needs root.
  *
  * Without kubelets, the lab itself starts the processes of Bellman, and the manifests of this project are applied as they are. Three
- * controllers are then off. The node-lifecycle controller would mark the lab's nodes as Unknown; it runs on request. Those of Deployments
+ * controllers are then off, unless a lab asks for them. The node-lifecycle controller would mark the lab's nodes as Unknown. Those of Deployments
  * and DaemonSets would make Pods that no kubelet runs. With kubelets (see `lab/cluster/`), all controllers run, and a kube-scheduler too.
  */
 import { execFile } from 'node:child_process';
@@ -113,6 +113,7 @@ export class Kubernetes implements ApiServer {
 
   async #start(): Promise<void> {
     const hasKubelets = (this.#options.kubelets ?? []).length > 0;
+    const { hasNodeLifecycle = hasKubelets, hasWorkloads = hasKubelets } = this.#options;
     this.#startEtcd();
     await this.#startServer();
     this.#startProgram('kube-controller-manager', [
@@ -120,7 +121,7 @@ export class Kubernetes implements ApiServer {
       ...['--service-account-private-key-file', this.#credentials.path('accounts.key')],
       ...['--root-ca-file', this.#credentials.path('api.crt')],
       ...['--use-service-account-credentials=true', '--leader-elect=false', '--secure-port=0'],
-      `--controllers=${controllers(hasKubelets, this.#options.hasNodeLifecycle ?? hasKubelets)}`,
+      `--controllers=${controllers(hasWorkloads, hasNodeLifecycle)}`,
     ]);
     if (hasKubelets)
       this.#startProgram('kube-scheduler', [
@@ -386,10 +387,10 @@ export class Kubernetes implements ApiServer {
   }
 }
 
-function controllers(hasKubelets: boolean, hasNodeLifecycle: boolean): string {
+function controllers(hasWorkloads: boolean, hasNodeLifecycle: boolean): string {
   const off = [
     ...(hasNodeLifecycle ? [] : ['-node-lifecycle-controller']),
-    ...(hasKubelets ? [] : ['-deployment-controller', '-daemonset-controller']),
+    ...(hasWorkloads ? [] : ['-deployment-controller', '-daemonset-controller']),
   ];
   return ['*', ...off].join(',');
 }

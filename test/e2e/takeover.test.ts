@@ -1,30 +1,40 @@
 /**
- * MetalLB v0.12.1 announces Services by BGP and in layer 2, and Bellman takes over by the commands that `bellman takeover status` prints. BIRD runs
- * on the router. No datagram may be lost, and no address may change.
+ * MetalLB v0.12.1 announces Services by BGP and in layer 2, and Bellman takes over by the commands that `bellman takeover status` prints, with BIRD
+ * and with FRR on the router. No datagram may be lost, and no address may change. Each step is undone once by its command back, and at the end all of
+ * them are.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { metalLbMissing, TakeoverLab } from '../support/takeover.ts';
+import { metalLbVersion } from '../../bench/rivals/paths.ts';
+import { metalLbMissing, metalLbPrograms } from '../../lab/metallb/programs.ts';
+import { skippedOnKubernetes } from '../../lab/start-api-server.ts';
+import { frr, replaceBirdByFrr } from '../support/drain.ts';
+import { ConfigMapMetalLb } from '../support/takeover/config-map-metallb.ts';
+import { type Takeover, TakeoverLab } from '../support/takeover/lab.ts';
 
-const missing = metalLbMissing();
+const skip =
+  metalLbMissing(metalLbPrograms(metalLbVersion)) ??
+  skippedOnKubernetes('takeover-resources.test.ts does the same with a newer MetalLB');
 
-describe('a takeover from MetalLB', { concurrency: false, skip: missing ?? false }, () => {
+describe('a takeover from the ConfigMap of MetalLB', { concurrency: false, skip }, () => {
   let takeover: TakeoverLab;
   let addresses: ReadonlyMap<string, string>;
+  let taken: Takeover | undefined;
 
   before(async () => {
-    takeover = await TakeoverLab.start({ services: 8 });
+    takeover = await TakeoverLab.start({ metalLb: new ConfigMapMetalLb(), services: 8 });
     addresses = await takeover.addressesByService();
   });
   after(() => takeover?.close());
 
   /** Bellman takes over while clients send datagrams. */
-  async function takeOver(): Promise<void> {
+  async function takeOver(options: { undoes?: boolean } = {}): Promise<void> {
     const macs = await takeover.macs();
-    const { lost, detail, result } = await takeover.counted(() => takeover.takeOver());
+    const { lost, detail, result } = await takeover.counted(() => takeover.takeOver(options));
+    taken = result;
     assert.equal(lost, 0, detail);
     assert.deepEqual(await takeover.addressesByService(), addresses);
-    assert.deepEqual(result, macs);
+    assert.deepEqual(result.macs, macs);
   }
 
   test('with --adopt-only, Bellman takes addresses into the books and announces nothing', async () => {
@@ -45,5 +55,25 @@ describe('a takeover from MetalLB', { concurrency: false, skip: missing ?? false
     });
   });
 
-  test('Bellman takes over with BIRD on the router, without a lost datagram', () => takeOver());
+  test('Bellman takes over with BIRD on the router, and each step is undone and taken again, without a lost datagram', () =>
+    takeOver({ undoes: true }));
+
+  test('MetalLB takes over again by the commands back, and no address changes', async () => {
+    assert.ok(taken);
+    const way = taken;
+    // MetalLB may lose some datagrams when its speakers start.
+    const { lost, asked, detail } = await takeover.counted(() => takeover.goBack(way));
+    assert.ok(lost < asked / 100, detail);
+    assert.deepEqual(await takeover.addressesByService(), addresses);
+    await takeover.removeBellman();
+    await takeover.announced();
+  });
+
+  test('Bellman takes over with FRR on the router, and with graceful restart, without a lost datagram', async () => {
+    await replaceBirdByFrr(takeover.lab);
+    takeover.router = frr;
+    await takeover.announced();
+    await takeover.installBellman({ gracefulRestart: true });
+    await takeOver();
+  });
 });

@@ -4,8 +4,9 @@
  */
 import { lstatSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { metalLbPrograms } from '../../../lab/metallb/programs.ts';
 import { format } from '../figures.ts';
-import { bellmanNode, bellmanProgram, metalLbPrograms } from '../paths.ts';
+import { bellmanNode, bellmanProgram, metalLbVersion } from '../paths.ts';
 import { runTable } from '../run.ts';
 
 function octetsOf(path: string): number {
@@ -13,6 +14,8 @@ function octetsOf(path: string): number {
   if (!status.isDirectory()) return status.size;
   return readdirSync(path).reduce((sum, name) => sum + octetsOf(join(path, name)), 0);
 }
+
+const metalLb = metalLbPrograms(metalLbVersion);
 
 await runTable({}, async () => {
   const mb = (...paths: readonly string[]) =>
@@ -28,13 +31,9 @@ await runTable({}, async () => {
     ],
     head: ['MB', 'Bellman', 'MetalLB'],
     rows: [
-      [
-        'controller and speaker',
-        mb(...bellmanFiles),
-        mb(metalLbPrograms.controller, metalLbPrograms.speaker),
-      ],
-      ['of which controller', 'the same files', mb(metalLbPrograms.controller)],
-      ['of which speaker', 'the same files', mb(metalLbPrograms.speaker)],
+      ['controller and speaker', mb(...bellmanFiles), mb(metalLb.controller, metalLb.speaker)],
+      ['of which controller', 'the same files', mb(metalLb.controller)],
+      ['of which speaker', 'the same files', mb(metalLb.speaker)],
       ['of which the language runtime', mb(bellmanNode), 'in each program'],
     ],
   };

@@ -1,51 +1,52 @@
 /**
- * A lab in which MetalLB v0.12.1 announces Services, and the parts of Kubernetes that a takeover needs and the lab lacks: the Deployments and
- * DaemonSets of both programs. `run` plays what their controllers and kubelets do after a command of `bellman takeover status`.
+ * A lab in which MetalLB announces Services, and Bellman takes over by the commands of `bellman takeover status`. The lab plays the Deployment and
+ * the DaemonSet of Bellman: it starts the processes again after a command that changes them.
  */
 
 import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { makePods } from '../../bench/rivals/ground.ts';
-import { buildMetalLb, goVersion } from '../../bench/rivals/metallb-build.ts';
-import { parseArping } from '../../bench/rivals/parse.ts';
-import { metalLb, metalLbNamespace, metalLbPodLabels, type System } from '../../bench/rivals/system.ts';
-import { addresses, type LabNode } from '../../lab/fabric.ts';
-import { kubeconfigPath, Lab } from '../../lab/lab.ts';
-import { podStatus } from '../../lab/pods.ts';
-import { put } from '../../lab/put.ts';
-import type { Step } from '../../src/cli/takeover/next-step.ts';
-import { serviceNameLabel } from '../../src/kubernetes/model.ts';
-import { paths } from '../../src/kubernetes/write.ts';
+import { dump, load } from 'js-yaml';
+import { parseArping } from '../../../bench/rivals/parse.ts';
+import { addresses, type LabNode } from '../../../lab/fabric.ts';
+import { kubeconfigPath, Lab } from '../../../lab/lab.ts';
+import { podStatus } from '../../../lab/pods.ts';
+import { put } from '../../../lab/put.ts';
+import { isKubernetes } from '../../../lab/start-api-server.ts';
+import type { Step } from '../../../src/cli/takeover/next-step.ts';
+import { takeoverKey } from '../../../src/cluster/names.ts';
+import type { SpeakerStatus } from '../../../src/cluster/status.ts';
+import { serviceNameLabel } from '../../../src/kubernetes/model.ts';
+import { paths } from '../../../src/kubernetes/write.ts';
+import { bird, type Router } from '../drain.ts';
+import type { Incumbent } from './incumbent.ts';
 
-const bellman = fileURLToPath(new URL('../../bin/bellman', import.meta.url));
+const bellman = fileURLToPath(new URL('../../../bin/bellman', import.meta.url));
 /** MetalLB has the usual ports, so Bellman gets others, as the guide says. */
 const speakerPort = 7482;
 const speakerFlags = ({ addresses: [v4] }: LabNode) => [
   ...['--membership-port', '7956', '--metrics-address', `127.0.0.1:${speakerPort},${v4}`],
 ];
-
-const pools = `address-pools:
-- {name: public, protocol: bgp, addresses: [198.51.100.0/24]}
-- {name: office, protocol: layer2, addresses: [192.0.2.150-192.0.2.220]}
-`;
-const peer = `{my-asn: 64512, peer-asn: 64500, peer-address: ${addresses.router[0]}}`;
-const metalLbConfig = `peers:\n- ${peer}\n${pools}`;
-
-/** Why MetalLB cannot be built here; `undefined` when it can. */
-export function metalLbMissing(): string | undefined {
-  if (goVersion() === undefined) return 'Go is not installed, so MetalLB cannot be built';
-  try {
-    buildMetalLb();
-    return undefined;
-  } catch (error) {
-    return `MetalLB cannot be built: ${String(error)}`;
-  }
-}
+/** All Services have the same Pods. */
+const podLabel = 'all';
 
 export interface TakeoverLabOptions {
+  readonly metalLb: Incumbent;
   /** Services of each protocol. */
   readonly services: number;
   readonly nodes?: number;
+}
+
+/** A step that has been taken, with the command that undoes it. */
+interface TakenStep {
+  readonly command: string;
+  readonly back: string;
+}
+
+export interface Takeover {
+  /** The steps in their order. */
+  readonly steps: readonly TakenStep[];
+  /** The MACs that answer before the last step: in that step all speakers restart, and hand addresses over. */
+  readonly macs: ReadonlyMap<string, string | undefined>;
 }
 
 export class TakeoverLab {
@@ -53,26 +54,25 @@ export class TakeoverLab {
   /** Addresses by BGP and in layer 2. */
   readonly routed: string[] = [];
   readonly local: string[] = [];
-  readonly #metalLb: System;
+  /** The routing daemon of the router. */
+  router: Router = bird;
+  readonly #metalLb: Incumbent;
   #adoptsOnly = { controller: true, speakers: true };
 
-  private constructor(lab: Lab) {
+  private constructor(lab: Lab, metalLb: Incumbent) {
     this.lab = lab;
-    this.#metalLb = metalLb(lab, { controllerPort: 7473 });
+    this.#metalLb = metalLb;
   }
 
   /** Resolves when MetalLB has assigned and announces the addresses of all Services. */
-  static async start({ services, nodes = 3 }: TakeoverLabOptions): Promise<TakeoverLab> {
-    const lab = await Lab.start({ nodes, bellman: false });
-    const takeover = new TakeoverLab(lab);
-    await makePods(lab);
-    await put(lab.client, `/api/v1/namespaces/${metalLbNamespace}/configmaps`, {
-      metadata: { name: 'config', namespace: metalLbNamespace },
-      data: { config: metalLbConfig },
-    });
-    await takeover.#setMetalLbController(true);
-    for (const node of lab.fabric.nodes) takeover.#metalLb.startSpeaker(node);
-    await lab.addPods('all', lab.fabric.nodes);
+  static async start({ metalLb, services, nodes = 3 }: TakeoverLabOptions): Promise<TakeoverLab> {
+    const lab = await Lab.start({ nodes, bellman: false, hasWorkloads: isKubernetes });
+    const takeover = new TakeoverLab(lab, metalLb);
+    // The lab itself starts the processes of Bellman.
+    if (isKubernetes)
+      await lab.kubectl('-n', 'bellman-system', 'delete', 'deployment/controller', 'daemonset/speaker');
+    await metalLb.start(lab);
+    await lab.addPods(podLabel, lab.fabric.nodes);
     for (const pool of ['public', 'office'])
       for (let i = 0; i < services; i++) await takeover.#makeService(`${pool}-${i}`, pool);
     await lab.until('MetalLB assigns all addresses', () => takeover.#readAddresses(services));
@@ -81,6 +81,20 @@ export class TakeoverLab {
   }
 
   async #makeService(name: string, pool: string): Promise<void> {
+    const { lab } = this;
+    if (!isKubernetes) await this.#makeEndpoints(name);
+    await put(lab.client, '/api/v1/namespaces/default/services', {
+      metadata: { name, annotations: { [this.#metalLb.poolAnnotation]: pool } },
+      spec: {
+        type: 'LoadBalancer',
+        ports: [{ port: 80, targetPort: 8080, protocol: 'UDP' }],
+        selector: { app: podLabel },
+      },
+    });
+  }
+
+  /** Plays the controllers of endpoints. */
+  async #makeEndpoints(name: string): Promise<void> {
     const { lab } = this;
     const port = { protocol: 'UDP', port: 8080 };
     const pods = lab.fabric.nodes.map(({ name: nodeName, index }) => ({
@@ -102,14 +116,6 @@ export class TakeoverLab {
     await put(lab.client, '/api/v1/namespaces/default/endpoints', {
       metadata: { name },
       subsets: [{ addresses: pods, ports: [port] }],
-    });
-    await put(lab.client, '/api/v1/namespaces/default/services', {
-      metadata: { name, annotations: { 'metallb.universe.tf/address-pool': pool } },
-      spec: {
-        type: 'LoadBalancer',
-        ports: [{ port: 80, targetPort: 8080, protocol: 'UDP' }],
-        selector: { app: name },
-      },
     });
   }
 
@@ -134,7 +140,7 @@ export class TakeoverLab {
     );
   }
 
-  /** Waits until clients reach every address, and every node announces every routed address. */
+  /** Waits until a node answers for every layer-2 address, and the router uses the routes of all nodes, which run the same program. */
   async announced(): Promise<void> {
     const { router } = this.lab.fabric;
     const count = this.lab.fabric.nodes.length;
@@ -162,14 +168,19 @@ export class TakeoverLab {
     return macs;
   }
 
-  /** Installs Bellman beside MetalLB, with the configuration that the guide writes. */
-  async installBellman(): Promise<void> {
+  /**
+   * Installs Bellman beside MetalLB, with the configuration that the guide writes. MetalLB v0.12 has no graceful restart. Bellman has it with every
+   * peer if `gracefulRestart` is true.
+   */
+  async installBellman({ gracefulRestart = false } = {}): Promise<void> {
     const { lab } = this;
-    await lab.configure(metalLbConfig);
+    await lab.makeSpeakerPods();
+    const text = await this.#metalLb.convert(lab);
+    await lab.configure(gracefulRestart ? withGracefulRestart(text) : text);
     const name = hostname();
     await put(lab.client, paths.pods('bellman-system'), {
       metadata: { name, namespace: 'bellman-system' },
-      spec: { containers: [{ name: 'controller', image: 'bellman' }] },
+      spec: { terminationGracePeriodSeconds: 0, containers: [{ name: 'controller', image: 'bellman' }] },
     });
     await lab.client.request({
       method: 'PATCH',
@@ -180,6 +191,14 @@ export class TakeoverLab {
     this.#adoptsOnly = { controller: true, speakers: true };
     this.#startController();
     for (const node of lab.fabric.nodes) this.#startSpeaker(node);
+  }
+
+  /** Ends Bellman after the way back, with its configuration and its keys. The Services keep its annotations. */
+  async removeBellman(): Promise<void> {
+    const { lab } = this;
+    for (const { name } of lab.fabric.nodes) await lab.stop(`speaker-${name}`);
+    await lab.stop('controller');
+    await lab.kubectl('-n', 'bellman-system', 'delete', 'configmaps,secrets,pods', '--all', '--wait=false');
   }
 
   #startController(): void {
@@ -217,22 +236,17 @@ export class TakeoverLab {
   }
 
   /** Runs a command that `bellman takeover status` has printed. */
-  async run(command: string): Promise<void> {
+  async #run(command: string): Promise<void> {
     const { lab } = this;
-    const scale = /scale deployment controller --replicas=(\d)$/.exec(command);
     const env = /set env (deployment\/controller|daemonset\/speaker) BELLMAN_ADOPT_ONLY(-|=true)$/.exec(
       command,
     );
-    if (scale) return this.#setMetalLbController(scale[1] === '1');
-    if (env?.[1] === 'deployment/controller') {
-      this.#adoptsOnly.controller = env[2] !== '-';
-      await lab.stop('controller');
-      return this.#startController();
-    }
-    if (env) return this.#restartSpeakers(env[2] !== '-');
-    await lab.kubectl(...command.split(' ').slice(1));
-    const label = /^kubectl label node (\S+) \S+?(-|=true)$/.exec(command);
-    if (label) await this.#setMetalLbSpeaker(lab.node(label[1] ?? ''), label[2] === '-');
+    if (!env) return this.#metalLb.run(lab, command);
+    const adoptsOnly = env[2] !== '-';
+    if (env[1] !== 'deployment/controller') return this.#restartSpeakers(adoptsOnly);
+    this.#adoptsOnly.controller = adoptsOnly;
+    await lab.stop('controller');
+    this.#startController();
   }
 
   /** A rolling restart, as a DaemonSet makes it: the next Pod stops when the one before is ready. */
@@ -251,45 +265,34 @@ export class TakeoverLab {
     }
   }
 
-  async #setMetalLbController(runs: boolean): Promise<void> {
-    const { lab } = this;
-    const pods = `/api/v1/namespaces/${metalLbNamespace}/pods`;
-    if (!runs) {
-      await this.#metalLb.stopController();
-      await lab.client.request({ method: 'DELETE', path: `${pods}/controller` });
-      return;
-    }
-    await put(lab.client, pods, {
-      metadata: {
-        name: 'controller',
-        namespace: metalLbNamespace,
-        labels: { ...metalLbPodLabels, component: 'controller' },
-      },
-      spec: { containers: [{ name: 'controller', image: 'metallb' }] },
-    });
-    this.#metalLb.startController();
+  /** Takes a step, and waits until `bellman takeover status` goes on. */
+  async #take({ command }: TakenStep): Promise<void> {
+    await this.#run(command);
+    await this.lab.until(`the step is done: ${command}`, async () => (await this.next()).command !== command);
   }
 
-  async #setMetalLbSpeaker(node: LabNode, runs: boolean): Promise<void> {
-    const { lab } = this;
-    const pods = `/api/v1/namespaces/${metalLbNamespace}/pods`;
-    const name = `speaker-${node.name}`;
-    if (!runs) {
-      await this.#metalLb.stopSpeaker(node);
-      await lab.client.request({ method: 'DELETE', path: `${pods}/${name}` });
-      return;
-    }
-    await put(lab.client, pods, {
-      metadata: { name, namespace: metalLbNamespace, labels: metalLbPodLabels },
-      spec: { nodeName: node.name, containers: [{ name: 'speaker', image: 'metallb' }] },
+  /** Undoes a step, and waits until MetalLB works as before the step and `bellman takeover status` asks for the step again. */
+  async #undo({ command, back }: TakenStep): Promise<void> {
+    await this.#run(back);
+    const node = new RegExp(`^kubectl label node (\\S+) ${takeoverKey}-$`).exec(back)?.[1];
+    if (node !== undefined) await this.#metalLbSpeaks(this.lab.node(node));
+    await this.lab.until(
+      `the step is undone: ${command}`,
+      async () => (await this.next()).command === command,
+    );
+  }
+
+  /** Waits until MetalLB announces by BGP from the node. The router may prefer the routes of nodes that run Bellman. */
+  async #metalLbSpeaks(node: LabNode): Promise<void> {
+    await this.lab.until(`MetalLB has a session on ${node.name}`, async () => {
+      const text = await node.namespace.exec('curl', '-sS', `http://127.0.0.1:${speakerPort}/status`);
+      const { adoption } = JSON.parse(text) as SpeakerStatus;
+      return adoption?.bgp === 'held' && adoption.otherSessions.length > 0;
     });
-    await lab.client.request({
-      method: 'PATCH',
-      path: `${pods}/${name}/status`,
-      contentType: 'application/merge-patch+json',
-      body: { status: { phase: 'Running', podIP: node.addresses[0] } },
+    await this.lab.until(`the router has the routes of ${node.name}`, async () => {
+      const have = await Promise.all(this.routed.map((ip) => this.router.hasRoute(this.lab, ip, node)));
+      return have.every(Boolean);
     });
-    this.#metalLb.startSpeaker(node);
   }
 
   /**
@@ -325,23 +328,40 @@ export class TakeoverLab {
   }
 
   /**
-   * Goes on with the takeover until nothing is left. Returns the MACs that answer before the last step: in that step all speakers restart, and
-   * hand addresses over.
+   * Goes on with the takeover until nothing is left. With `undoes`, each step is also undone and taken again.
    */
-  async takeOver(): Promise<ReadonlyMap<string, string | undefined>> {
+  async takeOver({ undoes = false } = {}): Promise<Takeover> {
+    const steps: TakenStep[] = [];
     let macs = new Map<string, string | undefined>();
     for (;;) {
-      const { kind, command } = await this.next();
-      if (kind === 'done') return macs;
-      if (command === undefined) throw new Error(`a step of kind ${kind} without a command`);
+      const { kind, text, command, back } = await this.next();
+      if (kind === 'done') return { steps, macs };
+      if (command === undefined || back === undefined) throw new Error(`no command: ${kind}: ${text}`);
       if (command.includes('daemonset/speaker')) macs = await this.macs();
-      await this.run(command);
+      const step = { command, back };
+      await this.#take(step);
+      if (undoes) {
+        await this.#undo(step);
+        await this.#take(step);
+      }
+      steps.push(step);
     }
   }
 
-  close(): Promise<void> {
-    return this.lab.close();
+  /** Undoes all steps, the last one first. MetalLB then announces everything. */
+  async goBack({ steps }: Takeover): Promise<void> {
+    for (const step of [...steps].reverse()) await this.#undo(step);
+  }
+
+  async close(): Promise<void> {
+    await this.#metalLb.close();
+    await this.lab.close();
   }
 }
 
 const noStep: Step = { kind: 'wait', text: 'not asked' };
+
+function withGracefulRestart(text: string): string {
+  const config = load(text) as { peers: object[] };
+  return dump({ ...config, peers: config.peers.map((each) => ({ ...each, 'graceful-restart': true })) });
+}
