@@ -128,6 +128,16 @@ const plants: readonly Plant[] = [
     says: 'src/speaker/**',
   },
   {
+    folder: 'src/speaker/stages',
+    line: "export * from '../../controller/allocator/allocator.ts';",
+    says: 'src/speaker/stages/**',
+  },
+  {
+    folder: 'src/speaker/record',
+    line: "export * from '../stages/foundation.ts';",
+    says: 'src/speaker/**',
+  },
+  {
     folder: 'src/cli',
     line: "export * from '../controller/allocator/allocator.ts';",
     says: 'src/cli/**',

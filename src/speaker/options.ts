@@ -1,0 +1,26 @@
+import type { DefencePolicy } from '../layer2/responder/defence.ts';
+import type { Logger, LogLevel } from '../log.ts';
+import type { ListenAddress } from '../telemetry/http-server.ts';
+
+export interface RunSpeakerOptions {
+  readonly nodeName: string;
+  readonly kubeconfig?: string;
+  readonly namespace: string;
+  readonly metricsAddress: readonly ListenAddress[];
+  readonly loadBalancerClass?: string;
+  readonly membershipPort: number;
+  readonly leaveWhenCordoned: boolean;
+  readonly ignoreExcludeLabel: boolean;
+  /** Whether to announce only what an object admits, because another program announces the addresses. */
+  readonly adoptOnly: boolean;
+  readonly conflictPolicy: DefencePolicy;
+  /** Seconds between two announcements of an owned address. 0 means announcements only after a takeover. */
+  readonly announceEvery: number;
+  /** Seconds; 0 for a speaker that asks no other node for its addresses. */
+  readonly witnessEvery: number;
+  /** Directory of the state that the next speaker on this node reads: the restart mark and the accepted configuration. */
+  readonly stateDirectory: string;
+  readonly logLevel: LogLevel;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
