@@ -30,16 +30,12 @@ export function warnOfEffects(
     pool.bgpAdvertisements.forEach((advertisement, i) => {
       const at = [...path, 'bgp-advertisements', i];
       warnOfBgp(advertisement, pool, peers, at, findings);
-      const broader = pool.bgpAdvertisements.findIndex(
-        (other) => other !== advertisement && covers(other, advertisement),
-      );
+      const broader = findBroader(pool.bgpAdvertisements, i, coversBgp);
       if (broader >= 0)
         findings.warning(at, () => `${noEffect}bgp-advertisements[${broader}] announces all of this already`);
     });
-    pool.l2Advertisements.forEach((advertisement, i) => {
-      const broader = pool.l2Advertisements.findIndex(
-        (other) => other !== advertisement && coversLayer2(other, advertisement),
-      );
+    pool.l2Advertisements.forEach((_, i) => {
+      const broader = findBroader(pool.l2Advertisements, i, coversLayer2);
       if (broader >= 0)
         findings.warning(
           [...path, 'l2-advertisements', i],
@@ -90,8 +86,23 @@ function isInternal({ peerAsn, myAsn, localAsn }: PeerConfig): boolean {
   return peerAsn === 'internal' || peerAsn === (localAsn ?? myAsn);
 }
 
-/** Whether each route of an advertisement is a route of the other one too, with the same attributes. */
-function covers(broad: BgpAdvertisement, narrow: BgpAdvertisement): boolean {
+/**
+ * The index of an advertisement that makes the one at `index` superfluous, or -1.
+ * Of two that cover each other, only the later one is superfluous.
+ */
+function findBroader<T>(
+  advertisements: readonly T[],
+  index: number,
+  covers: (broad: T, narrow: T) => boolean,
+): number {
+  const narrow = advertisements[index] as T;
+  return advertisements.findIndex(
+    (other, i) => i !== index && covers(other, narrow) && (i < index || !covers(narrow, other)),
+  );
+}
+
+/** Whether `broad` announces each route of `narrow` too, with the same attributes. */
+function coversBgp(broad: BgpAdvertisement, narrow: BgpAdvertisement): boolean {
   return (
     JSON.stringify(attributesOf(narrow)) === JSON.stringify(attributesOf(broad)) &&
     goesToMorePeers(broad.peers, narrow.peers) &&
@@ -109,14 +120,14 @@ function goesToMorePeers(broad: readonly string[], narrow: readonly string[]): b
   return broad.length === 0 || (narrow.length > 0 && narrow.every((peer) => broad.includes(peer)));
 }
 
+/** Whether `broad` lets each node of `narrow` answer for the same addresses on the same interfaces. */
 function coversLayer2(broad: Layer2Advertisement, narrow: Layer2Advertisement): boolean {
   return (
+    // The weights of its preferences would add to those of `broad`.
     narrow.preferredNodes.length === 0 &&
     JSON.stringify(broad.interfaces) === JSON.stringify(narrow.interfaces) &&
     selectsMore(broad.nodeSelectors, narrow.nodeSelectors) &&
-    selectsMore(broad.serviceSelectors, narrow.serviceSelectors) &&
-    // Two equal advertisements would cover each other.
-    JSON.stringify(broad) !== JSON.stringify(narrow)
+    selectsMore(broad.serviceSelectors, narrow.serviceSelectors)
   );
 }
 

@@ -74,6 +74,16 @@ const rows: readonly (readonly [string, string[], RegExp | undefined])[] = [
     /l2-advertisements\[1\]: it has no effect: l2-advertisements\[0\] lets the same nodes answer/,
   ],
   [
+    'the second of two BGP advertisements for the same peers',
+    [`${external}, ${internal}`, '{med: 1, peers: [outer, inner]}, {med: 1, peers: [inner, outer]}'],
+    /bgp-advertisements\[1\]: it has no effect: bgp-advertisements\[0\] announces all/,
+  ],
+  [
+    'the second of two equal layer-2 advertisements',
+    ['', '{interfaces: [eth0]}, {interfaces: [eth0]}', '192.0.2.0/24', 'layer2'],
+    /l2-advertisements\[1\]: it has no effect: l2-advertisements\[0\] lets the same nodes answer/,
+  ],
+  [
     'layer-2 advertisements on different interfaces',
     [
       '',
