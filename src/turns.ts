@@ -5,7 +5,7 @@
  *   one turn:   timers, sockets …  │ tasks: up to `taskMs` │ callers of `next()`: up to `turnMs` │  … the next turn
  *
  * A task is work that can be cut into small steps, for example the plan of one Service. Tasks run in the order of their creation. Code that
- * handles a stream of inputs asks `hasTime` between two inputs, and awaits `next()` when there is none left.
+ * handles a stream of inputs asks `hasTime` between two inputs, and awaits `next()` when no time is left.
  */
 import type { Clock } from './clock.ts';
 

@@ -2,7 +2,7 @@ import type { BfdProcessStatus } from './messages.ts';
 
 const boundsMs = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] as const;
 
-/** How long `recentMaxMs()` remembers a packet at least. It covers the detection time of the peers that Bellman recommends. */
+/** `recentMaxMs()` remembers a packet for at least this long: longer than the detection times that Bellman recommends. */
 const recentMs = 1000;
 
 /** A histogram of how late periodic packets were sent. A timer of Node is late by up to 2 ms on an idle machine. */
@@ -10,7 +10,7 @@ export class Lateness {
   readonly #counts = new Array<number>(boundsMs.length + 1).fill(0);
   #sumMs = 0;
   #maxMs = 0;
-  /** The number of the current period of `recentMs`, with its latest packet and that of the period before. */
+  /** The number of the current period of `recentMs`. The longest delays in it and in the period before follow. */
   #period = 0;
   #periodMaxMs = 0;
   #previousMaxMs = 0;

@@ -108,7 +108,7 @@ function listenForSuccessor(): void {
   if (successionPath !== undefined) predecessor.listen();
 }
 
-/** Begins to work when the sessions of the predecessor have come, or will not come. */
+/** Begins to work. The predecessor has passed its sessions on by now, or will pass none on. */
 function run(): void {
   if (mayRun) return;
   mayRun = true;

@@ -33,7 +33,7 @@ export interface SessionOptions {
   readonly transport: Pick<BfdTransport, 'openSender' | 'openEcho'>;
   /** 8 unpredictable octets. */
   readonly echoCookie: Uint8Array;
-  /** Echo packets wait to be read. */
+  /** Called when Echo packets wait to be read. */
   readonly onEcho: (session: BfdSession) => void;
   readonly recorder: FlightRecorder;
   readonly logger: Logger;

@@ -40,7 +40,7 @@ export interface LocalEnd {
 
 export interface GracefulRestartOffer {
   readonly restartTimeSeconds: number;
-  /** Long-Lived Stale Time (RFC 9494): how long the peer keeps our routes after the restart time, as the last choice. */
+  /** Long-Lived Stale Time (RFC 9494): how long the peer keeps our routes after the restart time, as its last choice. */
   readonly longLivedStaleTimeSeconds?: number;
   /** Restart State, the R bit (RFC 4724 section 3): this process has restarted. */
   readonly restarting: boolean;

@@ -105,7 +105,7 @@ export interface SessionSuccession {
   offer(): Promise<Offer | undefined>;
   /**
    * Takes the sessions that an earlier process has passed on. Each goes on when `setPeers` first brings its peer. Returns the number of
-   * sessions, or what is wrong. The descriptors then stay with the caller.
+   * sessions, or what is wrong. After an error, the descriptors still belong to the caller.
    */
   inherit(items: readonly OfferedItem[]): Result<number, string>;
   /** Closes the connections of `inherit`, because the sessions belong to the other process after all. */

@@ -15,7 +15,7 @@ export const withoutApiServer = 'it runs, but cannot reach the API server, and s
 /** The fault of a daemon that refuses a query because we have no token. */
 export const withoutToken = 'it shows its state to other hosts only with a token';
 
-/** Status of the answers of such daemons (`telemetry/access.ts`). */
+/** The HTTP statuses with which daemons give these two faults (`telemetry/access.ts`). */
 const refusals = { withoutApiServer: 503, withoutToken: 401 } as const;
 
 /**

@@ -24,8 +24,8 @@ export interface OwnershipRunnerOptions {
 }
 
 /**
- * The claims of a long decision are published in groups of this size, soon after the answers that they belong to. The other members pass a
- * node over that has not claimed within a second.
+ * The claims of a long decision are published in groups of this size, soon after the answers that they belong to. The other members pass
+ * over a node that has not claimed within a second.
  */
 const claimsAtOnce = 100;
 

@@ -57,7 +57,7 @@ const maxCorrectionPackets = 16;
 const farewells = 2;
 const expiryIntervalMs = 60_000;
 /**
- * How long a member is kept that is not alive and that Kubernetes does not list. By then, no packet carries news of its end any more, and
+ * How long a member is kept after it has died or left, unless Kubernetes lists it. By then, no packet carries news of its end any more, and
  * other members have taken its addresses over.
  */
 const goneKeptMs = 3_600_000;

@@ -56,8 +56,8 @@ export class Outbox {
 
   /**
    * Gossip for a live receiver. A receiver that is not live gets none. Such a receiver may be coming back from a partition, and the gossip
-   * may hold wrong beliefs from that partition. A suspect gets none either. An update is sent a limited number of times, and when many members
-   * die at once, most packets go to suspects.
+   * may hold wrong beliefs from that partition. A suspect gets none either. An update is sent only a limited number of times. When many members
+   * die at once, packets to suspects would use these times up.
    */
   #gossipFor(to: string): Update[] {
     if (this.#table.get(to)?.state !== 'alive') return [];

@@ -15,7 +15,7 @@ export interface MemoryReading {
   readonly cpuMs: number;
   /** Memory that V8's heap takes, with garbage and almost empty pages. */
   readonly heapOctets: number;
-  /** Processes that run or wait for a processor, for each processor: the average of the last minute. */
+  /** Number of processes that run or wait to run, per processor. The average of the last minute. */
   readonly loadPerProcessor: number;
 }
 

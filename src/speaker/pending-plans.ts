@@ -24,7 +24,7 @@ export class PendingPlans {
     this.#visited = 0;
   }
 
-  /** Whether the visits to all Services that `addAll` began have not ended yet. */
+  /** Whether the visits that `addAll` began go on. */
   get isSweeping(): boolean {
     return this.#sweep !== undefined;
   }

@@ -47,7 +47,7 @@ export function openEchoSocket(key: EchoKey, onReadable: () => void): EchoSocket
   const index = libc.interfaceIndex(device);
   const fd = libc.openSocket(AF_PACKET, SOCK_DGRAM_CLOEXEC, 0);
   try {
-    // The filter comes before the protocol, so that nothing else gets into the queue.
+    // The socket receives nothing before the bind sets its protocol. The filter is attached before that, so that nothing else gets in.
     libc.attachSocketFilter(fd, echoProgram);
     libc.bindSocket(fd, linkAddress(index, new Uint8Array(0)));
   } catch (error) {

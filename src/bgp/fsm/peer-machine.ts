@@ -10,7 +10,8 @@
  * connection. Otherwise the new connection becomes the contender. Decisions:
  * - Collision (RFC 4271 section 6.8): when both connections have seen an OPEN, the connection made by the end with the higher BGP
  *   Identifier survives.
- * - Succession: the session of an earlier process goes on if our OPEN still says what was sent. Otherwise a new session starts.
+ * - Succession: the session of an earlier process goes on if this process would send the same OPEN. Otherwise a new session
+ *   starts.
  * - Restart of the peer (RFC 4724 section 4.2): an OPEN on a new connection silently replaces an Established session for which graceful
  *   restart is negotiated. Without graceful restart the Established session stays.
  * - A connection that carries no OPEN for some seconds yields to a newer connection, so that silent connections from the peer's address

@@ -4,7 +4,7 @@ import type { ResolvedPeer } from '../peer.ts';
 
 /**
  * A digest of everything that a TCP connection to the peer depends on, its password included. Two speaker processes, which may have different
- * versions, recognize by it a peer that they share. 32 octets.
+ * versions, use it to recognize a peer that they share. 32 octets.
  */
 export function connectionKey({ settings, password }: ResolvedPeer): Uint8Array {
   const { address, interface: zone, port, sourceAddress } = settings;

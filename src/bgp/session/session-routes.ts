@@ -42,8 +42,8 @@ export class SessionRoutes {
 
   /**
    * The loss that ends the session: its link is gone, or the node has lost its local address. The list holds only interfaces with a carrier
-   * and an address. An interface without a carrier may keep its addresses, so the local address counts as lost only if its interface is in the
-   * list without it.
+   * and an address. An interface that is missing from it may still have its addresses. The local address therefore counts as lost only if its
+   * interface is listed with other addresses.
    */
   lossOf(
     interfaces: readonly NodeInterface[],
@@ -91,7 +91,7 @@ export class SessionRoutes {
     this.#log.familiesChanged(before, carried);
   }
 
-  /** A session can come up before its interface is in the list: the kernel reports a carrier up to a second after it carries packets. */
+  /** A session can come up before its interface is in the list: packets may pass up to a second before the kernel reports the carrier. */
   #findLink(
     local: IpAddress,
     { address, interface: zone }: PeerSettings,

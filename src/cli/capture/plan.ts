@@ -41,9 +41,9 @@ export function planPeer(peer: string, speakers: readonly SpeakerView[], only: s
 }
 
 /**
- * The nodes that announce an address: the one that answers in layer 2, with ARP and Neighbour Discovery, and those that announce it by BGP, with
- * the sessions that carry it. When no node announces it, all nodes that were reached, because
- * the questions of clients arrive there.
+ * Captures ARP and Neighbour Discovery on the node that answers for an address, and the sessions that carry the address on the nodes that
+ * announce it by BGP. When no node announces the address, captures ARP and Neighbour Discovery on all nodes that were reached, because the
+ * questions of clients arrive there.
  */
 export function planAddresses(
   addresses: readonly string[],

@@ -186,8 +186,8 @@ function explainAddress(
 }
 
 /**
- * An address is announced when a speaker says so. Otherwise the verdict is unknown if a speaker was not reached that may announce the address, or
- * that the announcing record names.
+ * An address is announced when a speaker says so. Otherwise the verdict is unknown if a speaker was not reached although it
+ * may announce the address or its node is in the announcing record.
  */
 function verdictOf(nodes: readonly NodeExplanation[], recordedOwner: string | undefined): Verdict {
   if (nodes.some(isAnnouncing)) return 'announced';

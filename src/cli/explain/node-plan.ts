@@ -15,7 +15,7 @@ export interface ProtocolPlan {
   /** Empty for layer 2. */
   readonly routes: readonly PeerRoute[];
   /**
-   * Interfaces that the advertisements name. Empty for BGP, and when they name none. Every interface whose subnet holds the address then counts.
+   * Interfaces that the layer-2 advertisements name. An empty list means every interface whose subnet holds the address. Empty for BGP.
    */
   readonly interfaces: readonly string[];
 }

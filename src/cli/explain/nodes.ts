@@ -96,8 +96,8 @@ function explainBgp(
 }
 
 /**
- * Why the node does not announce the address. If the speaker was reached, its report overrides the plan. It reports one refusal for both protocols
- * of a pool. For such a pool, the plan says which reason belongs to which protocol.
+ * Why the node does not announce the address. If the speaker was reached, its report overrides the plan. A report has only one
+ * refusal for a pool with two protocols, so for such a pool the plan gives the reason of each protocol.
  */
 function refusalOf(
   plan: ProtocolPlan | undefined,

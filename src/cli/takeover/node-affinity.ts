@@ -1,6 +1,6 @@
 /**
- * The patches by which the DaemonSet of MetalLB's speakers avoids nodes with the label of the takeover, and by which it forgets that again. Both
- * keep what the DaemonSet has beside it. Pure.
+ * Patches of the DaemonSet of MetalLB's speakers. One makes it avoid the nodes with the label of the takeover, and the other undoes that. Both
+ * keep all other affinities of the DaemonSet. Pure.
  */
 import { takeoverKey } from '../../cluster/names.ts';
 

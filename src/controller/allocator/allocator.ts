@@ -3,10 +3,11 @@
  * only persistent state. A restart with the same Services and the same configuration gives the same assignments.
  *
  * A Service keeps an address for as long as a pool holds it, the Service wants its family, and the sharing rules allow it. When Services
- * may no longer share an address, the Service that has held it longest keeps it, even if the change was its own. A missing or newly
- * requested address is the requested one, if the Service requests one of its family. Otherwise it comes from the pools that the Service
- * names. A Service that names no pool gets it from the restricted pools, by priority and name, and then from the unrestricted ones. A
- * refusal takes no address away.
+ * may no longer share an address, the Service that has held it longest keeps it, even if the change was its own.
+ *
+ * A Service that needs an address of a family gets the address that it requests, if it requests one of that family. Otherwise the address
+ * comes from the pools that the Service names. A Service that names no pool gets it from the restricted pools, by priority and name, and then
+ * from the unrestricted ones. A refusal takes no address away.
  */
 import { type Family, formatIp, type IpAddress, parseIp, sameIp } from '../../address/index.ts';
 import { annotations } from '../../cluster/names.ts';

@@ -21,7 +21,7 @@
 import type { DeadNodesConfig } from '../../config/index.ts';
 
 export const deathTiming = {
-  /** Time between the majority, or the first read of the Lease, and the last read. The report of a living node arrives in this time. */
+  /** The last read comes at least this long after the first one and after the majority. The report of a living node arrives in this time. */
   settleMs: 500,
   /** For this long after a node has written its own report, reports about it do not count. */
   quietMs: 10_000,
@@ -59,7 +59,7 @@ export interface DeathDecision {
   readonly reports: number;
   /** All nodes that have a speaker. */
   readonly speakers: number;
-  /** Why the node is not marked; empty when it is. A sentence about the node, without the node as its subject. */
+  /** Why the node is not marked; empty when it is. The rest of a sentence whose subject is the node. */
   readonly reason: string;
 }
 
@@ -250,7 +250,7 @@ export class DeathJudge {
     return isSettled ? undefined : 'may still renew its Lease';
   }
 
-  /** Whether Kubernetes believes in the node, and a majority reports it, whether or not the reports count. */
+  /** Whether Kubernetes calls the node ready and a majority reports it, even if the reports do not count. */
   #isCandidate(node: string): boolean {
     if (!this.#speakers.has(node) || !this.#nodes.get(node)?.isReady) return false;
     let reports = 0;
@@ -258,7 +258,7 @@ export class DeathJudge {
     return this.#isMajority(reports);
   }
 
-  /** Nodes that count as dead together with this one, itself included. A renewed Lease clears a node that is not marked. */
+  /** The nodes that count as dead: this one, the marked ones, and those that have not renewed their Lease since the reports. */
   #deadTogether(node: string): Set<string> {
     const cleared = (other: string) => {
       const renewedAtMs = this.#leases.get(other)?.renewedAtMs ?? never;

@@ -33,7 +33,7 @@ export function splitServiceSelector(selector: Selector): SplitSelector | undefi
   return { namespaces, rest: selectorOf(others, own) };
 }
 
-/** A selector of Services as an advertisement can express it: by labels, not by namespaces. `beyond` means that it cannot express it. */
+/** A selector of Services as an advertisement can express it: by labels, not by namespaces. `beyond`: no advertisement can express the selector. */
 export type AdvertisementSelector =
   | { readonly kind: 'all' }
   | { readonly kind: 'labels'; readonly selectors: Selector[] }

@@ -284,7 +284,7 @@ export class Ownership {
     this.#vacancies.open(text, owned, this.#nowMs);
   }
 
-  /** Whether the owner may keep the address. If so, this node answers for it exactly if it is the owner. */
+  /** Returns whether the owner may keep the address. If it may, makes this node answer as the owner, or not answer as another node. */
   #keepsOwner(text: string, owned: OwnedAddress, claim: Claim): boolean {
     if (!this.#mayKeep(claim, owned)) return false;
     this.#vacancies.close(text, owned);

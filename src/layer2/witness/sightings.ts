@@ -4,7 +4,7 @@
  *
  * Two nodes ask for each address by ARP or Neighbour Discovery. They are chosen by rendezvous weight among the nodes that have a link for it. A node
  * does not hear the answers of another program on the same host to its own questions. It does see the answers that the program sends to other
- * hosts. With two askers, at least one of them is not the answering host. So the host of each answer is seen by itself and by an asker.
+ * hosts. With two askers, at least one asks from another host. It sees the answer, and so does the speaker on the answering host.
  *
  *     question every 2 s ── answer, with the MAC of its host ──→ sighting of a node, or of a host without a speaker
  *                        └─ none for 7 s, as the first asker ──→ sighting of no host

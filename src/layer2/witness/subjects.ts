@@ -60,7 +60,7 @@ export function* chooseSubjects({ self, nodes, ranking, entries, claim }: Subjec
     for (const [node, { mute }] of muteNodes) {
       if (node === owner || !mute?.has(text)) continue;
       const witnesses = ranking.witnesses(tracked, node);
-      // To the owner, the answer of another node for its own address looks like a conflict. So the owner asks only if no other node can.
+      // An answer of the mute node looks like a conflict to the owner of the address. So the owner asks only if no other node can.
       const witness = witnesses.find((each) => each !== owner) ?? witnesses[0];
       if (witness === self) add(tracked, node, { role: 'trial', isUrgent: false });
     }

@@ -29,7 +29,7 @@ export interface DeathReporterOptions {
   readonly ask: (addresses: readonly string[], port: number, clock: Clock) => Promise<ProbeAnswer>;
 }
 
-/** Limit for one write, so that a report that the API server does not answer is soon written by another connection. */
+/** Limit for one write. When the API server does not answer in this time, the report is written again over another connection. */
 const writeTimeoutMs = 2000;
 /** Shortest time between two steps. While this speaker's Node is not known, a report stays due, and the next step would be due at once. */
 const minStepMs = 20;

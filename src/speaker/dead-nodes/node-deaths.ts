@@ -2,15 +2,15 @@
  * Decides which other nodes this speaker finds dead, which nodes it asks, and when it writes its report. It is pure: the shell
  * (`death-reporter.ts`) opens the connections and gives the time.
  *
- * The membership shows that a speaker died, and its node may live on. So the speaker also asks the node: it opens TCP connections to it, and
+ * The membership shows only that a speaker died. Its node may live on. So this speaker also asks the node: it opens TCP connections to it, and
  * the kernel of a living node accepts or refuses them, whatever its processes do. A node is dead to this speaker when all of this holds:
  *
  * - The membership has declared its speaker dead.
  * - Since the membership began to suspect it, the node has left a question unanswered.
  * - The node answered a question before, while its speaker was alive. Without this, a firewall that drops the questions would look like
  *   death.
- * - The node has answered no question since its speaker went missing. If it has, its speaker crashed. The node then has no speaker that could
- *   show its life to the controller, so its death is left to Kubernetes until its speaker is heard again.
+ * - The node has answered no question since its speaker went missing. If it has answered one, only the speaker crashed. Without a speaker,
+ *   the node cannot show the controller that it lives. Its death is therefore left to Kubernetes until the speaker is heard again.
  *
  *     alive ── suspect ─────────────────── dead
  *       │        ├── question, 0.5 s ──┤     │

@@ -11,7 +11,7 @@ export interface Allowance {
 
 /**
  * A node that begins to answer for an address writes a record and an event. The record is needed. An event costs as much, so thousands of
- * them double the work of a first placing, for this process and for the API server. Once `burst` is used up, further events are therefore
+ * them double the work of a first placement, for this process and for the API server. Once `burst` is used up, further events are therefore
  * joined in one event on the Node. The allowance grows again by `perSecond`.
  */
 const allowed = { burst: 100, perSecond: 1 } as const;
