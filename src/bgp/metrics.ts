@@ -112,7 +112,7 @@ export class BgpMetrics {
     );
     this.bfdDamped = this.#gauge(
       'bfd_damped',
-      '1 while BFD does not end the session, because it has done so too often.',
+      '1 while a loss by BFD does not end the session, because BFD has ended it too often.',
     );
     this.bfdLossesIgnored = this.#counter(
       'bfd_losses_ignored_total',

@@ -164,7 +164,10 @@ describe('the view of an operator', { concurrency: false }, () => {
       data: { password: Buffer.from('not what the router has').toString('base64') },
     });
     await lab.kubectl('label', 'secret', 'tor', peerPasswordLabel, '-n', 'bellman-system');
-    await shows('a hint', /^node-3 .* no answer from 192\.0\.2\.1 port 179; a peer with another password/m);
+    await shows(
+      'a hint',
+      /^node-3 .* no answer from 192\.0\.2\.1 port 179; a peer with a different password/m,
+    );
     await lab.configure(config());
     await shows('the session', /^node-3 +router +Established/m);
   });

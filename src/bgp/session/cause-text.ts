@@ -50,7 +50,7 @@ export function describeRejection(reason: RejectReason): string | undefined {
     case 'occupied':
       return 'a connection from the peer was refused: two connections with the peer are already open';
     case 'other-open':
-      return 'the session of the earlier speaker ended: this speaker sends another OPEN';
+      return 'the session of the earlier speaker ended: this speaker would send a different OPEN';
     case 'idle':
     case 'established':
     case 'paused':
@@ -62,7 +62,7 @@ export function describeRejection(reason: RejectReason): string | undefined {
 export function describeNoAnswer({ settings, password }: ResolvedPeer): string {
   const hints = [
     `no answer from ${formatIp(settings.address)} port ${settings.port}`,
-    ...(password === undefined ? [] : ['a peer with another password does not answer']),
+    ...(password === undefined ? [] : ['a peer with a different password does not answer']),
     ...(isOneHop(settings) && !settings.ttlSecurity
       ? ['a peer more than one hop away needs ebgp-multihop']
       : []),

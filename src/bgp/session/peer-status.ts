@@ -71,7 +71,7 @@ function warningsOf({ peer, carried, negotiated, routesRefused, isBfdDamped }: S
 /** Says that BFD does not end the session for now, and when it will again. */
 export function describeDamping(): string {
   const minutes = (ms: number) => `${ms / 60_000} minutes`;
-  return `BFD has ended the session ${dampingLosses} times within ${minutes(dampingWindowMs)}, so another loss does not end it before BFD has lost nothing for ${minutes(dampingQuietMs)}`;
+  return `BFD has ended the session ${dampingLosses} times within ${minutes(dampingWindowMs)}, so further losses do not end it until ${minutes(dampingQuietMs)} have passed without a loss`;
 }
 
 function rfc3339(epochMs: number): string {

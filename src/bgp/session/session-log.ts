@@ -95,7 +95,7 @@ export class SessionLog {
   }
 
   bfdDampingOver(): void {
-    this.#logger.info('BFD not damped any more');
+    this.#logger.info('BFD no longer damped');
   }
 
   /** Path attributes that fill a whole message are an operator's mistake, so this is an error. Logged once for each session. */

@@ -104,7 +104,7 @@ function setKeys(fd: number, peers: readonly AcceptedPeer[]): Keys {
     const reason =
       known.password === password
         ? known.fault
-        : 'another peer at the address has another password, and the kernel keeps one for each address';
+        : 'another peer at the address has a different password, and the kernel keeps one for each address';
     return reason === undefined ? [] : { peer, reason };
   });
   const unguarded = new Set([...inForce].flatMap(([text, { fault }]) => (fault === undefined ? [] : text)));

@@ -129,7 +129,7 @@ function warnAbout(
     findings.warning(
       [...path, 'graceful-restart'],
       () =>
-        'a restart of the speaker also ends its BFD; routers that do not tell the two apart (FRR and BIRD by default) then drop the routes at the detection time and ignore restart-time',
+        'a restart of the speaker also ends its BFD session; routers that take this for a loss of the path (FRR and BIRD by default) then drop the routes at the detection time and ignore restart-time',
     );
   if (profile.echoMode && family === 6)
     findings.warning(

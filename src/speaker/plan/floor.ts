@@ -3,8 +3,8 @@
  * and configuration, so they come to the same result without asking each other. If nodes see a change at different times, the drain delay
  * outlasts the difference.
  *
- * When the floor would be broken, no leaving node leaves the address. A choice of some nodes that stay would need an order of the nodes. Each change of
- * the nodes could then change the choice, and a node that has left would announce the address again.
+ * When the floor would be broken, no leaving node leaves the address. A choice of some nodes that stay would need an order of the nodes. Each
+ * change of the nodes could then change the choice, and a node that has left would announce the address again.
  */
 
 /**

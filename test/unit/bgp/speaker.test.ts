@@ -532,7 +532,7 @@ describe('a session in virtual time', () => {
       clock.advance(60_000);
     }
     assert.doesNotMatch(status().warnings.join(), /BFD/);
-    assert.equal(lines.filter((line) => line.includes('BFD not damped any more')).length, 1);
+    assert.equal(lines.filter((line) => line.includes('BFD no longer damped')).length, 1);
     assert.match((await damped()) ?? '', / 0$/);
     speaker.bfdChanged('router', bfdUp);
     speaker.bfdChanged('router', bfdReport);

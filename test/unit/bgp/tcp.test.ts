@@ -185,7 +185,8 @@ test('listen() reports which peers cannot connect and why, and accepts no connec
       {
         family: 4,
         peer: { address: first, password: 'b' },
-        reason: 'another peer at the address has another password, and the kernel keeps one for each address',
+        reason:
+          'another peer at the address has a different password, and the kernel keeps one for each address',
       },
     ]);
     // The kernel drops the stranger's SYN, which has no signature.
