@@ -64,7 +64,7 @@ export function speakerCommand(): Command {
     .addOption(
       new Option(
         '--witness-every <seconds>',
-        'interval at which this speaker asks for each address of which it is a witness; 0 asks for none',
+        'interval at which this speaker, as a witness, asks for an address of another node; 0 asks for none',
       )
         .env('BELLMAN_WITNESS_EVERY')
         .argParser(parseSeconds)

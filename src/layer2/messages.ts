@@ -17,7 +17,7 @@ export interface Layer2Settings {
   readonly conflictPolicy: DefencePolicy;
   /** Interval of repeated announcements, for switches that forget addresses. 0 means announcements only after a takeover. */
   readonly announceEverySeconds: number;
-  /** Interval at which this node asks for each address of which it is a witness. 0 means that it is no witness. */
+  /** Interval at which this node, as a witness, asks for an address of another node. 0 means that it is no witness. */
   readonly witnessEverySeconds: number;
   /** Whether another program may answer for the same addresses from nodes of this cluster. */
   readonly adoptOnly: boolean;

@@ -80,7 +80,7 @@ export class SessionLog {
   capabilitiesRefused(capabilities: readonly number[] | 'all'): void {
     this.#logger.warn(
       { capabilities },
-      'the peer refuses capabilities, so our OPENs leave them out until a session has ended',
+      'the peer refuses capabilities; our OPENs leave them out until a session has come up and ended',
     );
   }
 
