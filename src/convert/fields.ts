@@ -1,6 +1,6 @@
 /**
- * Reads the fields of an object so that none is forgotten. The converter gives each field that it reads an outcome. `dropOthers` gives each
- * field that nothing reads the outcome `not carried`. A field of the wrong type is a fault. An absent field, `null`, and an empty text,
+ * Reads the fields of an object so that none is forgotten. The converter gives an outcome to each field that it reads. `dropOthers` gives
+ * the outcome `not carried` to each field that nothing reads. A field of the wrong type is a fault. An absent field, `null`, and an empty text,
  * list or mapping read as `undefined` and get no row, because the API servers and the tools of all sources write them for absent fields.
  * Only an empty label selector is a value.
  */
@@ -196,7 +196,7 @@ export class Fields {
     return Object.keys(this.#values).filter((name) => this.has(name));
   }
 
-  /** Gives every field that nothing has read, at any depth, the outcome `not carried`. */
+  /** Gives the outcome `not carried` to every field that nothing has read, at any depth. */
   dropOthers(why: string): void {
     for (const name of this.names()) {
       if (this.#read.has(name)) continue;

@@ -40,8 +40,8 @@ export async function refusalOf(response: IncomingMessage, what: string, hint?: 
 }
 
 /**
- * The pause in a Retry-After header (RFC 9110 section 10.2.3). The API server sends whole seconds: 1 for a request that priority and fairness
- * refuses, more while it refuses many, and more while it shuts down. A date, which only a proxy sends, is ignored.
+ * The pause in a Retry-After header (RFC 9110 section 10.2.3). The API server sends whole seconds: 1 when API Priority and Fairness refuses
+ * a request, more while it refuses many, and more while the server shuts down. A date, which only a proxy sends, is ignored.
  */
 function retryAfterMs(header: string | undefined): number | undefined {
   if (header === undefined || !/^\d{1,9}$/.test(header)) return undefined;

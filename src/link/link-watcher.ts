@@ -2,8 +2,8 @@
  * Watches the interfaces of this host that can answer neighbours. The kernel reports each change over rtnetlink(7), so nothing is
  * polled. When the kernel had to drop messages, the watcher requests everything again, and every capture is reopened.
  *
- * It leaves out loopback, links without ARP, point-to-point links, links that are down or have no carrier, and members of bridges
- * and bonds, whose frames belong to the master.
+ * It leaves out loopback, links without ARP, point-to-point links, links that are down or have no carrier, and members of bridges,
+ * bonds and similar masters, which take the frames of their members.
  *
  *     rtnetlink → splitDatagram → decodeMessage → LinkTable → links(), onChange
  */

@@ -1,6 +1,6 @@
 /**
- * Two calls by which a process gives memory back. They are bound apart from `libc.ts`, because a process may need only them, long after its
- * start.
+ * Two calls that give memory of the process back. They are not in `libc.ts`, because a process may need only these two, and only long after
+ * its start.
  */
 import koffi from 'koffi';
 

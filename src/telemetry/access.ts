@@ -63,7 +63,7 @@ export class AccessControl {
       return access;
     } catch (error) {
       const cause = error instanceof Error ? error.message : error;
-      // By the status, a client can tell the two faults apart: 502 when the account of this process may not ask, 503 in an outage.
+      // The status lets a client tell the two faults apart: 502 when the account of this process may not ask, 503 in an outage.
       return this.#options.isRefusal?.(error)
         ? { allowed: false, status: 502, reason: `the API server does not judge the token: ${cause}` }
         : {

@@ -31,7 +31,7 @@ const maxPacketOctets = 128;
 const echoProgram = encodeProgram([
   [loadOctet, 0, 0, 9],
   [jumpIfEqual, 0, 6, 17],
-  // A fragment has no UDP header, except for the first one.
+  // Fragments are dropped, because only the first one of a packet has a UDP header.
   [loadHalf, 0, 0, 6],
   [jumpIfEqual, 1, 0, 0x4000],
   [jumpIfEqual, 0, 3, 0],

@@ -52,7 +52,7 @@ export function encodePassedSession(session: PassedSession): Uint8Array {
   return writer.uint32(unread.length).octets(unread).finish();
 }
 
-/** The items that list the prefixes which the peer of the session holds. */
+/** The items with the prefixes that the session's peer holds. */
 export function* encodePassedPrefixes(session: number, prefixes: Iterable<Prefix>): Iterable<Uint8Array> {
   const lists: Record<Family, Prefix[]> = { 4: [], 6: [] };
   for (const prefix of prefixes) {

@@ -14,9 +14,7 @@ export interface ProtocolPlan {
   readonly refusal: Refusal | undefined;
   /** Empty for layer 2. */
   readonly routes: readonly PeerRoute[];
-  /**
-   * Interfaces that the layer-2 advertisements name. An empty list means every interface whose subnet holds the address. Empty for BGP.
-   */
+  /** Interfaces that the layer-2 advertisements of the pool name. An empty list means every interface whose subnet holds the address. */
   readonly interfaces: readonly string[];
 }
 

@@ -55,10 +55,7 @@ export class Ownership {
   /** Addresses whose new claims the next decision takes into account. */
   readonly #undecided = new Set<string>();
   readonly #takeovers = new RecentTakeovers();
-  /**
-   * Starting nodes that have begun to claim. A claim may arrive before the facts that say that its node is ready, and the node already
-   * answers.
-   */
+  /** Starting nodes that have begun to claim. Such a node already answers, although the facts that say so may arrive after its claim. */
   readonly #starters = new Set<string>();
   #nodes: OwnershipView['nodes'] = new Map();
   #eligibility = new Eligibility(this.#nodes);

@@ -97,7 +97,7 @@ export class QuestionPorts {
     this.keep(new Set());
   }
 
-  /** An address of this host on the link. One in the target's subnet is best, because some hosts answer only those. */
+  /** An address of this host on the link. An address in the target's subnet is best, because some hosts answer no other. */
   #sourceOn(link: Link, target: IpAddress): IpAddress | undefined {
     const own = this.#options.links
       .localAddresses()

@@ -92,7 +92,7 @@ export interface NeighbourResponder {
   carriers(address: IpAddress, interfaces?: readonly string[]): readonly string[];
   /** Links that can answer neighbours now. */
   links(): readonly Link[];
-  /** MACs of the other speakers, lower case and colon separated. Conflicts with them are reported but never defended. */
+  /** MACs of the other speakers, lower case and colon separated. A conflict with one of them is reported, and not defended against. */
   setSpeakerMacs(macs: ReadonlySet<string>): void;
   /** Finds the addresses that this host's own kernel answers for. */
   kernelAnswers(addresses: Iterable<PlacedAddress>): readonly KernelAnswer[];
