@@ -1,6 +1,6 @@
 /**
- * Longest sum of the keys. It holds the values of tens of thousands of ordinary objects. A user may change an object with a thousand endpoints
- * or ports again and again, so a bound on the number of values would not bound their memory.
+ * Largest sum of the lengths of all keys. It holds the values of tens of thousands of ordinary objects. A user may change an object with a thousand
+ * endpoints or ports again and again, so a bound on the number of values would not bound their memory.
  */
 const maxCharacters = 2 ** 22;
 

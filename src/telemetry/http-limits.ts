@@ -1,7 +1,8 @@
 /**
  * Bounds what the clients of the HTTP endpoint can cost together. `/metrics` needs no token, so any host that reaches the port may ask for it.
  *
- * - Answers that are being made or read: some for each host, and some for all hosts together. A request beyond that gets the status 429.
+ * - Answers that are being made or read: their number is bounded for each host, and for all hosts together. A further request gets the
+ *   status 429.
  * - Connections of other hosts: when there are too many, the one that has been idle for the longest time is closed. Connections of the own host
  *   do not count, so that the kubelet can always probe the process.
  * - A client that does not read its answer in time loses its connection.

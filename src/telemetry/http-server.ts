@@ -34,7 +34,7 @@ export interface Endpoints {
   readonly events: () => Promise<readonly RecordedEvent[]>;
   /** Names of the machines that belong to an address although their events need not mention it. */
   readonly machinesOf?: (address: string) => readonly string[];
-  /** The machine that records the events of a machine which a request names, when the two share one. */
+  /** The machine under whose name the events of the requested machine are recorded, if that is a different machine. */
   readonly recordedAs?: (machine: string) => string | undefined;
   readonly guard: Guard;
   /** When given, a long `/status` is written in slices. */

@@ -1,7 +1,7 @@
 /**
- * The completion of `kubectl bellman`. For it, kubectl 1.26 or newer runs a program `kubectl_complete-bellman` with the words after
- * `kubectl bellman`, of which the last one is to be completed. It prints one candidate a line, a tab before the description, and at last a
- * directive of Cobra, kubectl's library for commands. Pure.
+ * The completion of `kubectl bellman`. kubectl 1.26 or newer runs the program `kubectl_complete-bellman` for it. The arguments are the words
+ * after `kubectl bellman`, and the last one is to be completed. The program prints one candidate a line, with a tab before the description.
+ * Its last line is a directive of Cobra, kubectl's library for commands. Pure.
  */
 import type { Command } from 'commander';
 import { type CommandWords, commandWords, type FlagWords } from './words.ts';
@@ -9,7 +9,7 @@ import { type CommandWords, commandWords, type FlagWords } from './words.ts';
 /** ShellCompDirectiveDefault: the shell may offer files. ShellCompDirectiveNoFileComp: it offers nothing else. */
 const directive = { files: 0, nothingElse: 4 } as const;
 
-/** The plugin refuses them, because the manifests run them. */
+/** The plugin does not run the daemons, because the manifests do. */
 const daemons: ReadonlySet<string> = new Set(['controller', 'speaker']);
 
 /** The plugin takes these flags itself, before or after the command. */

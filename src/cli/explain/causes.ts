@@ -47,7 +47,7 @@ function affinityFlaws(
   ];
 }
 
-/** Whether a session is up by which the node announces the address. */
+/** Whether the node announces the address over a session that is up. */
 export function isAnnouncingByBgp({ bgp }: NodeExplanation): boolean {
   return bgp?.peers.some(({ state }) => state === 'Established') ?? false;
 }
