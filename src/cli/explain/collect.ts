@@ -26,23 +26,43 @@ export async function collectFacts(subject: Subject, source: StatusSource): Prom
       requestViewerToken(client, source.namespace),
     ]);
     const nodes = rawNodes.map(decodeNode);
-    const [slices, cluster] = await Promise.all([
-      service ? readSlices(client, service) : [],
-      collectView(client, source, { services: service ? [service] : [], nodes, viewer }),
-    ]);
-    return {
-      subject: subject.kind === 'address' ? subject.address : `${subject.namespace}/${subject.name}`,
-      address: subject.kind === 'address' ? subject.address : undefined,
-      service,
-      slices,
-      nodes,
-      loadBalancerClass: source.loadBalancerClass,
-      cluster,
-      events: service ? await readEvents(service, nodes, cluster, { source, viewer }) : [],
-    };
+    const cluster = await collectView(client, source, {
+      ...{ nodes, viewer },
+      services: service ? [service] : [],
+    });
+    return await factsOf(client, { subject, source, viewer, service, nodes, cluster });
   } finally {
     client.close();
   }
+}
+
+interface KnownFacts extends Pick<ExplainFacts, 'service' | 'nodes' | 'cluster'> {
+  readonly subject: Subject;
+  readonly source: StatusSource;
+  readonly viewer: ViewerToken;
+}
+
+/** Adds to a view of the cluster what the explanation of one Service needs beside it. Rejects when the API server cannot be reached. */
+export async function factsOf(
+  client: Api,
+  { subject, source, viewer, service, nodes, cluster }: KnownFacts,
+): Promise<ExplainFacts> {
+  const [slices, events] = service
+    ? await Promise.all([
+        readSlices(client, service),
+        readEvents(service, nodes, cluster, { source, viewer }),
+      ])
+    : [[], []];
+  return {
+    subject: subject.kind === 'address' ? subject.address : `${subject.namespace}/${subject.name}`,
+    address: subject.kind === 'address' ? subject.address : undefined,
+    service,
+    slices,
+    nodes,
+    loadBalancerClass: source.loadBalancerClass,
+    cluster,
+    events,
+  };
 }
 
 async function readService(client: Api, subject: Subject): Promise<Service | undefined> {
