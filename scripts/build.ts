@@ -10,6 +10,8 @@
  *   dist/app/bellman.js        the command line, which loads the code of a daemon on demand
  *   dist/app/layer2-process.js the layer-2 process
  *   dist/app/bfd-process.js    the BFD process
+ *   dist/app/page-process.js   the process that collects the data of the web page
+ *   dist/app/browser/          the files of the web page, as they are in src/page/browser/
  *   dist/compiled/             V8's code of the daemons, so that they do not compile it at every start
  */
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -116,6 +118,7 @@ const { metafile } = await build({
     bellman: 'src/main.ts',
     'layer2-process': 'src/layer2/process.ts',
     'bfd-process': 'src/bfd/process.ts',
+    'page-process': 'src/page/process.ts',
   },
   outdir: join(bundles, 'app'),
   // esbuild writes paths of addons relative to the folder of the entry points, so chunks must be in the same folder.
@@ -142,6 +145,10 @@ const { metafile } = await build({
   },
 });
 cpSync(join(bundles, 'app'), join(dist, 'app'), { recursive: true });
+cpSync(join(root, 'src/page/browser'), join(dist, 'app/browser'), {
+  recursive: true,
+  filter: (file) => !file.endsWith('.json'),
+});
 rmSync(bundles, { recursive: true });
 for (const file of koffiFiles) {
   mkdirSync(dirname(join(dist, 'app/node_modules', file)), { recursive: true });

@@ -21,7 +21,7 @@ const tokenPath = /^\/api\/v1\/namespaces\/([^/]+)\/serviceaccounts\/([^/]+)\/to
 const account = (name: string) => `system:serviceaccount:bellman-system:${name}`;
 /** The paths that an account may read. */
 const readable: readonly (readonly [account: string, paths: RegExp])[] = [
-  [account('viewer'), /^\/(status$|debug\/)/],
+  [account('viewer'), /^\/(status$|page$|debug\/)/],
   [account('capturer'), /^\/capture$/],
 ];
 

@@ -1,12 +1,13 @@
 import { type Command, Option } from 'commander';
 import { createLogger } from '../log.ts';
 import { runDaemon } from './daemon.ts';
-import { type DaemonFlags, daemonCommand } from './flags.ts';
+import { type DaemonFlags, daemonCommand, daemonPortFlags } from './flags.ts';
 import { stopSignal } from './stop-signal.ts';
 
 interface ControllerFlags extends DaemonFlags {
   readonly leaderElection: boolean;
   readonly serviceConditions: boolean;
+  readonly speakerPort: number;
 }
 
 /** `bellman controller`: the daemon that accepts or rejects configurations and assigns addresses. */
@@ -25,9 +26,10 @@ export function controllerCommand(): Command {
         .env('BELLMAN_SERVICE_CONDITIONS')
         .default(false),
     )
+    .addOption(daemonPortFlags.speaker())
     .action(async ({ logLevel, ...options }: ControllerFlags) => {
       const { runController } = await import('../controller/run.ts');
       const logger = createLogger('controller', logLevel);
-      await runDaemon(logger, () => runController({ ...options, logger, signal: stopSignal() }));
+      await runDaemon(logger, () => runController({ ...options, logLevel, logger, signal: stopSignal() }));
     });
 }

@@ -81,6 +81,7 @@ export function namespaceFlag(): Option {
 export const daemonPortFlags = {
   speaker: () =>
     new Option('--speaker-port <port>', 'TCP port on which speakers serve their state on their nodes')
+      .env('BELLMAN_SPEAKER_PORT')
       .argParser(parsePort)
       .default(defaultHttpPort.speaker),
   controller: () =>

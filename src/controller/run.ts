@@ -27,8 +27,9 @@ import { EventRecorder } from '../kubernetes/event-recorder.ts';
 import { LeaderElection } from '../kubernetes/leader-election.ts';
 import { registerKubernetesMetrics } from '../kubernetes/metrics.ts';
 import { accessByToken } from '../kubernetes/token-review.ts';
-import type { Logger } from '../log.ts';
+import type { Logger, LogLevel } from '../log.ts';
 import { keepMemorySmall } from '../memory/keeper.ts';
+import { PageService } from '../page/page-service.ts';
 import { registerConfigMetrics } from '../telemetry/config-metrics.ts';
 import { endOnCrash } from '../telemetry/crash.ts';
 import { createDiagnostics } from '../telemetry/diagnostics.ts';
@@ -53,7 +54,10 @@ export interface RunControllerOptions {
   readonly leaderElection: boolean;
   /** Whether to assign and change nothing, because another program assigns addresses. */
   readonly adoptOnly: boolean;
+  /** TCP port on which the speakers serve their state on their nodes. */
+  readonly speakerPort: number;
   readonly logger: Logger;
+  readonly logLevel: LogLevel;
   readonly signal: AbortSignal;
 }
 
@@ -103,6 +107,17 @@ export async function runController(options: RunControllerOptions): Promise<void
     ? new LeaderElection({ client, namespace, name: controllerLeaseName, identity, clock, logger, recorder })
     : undefined;
 
+  const page = new PageService({
+    logger,
+    clock,
+    processOptions: () => ({
+      ...{ namespace, speakerPort: options.speakerPort, logLevel: options.logLevel },
+      ...(options.kubeconfig === undefined ? {} : { kubeconfig: options.kubeconfig }),
+      ...(loadBalancerClass === undefined ? {} : { loadBalancerClass }),
+      ...{ controllerPort: server.port, controllerAddress: ownAddress(options.metricsAddress) },
+    }),
+    unavailable: () => (term ? undefined : 'this replica of the controller does not lead'),
+  });
   const server = await serveHttp(options.metricsAddress, {
     registry: { contentType: registry.contentType, metrics: () => metricsText(registry, turns) },
     unhealthy: () => [],
@@ -111,6 +126,7 @@ export async function runController(options: RunControllerOptions): Promise<void
     turns,
     access: accessByToken(client, clock, viewerAudience),
     limits: new HttpLimits({ clock, registry }),
+    page: (request) => page.reply(request),
     status: (): ControllerStatusBody => ({
       version: statusVersion,
       identity,
@@ -128,6 +144,12 @@ export async function runController(options: RunControllerOptions): Promise<void
   logger.info({ reason: String(signal.reason) }, 'stopping');
   await events.flush(flushDeadlineMs);
   await server.close();
+  await page.stop();
   client.close();
   logger.info('stopped');
+}
+
+/** The address at which this process reaches its own HTTP endpoint. */
+function ownAddress([first]: readonly ListenAddress[]): string {
+  return first === undefined || first.host === '::' || first.host === '0.0.0.0' ? '127.0.0.1' : first.host;
 }

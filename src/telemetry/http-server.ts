@@ -5,6 +5,7 @@
  *   /healthz       200 while the process works, else 503 with the reasons. After 503 a restart may help
  *   /readyz        200 while the process can do its whole job, else 503 with the reasons
  *   /status        the state of the process as JSON (`cluster/status.ts`); access control applies
+ *   /page/         the web page (`src/page/`), when the process serves it; access control applies, with one right for all of its paths
  *   /capture       frames of the control traffic as pcapng, when the process captures; access control applies, with a right of its own
  *   /debug/events  the flight recorder's events as JSON lines; `?machine=NAME` or `?address=ADDRESS` selects some; access control applies.
  *                  The address of a peer selects the events of the peer. `machine` may be repeated
@@ -12,7 +13,7 @@
  * A request that raises an exception is answered with 500 and reported by the guard. `http-limits.ts` bounds what clients can cost together.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, isIP } from 'node:net';
 import type { Registry } from 'prom-client';
 import type { Turns } from '../turns.ts';
 import type { AccessControl } from './access.ts';
@@ -41,9 +42,20 @@ export interface Endpoints {
   readonly turns?: Turns | undefined;
   /** Captures frames. Ends early when the client goes away. Absent in a process that captures none. */
   readonly capture?: (query: URLSearchParams, signal: AbortSignal) => Promise<CaptureReply>;
+  /** Serves the web page. Absent in a process that serves none. */
+  readonly page?: (request: PageRequest) => Promise<Reply>;
   /** Allows or refuses requests for the paths that show internal state. */
   readonly access: Pick<AccessControl, 'check'>;
   readonly limits: HttpLimits;
+}
+
+/** A request for something below `/page/`. */
+export interface PageRequest {
+  /** The path after `/page/`. */
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly ifNoneMatch: string | undefined;
+  readonly acceptEncoding: string | undefined;
 }
 
 /** A file in the format pcapng, or why there is none. */
@@ -65,11 +77,12 @@ export interface HttpEndpoint {
 
 interface Reply {
   readonly status: number;
-  readonly type: string;
+  readonly headers: Readonly<Record<string, string>>;
   readonly body: string | Buffer;
 }
 
 const plainText = 'text/plain; charset=utf-8';
+const pagePath = '/page';
 
 /** Serves the endpoints on all addresses. Rejects when one address cannot be bound, and then serves on none. */
 export async function serveHttp(
@@ -125,16 +138,16 @@ async function answer(
     response.writeHead(405, { allow: 'GET, HEAD' }).end();
     return;
   }
-  if (!isProbe(pathOf(request)) && !limits.admit(request.socket, response)) {
+  if (!isCheap(pathOf(request)) && !limits.admit(request.socket, response)) {
     response.writeHead(429, { 'content-type': plainText, 'retry-after': '1' }).end('too many requests\n');
     return;
   }
   try {
     const refusal = await refusalOf(request, endpoints.access);
-    const { status, type, body } =
-      refusal ?? (await replyTo(request.url ?? '/', endpoints, () => clientSignal(response)));
+    const { status, headers, body } =
+      refusal ?? (await replyTo(request, endpoints, () => clientSignal(response)));
     limits.answered(request.socket, response);
-    response.writeHead(status, { 'content-type': type }).end(body);
+    response.writeHead(status, headers).end(body);
   } catch (error) {
     const source = `${request.socket.remoteAddress ?? 'unknown'} ${request.method}`;
     endpoints.guard.failed({ entrance: 'http', source, octets: Buffer.from(request.url ?? '') }, error);
@@ -147,18 +160,33 @@ function pathOf({ url = '/' }: IncomingMessage): string {
   return url.split('?', 1)[0] ?? '/';
 }
 
-/** A probe costs next to nothing, and the kubelet restarts a process that does not answer it. */
-function isProbe(path: string): boolean {
-  return path === '/healthz' || path === '/readyz';
+/**
+ * A probe costs next to nothing, and the kubelet restarts a process that does not answer it. A file of the page costs little, and a browser asks
+ * for all files at once.
+ */
+function isCheap(path: string): boolean {
+  return path === '/healthz' || path === '/readyz' || /^\/page\/[a-z-]+\.(css|js|svg)$/.test(path);
 }
 
 async function refusalOf(request: IncomingMessage, access: Endpoints['access']): Promise<Reply | undefined> {
-  const path = pathOf(request);
-  if (path !== '/status' && path !== '/capture' && !path.startsWith('/debug/')) return undefined;
-  const verdict = await access.check(request.socket.remoteAddress, request.headers.authorization, path);
-  return verdict.allowed
-    ? undefined
-    : { status: verdict.status, type: plainText, body: `${verdict.reason}\n` };
+  const path = judgedPath(pathOf(request));
+  if (path === undefined) return undefined;
+  // A web site whose name resolves to a loopback address could make a browser on this host, or at the other end of a forwarded port, ask for it.
+  const remoteAddress = isOwnHost(request.headers.host) ? request.socket.remoteAddress : undefined;
+  const verdict = await access.check(remoteAddress, request.headers.authorization, path);
+  return verdict.allowed ? undefined : textReply(verdict.status, `${verdict.reason}\n`);
+}
+
+/** The path that the access control judges; `undefined` for a path that is open. One right covers all files of the page. */
+function judgedPath(path: string): string | undefined {
+  if (path === pagePath || path.startsWith(`${pagePath}/`)) return pagePath;
+  return path === '/status' || path === '/capture' || path.startsWith('/debug/') ? path : undefined;
+}
+
+/** Whether the header `host` names a host by its address or as `localhost`, and not by a name that others control. */
+function isOwnHost(header = 'localhost'): boolean {
+  const host = header.replace(/:\d*$/, '');
+  return host === 'localhost' || isIP(host.replace(/^\[(.*)\]$/, '$1')) !== 0;
 }
 
 /** Aborts when the connection of the client ends. */
@@ -168,49 +196,68 @@ function clientSignal(response: ServerResponse): AbortSignal {
   return gone.signal;
 }
 
-async function replyTo(url: string, endpoints: Endpoints, signalOf: () => AbortSignal): Promise<Reply> {
-  const [path = '/', query = ''] = url.split('?', 2);
+async function replyTo(
+  request: IncomingMessage,
+  endpoints: Endpoints,
+  signalOf: () => AbortSignal,
+): Promise<Reply> {
+  const [path = '/', query = ''] = (request.url ?? '/').split('?', 2);
   switch (path) {
     case '/metrics':
-      return {
-        status: 200,
-        type: endpoints.registry.contentType,
-        body: await endpoints.registry.metrics(),
-      };
+      return typedReply(endpoints.registry.contentType, await endpoints.registry.metrics());
     case '/healthz':
       return health(endpoints.unhealthy());
     case '/readyz':
       return health([...endpoints.unhealthy(), ...(endpoints.notReady?.() ?? [])]);
     case '/status':
-      return {
-        status: 200,
-        type: 'application/json',
-        body: `${await jsonText(endpoints.status(), endpoints.turns)}\n`,
-      };
+      return typedReply('application/json', `${await jsonText(endpoints.status(), endpoints.turns)}\n`);
     case '/debug/events':
       return eventLines(await endpoints.events(), filterOf(new URLSearchParams(query), endpoints));
     case '/capture':
       if (endpoints.capture)
         return captureReply(await endpoints.capture(new URLSearchParams(query), signalOf()));
-      return { status: 404, type: plainText, body: 'only speakers capture frames\n' };
+      return textReply(404, 'only speakers capture frames\n');
+    // The page names its files by relative paths.
+    case pagePath:
+      return { status: 308, headers: { location: `${pagePath}/` }, body: '' };
     default:
-      return {
-        status: 404,
-        type: plainText,
-        body: 'try /metrics, /healthz, /readyz, /status or /debug/events\n',
-      };
+      if (path.startsWith(`${pagePath}/`)) return pageReply(request, path, query, endpoints);
+      return textReply(404, 'try /metrics, /healthz, /readyz, /status, /page/ or /debug/events\n');
   }
+}
+
+async function pageReply(
+  { headers }: IncomingMessage,
+  path: string,
+  query: string,
+  { page }: Pick<Endpoints, 'page'>,
+): Promise<Reply> {
+  if (!page) return textReply(404, 'only the controller serves the page\n');
+  const { 'if-none-match': ifNoneMatch, 'accept-encoding': acceptEncoding } = headers;
+  return page({
+    path: path.slice(pagePath.length + 1),
+    query: new URLSearchParams(query),
+    ifNoneMatch,
+    acceptEncoding: acceptEncoding?.toString(),
+  });
+}
+
+function typedReply(type: string, body: string | Buffer): Reply {
+  return { status: 200, headers: { 'content-type': type }, body };
+}
+
+function textReply(status: number, body: string): Reply {
+  return { status, headers: { 'content-type': plainText }, body };
 }
 
 function captureReply(reply: CaptureReply): Reply {
   return reply.status === 200
-    ? { status: 200, type: 'application/x-pcapng', body: reply.file }
-    : { status: reply.status, type: plainText, body: `${reply.reason}\n` };
+    ? typedReply('application/x-pcapng', reply.file)
+    : textReply(reply.status, `${reply.reason}\n`);
 }
 
 function health(reasons: readonly string[]): Reply {
-  if (reasons.length === 0) return { status: 200, type: plainText, body: 'ok\n' };
-  return { status: 503, type: plainText, body: `${reasons.join('\n')}\n` };
+  return reasons.length === 0 ? textReply(200, 'ok\n') : textReply(503, `${reasons.join('\n')}\n`);
 }
 
 function filterOf(
@@ -226,5 +273,5 @@ function filterOf(
 
 function eventLines(events: readonly RecordedEvent[], filter: EventFilter): Reply {
   const lines = events.filter((event) => matchesFilter(event, filter)).map((event) => JSON.stringify(event));
-  return { status: 200, type: 'application/x-ndjson', body: lines.map((line) => `${line}\n`).join('') };
+  return typedReply('application/x-ndjson', lines.map((line) => `${line}\n`).join(''));
 }

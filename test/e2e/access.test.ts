@@ -48,13 +48,37 @@ describe('/status and /debug of a speaker', { concurrency: false }, () => {
     for (const path of ['/status', '/debug/events']) assert.equal(await code(path, ...bearer(token)), '200');
   });
 
-  test('answer the viewer at the controller too, and refuse a client without a token', async () => {
-    const url = `http://${addresses.control}:7472/status`;
+  test('answer the viewer at the controller too, as does its page, and refuse a client without a token or the right', async () => {
     const flags = ['-sS', '-o', '/dev/null', '-w', '%{http_code}'];
-    const statusFor = (...more: string[]) =>
-      lab.node('node-1').namespace.exec('curl', ...flags, ...more, url);
-    await lab.until('the controller answers', async () => (await statusFor()) === '401');
-    assert.equal(await statusFor(...bearer(await tokenOf('viewer', 'bellman.dev'))), '200');
+    const codeFor = (path: string, ...more: string[]) =>
+      lab.node('node-1').namespace.exec('curl', ...flags, ...more, `http://${addresses.control}:7472${path}`);
+    await lab.until('the controller answers', async () => (await codeFor('/status')) === '401');
+    const viewer = bearer(await tokenOf('viewer', 'bellman.dev'));
+    const stranger = bearer(await tokenOf('default', 'bellman.dev'));
+    for (const path of [
+      '/status',
+      '/page/',
+      '/page/main.js',
+      '/page/data',
+      '/page/explain?service=default%2Fweb',
+    ]) {
+      assert.equal(await codeFor(path), '401', path);
+      assert.equal(await codeFor(path, ...bearer('made-up')), '401', path);
+      assert.equal(await codeFor(path, ...stranger), '403', path);
+    }
+    for (const path of ['/status', '/page/', '/page/main.js'])
+      assert.equal(await codeFor(path, ...viewer), '200', path);
+    await lab.until('the page has data', async () => (await codeFor('/page/data', ...viewer)) === '200');
+  });
+
+  test('refuse a client on loopback that asks for the name of another host, as a web site could make a browser do', async () => {
+    const codeFor = (name: string) =>
+      fabric.control.exec(
+        ...(['curl', '-sS', '-o', '/dev/null', '-w', '%{http_code}'] as const),
+        ...['--resolve', `${name}:7472:127.0.0.1`, `http://${name}:7472/page/`],
+      );
+    assert.equal(await codeFor('localhost'), '200');
+    assert.equal(await codeFor('rebound.example'), '401');
   });
 
   for (const account of ['controller', 'speaker'] as const)

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { get as httpGet } from 'node:http';
 import { after, before, describe, test } from 'node:test';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
@@ -17,6 +19,8 @@ describe('serveHttp()', () => {
   let notReady: string[] = [];
   let status: () => unknown = () => ({ version: 1 });
   let access: Access = { allowed: true };
+  const checked: (readonly [address: string | undefined, authorization: string | undefined, path: string])[] =
+    [];
 
   before(async () => {
     endpoint = await serveHttp([{ host: '127.0.0.1', port: 0 }], {
@@ -31,7 +35,16 @@ describe('serveHttp()', () => {
         logger: pino({ level: 'silent' }),
         count: (entrance, kind) => failures.push(`${entrance} ${kind}`),
       }),
-      access: { check: () => Promise.resolve(access) },
+      page: async ({ path, query, ifNoneMatch }) => {
+        const body = JSON.stringify([path, query.get('service'), ifNoneMatch]);
+        return { status: 200, headers: { 'content-type': 'text/x-page' }, body };
+      },
+      access: {
+        check: (...args) => {
+          checked.push(args);
+          return Promise.resolve(access);
+        },
+      },
       limits: new HttpLimits({ clock: new VirtualClock(), registry: new Registry() }),
     });
   });
@@ -90,6 +103,43 @@ describe('serveHttp()', () => {
     status = () => ({ version: 1 });
     assert.equal((await get('/status')).status, 200);
   });
+
+  test('serves the page below /page/, to clients with one right for all of it', async () => {
+    access = { allowed: false, status: 403, reason: 'no right' };
+    checked.length = 0;
+    for (const path of ['/page', '/page/', '/page/data', '/page/main.js', '/page/a/b?c'])
+      assert.deepEqual(await get(path), { status: 403, body: 'no right\n' });
+    assert.deepEqual(new Set(checked.map(([, , path]) => path)), new Set(['/page']));
+    access = { allowed: true };
+    assert.deepEqual(await get('/page/explain?service=a%2Fb'), {
+      status: 200,
+      body: '["explain","a/b",null]',
+    });
+    const bare = await fetch(`http://127.0.0.1:${endpoint.port}/page`, { redirect: 'manual' });
+    assert.deepEqual([bare.status, bare.headers.get('location')], [308, '/page/']);
+  });
+
+  for (const [host, isOwn] of [
+    ['127.0.0.1:7471', true],
+    ['localhost', true],
+    ['[::1]:7471', true],
+    ['192.0.2.1', true],
+    ['rebound.example:7471', false],
+    ['localhost.example', false],
+    ['127.0.0.1.example', false],
+  ] as const)
+    test(`${isOwn ? 'trusts' : 'does not trust'} a client on loopback that asks for the host ${host}`, async () => {
+      checked.length = 0;
+      for (const path of ['/status', '/page/data', '/debug/events']) {
+        const request = httpGet({ host: '127.0.0.1', port: endpoint.port, path, headers: { host } });
+        const [response] = await once(request, 'response');
+        response.resume();
+      }
+      assert.deepEqual(
+        checked.map(([address]) => address),
+        Array(3).fill(isOwn ? '127.0.0.1' : undefined),
+      );
+    });
 
   test('refuses the method POST and unknown paths', async () => {
     assert.equal((await get('/status', 'POST')).status, 405);

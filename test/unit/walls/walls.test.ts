@@ -142,6 +142,8 @@ const plants: readonly Plant[] = [
     line: "export * from '../controller/allocator/allocator.ts';",
     says: 'src/cli/**',
   },
+  { folder: 'src/page', line: "export * from '../controller/leader-term.ts';", says: 'src/page/*.ts' },
+  { folder: 'src/page/browser', line: "export * from '../replies.ts';", says: 'src/page/browser/**' },
   {
     folder: 'src/succession',
     file: 'predecessor.ts',

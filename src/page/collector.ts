@@ -1,0 +1,166 @@
+/**
+ * Collects the state of the cluster for the page, again and again while the process runs. It follows the Services and the nodes by watches,
+ * because lists of them are long. Everything else is read for each collection.
+ */
+import { createHash } from 'node:crypto';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import { factsOf } from '../cli/explain/collect.ts';
+import { explain } from '../cli/explain/explain.ts';
+import { collectView, type StatusSource } from '../cli/status/collect.ts';
+import type { ClusterView } from '../cli/status/view.ts';
+import { parseSubject } from '../cli/subject.ts';
+import { requestViewerToken, type ViewerToken } from '../cli/viewer-token.ts';
+import type { Clock } from '../clock.ts';
+import { loadBalancerClassMatches } from '../cluster/service-class.ts';
+import type { Api, RawObject } from '../kubernetes/api.ts';
+import { decodeNode, decodeService } from '../kubernetes/decode.ts';
+import type { Node, Service } from '../kubernetes/model.ts';
+import { pause } from '../kubernetes/retry.ts';
+import { watch } from '../kubernetes/watch.ts';
+import { paths } from '../kubernetes/write.ts';
+import type { Logger } from '../log.ts';
+import type { ExplainAnswer, FromPage, Snapshot } from './messages.ts';
+import { pageData } from './view-model.ts';
+
+export interface CollectorOptions {
+  readonly client: Api;
+  readonly source: StatusSource;
+  readonly release: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+  readonly publish: (message: FromPage) => void;
+}
+
+/** Shortest pause between two collections. After a long collection the pause is longer, so that collections take a part of the time only. */
+const collecting = { pauseMs: 5000, partOfTime: 0.2 } as const;
+/** The API server issues tokens for ten minutes. */
+const tokenMs = 300_000;
+
+const compress = promisify(gzip);
+
+export class PageCollector {
+  readonly #options: CollectorOptions;
+  readonly #services = new Map<string, Service>();
+  readonly #nodes = new Map<string, Node>();
+  #viewer: (ViewerToken & { readonly until: number }) | undefined;
+  #view: ClusterView | undefined;
+  /** Explanations of the present view, so that viewers share them. */
+  readonly #explanations = new Map<string, ExplainAnswer>();
+
+  constructor(options: CollectorOptions) {
+    this.#options = options;
+  }
+
+  /** Collects until the signal aborts. Never rejects. */
+  async run(): Promise<void> {
+    const { clock, signal } = this.#options;
+    await Promise.all([
+      this.#follow(paths.services, (raw) => this.#served(raw), this.#services),
+      this.#follow(paths.nodes, decodeNode, this.#nodes),
+    ]);
+    while (!signal.aborted) {
+      const startedMs = clock.now();
+      await this.#collect();
+      const tookMs = clock.now() - startedMs;
+      const pauseMs = Math.max(collecting.pauseMs, tookMs / collecting.partOfTime - tookMs);
+      await pause(clock, pauseMs, signal);
+    }
+  }
+
+  /** Explains a Service, `namespace/name`, from the last view. Never rejects. */
+  async explain(service: string): Promise<ExplainAnswer> {
+    const known = this.#explanations.get(service);
+    if (known) return known;
+    const view = this.#view;
+    if (!view) return { problem: 'the state of the cluster is not known yet' };
+    const answer = await this.#explain(service, view);
+    if (this.#view === view && 'json' in answer) this.#explanations.set(service, answer);
+    return answer;
+  }
+
+  async #explain(key: string, view: ClusterView): Promise<ExplainAnswer> {
+    const { client, source } = this.#options;
+    try {
+      const service = this.#services.get(key);
+      const facts = await factsOf(client, {
+        ...{ source, service, viewer: await this.#viewerToken(), nodes: [...this.#nodes.values()] },
+        subject: parseSubject(key, ''),
+        cluster: { ...view, services: service ? [service] : [] },
+      });
+      return { json: JSON.stringify(explain(facts)) };
+    } catch (error) {
+      return { problem: reasonOf(error) };
+    }
+  }
+
+  /** Resolves when the first list is complete, or the signal aborts. */
+  #follow<T>(
+    path: string,
+    decode: (raw: RawObject) => T | undefined,
+    known: Map<string, T>,
+  ): Promise<unknown> {
+    const { client, clock, logger, signal } = this.#options;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const changed = (key: string, object: T | undefined) => {
+      if (object === undefined) known.delete(key);
+      else known.set(key, object);
+    };
+    const over = watch({
+      client,
+      path,
+      decode,
+      handler: { changed, synced: resolve },
+      clock,
+      logger,
+      signal,
+    });
+    return Promise.race([promise, over]);
+  }
+
+  /** Leaves out what Bellman does not serve. */
+  #served(raw: RawObject): Service | undefined {
+    const service = decodeService(raw);
+    const isServed =
+      service.type === 'LoadBalancer' &&
+      loadBalancerClassMatches(service, this.#options.source.loadBalancerClass);
+    return isServed ? service : undefined;
+  }
+
+  async #collect(): Promise<void> {
+    const { client, source, release, publish } = this.#options;
+    try {
+      const view = await collectView(client, source, {
+        services: [...this.#services.values()],
+        nodes: [...this.#nodes.values()],
+        viewer: await this.#viewerToken(),
+      });
+      this.#view = view;
+      this.#explanations.clear();
+      publish({ kind: 'data', ...(await this.#snapshot(JSON.stringify(pageData(view, release)))) });
+    } catch (error) {
+      publish({ kind: 'failed', reason: reasonOf(error) });
+    }
+  }
+
+  async #snapshot(json: string): Promise<Snapshot> {
+    return {
+      tag: createHash('sha256').update(json).digest('base64url').slice(0, 22),
+      gzip: (await compress(json)).toString('base64'),
+      collectedAt: new Date(this.#options.clock.epochMs()).toISOString(),
+    };
+  }
+
+  async #viewerToken(): Promise<ViewerToken> {
+    const { client, source, clock } = this.#options;
+    if (this.#viewer && this.#viewer.until > clock.now()) return this.#viewer;
+    const viewer = await requestViewerToken(client, source.namespace);
+    if (viewer.token !== undefined) this.#viewer = { ...viewer, until: clock.now() + tokenMs };
+    return viewer;
+  }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,94 @@
+/**
+ * The JSON at `/page/data`, which the browser draws. The page and the process that serves it are of one release, so the format may change with
+ * each release. `bellman status -o json` is the stable format. All texts are one line, without control characters.
+ */
+
+/** A part of the cluster, and whether it is in the desired state. */
+export interface PageFinding {
+  readonly text: string;
+  readonly isAsDesired: boolean;
+}
+
+export interface PageData {
+  /** Release of the program that made the data. */
+  readonly release: string;
+  readonly namespace: string;
+  readonly configuration: PageFinding;
+  readonly leader: PageFinding;
+  /** The first problems, at most {@link maxProblems}. Those of the whole cluster come first. */
+  readonly problems: readonly PageProblem[];
+  readonly problemCount: number;
+  readonly pools: readonly PagePool[];
+  readonly addresses: readonly PageAddress[];
+  readonly nodes: readonly PageNode[];
+}
+
+/** The list of all Services shows the others. */
+export const maxProblems = 500;
+
+export interface PageProblem {
+  readonly kind: string;
+  readonly object: string;
+  readonly text: string;
+}
+
+export interface PagePool {
+  readonly pool: string;
+  readonly protocol: string;
+  readonly family: string;
+  /** Decimal numbers, because an IPv6 pool may be larger than a JSON number. */
+  readonly addresses: string;
+  readonly inUse: string;
+  readonly free: string;
+  readonly draining: boolean;
+}
+
+/** An address of a Service, or a Service that waits for one. */
+export interface PageAddress {
+  /** `namespace/name`. */
+  readonly service: string;
+  /** Absent while the Service waits. */
+  readonly address?: string;
+  readonly pool: string;
+  /** `externalTrafficPolicy` of the Service. */
+  readonly policy: string;
+  /** The nodes that announce it, or why none does. */
+  readonly text: string;
+  readonly isAsDesired: boolean;
+}
+
+export interface PageNode {
+  readonly node: string;
+  /** Why the speaker was not reached; absent when it was. */
+  readonly notReached?: string;
+  readonly links: readonly { readonly name: string; readonly subnets: readonly string[] }[];
+  /** Number of addresses that the node answers for in layer 2. */
+  readonly answers: number;
+  /** Number of addresses that the node announces by BGP, in sessions that are up. */
+  readonly advertises: number;
+  readonly sessions: readonly PageSession[];
+  /** Number of other speakers that this one hears. */
+  readonly members: number;
+  /** Other speakers that this one does not hear, each with its state. */
+  readonly missingMembers: readonly string[];
+  /** Why the node leaves, since when and how far; absent when it does not leave. A node that leaves may be as desired. */
+  readonly leaving?: string;
+  /** False when a problem names the node. */
+  readonly isAsDesired: boolean;
+  /** Faults that the speaker reports. */
+  readonly troubles: readonly string[];
+}
+
+export interface PageSession {
+  readonly peer: string;
+  readonly state: string;
+  /** RFC 3339. */
+  readonly since: string;
+  readonly routesSent: number;
+  readonly routesDesired: number;
+  /** False when a problem names the session or its BFD session. */
+  readonly isAsDesired: boolean;
+  readonly notes: string;
+  /** State and detection time of the BFD session; absent when none watches the peer. */
+  readonly bfd?: string;
+}

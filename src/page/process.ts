@@ -1,0 +1,38 @@
+/**
+ * The process that collects the data of the page, a child of the process that serves it. It runs only while somebody looks at the page. Decoding
+ * the states of all speakers takes long, and must not hold the controller up.
+ */
+import { sendToParent, serveParent } from '../child-process/parent-process.ts';
+import { systemClock } from '../clock.ts';
+import { connect } from '../kubernetes/client.ts';
+import { createLogger } from '../log.ts';
+import { version } from '../version.ts';
+import { PageCollector } from './collector.ts';
+import type { FromPage, PageProcessOptions, ToPage } from './messages.ts';
+
+const [text] = process.argv.slice(2);
+if (text === undefined) throw new Error('this program is started by the process that serves the page');
+const { kubeconfig, logLevel, ...source } = JSON.parse(text) as PageProcessOptions;
+const logger = createLogger('page', logLevel);
+const stop = new AbortController();
+const publish = (message: FromPage) => sendToParent(message);
+const client = await connect(kubeconfig, 'bellman-page', { logger });
+const collector = new PageCollector({
+  ...{ client, logger, publish, clock: systemClock, release: version, signal: stop.signal },
+  source: { ...source, clock: systemClock },
+});
+void collector.run();
+
+async function handle(message: ToPage): Promise<void> {
+  switch (message.kind) {
+    case 'explain':
+      return publish({
+        kind: 'explanation',
+        id: message.id,
+        answer: await collector.explain(message.service),
+      });
+    case 'stop':
+      return stop.abort();
+  }
+}
+serveParent<ToPage>(handle, { kind: 'stop' });

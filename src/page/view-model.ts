@@ -1,0 +1,131 @@
+/** Makes the data of the page from the state of the cluster. The judgements are those of `bellman status`. Pure. */
+
+import { describeController } from '../cli/status/control.ts';
+import { type Problem, problemsOf, troublesOf } from '../cli/status/problems.ts';
+import { statusValue } from '../cli/status/value.ts';
+import type { ClusterView, SpeakerView } from '../cli/status/view.ts';
+import { type AcceptedConfig, recallAcceptedConfig } from '../cluster/accepted-config.ts';
+import type { SpeakerStatus } from '../cluster/status.ts';
+import {
+  maxProblems,
+  type PageData,
+  type PageFinding,
+  type PageNode,
+  type PageSession,
+} from './page-data.ts';
+
+/** `release` is the version of this program. Equal states of the cluster give equal data, whatever the time is. */
+export function pageData(view: ClusterView, release: string): PageData {
+  const accepted = recallAcceptedConfig(view.configMap, view.acceptedCopy);
+  const { configuration, pools, addresses } = statusValue(view);
+  const problems = problemsOf(view);
+  const faults = faultsOf(problems);
+  return {
+    release,
+    namespace: view.namespace,
+    configuration,
+    leader: leaderOf(view),
+    problems: problems.slice(0, maxProblems).map(({ kind, object, text }) => ({ kind, object, text })),
+    problemCount: problems.length,
+    pools,
+    addresses: addresses.map(({ externalTrafficPolicy, ...rest }) => ({
+      ...rest,
+      policy: externalTrafficPolicy,
+    })),
+    nodes: view.speakers.map((speaker) => pageNode(speaker, accepted, faults)),
+  };
+}
+
+/** Whether a problem names a node, or a session of a node. */
+interface Faults {
+  readonly nodes: ReadonlySet<string>;
+  readonly sessions: ReadonlySet<string>;
+}
+
+const sessionKey = (node: string, peer: string) => `${node}\n${peer}`;
+
+function faultsOf(problems: readonly Problem[]): Faults {
+  const ofNodes = problems.filter(({ kind }) => kind !== 'service' && kind !== 'address');
+  const ofSessions = ofNodes.filter(({ kind }) => kind === 'session' || kind === 'bfd');
+  return {
+    nodes: new Set(ofNodes.flatMap(({ object, nodes }) => [object, ...nodes])),
+    sessions: new Set(
+      ofSessions.flatMap(({ object, nodes }) => nodes.map((node) => sessionKey(node, object))),
+    ),
+  };
+}
+
+/** Leaves out how long ago the leader has renewed its Lease, because that differs in each view of the same state. */
+function leaderOf(view: ClusterView): PageFinding {
+  const finding = describeController(view);
+  if (!finding.isAsDesired || !view.lease) return finding;
+  const waiting = view.controller?.waitingFor ?? [];
+  const sync = waiting.length === 0 ? '' : `; still reads ${waiting.join(', ')}`;
+  // The holder is the name of a Pod and a random part.
+  return { text: `${view.lease.holder.replace(/_[^_]+$/, '')}${sync}`, isAsDesired: true };
+}
+
+const unknownNode = {
+  ...{ links: [], answers: 0, advertises: 0, sessions: [], members: 0 },
+  ...{ missingMembers: [], troubles: [] },
+} as const;
+
+function pageNode(
+  { node, status }: SpeakerView,
+  accepted: AcceptedConfig | undefined,
+  faults: Faults,
+): PageNode {
+  if (!status.ok) return { node, notReached: status.error, isAsDesired: false, ...unknownNode };
+  const { announcing, advertised, links = [], peers, members, leaving } = status.value;
+  const up = new Set(peers.flatMap(({ name, state }) => (state === 'Established' ? [name] : [])));
+  const missing = members.filter(({ state }) => state !== 'alive');
+  return {
+    node,
+    links,
+    answers: Object.keys(announcing).length,
+    advertises: Object.values(advertised).filter((names) => names.some((name) => up.has(name))).length,
+    sessions: peers.map((peer) => pageSession(peer, !faults.sessions.has(sessionKey(node, peer.name)))),
+    members: members.length - missing.length,
+    missingMembers: missing.map((member) => `${member.node} (${member.state})`).sort(),
+    isAsDesired: !faults.nodes.has(node),
+    ...(leaving && { leaving: leavingText(leaving) }),
+    troubles: troublesOf(status.value, accepted),
+  };
+}
+
+function leavingText({
+  reason,
+  since,
+  draining,
+  heldByFloor,
+}: NonNullable<SpeakerStatus['leaving']>): string {
+  return [
+    `it ${reason} since ${since}`,
+    ...(draining.length === 0 ? [] : [`drains ${draining.length}`]),
+    ...(heldByFloor.length === 0 ? [] : [`keeps ${heldByFloor.length}, because too few other nodes could`]),
+  ].join('; ');
+}
+
+function pageSession(
+  {
+    name,
+    state,
+    subState = state,
+    since,
+    routesSent,
+    routesDesired = routesSent,
+    ...peer
+  }: SpeakerStatus['peers'][number],
+  isAsDesired: boolean,
+): PageSession {
+  const { bfd, warnings, lastError, lastErrorAt = '' } = peer;
+  const notes = [
+    ...warnings,
+    ...(lastError === undefined ? [] : [`${lastErrorAt} ${lastError}`.trim()]),
+    ...(bfd && bfd.state !== 'Up' ? [`BFD: ${bfd.problem ?? bfd.diagnostic}`] : []),
+  ].join('; ');
+  return {
+    ...{ peer: name, state: subState, since, routesSent, routesDesired, isAsDesired, notes },
+    ...(bfd && { bfd: bfd.state === 'Up' ? `Up, ${bfd.detectionTimeMs} ms` : bfd.state }),
+  };
+}

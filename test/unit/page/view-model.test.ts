@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { problemsOf } from '../../../src/cli/status/problems.ts';
+import type { ClusterView } from '../../../src/cli/status/view.ts';
+import { maxProblems } from '../../../src/page/page-data.ts';
+import { pageData } from '../../../src/page/view-model.ts';
+import { fail } from '../../../src/result.ts';
+import { largeCluster } from '../../support/page-cluster.ts';
+
+const faulty = largeCluster({ services: 1000, nodes: 5, faulty: true });
+const sound = largeCluster({ services: 1000, nodes: 5, faulty: false });
+
+test('pageData() shows the problems of bellman status --problems and no others', () => {
+  const data = pageData(faulty, '1');
+  assert.deepEqual(
+    data.problems,
+    problemsOf(faulty).map(({ kind, object, text }) => ({ kind, object, text })),
+  );
+  assert.equal(data.problemCount, data.problems.length);
+  assert.deepEqual(pageData(sound, '1').problems, []);
+});
+
+test('pageData() finds fault only with the nodes and sessions that a problem names', () => {
+  const { nodes } = pageData(faulty, '1');
+  assert.deepEqual(
+    nodes.map(({ node, isAsDesired }) => [node, isAsDesired]),
+    [
+      ['node-1', true],
+      // Its session is down.
+      ['node-2', false],
+      // An address of it is not verified, which is a problem of the address.
+      ['node-3', true],
+      // It leaves, and nothing holds it up.
+      ['node-4', true],
+      // Its speaker was not reached. That the others call it dead is no fault of theirs.
+      ['node-5', false],
+    ],
+  );
+  assert.deepEqual(
+    nodes.flatMap(({ sessions }) => sessions.map(({ isAsDesired }) => isAsDesired)),
+    [true, false, true, true],
+  );
+  assert.ok(pageData(sound, '1').nodes.every(({ isAsDesired }) => isAsDesired));
+});
+
+test('pageData() gives equal data for equal states, however old the Lease is', () => {
+  const later = (view: ClusterView): ClusterView => ({
+    ...view,
+    ...(view.lease && { lease: { ...view.lease, ageMs: view.lease.ageMs + 5000 } }),
+  });
+  assert.deepEqual(pageData(later(faulty), '1'), pageData(faulty, '1'));
+});
+
+test('pageData() bounds the list of problems, and counts all', () => {
+  const unreached = sound.speakers.map(({ node }) => ({ node, status: fail('no answer') }));
+  const { problems, problemCount, addresses } = pageData({ ...sound, speakers: unreached }, '1');
+  assert.equal(problems.length, maxProblems);
+  assert.equal(problemCount, 1000 + unreached.length);
+  assert.ok(addresses.every(({ isAsDesired }) => !isAsDesired));
+});
+
+test('pageData() counts what each node answers for and advertises', () => {
+  const [first] = pageData(sound, '1').nodes;
+  assert.deepEqual(
+    [first?.answers, first?.advertises, first?.members, first?.links.map(({ name }) => name)],
+    [7, 980, 4, ['eth0', 'eth1']],
+  );
+  const ofFaulty = pageData(faulty, '1').nodes.map(({ advertises }) => advertises);
+  assert.deepEqual(ofFaulty, [979, 0, 979, 979, 0]);
+});
