@@ -6,6 +6,7 @@ import { controllerCommand } from './controller.ts';
 import { convertCommand } from './convert.ts';
 import { drainCommand, undrainCommand } from './drain.ts';
 import { explainCommand } from './explain.ts';
+import { pageCommand } from './page.ts';
 import { pluginCommand } from './plugin.ts';
 import { speakerCommand } from './speaker.ts';
 import { statusCommand } from './status.ts';
@@ -26,6 +27,7 @@ import { validateCommand } from './validate.ts';
  *   collect               writes what they see to an archive, without secrets
  *   capture               lets the speakers capture frames, and joins their files
  *   takeover              says how far the change from MetalLB to Bellman is, and what is next
+ *   page                  serves the web page of the cluster to a browser on this host (`src/page/`)
  *   completion            prints the completion for a shell, made from the definitions of the commands
  *   plugin                prints the plugin of kubectl
  *
@@ -50,6 +52,7 @@ export function bellmanProgram(version: string): Command {
     drainCommand(),
     undrainCommand(),
     takeoverCommand(),
+    pageCommand(),
     completionCommand(),
     pluginCommand(),
   ];

@@ -1,17 +1,23 @@
 /** `kubectl bellman`, run by dash with a kubectl that records its arguments. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { after, beforeEach, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { eventually } from '../../support/eventually.ts';
 
 const plugin = fileURLToPath(new URL('../../../bin/kubectl-bellman', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'bellman-plugin-'));
 after(() => rmSync(folder, { recursive: true }));
 
-/** Answers `get pods` with a Pod of each component in RUNNING, and prints the arguments of `exec`, each in angle brackets. */
+/**
+ * Answers `get pods` with a Pod of each component in RUNNING, and prints the arguments of `exec`, each in angle brackets. For `bellman page` it
+ * prints an address, and waits for the end of its input. For `port-forward` it prints a port, and waits for a signal. Both write their arguments and
+ * their end to FOLDER/calls.
+ */
 const kubectl = join(folder, 'kubectl');
 writeFileSync(
   kubectl,
@@ -23,6 +29,21 @@ case " $* " in
     done
     exit 1 ;;
   *' get pods '*) exit 0 ;;
+  *' bellman page '*--help*) echo help ;;
+  *' bellman page '*)
+    echo "$*" >>"$FOLDER/calls"
+    [ -z "\${FAILS:-}" ] || exit 1
+    # The real one passes its own end on to the Pod.
+    trap : TERM
+    echo http://127.0.0.1:41234/KEY/
+    cat >/dev/null
+    echo 'the input of page has ended' >>"$FOLDER/calls" ;;
+  *' port-forward '*)
+    echo "$*" >>"$FOLDER/calls"
+    echo "$$" >"$FOLDER/forward"
+    trap 'echo "port-forward was stopped" >>"$FOLDER/calls"; exit' TERM
+    echo 'Forwarding from 127.0.0.1:5555 -> 41234'
+    while [ -e "$FOLDER/forward" ]; do sleep 0.1; done ;;
   *' exec '*) printf '<%s>' "$@"; exit 7 ;;
 esac
 `,
@@ -120,4 +141,59 @@ test('kubectl-bellman --help says how to call it', () => {
   const { status, stdout } = run('', '--help');
   assert.equal(status, 0);
   assert.match(stdout, /kubectl bellman explain default\/web/);
+});
+
+describe('kubectl-bellman page', { concurrency: false }, () => {
+  const calls = join(folder, 'calls');
+  const environment = { PATH: `${folder}:${process.env.PATH}`, RUNNING: 'controller', FOLDER: folder };
+  beforeEach(() => rmSync(calls, { force: true }));
+
+  /** Starts the plugin and resolves with the first line that it prints. */
+  async function start(...args: readonly string[]) {
+    const child = spawn('dash', [plugin, ...args], { env: environment });
+    const ended = once(child, 'exit');
+    const [line] = (await once(child.stdout.setEncoding('utf8'), 'data')) as [string];
+    return { child, ended, line };
+  }
+
+  test('forwards a port to the page in the Pod, and prints the address with this port', async () => {
+    const { child, ended, line } = await start('-n', 'lb', 'page', '--port', '8080', '--speaker-port', '1');
+    assert.equal(line, 'http://127.0.0.1:5555/KEY/\n');
+    assert.deepEqual(readFileSync(calls, 'utf8').trim().split('\n'), [
+      '--namespace lb exec --stdin controller-pod --container controller -- bellman page --speaker-port 1 --end-with-input',
+      '--namespace lb port-forward --address 127.0.0.1 pod/controller-pod 8080:41234',
+    ]);
+    child.kill('SIGTERM');
+    assert.deepEqual(await ended, [143, null]);
+  });
+
+  for (const signal of ['SIGHUP', 'SIGTERM', 'SIGKILL'] as const)
+    test(`leaves nothing in the Pod after ${signal}`, async () => {
+      const { child, ended } = await start('page');
+      child.kill(signal);
+      await ended;
+      await eventually('the input of the page ends', () =>
+        readFileSync(calls, 'utf8').includes('the input of page has ended'),
+      );
+      // No program can end its children then. A kubectl that forwards a port to nothing does no harm.
+      if (signal === 'SIGKILL') return rmSync(join(folder, 'forward'));
+      await eventually('port-forward ends', () =>
+        readFileSync(calls, 'utf8').includes('port-forward was stopped'),
+      );
+    });
+
+  test('ends with one message when the page does not start', () => {
+    const { status, stderr } = spawnSync('dash', [plugin, 'page'], {
+      encoding: 'utf8',
+      env: { ...environment, FAILS: 'yes' },
+    });
+    assert.match(stderr, /bellman page did not start in the Pod/);
+    assert.equal(status, 2);
+  });
+
+  test('shows the help of the command', () => {
+    const { stdout } = spawnSync('dash', [plugin, 'page', '--help'], { encoding: 'utf8', env: environment });
+    assert.equal(stdout, 'help\n');
+    assert.equal(existsSync(calls), false);
+  });
 });

@@ -62,6 +62,7 @@ test('bellman --help lists every command and exits 0', () => {
       'drain',
       'undrain',
       'takeover',
+      'page',
       'completion',
       'plugin',
       'help',

@@ -1,0 +1,56 @@
+import { Command, Option } from 'commander';
+import { systemClock } from '../clock.ts';
+import { clusterFlag, daemonPortFlags, loadBalancerClassFlag, namespaceFlag, parsePort } from './flags.ts';
+import { stopSignal } from './stop-signal.ts';
+
+interface PageFlags {
+  readonly kubeconfig?: string;
+  readonly namespace: string;
+  readonly speakerPort: number;
+  readonly controllerPort: number;
+  readonly loadBalancerClass?: string;
+  readonly port?: number;
+  readonly endWithInput: boolean;
+}
+
+/**
+ * `bellman page`: serves the web page of the cluster to browsers on this host until it is ended. Exit codes: 0 when a signal or the end of
+ * standard input ended it; 2 when it could not start.
+ */
+export function pageCommand(): Command {
+  return new Command('page')
+    .description('serve the web page of the cluster to a browser on this host, at an address that it prints')
+    .addOption(clusterFlag())
+    .addOption(namespaceFlag())
+    .addOption(daemonPortFlags.speaker())
+    .addOption(daemonPortFlags.controller())
+    .addOption(loadBalancerClassFlag('class that the daemons serve, if no controller leads'))
+    .addOption(
+      new Option('--port <port>', 'TCP port on the loopback address; by default, any free one').argParser(
+        parsePort,
+      ),
+    )
+    .addOption(
+      new Option('--end-with-input', 'end when standard input ends, as kubectl bellman needs it').default(
+        false,
+      ),
+    )
+    .action(async ({ endWithInput, ...flags }: PageFlags) => {
+      const { runPage } = await import('./page/run.ts');
+      await runPage({
+        ...flags,
+        clock: systemClock,
+        signal: endWithInput ? AbortSignal.any([stopSignal(), endOfInput()]) : stopSignal(),
+        print: (line) => void process.stdout.write(`${line}\n`),
+      });
+    });
+}
+
+function endOfInput(): AbortSignal {
+  const end = new AbortController();
+  process.stdin
+    .on('end', () => end.abort('end of standard input'))
+    .on('error', () => end.abort('standard input failed'))
+    .resume();
+  return end.signal;
+}

@@ -1,0 +1,112 @@
+/** The page of the leader, as `bellman page` fetches it with a token of the viewer account. */
+import { get, type IncomingHttpHeaders } from 'node:http';
+import type { Clock } from '../../clock.ts';
+import type { Api } from '../../kubernetes/api.ts';
+import { type PageReply, problemReply, reply } from '../../page/replies.ts';
+import { daemonUrl } from '../http-get.ts';
+import { addressesOfLeader, readLease } from '../status/collect.ts';
+import { requestViewerToken, type ViewerToken } from '../viewer-token.ts';
+
+export interface LeaderPageOptions {
+  readonly client: Api;
+  readonly namespace: string;
+  readonly controllerPort: number;
+  readonly clock: Clock;
+}
+
+/** The headers of a browser that the leader needs. */
+export type ForwardedHeaders = Pick<IncomingHttpHeaders, 'if-none-match' | 'accept-encoding'>;
+
+const silenceMs = 6000;
+/** Nothing but a fault makes the data larger. */
+const maxBodyOctets = 64 * 1024 * 1024;
+const addressesMs = 5000;
+/** The API server issues tokens for ten minutes. */
+const tokenMs = 300_000;
+const passedOn = ['content-type', 'content-encoding', 'etag', 'vary', 'x-collected-at', 'x-failure'] as const;
+
+interface Kept<T> {
+  readonly value: T;
+  readonly until: number;
+}
+
+export class LeaderPage {
+  readonly #options: LeaderPageOptions;
+  #addresses: Kept<readonly string[]> | undefined;
+  #viewer: Kept<ViewerToken> | undefined;
+
+  constructor(options: LeaderPageOptions) {
+    this.#options = options;
+  }
+
+  /** The leader's reply to a GET below `/page/`; `undefined` when no leader is known, or it has no page for us. */
+  async get(path: string, headers: ForwardedHeaders): Promise<PageReply | undefined> {
+    const [addresses, viewer] = await Promise.all([this.#leaderAddresses(), this.#viewerToken()]);
+    const { token, problem } = viewer;
+    const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    for (const address of addresses) {
+      const url = daemonUrl(address, this.#options.controllerPort, `/page/${path}`);
+      const answer = await fetchOnce(url, { ...headers, ...authorization });
+      if (answer?.status === 401 || answer?.status === 403)
+        return problemReply(
+          answer.status,
+          problem ?? `the leader refuses to show the page: ${answer.body.toString('utf8').trim()}`,
+        );
+      if (answer && answer.status < 400) return answer;
+    }
+    return undefined;
+  }
+
+  async #leaderAddresses(): Promise<readonly string[]> {
+    const { client, namespace, clock } = this.#options;
+    if (this.#addresses && this.#addresses.until > clock.now()) return this.#addresses.value;
+    const value = await findLeader(client, namespace, clock).catch(() => []);
+    this.#addresses = { value, until: clock.now() + addressesMs };
+    return value;
+  }
+
+  async #viewerToken(): Promise<ViewerToken> {
+    const { client, namespace, clock } = this.#options;
+    if (this.#viewer && this.#viewer.until > clock.now()) return this.#viewer.value;
+    const value = await requestViewerToken(client, namespace);
+    // A refusal is asked about again soon, because an administrator may be granting the right.
+    const lifeMs = value.token === undefined ? addressesMs : tokenMs;
+    this.#viewer = { value, until: clock.now() + lifeMs };
+    return value;
+  }
+}
+
+async function findLeader(client: Api, namespace: string, clock: Clock): Promise<readonly string[]> {
+  const lease = await readLease(client, namespace, clock);
+  return lease && lease.ageMs <= lease.durationMs ? addressesOfLeader(client, lease, namespace) : [];
+}
+
+/** `undefined` when there is no answer. */
+function fetchOnce(
+  url: string,
+  headers: IncomingHttpHeaders,
+): Promise<(PageReply & { body: Buffer }) | undefined> {
+  return new Promise((resolve) => {
+    const given = Object.fromEntries(Object.entries(headers).filter(([, value]) => value !== undefined));
+    const request = get(url, { agent: false, timeout: silenceMs, headers: given }, (response) => {
+      const chunks: Buffer[] = [];
+      let octets = 0;
+      response.on('data', (chunk: Buffer) => {
+        chunks.push(chunk);
+        octets += chunk.length;
+        if (octets > maxBodyOctets) request.destroy();
+      });
+      response.on('error', () => resolve(undefined));
+      response.on('end', () => {
+        const kept = passedOn.flatMap((name) => {
+          const value = response.headers[name];
+          return value === undefined ? [] : [[name, value.toString()] as const];
+        });
+        const body = Buffer.concat(chunks);
+        resolve({ ...reply(response.statusCode ?? 500, Object.fromEntries(kept), body), body });
+      });
+    });
+    request.on('timeout', () => request.destroy());
+    request.on('error', () => resolve(undefined));
+  });
+}

@@ -1,0 +1,96 @@
+/**
+ * The HTTP server of `bellman page`. It adds the token that a browser cannot send by itself, so it must serve this user's browser only:
+ *
+ *   other hosts        it listens on the loopback address
+ *   other users        the path begins with a key that they cannot guess
+ *   other web sites    a site whose name resolves to the loopback address sends its own name as `host`, and does not know the key either
+ *
+ * The files of the page come from this program. Data and explanations come from the leader, which shares them among all viewers. While no
+ * leader answers, this process collects them itself, because that is when an operator needs the page most.
+ */
+import { timingSafeEqual } from 'node:crypto';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { PageService } from '../../page/page-service.ts';
+import { type PageReply, problemReply } from '../../page/replies.ts';
+import type { LeaderPage } from './leader-page.ts';
+
+export interface PageServerOptions {
+  /** 0 for any free one. */
+  readonly port: number;
+  /** The first part of every path. */
+  readonly key: string;
+  readonly own: Pick<PageService, 'reply'>;
+  readonly leader: Pick<LeaderPage, 'get'>;
+}
+
+export interface PageServer {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/** Rejects when the port cannot be bound. */
+export async function servePage(options: PageServerOptions): Promise<PageServer> {
+  const server = createServer((request, response) => void answer(request, response, options));
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', ({ message }) => reject(new Error(`--port: cannot listen: ${message}`)));
+    server.listen(options.port, '127.0.0.1', resolve);
+  });
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+/** Never rejects. */
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  options: PageServerOptions,
+): Promise<void> {
+  const { status, headers, body } = await replyTo(request, options).catch((error: unknown) =>
+    problemReply(500, error instanceof Error ? error.message : String(error)),
+  );
+  response.writeHead(status, headers).end(request.method === 'HEAD' ? undefined : body);
+}
+
+async function replyTo(
+  { method, url = '/', headers }: IncomingMessage,
+  { key, own, leader }: PageServerOptions,
+): Promise<PageReply> {
+  if (method !== 'GET' && method !== 'HEAD') return problemReply(405, 'the page can only be read');
+  if (!isLoopbackHost(headers.host)) return problemReply(403, 'the page is served to this host only');
+  const [path = '/', query = ''] = url.split('?', 2);
+  const [, given = '', ...rest] = path.split('/');
+  if (!isEqual(given, key) || rest.length === 0)
+    return problemReply(404, 'open the whole address that bellman page has printed');
+  const name = rest.join('/');
+  if (name === 'data' || name === 'explain') {
+    const { 'if-none-match': ifNoneMatch, 'accept-encoding': acceptEncoding } = headers;
+    const fromLeader = await leader.get(query === '' ? name : `${name}?${query}`, {
+      ...(ifNoneMatch === undefined ? {} : { 'if-none-match': ifNoneMatch }),
+      ...(acceptEncoding === undefined ? {} : { 'accept-encoding': acceptEncoding }),
+    });
+    if (fromLeader) return fromLeader;
+  }
+  return own.reply({
+    path: name,
+    query: new URLSearchParams(query),
+    ifNoneMatch: headers['if-none-match'],
+    acceptEncoding: headers['accept-encoding']?.toString(),
+  });
+}
+
+/** The port may differ from ours, because `kubectl port-forward` listens on another one. */
+function isLoopbackHost(header = ''): boolean {
+  return /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/.test(header);
+}
+
+function isEqual(given: string, key: string): boolean {
+  const [a, b] = [Buffer.from(given), Buffer.from(key)];
+  return a.length === b.length && timingSafeEqual(a, b);
+}

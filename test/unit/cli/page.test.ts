@@ -1,0 +1,153 @@
+/** `bellman page`: the server for the browser on this host, and its way to the leader. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, get, type IncomingHttpHeaders } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { after, before, describe, test } from 'node:test';
+import { type ForwardedHeaders, LeaderPage } from '../../../src/cli/page/leader-page.ts';
+import { type PageServer, servePage } from '../../../src/cli/page/server.ts';
+import { type PageReply, type PageRequest, reply } from '../../../src/page/replies.ts';
+import { MemoryApi } from '../../support/memory-api.ts';
+import { VirtualClock, virtualEpochMs } from '../../support/virtual-clock.ts';
+
+const key = 'the-key-of-this-page';
+
+describe('servePage()', () => {
+  let server: PageServer;
+  const own: PageRequest[] = [];
+  const asked: [string, ForwardedHeaders][] = [];
+  let fromLeader: PageReply | undefined;
+  before(async () => {
+    server = await servePage({
+      ...{ port: 0, key },
+      own: {
+        reply: async (request) => {
+          own.push(request);
+          return reply(200, {}, 'own');
+        },
+      },
+      leader: {
+        get: async (path, headers) => {
+          asked.push([path, headers]);
+          return fromLeader;
+        },
+      },
+    });
+  });
+  after(() => server.close());
+
+  async function ask(path: string, headers: IncomingHttpHeaders = {}, method = 'GET') {
+    const request = get({ host: '127.0.0.1', port: server.port, path, headers, method });
+    const [response] = await once(request, 'response');
+    const chunks: Buffer[] = [];
+    for await (const chunk of response) chunks.push(chunk as Buffer);
+    return { status: response.statusCode as number, body: Buffer.concat(chunks).toString() };
+  }
+
+  for (const path of ['/', '/data', `/${key}`, '/wrong-key-of-this-page/data', '//data', `/x/${key}/data`])
+    test(`refuses ${path}, which lacks the key`, async () => {
+      assert.equal((await ask(path)).status, 404);
+      assert.deepEqual([own, asked], [[], []]);
+    });
+
+  for (const host of ['evil.example', 'evil.example:80', '127.0.0.1.evil.example', 'localhost.evil.example'])
+    test(`refuses a request for the host ${JSON.stringify(host)}, even with the key`, async () => {
+      assert.equal((await ask(`/${key}/data`, { host })).status, 403);
+      assert.deepEqual([own, asked], [[], []]);
+    });
+
+  test('refuses a write', async () => {
+    assert.equal((await ask(`/${key}/data`, {}, 'POST')).status, 405);
+  });
+
+  test('takes data and explanations from the leader, and passes on what they need', async () => {
+    fromLeader = reply(304, { etag: '"x"' }, '');
+    const headers = { host: 'localhost:1', 'if-none-match': '"x"', 'accept-encoding': 'gzip', cookie: 'a=b' };
+    assert.equal((await ask(`/${key}/data`, headers)).status, 304);
+    await ask(`/${key}/explain?service=a%2Fb`);
+    assert.deepEqual(asked, [
+      ['data', { 'if-none-match': '"x"', 'accept-encoding': 'gzip' }],
+      ['explain?service=a%2Fb', {}],
+    ]);
+    assert.deepEqual(own, []);
+  });
+
+  test('serves its own files, and its own data while no leader answers', async () => {
+    fromLeader = undefined;
+    for (const path of ['', 'main.js', 'data'])
+      assert.deepEqual(await ask(`/${key}/${path}`), { status: 200, body: 'own' });
+    assert.deepEqual(
+      own.map(({ path }) => path),
+      ['', 'main.js', 'data'],
+    );
+  });
+
+  test('says which flag is wrong when the port is taken', async () => {
+    const options = {
+      port: server.port,
+      key,
+      own: { reply: () => assert.fail() },
+      leader: { get: () => assert.fail() },
+    };
+    await assert.rejects(servePage(options), /^Error: --port: cannot listen: .*EADDRINUSE/);
+  });
+});
+
+describe('LeaderPage', () => {
+  let answer: { readonly status: number; readonly body: string } = { status: 200, body: '{}' };
+  const received: IncomingHttpHeaders[] = [];
+  const leader = createServer(({ headers }, response) => {
+    received.push(headers);
+    response.writeHead(answer.status, { etag: '"t"', 'set-cookie': 'no' }).end(answer.body);
+  });
+  const clock = new VirtualClock();
+  const api = new MemoryApi(clock);
+  let page: LeaderPage;
+  before(async () => {
+    leader.listen(0, '127.0.0.1');
+    await once(leader, 'listening');
+    api.put('/apis/coordination.k8s.io/v1/namespaces/bellman-system/leases/bellman-controller', {
+      metadata: { name: 'bellman-controller' },
+      spec: {
+        holderIdentity: 'pod-1_uuid',
+        renewTime: new Date(virtualEpochMs).toISOString(),
+        leaseDurationSeconds: 15,
+      },
+    });
+    api.put('/api/v1/namespaces/bellman-system/pods/pod-1', {
+      metadata: { name: 'pod-1' },
+      status: { podIPs: [{ ip: '127.0.0.1' }] },
+    });
+    const controllerPort = (leader.address() as AddressInfo).port;
+    page = new LeaderPage({ client: api, namespace: 'bellman-system', controllerPort, clock });
+  });
+  after(() => void leader.close());
+
+  test('finds the leader by its Lease, and passes on no other headers than those of the page', async () => {
+    const got = await page.get('data', { 'if-none-match': '"s"' });
+    assert.deepEqual([got?.status, got?.headers.etag, got?.headers['set-cookie']], [200, '"t"', undefined]);
+    assert.match(got?.headers['content-security-policy'] ?? '', /default-src 'none'/);
+    assert.equal(received.at(-1)?.['if-none-match'], '"s"');
+  });
+
+  for (const status of [401, 403])
+    test(`shows why the leader refuses with ${status}`, async () => {
+      answer = { status, body: 'RBAC does not allow this user to get /page\n' };
+      const got = await page.get('data', {});
+      assert.equal(got?.status, status);
+      assert.match(String(got?.body), /RBAC does not allow|token of ServiceAccount/);
+    });
+
+  for (const status of [404, 500, 503])
+    test(`gives no reply when the leader answers ${status}`, async () => {
+      answer = { status, body: '' };
+      assert.equal(await page.get('data', {}), undefined);
+    });
+
+  test('gives no reply when no replica renews the Lease', async () => {
+    answer = { status: 200, body: '{}' };
+    assert.equal((await page.get('data', {}))?.status, 200);
+    clock.advance(60_000);
+    assert.equal(await page.get('data', {}), undefined);
+  });
+});
