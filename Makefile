@@ -5,7 +5,7 @@ export XDG_CACHE_HOME := $(CURDIR)/.cache
 # Node keeps compiled code here. A daemon that runs from source then starts with a quarter of the CPU time.
 export NODE_COMPILE_CACHE := $(CURDIR)/.cache/compiled
 .DEFAULT_GOAL := help
-.PHONY: help setup metallb build image image-test chart-test monitoring check fix test kubernetes cluster conformance demo lab bench rivals chaos fuzz interop schema docs clean
+.PHONY: help setup metallb build image image-test chart-test monitoring page-test check fix test kubernetes cluster conformance demo lab bench rivals chaos fuzz interop schema docs clean
 BENCHES := allocator attack bfd bfd-cut bfd-node bgp-codec bgp-convergence bgp-memory config controller drain failover footprint layer2-scale link-loss membership neighbour resync rolling scale service-latency witness
 
 help: ## print this list of targets
@@ -22,6 +22,7 @@ lab: setup ## open a shell in the lab, where kubectl, birdc and curl work
 
 check: setup ## check types, lint, import walls, dead exports, unit tests: under a minute
 	@$(NODE) node_modules/.bin/tsc --noEmit
+	@$(NODE) node_modules/.bin/tsc --noEmit --project src/page/browser
 	@node_modules/.bin/biome check --error-on-warnings .
 	@$(NODE) node_modules/.bin/knip --no-progress
 	@$(NODE) --test --test-reporter=spec 'test/unit/**/*.test.ts' 'test/replay/*.test.ts'
@@ -74,6 +75,10 @@ chart-test: setup ## check the Helm chart with Helm, which is built once with Go
 monitoring: setup ## test metrics, alerts and dashboards with Prometheus, which it installs, also in the lab
 	@scripts/debian.sh prometheus:prometheus promtool:prometheus
 	@$(NODE) test/run.ts test/monitoring/*.test.ts
+
+page-test: setup ## test the web page with headless Chromium, which it installs; SHOTS=FOLDER keeps the screenshots
+	@scripts/debian.sh chromium:chromium /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core
+	@BELLMAN_SHOTS="$(SHOTS)" $(NODE) test/run.ts test/page/*.test.ts
 
 build: setup ## write the program as it is shipped to dist/
 	@$(NODE) scripts/build.ts
