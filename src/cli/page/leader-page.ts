@@ -23,6 +23,8 @@ const maxBodyOctets = 64 * 1024 * 1024;
 const addressesMs = 5000;
 /** The API server issues tokens for ten minutes. */
 const tokenMs = 300_000;
+/** No token, no right, or too many requests. Another process must not take the place of the leader then. */
+const refusals: readonly number[] = [401, 403, 429];
 const passedOn = ['content-type', 'content-encoding', 'etag', 'vary', 'x-collected-at', 'x-failure'] as const;
 
 interface Kept<T> {
@@ -47,7 +49,7 @@ export class LeaderPage {
     for (const address of addresses) {
       const url = daemonUrl(address, this.#options.controllerPort, `/page/${path}`);
       const answer = await fetchOnce(url, { ...headers, ...authorization });
-      if (answer?.status === 401 || answer?.status === 403)
+      if (answer && refusals.includes(answer.status))
         return problemReply(
           answer.status,
           problem ?? `the leader refuses to show the page: ${answer.body.toString('utf8').trim()}`,

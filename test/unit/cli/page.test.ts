@@ -130,7 +130,7 @@ describe('LeaderPage', () => {
     assert.equal(received.at(-1)?.['if-none-match'], '"s"');
   });
 
-  for (const status of [401, 403])
+  for (const status of [401, 403, 429])
     test(`shows why the leader refuses with ${status}`, async () => {
       answer = { status, body: 'RBAC does not allow this user to get /page\n' };
       const got = await page.get('data', {});
