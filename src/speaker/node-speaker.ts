@@ -17,7 +17,8 @@
  *   end of announce-delay           the plan of the Service
  *
  * Plans of several Services are made in slices (`turns.ts`). Each plan follows from the newest state, so events in between need no special
- * care. The layer-2 process gets the results of all slices in one message, because all nodes must elect owners from the same entries.
+ * care. The layer-2 process gets the results of all slices in one message, because all nodes must elect owners from the same entries. The result
+ * of an event about one Service or about another node goes ahead of them.
  *
  * Nothing is announced before `start()`, which is called when all objects have been read. An earlier announcement would be incomplete, and
  * peers would drop routes that are still needed.
@@ -116,6 +117,10 @@ export class NodeSpeaker {
   readonly #planning: TurnHandle;
   /** Changes for the layer-2 process from plans that are being made, by address. */
   readonly #unsent = new Map<string, SourcedEntry | AddressRemoval>();
+  /** Of these, the addresses whose changes do not wait for the plans of all Services. */
+  readonly #ahead = new Set<string>();
+  /** Whether a change of a node does not wait either. */
+  #isNodeAhead = false;
   #config: Config = emptyConfig;
   #observedVersion = 0;
   #phase: Phase = 'reading';
@@ -178,6 +183,7 @@ export class NodeSpeaker {
     if (name === this.#options.nodeName) this.adoption?.judgeBgp(node);
     this.#leaving.setNode(name, node, rules);
     this.#candidateSets.nodeChanged(name, this.#observedVersion);
+    this.#isNodeAhead = true;
     const { nodeName } = this.#options;
     if (name === nodeName || this.#leaving.nodes.has(nodeName)) {
       this.#logRefusal();
@@ -327,19 +333,21 @@ export class NodeSpeaker {
     this.#planning.request();
   }
 
-  /** Plans one Service. While other plans are being made, the layer-2 process gets the result together with theirs. */
   #planNow(key: string): void {
     if (this.#phase === 'reading') return;
-    this.#plan(key);
+    this.#plan(key, true);
     this.#planning.request();
   }
 
   /** Makes one plan that is due. Returns false when all are made and their results are sent. */
   #step(): boolean {
-    const { isSweeping } = this.#pendingPlans;
+    const { isSweeping, hasSingle } = this.#pendingPlans;
+    if (isSweeping && !hasSingle && this.#sendAhead()) return true;
     const key = this.#pendingPlans.next();
     if (key !== undefined) {
-      this.#options.guard.run({ entrance: 'watch', source: `Service ${key}` }, () => this.#plan(key));
+      this.#options.guard.run({ entrance: 'watch', source: `Service ${key}` }, () =>
+        this.#plan(key, hasSingle),
+      );
       return true;
     }
     if (isSweeping) this.#candidateSets.dropUnused((set) => this.#addresses.names(set));
@@ -357,7 +365,7 @@ export class NodeSpeaker {
 
   #finishStart(): void {
     this.#phase = 'running';
-    this.#unsent.clear();
+    this.#forgetUnsent();
     this.#options.layer2.table(this.#allEntries());
     this.#options.bgp.synced();
   }
@@ -368,19 +376,41 @@ export class NodeSpeaker {
   }
 
   #sendChanges(): void {
+    this.#send([...this.#unsent.values()]);
+    this.#forgetUnsent();
+  }
+
+  /** Sends the changes that do not wait for the plans of all Services. Returns false when there are none. */
+  #sendAhead(): boolean {
+    if (this.#phase !== 'running' || (this.#ahead.size === 0 && !this.#isNodeAhead)) return false;
+    const changes = [...this.#ahead].flatMap((address) => this.#unsent.get(address) ?? []);
+    for (const address of this.#ahead) this.#unsent.delete(address);
+    this.#ahead.clear();
+    this.#isNodeAhead = false;
+    this.#send(changes);
+    return true;
+  }
+
+  #send(changes: readonly (SourcedEntry | AddressRemoval)[]): void {
     const sets = this.#candidateSets.takeChanges();
-    if (this.#unsent.size + sets.length === 0) return;
+    if (changes.length + sets.length === 0) return;
     const upsert: SourcedEntry[] = [];
     const remove: AddressRemoval[] = [];
-    for (const change of this.#unsent.values()) {
+    for (const change of changes) {
       if ('sources' in change) upsert.push(change);
       else remove.push(change);
     }
-    this.#unsent.clear();
     this.#options.layer2.change({ sets, upsert, remove });
   }
 
-  #plan(key: string): void {
+  #forgetUnsent(): void {
+    this.#unsent.clear();
+    this.#ahead.clear();
+    this.#isNodeAhead = false;
+  }
+
+  /** `isSingle` says that an event concerns this Service, and not all. */
+  #plan(key: string, isSingle: boolean): void {
     const { bgp } = this.#options;
     const plan = this.#guardedPlan(key);
     if (!plan) return;
@@ -396,13 +426,18 @@ export class NodeSpeaker {
     if (plan.advertised.length > 0) this.#advertised.set(key, this.#withSharedPeers(plan.advertised));
     else this.#advertised.delete(key);
     this.#dependents.set(key, plan.dependsOn);
-    this.#note(this.#addresses.update(key, plan.layer2, this.#observedVersion));
+    this.#note(this.#addresses.update(key, plan.layer2, this.#observedVersion), isSingle);
   }
 
   /** Keeps changes of addresses until they are sent. Only the last change of each address counts. */
-  #note({ upsert, remove }: AddressChange): void {
-    for (const entry of upsert) this.#unsent.set(entry.address, entry);
-    for (const removal of remove) this.#unsent.set(removal.address, removal);
+  #note({ upsert, remove }: AddressChange, isSingle: boolean): void {
+    for (const change of [...upsert, ...remove]) {
+      const { address } = change;
+      this.#unsent.set(address, change);
+      // Another Service that shares the address may not have its new plan yet. The entry would then mix old and new candidates.
+      if (this.#addresses.servicesOf(address).length > 1) this.#ahead.delete(address);
+      else if (isSingle) this.#ahead.add(address);
+    }
   }
 
   /** `undefined` when planning raised an exception. The earlier plan of the Service then stays, and the other Services are planned. */

@@ -29,6 +29,11 @@ export class PendingPlans {
     return this.#sweep !== undefined;
   }
 
+  /** Whether a Service waits that `add` named. */
+  get hasSingle(): boolean {
+    return this.#single.size > 0;
+  }
+
   /** The next Service, which no longer waits. */
   next(): string | undefined {
     for (const service of this.#single) {

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { pino } from 'pino';
 import { formatPrefix } from '../../../src/address/index.ts';
 import type { BgpSpeaker } from '../../../src/bgp/index.ts';
 import type { Clock } from '../../../src/clock.ts';
 import type { Node, Service } from '../../../src/kubernetes/model.ts';
+import type { AddressEntry } from '../../../src/layer2/address-entry.ts';
 import { CandidateSets, type ResolvedEntries } from '../../../src/layer2/candidate-sets.ts';
 import { MessageAssembler, splitMessage } from '../../../src/layer2/message-parts.ts';
 import type { EntriesChange } from '../../../src/layer2/messages.ts';
@@ -23,11 +24,13 @@ const logger = pino({ level: 'silent' });
 class Announcer {
   readonly speaker: NodeSpeaker;
   readonly routes = new Map<string, unknown>();
-  readonly entries = new Map<string, unknown>();
+  readonly entries = new Map<string, AddressEntry>();
+  readonly #turns: Turns;
   readonly #sets = new CandidateSets();
   readonly #assembler = new MessageAssembler();
 
   constructor(clock: Clock) {
+    this.#turns = new Turns(clock);
     const bgp: BgpSpeaker = {
       setPeers: () => {},
       announce: (name, prefix, attributes) =>
@@ -58,8 +61,13 @@ class Announcer {
       clock,
       logger,
       guard: new Guard({ logger }),
-      turns: new Turns(clock),
+      turns: this.#turns,
     });
+  }
+
+  /** Whether plans are being made. */
+  get isPlanning(): boolean {
+    return this.#turns.status().length > 0;
   }
 
   #receive(kind: 'table' | 'change', change: EntriesChange): void {
@@ -71,7 +79,7 @@ class Announcer {
 
   #apply({ kind, upsert, remove }: ResolvedEntries): void {
     if (kind === 'table') this.entries.clear();
-    for (const { observedVersion: _, ...entry } of upsert) this.entries.set(entry.address, entry);
+    for (const entry of upsert) this.entries.set(entry.address, { ...entry, observedVersion: 0 });
     for (const { address } of remove) this.entries.delete(address);
   }
 
@@ -217,4 +225,89 @@ test('NodeSpeaker comes to the same announcements, whether events arrive between
     }),
     { numRuns: 200 },
   );
+});
+
+describe('NodeSpeaker, while the plans of all Services are made again', () => {
+  const wide = config([
+    pool('office', ['192.0.2.0/24', '10.0.0.0/8'], {
+      protocols: ['layer2'],
+      l2Advertisements: [l2([], ['a'])],
+    }),
+  ]);
+  const narrow = config([
+    pool('office', ['192.0.2.0/24', '10.0.0.0/8'], {
+      protocols: ['layer2'],
+      l2Advertisements: [l2(['eth1'], ['a'])],
+    }),
+  ]);
+  const count = 300;
+  const addressOf = (i: number) => `10.0.${i >> 8}.${i & 255}`;
+
+  /** A speaker in the middle of the plans that follow an edit. */
+  function planning() {
+    const clock = new SlicingClock();
+    const announcer = new Announcer(clock);
+    const { speaker } = announcer;
+    speaker.setConfig(wide);
+    for (const name of nodeNames) speaker.setNode(name, node(name, { labels: { rack: 'a' } }));
+    const make = (name: string, addresses: string[]) => {
+      speaker.setEndpointSlice(`default/${name}-1`, slice(name, ['node-2']));
+      speaker.setService(`default/${name}`, service(name, addresses));
+    };
+    for (let i = 0; i < count; i++) make(`s${i}`, [addressOf(i)]);
+    speaker.start();
+    while (clock.run(1));
+    assert.equal(announcer.entries.size, count);
+    speaker.setConfig(narrow);
+    clock.run(3);
+    assert.ok(announcer.isPlanning);
+    return { announcer, speaker, clock, make };
+  }
+
+  const linksOf = ({ entries }: Announcer, address: string) => entries.get(address)?.interfaces.join();
+  /** Runs two turns, in which only a small share of the plans can be made. */
+  const soon = ({ clock, announcer }: ReturnType<typeof planning>) => {
+    clock.run(2);
+    assert.ok(announcer.isPlanning);
+  };
+
+  test('the layer-2 process learns of a new Service and of a deleted one at once', () => {
+    const scene = planning();
+    const { announcer, speaker, make } = scene;
+    make('new', ['192.0.2.7']);
+    speaker.setService(`default/s${count - 1}`, undefined);
+    soon(scene);
+    assert.equal(linksOf(announcer, '192.0.2.7'), 'eth1');
+    assert.equal(announcer.entries.has(addressOf(count - 1)), false);
+  });
+
+  test('the layer-2 process learns of another node at once', () => {
+    const scene = planning();
+    scene.speaker.setNode('node-3', node('node-3', { labels: { rack: 'a' }, ready: false }));
+    soon(scene);
+    const { candidates } = scene.announcer.entries.get(addressOf(count - 1)) ?? assert.fail();
+    assert.deepEqual(candidates, ['node-1', 'node-2', 'node-4']);
+  });
+
+  test('the results of the edit take effect together, whatever goes ahead of them', () => {
+    const scene = planning();
+    const { announcer, clock, make } = scene;
+    const links = () => new Set(Array.from({ length: count }, (_, i) => linksOf(announcer, addressOf(i))));
+    make('new', ['192.0.2.7']);
+    while (announcer.isPlanning) {
+      assert.deepEqual([...links()], ['']);
+      if (!clock.run(1)) break;
+    }
+    assert.deepEqual([...links()], ['eth1']);
+  });
+
+  test('an address that Services share waits, because its entry would mix old and new candidates', () => {
+    const scene = planning();
+    const { announcer, clock, make } = scene;
+    make('sharing', [addressOf(count - 1)]);
+    soon(scene);
+    assert.equal(linksOf(announcer, addressOf(count - 1)), '');
+    while (clock.run(1));
+    assert.equal(linksOf(announcer, addressOf(count - 1)), 'eth1');
+  });
 });
