@@ -24,6 +24,7 @@ import { type Draft, updateOctets } from './draft.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Knowledge, RecordName } from './knowledge.ts';
 import { type Body, type Branch, maxBranches, type Update } from './packet.ts';
+import { RecentCount } from './recent-count.ts';
 
 /** Minimum time between the starts of two exchanges. An exchange is given up when no records arrive for this time. */
 export const syncIntervalMs = 300;
@@ -34,6 +35,16 @@ const nextMeetingMs = 100;
  * an update on the wire.
  */
 const differencesBeforeSync = 3;
+/**
+ * Once this member has been synced, it starts no exchange while news about many members arrives: news about more than `mostNews` members, and
+ * about more than this share of all live members, in about `newsMs`. When many members come back at once, all summaries differ until the news has
+ * reached everyone. Exchanges in the meantime would carry the records of the whole cluster, and bring little that the news does not bring.
+ */
+const mostNewsShare = 1 / 8;
+const mostNews = 8;
+const newsMs = 50;
+/** After it has differed from others for this long, this member starts an exchange although much news arrives. */
+const longestUnsteadyMs = 1000;
 /**
  * Extra wait before an exchange with the next unmet member. During the wait, a received packet can start an exchange with its sender
  * instead.
@@ -93,6 +104,12 @@ export class AntiEntropy {
   #nextExchangeAtMs = 0;
   #nextStepAtMs = Number.POSITIVE_INFINITY;
   #differences = 0;
+  /** When the first of these differences was seen. */
+  #differingSinceMs = 0;
+  /** News about members. */
+  readonly #news = new RecentCount(newsMs);
+  /** Whether this member has agreed with several others at some time. */
+  #wasSynced = false;
 
   constructor(knowledge: Knowledge) {
     this.#knowledge = knowledge;
@@ -101,9 +118,9 @@ export class AntiEntropy {
   /** Handles a packet from a member that this member has not met, or that has restarted. */
   meet(name: string, endpoint: Endpoint, nowMs: number): Draft[] {
     this.#agreed.delete(name);
-    // A member that agrees with several others needs no more meetings, because `compare` finds the members that still differ.
-    if (this.#agreed.size < agreementsForSync)
-      this.#unmet.set(name, { endpoint, meetings: this.#unmet.get(name)?.meetings ?? 0 });
+    // A member that agrees with several others needs no more meetings. A new member asks by itself, and `compare` finds the others that differ.
+    if (this.#agreed.size >= agreementsForSync) return [];
+    this.#unmet.set(name, { endpoint, meetings: this.#unmet.get(name)?.meetings ?? 0 });
     return this.#ask(name, endpoint, nowMs);
   }
 
@@ -113,7 +130,9 @@ export class AntiEntropy {
       this.#agree(name, nowMs);
       return [];
     }
-    return ++this.#differences >= differencesBeforeSync ? this.#ask(name, endpoint, nowMs) : [];
+    if (this.#differences++ === 0) this.#differingSinceMs = nowMs;
+    const isDue = this.#differences >= differencesBeforeSync && (!this.#wasSynced || this.#isSteady(nowMs));
+    return isDue ? this.#ask(name, endpoint, nowMs) : [];
   }
 
   /** Notes that records came in answer to a digest. */
@@ -162,6 +181,11 @@ export class AntiEntropy {
     return [...drafts, ...this.#answerFurther(name, endpoint, records, nowMs)];
   }
 
+  /** Notes that a member has changed. */
+  memberChanged(nowMs: number): void {
+    this.#news.add(nowMs);
+  }
+
   wake(nowMs: number): Draft[] {
     const drafts: Draft[] = [];
     if (nowMs >= this.#exchangeEndsAtMs()) this.#exchange = undefined;
@@ -192,11 +216,21 @@ export class AntiEntropy {
     return this.#agreed.size >= Math.min(liveCount, agreementsForSync);
   }
 
+  /** Whether little news about members arrives, or this member has waited long enough for that. */
+  #isSteady(nowMs: number): boolean {
+    const differsForMs = nowMs - this.#differingSinceMs;
+    if (differsForMs < newsMs || differsForMs >= longestUnsteadyMs) return differsForMs >= newsMs;
+    return this.#news.at(nowMs) <= Math.max(mostNews, this.#knowledge.liveCount * mostNewsShare);
+  }
+
   #agree(name: string, nowMs: number): void {
     this.#differences = 0;
     this.#agreed.add(name);
     this.#unmet.delete(name);
-    if (this.#agreed.size >= agreementsForSync) this.#unmet.clear();
+    if (this.#agreed.size >= agreementsForSync) {
+      this.#unmet.clear();
+      this.#wasSynced = true;
+    }
     this.#endExchange(name, nowMs);
   }
 

@@ -19,8 +19,14 @@ export interface Difference {
 }
 
 const treeNames: readonly TreeName[] = ['members', 'payloads'];
-/** A branch has 258 octets, as many as five records. It saves octets only where a bucket has more records than that. */
-const branchAbove = 16;
+const membersOnly: readonly TreeName[] = ['members'];
+/** Payloads are compared when at most this many buckets of members differ. */
+const mostDifferingBuckets = treeWidth / 2;
+/**
+ * Number of records in a bucket above which its branch is sent first. A branch has 258 octets, as many as five payload records or one description
+ * of a member, and both members send it. It saves octets only where a bucket has more.
+ */
+const branchAbove: Readonly<Record<TreeName, number>> = { members: 8, payloads: 16 };
 
 /** The records of this member that other members may lack: its own description, the other members, and payload records. */
 export class Knowledge {
@@ -37,6 +43,11 @@ export class Knowledge {
   /** One hash over this member, the live members that it knows at first hand, and the payload records of live members. */
   summary(): number {
     return (this.#table.tree.root ^ this.#self.hash ^ this.#payloads.tree.root) >>> 0;
+  }
+
+  /** Number of other live members. */
+  get liveCount(): number {
+    return this.#table.liveCount;
   }
 
   /** One hash for each bucket of records. */
@@ -59,12 +70,18 @@ export class Knowledge {
   /**
    * Compares the buckets of another member with this member's own. A bucket that differs gives its records, or its branch when the bucket
    * holds many records, the other member holds some of them, and `mayBranch` allows it.
+   *
+   * The hashes of payloads leave out the records of members that are not live. When the two differ about most members, as at the end of a
+   * partition, these hashes therefore differ although the records are the same. Then only the records of members are compared.
    */
   compare(digests: Digests, mayBranch: boolean): Difference {
     const own = this.digests();
     const records: RecordName[] = [];
     const branches: Branch[] = [];
-    for (const tree of treeNames)
+    const isEmpty = digests.payloads.every((hash) => hash === 0);
+    const differing = own.members.filter((hash, bucket) => hash !== digests.members[bucket]).length;
+    const trees = differing > mostDifferingBuckets && !isEmpty ? membersOnly : treeNames;
+    for (const tree of trees)
       for (let bucket = 0; bucket < treeWidth; bucket++) {
         const theirs = digests[tree][bucket];
         if (own[tree][bucket] === theirs) continue;
@@ -89,7 +106,7 @@ export class Knowledge {
     let count = 0;
     for (const leaf of leavesOf(bucket)) {
       count += this.#recordsIn(tree, leaf).length;
-      if (count > branchAbove) return true;
+      if (count > branchAbove[tree]) return true;
     }
     return false;
   }

@@ -365,6 +365,7 @@ export class Membership {
     if (order !== 'newer' || !member) return order;
     this.#payloads.setLive(member.name, isLive(member));
     this.#changes.noteMember(member, before, nowMs);
+    this.#antiEntropy.memberChanged(nowMs);
     if (!isLive(member)) this.#antiEntropy.forget(member.name);
     else if (before?.state === 'dead') this.#reprobeDead(nowMs);
     this.#run(this.#detector.cleared(member), nowMs);

@@ -71,6 +71,20 @@ function settle(
   }
 }
 
+/** A side that agrees with three other members. */
+function synced(): Side {
+  const side = new Side('a', 'b', []);
+  for (const name of ['b', 'c', 'd']) side.stage.compare(name, endpoint, side.knowledge.summary(), 0);
+  return side;
+}
+
+/** Three packets with differing summaries arrive from `b`. Returns what the side sends. */
+function differ({ stage }: Side, from: number): string[] {
+  return [0, 30, 60].flatMap((after) =>
+    stage.compare('b', endpoint, 1, from + after).map(({ body }) => body.kind),
+  );
+}
+
 describe('AntiEntropy', () => {
   test('one exchange brings 20,000 records to a member that has none', () => {
     const keys = Array.from({ length: 20_000 }, (_, i) => `record ${i}`);
@@ -167,8 +181,38 @@ describe('AntiEntropy', () => {
     a.stage.compare('d', endpoint, a.knowledge.summary(), 0);
     assert.ok(a.stage.isSynced(3));
     assert.ok(a.stage.isSynced(100), 'three agreements are enough');
-    a.stage.meet('e', endpoint, 1000);
+    assert.deepEqual(differ(a, 1000), ['digest']);
     assert.equal(a.stage.isSynced(100), false, 'an exchange is under way');
+  });
+
+  test('a member that agrees with three others lets a new member ask', () => {
+    const a = synced();
+    assert.deepEqual(a.stage.meet('e', endpoint, 1000), []);
+    assert.ok(a.stage.isSynced(100));
+  });
+
+  test('a synced member starts no exchange while news about many members arrives, but waits for a second at most', () => {
+    const a = synced();
+    const newsAt = (from: number, to: number, count: number) => {
+      const sent: string[] = [];
+      for (let now = from; now < to; now += 10) {
+        for (let i = 0; i < count; i++) a.stage.memberChanged(now);
+        sent.push(...a.stage.compare('b', endpoint, 1, now).map(({ body }) => body.kind));
+      }
+      return sent;
+    };
+    assert.deepEqual(newsAt(1000, 2000, 3), []);
+    assert.deepEqual(newsAt(2000, 2010, 3), ['digest']);
+    const other = synced();
+    for (let now = 1000; now < 1050; now += 10) {
+      other.stage.memberChanged(now);
+      assert.deepEqual(other.stage.compare('b', endpoint, 1, now), []);
+    }
+    assert.equal(
+      other.stage.compare('b', endpoint, 1, 1050)[0]?.body.kind,
+      'digest',
+      'news about few members',
+    );
   });
 
   test('a member that never answers is tried only a few times', () => {
