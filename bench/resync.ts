@@ -7,9 +7,9 @@
  * links. Fails when the p99 of the answers exceeds 10 ms, when less than 99.9 % of the load is answered, or when BIRD's hold timer falls to
  * 0.5 s.
  */
-import { fileURLToPath } from 'node:url';
 import type { LabNode } from '../lab/fabric.ts';
 import { Lab } from '../lab/lab.ts';
+import { askDuring, paced } from './support/asker.ts';
 
 const count = Number(process.argv[2] ?? 10_000);
 const only = process.argv[3];
@@ -74,33 +74,12 @@ async function statusOfAllocation(): Promise<string> {
 
 /** Runs the client on the near host, and repeats an action until the client ends. */
 async function measureDuring(flags: readonly string[], action: () => Promise<void>): Promise<void> {
-  const script = fileURLToPath(new URL('neighbour.ts', import.meta.url));
-  const limit = String(p99LimitMs * 1000);
-  const asker = lab.fabric.near.spawn(
-    process.execPath,
-    [
-      ...[script, '--asker', '--kernel', kernel, '--service', service],
-      ...['--median-limit', limit, '--p99-limit', limit, ...flags],
-    ],
-    { stdio: 'inherit' },
-  );
-  let isOver = false;
-  const over = new Promise<void>((resolve) =>
-    asker.once('exit', (code) => {
-      isOver = true;
-      if (code !== 0) process.exitCode = 1;
-      resolve();
-    }),
-  );
-  while (!isOver) await Promise.race([over, action()]);
+  const asker = { host: lab.fabric.near, kernel, service, limitMs: p99LimitMs };
+  if (!(await askDuring(asker, flags, action))) process.exitCode = 1;
 }
 
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 const inTurn = ['--requests', '5000', '--seconds', '0'];
-const paced = (seconds: number) => [
-  ...['--requests', String(seconds * 1000), '--pace', '1000', '--seconds', '0'],
-];
-
 const lists = async () =>
   [...(await lab.requests())]
     .filter(([request]) => request.includes('bellman-speaker') && /LIST services/.test(request))

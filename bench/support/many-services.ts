@@ -1,7 +1,12 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { LabNode } from '../../lab/fabric.ts';
 import type { Lab } from '../../lab/lab.ts';
 
 const atOnce = 50;
+/** Patience for each Service. */
+const patienceMs = 30;
+/** Pause between two looks at the controller's status, for each Service. The status names all Services, so it costs more the more there are. */
+const pauseMs = 0.05;
 
 /**
  * Makes Services named by number, from `from` up to but not including `to`, each with one endpoint on the node. Resolves when every
@@ -30,9 +35,14 @@ export async function makeManyServices(
   for (let i = from; i < to; i += atOnce)
     await Promise.all(Array.from({ length: Math.min(atOnce, to - i) }, (_, j) => make(`s${i + j}`)));
   const assigned = async () => {
+    await pause(to * pauseMs);
     const { services } = (await lab.status(lab.fabric.control)) as { services: { addresses: object[] }[] };
     return services.filter(({ addresses }) => addresses.length > 0).length;
   };
   if (to > from)
-    await lab.until('every Service has an address', async () => (await assigned()) >= to, 300_000);
+    await lab.until(
+      'every Service has an address',
+      async () => (await assigned()) >= to,
+      300_000 + to * patienceMs,
+    );
 }

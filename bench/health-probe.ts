@@ -1,0 +1,51 @@
+/**
+ * Asks a process for `/healthz` again and again, from a process of its own, and prints how long the answers took when it gets SIGTERM.
+ *   .cache/bin/node bench/health-probe.ts URL
+ */
+import { Agent, get } from 'node:http';
+import { setTimeout as pause } from 'node:timers/promises';
+
+export interface HealthAnswers {
+  readonly count: number;
+  /** Answers other than 200, and requests without an answer. */
+  readonly bad: number;
+  readonly medianMs: number;
+  readonly p99Ms: number;
+  readonly mostMs: number;
+}
+
+const everyMs = 20;
+const [url = ''] = process.argv.slice(2);
+const agent = new Agent({ keepAlive: true });
+const tookMs: number[] = [];
+let bad = 0;
+
+process.once('SIGTERM', () => {
+  const sorted = tookMs.sort((a, b) => a - b);
+  const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
+  const answers: HealthAnswers = {
+    count: sorted.length,
+    bad,
+    medianMs: at(0.5),
+    p99Ms: at(0.99),
+    mostMs: at(1),
+  };
+  console.log(JSON.stringify(answers));
+  process.exit();
+});
+
+for (;;) {
+  const beganMs = performance.now();
+  await new Promise<void>((resolve) => {
+    const request = get(url, { agent }, (response) => {
+      if (response.statusCode !== 200) bad++;
+      response.resume().once('end', resolve);
+    });
+    request.once('error', () => {
+      bad++;
+      resolve();
+    });
+  });
+  tookMs.push(performance.now() - beganMs);
+  await pause(everyMs);
+}

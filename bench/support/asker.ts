@@ -1,0 +1,46 @@
+import { fileURLToPath } from 'node:url';
+import type { NetworkNamespace } from '../../lab/netns.ts';
+
+export interface Asker {
+  readonly host: NetworkNamespace;
+  /** An address of the kernel of the speaker's node, and one of a Service. */
+  readonly kernel: string;
+  readonly service: string;
+  /** Limit for the median and the p99 of the answers. */
+  readonly limitMs: number;
+}
+
+/**
+ * Runs the client of `bench/neighbour.ts` with these flags, and repeats an action until the client ends. The client prints its figures. Returns
+ * whether it kept the limits.
+ */
+export async function askDuring(
+  { host, kernel, service, limitMs }: Asker,
+  flags: readonly string[],
+  action: () => Promise<void>,
+): Promise<boolean> {
+  const script = fileURLToPath(new URL('../neighbour.ts', import.meta.url));
+  const limit = String(limitMs * 1000);
+  const asker = host.spawn(
+    process.execPath,
+    [
+      ...[script, '--asker', '--kernel', kernel, '--service', service],
+      ...['--median-limit', limit, '--p99-limit', limit, ...flags],
+    ],
+    { stdio: 'inherit' },
+  );
+  let exit: number | null | undefined;
+  const over = new Promise<void>((resolve) =>
+    asker.once('exit', (code) => {
+      exit = code;
+      resolve();
+    }),
+  );
+  while (exit === undefined) await Promise.race([over, action()]);
+  return exit === 0;
+}
+
+/** Flags for a client that sends 1,000 requests a second and does not wait for answers. */
+export function paced(seconds: number): readonly string[] {
+  return ['--requests', String(seconds * 1000), '--pace', '1000', '--seconds', '0'];
+}
