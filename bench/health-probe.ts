@@ -1,5 +1,6 @@
 /**
- * Asks a process for `/healthz` again and again, from a process of its own, and prints how long the answers took when it gets SIGTERM.
+ * Asks a process for `/healthz` again and again, from a process of its own. Prints a line after the first request. Prints how long the answers
+ * took when it gets SIGTERM.
  *   .cache/bin/node bench/health-probe.ts URL
  */
 import { Agent, get } from 'node:http';
@@ -47,5 +48,6 @@ for (;;) {
     });
   });
   tookMs.push(performance.now() - beganMs);
+  if (tookMs.length === 1) console.log('asking');
   await pause(everyMs);
 }

@@ -164,7 +164,7 @@ async function nodeStorm(): Promise<void> {
     }
   };
   const watching = watch();
-  const health = probeHealth(node.namespace, 'http://127.0.0.1:7472/healthz');
+  const health = await probeHealth(node.namespace, 'http://127.0.0.1:7472/healthz');
   const cpuBefore = usageOf(all).cpuSeconds;
   let rounds = 0;
   const isAnswered = await askDuring(
@@ -199,7 +199,7 @@ async function nodeStorm(): Promise<void> {
 async function edit(): Promise<void> {
   await longestTurns();
   const cpuBefore = usageOf(main).cpuSeconds;
-  const health = probeHealth(node.namespace, 'http://127.0.0.1:7472/healthz');
+  const health = await probeHealth(node.namespace, 'http://127.0.0.1:7472/healthz');
   await lab.configure(configuration(', bgp-advertisements: [{med: 50}]'));
   await lab.until(
     'the edit is in force',

@@ -1,23 +1,23 @@
 /** Probes of running processes of Bellman: `/healthz` and the event loop. */
-import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
+import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Host } from '../../lab/processes.ts';
 import type { HealthAnswers } from '../health-probe.ts';
 
-/** Asks for `/healthz` until the returned function is called. */
-export function probeHealth(host: Host, url: string): () => Promise<HealthAnswers> {
+/** Asks for `/healthz` until the returned function is called. Resolves when the first answer has come. */
+export async function probeHealth(host: Host, url: string): Promise<() => Promise<HealthAnswers>> {
   const script = fileURLToPath(new URL('../health-probe.ts', import.meta.url));
   const child = host.spawn(process.execPath, [script, url], { stdio: ['ignore', 'pipe', 'inherit'] });
+  if (!child.stdout) throw new Error('the probe of /healthz has no output');
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  await lines.next();
   return async () => {
-    const { stdout } = child;
-    if (!stdout) throw new Error('the probe of /healthz has no output');
     child.kill('SIGTERM');
-    const [output] = await Promise.all([text(stdout), once(child, 'exit')]);
-    return JSON.parse(output) as HealthAnswers;
+    const { value } = await lines.next();
+    return JSON.parse(String(value)) as HealthAnswers;
   };
 }
 

@@ -1,0 +1,119 @@
+/**
+ * The controller process in a large cluster: all Services are made, and then many Namespaces are made and as many change their labels at once.
+ *   .cache/bin/node bench/controller-scale.ts [--services 100000] [--namespaces 1000]
+ * The pool is restricted to Namespaces by label, so a changed label leads to decisions about the Services in that Namespace. Meanwhile, a program
+ * asks for `/healthz` every 20 ms. Fails when `/healthz` takes longer than 100 ms, when the Lease changes hands or is not renewed, or when the
+ * memory exceeds 256 MB.
+ */
+import { parseArgs } from 'node:util';
+import { ownHost } from '../lab/processes.ts';
+import { controllerLeaseName } from '../src/cluster/names.ts';
+import { paths } from '../src/kubernetes/write.ts';
+import { writeConfig } from '../test/e2e/controller-fixtures.ts';
+import { ControlPlane } from '../test/support/control-plane.ts';
+import { eventually } from '../test/support/eventually.ts';
+import { probeHealth } from './support/process-probes.ts';
+
+const { values } = parseArgs({
+  options: {
+    services: { type: 'string', default: '100000' },
+    namespaces: { type: 'string', default: '1000' },
+  },
+});
+const [services, namespaces] = [Number(values.services), Number(values.namespaces)];
+const limits = { healthMs: 100, memoryMb: 256, leaseSeconds: 15 };
+const clients = 16;
+const deadlineMs = 300_000 + services * 30;
+const lease = `${paths.leases('bellman-system')}/${controllerLeaseName}`;
+
+interface Lease {
+  readonly spec: {
+    readonly holderIdentity: string;
+    readonly leaseTransitions?: number;
+    readonly renewTime: string;
+  };
+}
+
+function report(what: string, figure: string, isRight = true): void {
+  console.log(`${what.padEnd(70)} ${figure}${isRight ? '' : '  TOO MUCH'}`);
+  if (!isRight) process.exitCode = 1;
+}
+
+/** Runs all requests, some of them at a time. */
+async function inParallel(count: number, request: (i: number) => Promise<unknown>): Promise<void> {
+  let next = 0;
+  const worker = async () => {
+    while (next < count) await request(next++);
+  };
+  await Promise.all(Array.from({ length: clients }, worker));
+}
+
+const plane = await ControlPlane.start();
+try {
+  const team = (i: number) => `team-${i}`;
+  const makeNamespace = (name: string) =>
+    plane.create('/api/v1/namespaces', { metadata: { name, labels: { served: 'yes' } } });
+  await writeConfig(
+    plane,
+    'address-pools:\n- {name: big, protocol: bgp, addresses: [10.0.0.0/8], namespace-selectors: [{match-labels: {served: "yes"}}]}\n',
+  );
+  await inParallel(namespaces, (i) => makeNamespace(team(i)));
+  const controller = plane.controller();
+  const { metricsPort } = await controller.logged('controller started');
+  await controller.logged('configuration accepted');
+  const begunMs = performance.now();
+  await inParallel(services, (i) =>
+    plane.create(`/api/v1/namespaces/${team(i % namespaces)}/services`, {
+      metadata: { name: `s${i}` },
+      // There are fewer node ports than Services.
+      spec: { type: 'LoadBalancer', ports: [{ port: 80 }], allocateLoadBalancerNodePorts: false },
+    }),
+  );
+  const written = () => controller.metric('bellman_controller_allocation_seconds_count');
+  await eventually('all addresses', async () => (await written()) === services, { deadlineMs });
+  report(
+    `${services} Services have addresses after`,
+    `${((performance.now() - begunMs) / 1000).toFixed(0)} s`,
+  );
+  report('memory, now and peak', memoryText(await controller.memory()));
+
+  const before = await plane.get<Lease>(lease);
+  const health = await probeHealth(ownHost, `http://127.0.0.1:${String(metricsPort)}/healthz`);
+  const stormMs = performance.now();
+  await Promise.all([
+    inParallel(namespaces, (i) => makeNamespace(`more-${i}`)),
+    inParallel(namespaces, (i) =>
+      plane.merge(`/api/v1/namespaces/${team(i)}`, { metadata: { labels: { round: '1' } } }),
+    ),
+  ]);
+  // A new Service gets its address only after everything that came before it.
+  await plane.create('/api/v1/namespaces/more-0/services', {
+    metadata: { name: 'last' },
+    spec: { type: 'LoadBalancer', ports: [{ port: 80 }], allocateLoadBalancerNodePorts: false },
+  });
+  await eventually('the last address', async () => (await written()) === services + 1, { deadlineMs });
+  const answers = await health();
+  report(
+    `${namespaces} Namespaces made and ${namespaces} changed at once, and decided about, after`,
+    `${((performance.now() - stormMs) / 1000).toFixed(1)} s`,
+  );
+  report(
+    `/healthz, ${answers.count} requests: median, p99, most`,
+    `${answers.medianMs.toFixed(1)}, ${answers.p99Ms.toFixed(1)}, ${answers.mostMs.toFixed(1)} ms`,
+    answers.bad === 0 && answers.mostMs <= limits.healthMs,
+  );
+  const { spec } = await plane.get<Lease>(lease);
+  const isHeld =
+    spec.holderIdentity === before.spec.holderIdentity &&
+    spec.leaseTransitions === before.spec.leaseTransitions &&
+    Date.now() - Date.parse(spec.renewTime) < limits.leaseSeconds * 1000;
+  report('the Lease is held', isHeld ? 'yes' : 'no', isHeld);
+  const memory = await controller.memory();
+  report('memory, now and peak', memoryText(memory), (memory.peak * 2 ** 20) / 1e6 <= limits.memoryMb);
+} finally {
+  await plane.stop();
+}
+
+function memoryText({ now, peak }: { readonly now: number; readonly peak: number }): string {
+  return `${now}, ${peak} MiB`;
+}
