@@ -7,6 +7,8 @@ export interface DaemonQuery {
   readonly path: string;
   /** A token of the viewer account. Clients on loopback need no token. */
   readonly token: string | undefined;
+  /** Longest silence of the daemon, in milliseconds. */
+  readonly silenceMs?: number | undefined;
 }
 
 /** The fault of a daemon that runs but cannot reach the API server. It cannot check the token of the query. */
@@ -24,12 +26,12 @@ const refusals = { withoutApiServer: 503, withoutToken: 401 } as const;
  */
 export async function queryDaemon<T>(
   addresses: readonly string[],
-  { port, path, token }: DaemonQuery,
+  { port, path, token, silenceMs }: DaemonQuery,
   decode: (body: string) => Result<T, string>,
 ): Promise<Result<T, string>> {
   const faults: HttpFault[] = [];
   for (const address of addresses) {
-    const body = await httpGet(daemonUrl(address, port, path), token);
+    const body = await httpGet(daemonUrl(address, port, path), token, silenceMs);
     const decoded = body.ok ? decode(body.value) : undefined;
     if (decoded?.ok) return decoded;
     if (!body.ok) faults.push(body.error);

@@ -25,8 +25,12 @@ export interface HttpFault {
 }
 
 /** Returns the body of a successful response as text, or why there is none. See {@link httpGetOctets}. */
-export async function httpGet(url: string, token?: string): Promise<Result<string, HttpFault>> {
-  const octets = await httpGetOctets(url, token);
+export async function httpGet(
+  url: string,
+  token?: string,
+  silenceMs?: number,
+): Promise<Result<string, HttpFault>> {
+  const octets = await httpGetOctets(url, token, silenceMs);
   return octets.ok ? ok(octets.value.toString('utf8')) : octets;
 }
 

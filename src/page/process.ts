@@ -10,6 +10,8 @@ import { version } from '../version.ts';
 import { PageCollector } from './collector.ts';
 import type { FromPage, PageProcessOptions, ToPage } from './messages.ts';
 
+/** A busy speaker with 10,000 Services needs seconds for its state. Nobody waits for a single collection. */
+const silenceMs = 5000;
 const [text] = process.argv.slice(2);
 if (text === undefined) throw new Error('this program is started by the process that serves the page');
 const { kubeconfig, logLevel, ...source } = JSON.parse(text) as PageProcessOptions;
@@ -19,7 +21,7 @@ const publish = (message: FromPage) => sendToParent(message);
 const client = await connect(kubeconfig, 'bellman-page', { logger });
 const collector = new PageCollector({
   ...{ client, logger, publish, clock: systemClock, release: version, signal: stop.signal },
-  source: { ...source, clock: systemClock },
+  source: { ...source, silenceMs, clock: systemClock },
 });
 void collector.run();
 

@@ -31,6 +31,8 @@ export interface StatusSource {
   /** Address of the leader, if it is known. Otherwise the Lease and the leader's Pod tell it. */
   readonly controllerAddress?: string;
   readonly loadBalancerClass?: string;
+  /** Longest silence of a daemon, in milliseconds; short by default, because a person waits for a command. */
+  readonly silenceMs?: number;
   readonly clock: Clock;
 }
 
@@ -114,7 +116,7 @@ export async function collectView(
   ]);
   const [controller, speakers] = await Promise.all([
     lease && controllerOf(client, lease, source, viewer.token),
-    collectSpeakers(nodes, source.speakerPort, viewer.token),
+    collectSpeakers(nodes, { ...source, token: viewer.token }),
   ]);
   // The leader says by itself why a Service waits. A list of events costs the API server more, and the daemons' own accounts may not read it.
   const failures = controller ? undefined : await readOptional<RawEvents>(client, failedAllocations);
@@ -154,20 +156,23 @@ function refusalSharer(): (status: SpeakerStatus) => SpeakerStatus {
   return (status) => ({ ...status, notAnnounced: status.notAnnounced.map(shared) });
 }
 
-/** Speakers that are asked at the same time. With 10,000 Services, the answer of each takes 4 MiB until it is decoded. */
-const speakersAtOnce = 16;
+/**
+ * Speakers that are asked at the same time. With 10,000 Services, the answer of each has up to 4 MB, and decoding one takes 50 ms of CPU. The answers
+ * of the others must not seem late meanwhile.
+ */
+const speakersAtOnce = 8;
 
 async function collectSpeakers(
   nodes: readonly Node[],
-  port: number,
-  token: string | undefined,
+  { speakerPort: port, silenceMs, token }: StatusSource & { readonly token: string | undefined },
 ): Promise<SpeakerView[]> {
   const found: SpeakerView[] = [];
   const waiting = nodes.entries();
   const share = refusalSharer();
+  const query = { port, path: '/status', token, silenceMs };
   const askOneAfterAnother = async () => {
     for (const [i, { name, internalIPs }] of waiting) {
-      const status = await queryDaemon(internalIPs, { port, path: '/status', token }, decodeSpeakerStatus);
+      const status = await queryDaemon(internalIPs, query, decodeSpeakerStatus);
       found[i] = { node: name, status: status.ok ? ok(share(status.value)) : status };
     }
   };
@@ -178,12 +183,16 @@ async function collectSpeakers(
 async function controllerOf(
   client: Api,
   lease: LeaderLease,
-  { namespace, controllerPort: port, controllerAddress }: StatusSource,
+  { namespace, controllerPort: port, controllerAddress, silenceMs }: StatusSource,
   token: string | undefined,
 ): Promise<ControllerStatus | undefined> {
   const addresses =
     controllerAddress === undefined ? await addressesOfLeader(client, lease, namespace) : [controllerAddress];
-  const status = await queryDaemon(addresses, { port, path: '/status', token }, decodeControllerStatus);
+  const status = await queryDaemon(
+    addresses,
+    { port, path: '/status', token, silenceMs },
+    decodeControllerStatus,
+  );
   return status.ok ? status.value : undefined;
 }
 
