@@ -22,7 +22,7 @@ export class Owners {
       const output = await this.#lab.fabric.near
         .exec('arping', '-c', '1', '-w', '1', '-I', 'eth0', address)
         .catch(() => '');
-      return [address, this.#names.get(parseArping(output) ?? '')] as const;
+      return [address, this.#names.get(parseArping(output)[0] ?? '')] as const;
     });
     return new Map(await Promise.all(entries));
   }

@@ -46,7 +46,9 @@ export function parseBgpProtocol(lines: readonly string[]): BgpProtocol {
   };
 }
 
-/** The MAC address, in lower case, of the first host that answered `arping`. */
-export function parseArping(output: string): string | undefined {
-  return /\[((?:[0-9A-F]{2}:){5}[0-9A-F]{2})\]/i.exec(output)?.[1]?.toLowerCase();
+/** The MAC addresses, in lower case, of the hosts that answered `arping`, in the order of their answers. */
+export function parseArping(output: string): string[] {
+  return [...output.matchAll(/\[((?:[0-9A-F]{2}:){5}[0-9A-F]{2})\]/gi)].map(([, mac = '']) =>
+    mac.toLowerCase(),
+  );
 }

@@ -151,21 +151,25 @@ export class TakeoverLab {
       }[];
       return this.routed.every((ip) => routes.find(({ dst }) => dst === ip)?.nexthops?.length === count);
     });
-    await this.lab.until('a node answers for each address', async () =>
-      [...(await this.macs()).values()].every((mac) => mac !== undefined),
-    );
+    // The speakers of MetalLB that start one after another answer beside each other, until they have heard of each other.
+    await this.lab.until('one node answers for each address', async () => {
+      const answers = await Promise.all(this.local.map((ip) => this.#answers(ip)));
+      return answers.every(({ size }) => size === 1);
+    });
   }
 
   /** The MAC that answers the client for each layer-2 address. */
   async macs(): Promise<Map<string, string | undefined>> {
     const macs = new Map<string, string | undefined>();
-    for (const ip of this.local) {
-      const output = await this.lab.fabric.near
-        .exec('arping', '-c', '1', '-w', '1', '-I', 'eth0', ip)
-        .catch(() => '');
-      macs.set(ip, parseArping(output));
-    }
+    for (const ip of this.local) macs.set(ip, [...(await this.#answers(ip))][0]);
     return macs;
+  }
+
+  /** The MACs that answer the client for an address within a second. */
+  async #answers(ip: string): Promise<Set<string>> {
+    // arping waits for as many answers as nodes could give, and fails when fewer arrive.
+    const ask = `arping -b -c ${this.lab.fabric.nodes.length} -w 1 -I eth0 ${ip} || true`;
+    return new Set(parseArping(await this.lab.fabric.near.exec('sh', '-c', ask)));
   }
 
   /**

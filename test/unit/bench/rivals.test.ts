@@ -107,11 +107,13 @@ describe('parseBgpProtocol()', () => {
 });
 
 describe('parseArping()', () => {
-  test('finds the host that answered', () =>
-    assert.equal(
-      parseArping('Unicast reply from 192.0.2.150 [9A:0B:3C:4D:5E:6F]  0.712ms\n'),
+  test('finds the hosts that answered', () => {
+    const answer = (mac: string) => `Unicast reply from 192.0.2.150 [${mac}]  0.712ms\n`;
+    assert.deepEqual(parseArping(answer('9A:0B:3C:4D:5E:6F') + answer('9A:0B:3C:4D:5E:70')), [
       '9a:0b:3c:4d:5e:6f',
-    ));
+      '9a:0b:3c:4d:5e:70',
+    ]);
+  });
   test('finds nothing without an answer', () =>
-    assert.equal(parseArping('Sent 1 probes (1 broadcast(s))\nReceived 0 response(s)\n'), undefined));
+    assert.deepEqual(parseArping('Sent 1 probes (1 broadcast(s))\nReceived 0 response(s)\n'), []));
 });
