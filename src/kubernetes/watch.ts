@@ -15,9 +15,10 @@ import { Guard } from '../telemetry/guard.ts';
 import type { Turns } from '../turns.ts';
 import type { Api, RawObject } from './api.ts';
 import { ApiError, isExpired, UnusableResponse } from './api-error.ts';
+import { listPages } from './list.ts';
 import { objectKey } from './model.ts';
 import { pause, pauseForRetry } from './retry.ts';
-import { readListPage, readRawObject, readWatchEvent, type WatchEvent } from './watch-event.ts';
+import { readRawObject, readWatchEvent, type WatchEvent } from './watch-event.ts';
 import {
   initialWatchRetry,
   nextWatchTry,
@@ -60,8 +61,6 @@ export interface WatchOptions<T> {
  */
 const watchTimeoutSeconds = 300;
 const listTimeoutMs = 60_000;
-/** A server that never ends a list must not fill the memory. */
-const maxPages = 100_000;
 const redo = { firstMs: 1000, maxMs: 300_000 } as const;
 const maxLoggedLength = 64;
 
@@ -152,16 +151,11 @@ class CollectionWatch<T> {
   async #list(): Promise<void> {
     const { client, path, handler, signal } = this.#options;
     const listed = new Set<string>();
-    let next = '';
-    for (let pages = 0; pages < maxPages; pages++) {
-      const page = readListPage(
-        await client.request({
-          method: 'GET',
-          path: `${path}?${this.#query({ limit: String(this.#retry.pageSize), continue: next || undefined })}`,
-          signal,
-          timeoutMs: listTimeoutMs,
-        }),
-      );
+    const pages = listPages(client, path, {
+      ...{ query: this.#query({}), pageSize: this.#retry.pageSize, timeoutMs: listTimeoutMs, signal },
+    });
+    let resourceVersion: string | undefined;
+    for await (const page of pages) {
       client.reachability.receivedEvent();
       this.#guarded(() => handler.reached?.(page.resourceVersion));
       for (const item of page.items) {
@@ -172,16 +166,13 @@ class CollectionWatch<T> {
         });
         await this.#yieldTurn();
       }
-      next = page.next;
-      if (next !== '') continue;
-      for (const key of [...this.#known.keys()]) if (!listed.has(key)) this.#apply(key, undefined);
-      for (const key of [...this.#failed.keys()]) if (!listed.has(key)) this.#apply(key, undefined);
-      this.#resourceVersion = page.resourceVersion;
-      if (!this.#isSynced) this.#guarded(() => handler.synced());
-      this.#isSynced = true;
-      return;
+      resourceVersion = page.resourceVersion;
     }
-    throw new UnusableResponse(200, `the list has more than ${maxPages} pages`);
+    for (const key of [...this.#known.keys()]) if (!listed.has(key)) this.#apply(key, undefined);
+    for (const key of [...this.#failed.keys()]) if (!listed.has(key)) this.#apply(key, undefined);
+    this.#resourceVersion = resourceVersion;
+    if (!this.#isSynced) this.#guarded(() => handler.synced());
+    this.#isSynced = true;
   }
 
   /** Waits for the next turn of the event loop when this one has no time left. */
@@ -199,7 +190,7 @@ class CollectionWatch<T> {
       resourceVersion: this.#resourceVersion,
       timeoutSeconds: String(seconds),
     });
-    return client.openStream(`${path}?${query}`, signal);
+    return client.openStream(`${path}?${new URLSearchParams(query)}`, signal);
   }
 
   #handleLine(line: string): void {
@@ -271,12 +262,10 @@ class CollectionWatch<T> {
     else this.#guard.failed(input, error);
   }
 
-  #query(more: Readonly<Record<string, string | undefined>>): string {
+  #query(more: Readonly<Record<string, string | undefined>>): Record<string, string> {
     const { fieldSelector, labelSelector } = this.#options;
-    const parameters = new URLSearchParams();
-    for (const [name, value] of Object.entries({ fieldSelector, labelSelector, ...more }))
-      if (value !== undefined) parameters.set(name, value);
-    return parameters.toString();
+    const all = Object.entries({ fieldSelector, labelSelector, ...more });
+    return Object.fromEntries(all.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
   }
 }
 

@@ -9,7 +9,8 @@ import type { Clock, Timer } from '../../clock.ts';
 import type { Config, Labels } from '../../config/index.ts';
 import type { Api, RawObject } from '../../kubernetes/api.ts';
 import { ApiError } from '../../kubernetes/api-error.ts';
-import { readListPage, readRawObject } from '../../kubernetes/watch-event.ts';
+import { listPages } from '../../kubernetes/list.ts';
+import { readRawObject } from '../../kubernetes/watch-event.ts';
 import { paths } from '../../kubernetes/write.ts';
 import { formatLintWarning, type LintWarning, lintSteps } from '../../lint/cluster.ts';
 import { type LintedNode, type LintedServiceCIDR, lintedNode, lintedServiceCIDRs } from '../../lint/facts.ts';
@@ -38,9 +39,8 @@ const firstDelayMs = 5000;
 /** Pause between two judgements of one configuration. */
 const periodMs = 600_000;
 /** A Node may have tens of KiB, and the parser cannot be interrupted. */
-const nodePageSize = 100;
+const pageSize = 100;
 const listTimeoutMs = 60_000;
-/** A server that never ends a list must not fill the memory. */
 const maxPages = 10_000;
 
 const maxWarnings = 20;
@@ -142,18 +142,10 @@ export class ClusterLint {
   /** Hands over all objects of a collection. A bad object is left out. */
   async #list(collection: string, handle: (raw: RawObject) => void): Promise<void> {
     const { client, guard, turns, signal } = this.#options;
-    let next = '';
-    for (let pages = 0; pages < maxPages; pages++) {
-      const query = new URLSearchParams({ limit: String(nodePageSize) });
-      if (next !== '') query.set('continue', next);
-      const path = `${collection}?${query}`;
-      const page = readListPage(
-        await client.request({ method: 'GET', path, timeoutMs: listTimeoutMs, signal }),
-      );
-      for (const item of page.items)
+    const options = { pageSize, maxPages, timeoutMs: listTimeoutMs, signal };
+    for await (const { items } of listPages(client, collection, options)) {
+      for (const item of items)
         guard.run({ entrance: 'watch', source: collection }, () => handle(readRawObject(item)));
-      next = page.next;
-      if (next === '') return;
       if (!turns.hasTime) await turns.next();
     }
   }

@@ -17,11 +17,12 @@ import { decodeNode, decodeSpeakerPod } from '../../kubernetes/decode.ts';
 import type { EventReason } from '../../kubernetes/event-reasons.ts';
 import type { EventRecorder } from '../../kubernetes/event-recorder.ts';
 import { regardingNode } from '../../kubernetes/events.ts';
+import { listPages } from '../../kubernetes/list.ts';
 import type { Node, SpeakerPod } from '../../kubernetes/model.ts';
 import { ObjectReader } from '../../kubernetes/object-reader.ts';
 import { pause } from '../../kubernetes/retry.ts';
 import { type WatchOptions, watch } from '../../kubernetes/watch.ts';
-import { readListPage, readRawObject } from '../../kubernetes/watch-event.ts';
+import { readRawObject } from '../../kubernetes/watch-event.ts';
 import { isOlderVersion, paths } from '../../kubernetes/write.ts';
 import type { Logger } from '../../log.ts';
 import type { FlightRecorder } from '../../telemetry/flight-recorder.ts';
@@ -237,20 +238,15 @@ export class DeathWatch {
   async #readReports(): Promise<void> {
     const { client, clock, namespace, signal } = this.#options;
     const sentMs = clock.now();
-    let next = '';
-    do {
-      const query = new URLSearchParams({ labelSelector: speakerPodSelector, limit: String(reportPageSize) });
-      if (next !== '') query.set('continue', next);
-      const path = `${paths.leases(namespace)}?${query}`;
-      const page = readListPage(
-        await client.request({ method: 'GET', path, timeoutMs: readTimeoutMs, signal }),
-      );
-      for (const item of page.items) {
+    const reports = listPages(client, paths.leases(namespace), {
+      ...{ query: { labelSelector: speakerPodSelector }, pageSize: reportPageSize },
+      ...{ timeoutMs: readTimeoutMs, signal },
+    });
+    for await (const { items } of reports)
+      for (const item of items) {
         const report = decodeDeathReport(readRawObject(item));
         if (report) this.#takeReport(report.speaker, report);
       }
-      next = page.next;
-    } while (next !== '');
     this.#reportsReadAtMs = sentMs;
     this.#judge.noteReportsRead(sentMs);
   }

@@ -4,8 +4,9 @@
  */
 import type { Api, RawObject } from '../../kubernetes/api.ts';
 import { isConflict, isNotFound } from '../../kubernetes/api-error.ts';
+import { listPages } from '../../kubernetes/list.ts';
 import { ObjectReader } from '../../kubernetes/object-reader.ts';
-import { readListPage, readRawObject } from '../../kubernetes/watch-event.ts';
+import { readRawObject } from '../../kubernetes/watch-event.ts';
 
 const nodeDeadReason = 'BellmanNodeDead';
 
@@ -46,14 +47,9 @@ export async function markPods(node: string, options: PodMarkerOptions): Promise
 
 async function readyPods(client: Api, node: string): Promise<RawObject[]> {
   const ready: RawObject[] = [];
-  let next = '';
-  do {
-    const query = new URLSearchParams({ fieldSelector: `spec.nodeName=${node}`, limit: String(pageSize) });
-    if (next !== '') query.set('continue', next);
-    const page = readListPage(await client.request({ method: 'GET', path: `/api/v1/pods?${query}` }));
-    ready.push(...page.items.map(readRawObject).filter((pod) => isOn(node, pod) && isReady(pod)));
-    next = page.next;
-  } while (next !== '');
+  const query = { fieldSelector: `spec.nodeName=${node}` };
+  for await (const { items } of listPages(client, '/api/v1/pods', { query, pageSize }))
+    ready.push(...items.map(readRawObject).filter((pod) => isOn(node, pod) && isReady(pod)));
   return ready;
 }
 
