@@ -1,3 +1,4 @@
+import type { Clock } from '../clock.ts';
 import { viewerAudience, viewerServiceAccount } from '../cluster/viewer.ts';
 import type { Api } from '../kubernetes/api.ts';
 import { requestToken } from '../kubernetes/token-request.ts';
@@ -26,5 +27,30 @@ export async function requestDaemonToken(
     return {
       problem: `daemons on other hosts show their state only with a token of ServiceAccount ${namespace}/${account}, and the request for this token failed: ${reason}`,
     };
+  }
+}
+
+/** The API server issues tokens for ten minutes. */
+const tokenMs = 300_000;
+/** A refusal is asked about again soon, because an administrator may be granting the right. */
+const refusalMs = 5000;
+
+/** A token of the viewer account that is always fresh, for a process that asks the daemons again and again. */
+export class ViewerTokenSource {
+  readonly #request: () => Promise<ViewerToken>;
+  readonly #clock: Clock;
+  #kept: { readonly viewer: ViewerToken; readonly until: number } | undefined;
+
+  constructor(client: Api, namespace: string, clock: Clock) {
+    this.#request = () => requestViewerToken(client, namespace);
+    this.#clock = clock;
+  }
+
+  async get(): Promise<ViewerToken> {
+    if (this.#kept && this.#kept.until > this.#clock.now()) return this.#kept.viewer;
+    const viewer = await this.#request();
+    const lifeMs = viewer.token === undefined ? refusalMs : tokenMs;
+    this.#kept = { viewer, until: this.#clock.now() + lifeMs };
+    return viewer;
   }
 }

@@ -10,7 +10,7 @@ import { explain } from '../cli/explain/explain.ts';
 import { collectView, type StatusSource } from '../cli/status/collect.ts';
 import type { ClusterView } from '../cli/status/view.ts';
 import { parseSubject } from '../cli/subject.ts';
-import { requestViewerToken, type ViewerToken } from '../cli/viewer-token.ts';
+import { ViewerTokenSource } from '../cli/viewer-token.ts';
 import type { Clock } from '../clock.ts';
 import { loadBalancerClassMatches } from '../cluster/service-class.ts';
 import type { Api, RawObject } from '../kubernetes/api.ts';
@@ -35,22 +35,21 @@ export interface CollectorOptions {
 
 /** Shortest pause between two collections. After a long collection the pause is longer, so that collections take a part of the time only. */
 const collecting = { pauseMs: 5000, partOfTime: 0.2 } as const;
-/** The API server issues tokens for ten minutes. */
-const tokenMs = 300_000;
 
 const compress = promisify(gzip);
 
 export class PageCollector {
   readonly #options: CollectorOptions;
+  readonly #viewer: ViewerTokenSource;
   readonly #services = new Map<string, Service>();
   readonly #nodes = new Map<string, Node>();
-  #viewer: (ViewerToken & { readonly until: number }) | undefined;
   #view: ClusterView | undefined;
   /** Explanations of the present view, so that viewers share them. */
   readonly #explanations = new Map<string, ExplainAnswer>();
 
   constructor(options: CollectorOptions) {
     this.#options = options;
+    this.#viewer = new ViewerTokenSource(options.client, options.source.namespace, options.clock);
   }
 
   /** Collects until the signal aborts. Never rejects. */
@@ -85,7 +84,7 @@ export class PageCollector {
     try {
       const service = this.#services.get(key);
       const facts = await factsOf(client, {
-        ...{ source, service, viewer: await this.#viewerToken(), nodes: [...this.#nodes.values()] },
+        ...{ source, service, viewer: await this.#viewer.get(), nodes: [...this.#nodes.values()] },
         subject: parseSubject(key, ''),
         cluster: { ...view, services: service ? [service] : [] },
       });
@@ -134,7 +133,7 @@ export class PageCollector {
       const view = await collectView(client, source, {
         services: [...this.#services.values()],
         nodes: [...this.#nodes.values()],
-        viewer: await this.#viewerToken(),
+        viewer: await this.#viewer.get(),
       });
       this.#view = view;
       this.#explanations.clear();
@@ -150,14 +149,6 @@ export class PageCollector {
       gzip: (await compress(json)).toString('base64'),
       collectedAt: new Date(this.#options.clock.epochMs()).toISOString(),
     };
-  }
-
-  async #viewerToken(): Promise<ViewerToken> {
-    const { client, source, clock } = this.#options;
-    if (this.#viewer && this.#viewer.until > clock.now()) return this.#viewer;
-    const viewer = await requestViewerToken(client, source.namespace);
-    if (viewer.token !== undefined) this.#viewer = { ...viewer, until: clock.now() + tokenMs };
-    return viewer;
   }
 }
 

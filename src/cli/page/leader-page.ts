@@ -5,7 +5,7 @@ import type { Api } from '../../kubernetes/api.ts';
 import { type PageReply, problemReply, reply } from '../../page/replies.ts';
 import { daemonUrl } from '../http-get.ts';
 import { addressesOfLeader, readLease } from '../status/collect.ts';
-import { requestViewerToken, type ViewerToken } from '../viewer-token.ts';
+import { ViewerTokenSource } from '../viewer-token.ts';
 
 export interface LeaderPageOptions {
   readonly client: Api;
@@ -21,29 +21,23 @@ const silenceMs = 6000;
 /** Nothing but a fault makes the data larger. */
 const maxBodyOctets = 64 * 1024 * 1024;
 const addressesMs = 5000;
-/** The API server issues tokens for ten minutes. */
-const tokenMs = 300_000;
 /** No token, no right, or too many requests. Another process must not take the place of the leader then. */
 const refusals: readonly number[] = [401, 403, 429];
 const passedOn = ['content-type', 'content-encoding', 'etag', 'vary', 'x-collected-at', 'x-failure'] as const;
 
-interface Kept<T> {
-  readonly value: T;
-  readonly until: number;
-}
-
 export class LeaderPage {
   readonly #options: LeaderPageOptions;
-  #addresses: Kept<readonly string[]> | undefined;
-  #viewer: Kept<ViewerToken> | undefined;
+  readonly #viewer: ViewerTokenSource;
+  #addresses: { readonly value: readonly string[]; readonly until: number } | undefined;
 
   constructor(options: LeaderPageOptions) {
     this.#options = options;
+    this.#viewer = new ViewerTokenSource(options.client, options.namespace, options.clock);
   }
 
   /** The leader's reply to a GET below `/page/`; `undefined` when no leader is known, or it has no page for us. */
   async get(path: string, headers: ForwardedHeaders): Promise<PageReply | undefined> {
-    const [addresses, viewer] = await Promise.all([this.#leaderAddresses(), this.#viewerToken()]);
+    const [addresses, viewer] = await Promise.all([this.#leaderAddresses(), this.#viewer.get()]);
     const { token, problem } = viewer;
     const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
     for (const address of addresses) {
@@ -64,16 +58,6 @@ export class LeaderPage {
     if (this.#addresses && this.#addresses.until > clock.now()) return this.#addresses.value;
     const value = await findLeader(client, namespace, clock).catch(() => []);
     this.#addresses = { value, until: clock.now() + addressesMs };
-    return value;
-  }
-
-  async #viewerToken(): Promise<ViewerToken> {
-    const { client, namespace, clock } = this.#options;
-    if (this.#viewer && this.#viewer.until > clock.now()) return this.#viewer.value;
-    const value = await requestViewerToken(client, namespace);
-    // A refusal is asked about again soon, because an administrator may be granting the right.
-    const lifeMs = value.token === undefined ? addressesMs : tokenMs;
-    this.#viewer = { value, until: clock.now() + lifeMs };
     return value;
   }
 }
