@@ -1,15 +1,10 @@
 import { Command, Option } from 'commander';
 import { systemClock } from '../clock.ts';
 import { clusterFlag, daemonPortFlags, loadBalancerClassFlag, namespaceFlag, parsePort } from './flags.ts';
+import type { PageRunOptions } from './page/run.ts';
 import { stopSignal } from './stop-signal.ts';
 
-interface PageFlags {
-  readonly kubeconfig?: string;
-  readonly namespace: string;
-  readonly speakerPort: number;
-  readonly controllerPort: number;
-  readonly loadBalancerClass?: string;
-  readonly port?: number;
+interface PageFlags extends Omit<PageRunOptions, 'clock' | 'signal' | 'print'> {
   readonly endWithInput: boolean;
 }
 

@@ -10,16 +10,10 @@ import { ChildProcess } from '../child-process/child-process.ts';
 import { childProgram } from '../child-process/program.ts';
 import type { Clock, Timer } from '../clock.ts';
 import type { Logger } from '../log.ts';
+import type { PageRequest } from '../telemetry/http-server.ts';
 import { assetNamed } from './assets.ts';
 import type { ExplainAnswer, FromPage, PageProcessOptions, ToPage } from './messages.ts';
-import {
-  dataReply,
-  type KeptSnapshot,
-  type PageReply,
-  type PageRequest,
-  problemReply,
-  reply,
-} from './replies.ts';
+import { dataReply, type KeptSnapshot, type PageReply, problemReply, reply } from './replies.ts';
 
 export interface PageServiceOptions {
   readonly logger: Logger;

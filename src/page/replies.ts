@@ -1,15 +1,7 @@
 /** The replies to requests for the page. */
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-
-/** A request below the path of the page. */
-export interface PageRequest {
-  /** For instance `data`; empty for the page itself. */
-  readonly path: string;
-  readonly query: URLSearchParams;
-  readonly ifNoneMatch: string | undefined;
-  readonly acceptEncoding: string | undefined;
-}
+import type { PageRequest } from '../telemetry/http-server.ts';
 
 export interface PageReply {
   readonly status: number;

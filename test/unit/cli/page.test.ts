@@ -6,7 +6,8 @@ import type { AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { type ForwardedHeaders, LeaderPage } from '../../../src/cli/page/leader-page.ts';
 import { type PageServer, servePage } from '../../../src/cli/page/server.ts';
-import { type PageReply, type PageRequest, reply } from '../../../src/page/replies.ts';
+import { type PageReply, reply } from '../../../src/page/replies.ts';
+import type { PageRequest } from '../../../src/telemetry/http-server.ts';
 import { MemoryApi } from '../../support/memory-api.ts';
 import { VirtualClock, virtualEpochMs } from '../../support/virtual-clock.ts';
 

@@ -10,7 +10,7 @@ import { after, before, test } from 'node:test';
 import { pino } from 'pino';
 import type { PageData } from '../../../src/page/page-data.ts';
 import { PageService } from '../../../src/page/page-service.ts';
-import type { PageRequest } from '../../../src/page/replies.ts';
+import type { PageRequest } from '../../../src/telemetry/http-server.ts';
 import { eventually } from '../../support/eventually.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
@@ -102,7 +102,7 @@ test('PageService explains a Service, and says why it cannot explain another thi
   assert.match(problem, /neither an address nor the name of a Service/);
 });
 
-test('PageService ends the process when nobody has asked for 30 seconds, and starts it again', async () => {
+test('PageService ends the process after 30 seconds without a request, and starts it again with the next one', async () => {
   clock.advance(29_000);
   assert.equal((await get('data')).status, 200);
   clock.advance(29_000);

@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { pino } from 'pino';
 import { PageService } from '../../../src/page/page-service.ts';
-import { dataReply, type PageRequest } from '../../../src/page/replies.ts';
+import { dataReply } from '../../../src/page/replies.ts';
+import type { PageRequest } from '../../../src/telemetry/http-server.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
 const request = (over: Partial<PageRequest> = {}): PageRequest => ({
