@@ -75,7 +75,7 @@ async function problemOf(response) {
 }
 
 let isPolling = false;
-/** Polls while the page is visible. A page that nobody sees costs the cluster nothing. */
+/** Polls while the page is visible. A hidden page makes no requests. */
 async function pollWhileVisible() {
   if (isPolling) return;
   isPolling = true;
