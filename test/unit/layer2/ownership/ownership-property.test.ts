@@ -186,7 +186,8 @@ function neverTwo(cluster: Layer2Cluster): void {
     const [owner, ...more] = cluster.answering(address);
     // In a minority, no claim settles a difference between a stale node and another one (docs/design/limits.md).
     const couldDiffer =
-      cluster.stale.size > 0 &&
+      cluster.answering(address).some((name) => cluster.stale.has(name)) &&
+      more.length === 1 &&
       [...cluster.members.values()].every(
         ({ view, claims }) => view.claiming === 'refused' && !claims.get(address),
       );
