@@ -39,7 +39,7 @@ const limits = {
   healthMs: 100,
   arpMs: 10,
   /** Of the hold time of 9 s. A keepalive is due every 3 s, so that the timer is at 6 s or more when it arrives. */
-  holdTimerSeconds: 4,
+  holdTimerSeconds: 5,
   memory: 2,
   editCpuSeconds: Math.max(1, (5 * services) / 100_000),
   turnCpuMs: 10,
