@@ -8,7 +8,8 @@ import { CandidateSetTable } from '../../speaker/plan/candidate-set-table.ts';
 import { type Leaving, leavingOf } from '../../speaker/plan/leaving.ts';
 import type { NodeRules } from '../../speaker/plan/node-refusal.ts';
 import type { PeerRoute } from '../../speaker/plan/peer-routes.ts';
-import { planService, type Refusal } from '../../speaker/plan/plan.ts';
+import { planService } from '../../speaker/plan/plan.ts';
+import type { Refusal } from '../../speaker/plan/service-plan.ts';
 
 export interface ProtocolPlan {
   readonly refusal: Refusal | undefined;

@@ -5,7 +5,8 @@ import { type EndpointSlice, type Node, objectKey, type Service } from '../../ku
 import { sessionEffects } from '../../speaker/peers/session-effects.ts';
 import { CandidateSetTable } from '../../speaker/plan/candidate-set-table.ts';
 import { type Leaving, leavingOf } from '../../speaker/plan/leaving.ts';
-import { type PlanContext, planService } from '../../speaker/plan/plan.ts';
+import { planService } from '../../speaker/plan/plan.ts';
+import type { PlanContext } from '../../speaker/plan/service-plan.ts';
 import { counted } from '../counted.ts';
 import { shortList } from '../status/words.ts';
 

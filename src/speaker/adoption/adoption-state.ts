@@ -7,7 +7,7 @@ import {
   isSamePools,
   noPools,
 } from '../plan/adoption.ts';
-import type { ServicePlan } from '../plan/plan.ts';
+import type { ServicePlan } from '../plan/service-plan.ts';
 
 /**
  * `held`: this node has no BGP session. `waiting`: the node is admitted, and another program on the node has a session, or this is not known yet.

@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../../clock.ts';
 import type { Node } from '../../kubernetes/model.ts';
 import { type Leaving, type LeavingRules, leavingOf } from '../plan/leaving.ts';
-import type { ServicePlan } from '../plan/plan.ts';
+import type { ServicePlan } from '../plan/service-plan.ts';
 import { DrainSchedule } from './drain-schedule.ts';
 
 /** Whether this node leaves, and which addresses it still announces. The lists are made when they are read. */

@@ -2,7 +2,7 @@ import { parseIp } from '../../address/index.ts';
 import { poolIndexOf } from '../../config/pool-index.ts';
 import type { KeptService, KeptSlice } from './kept-objects.ts';
 import { layer2Candidates } from './layer2-candidates.ts';
-import type { PlanContext } from './plan.ts';
+import type { PlanContext } from './service-plan.ts';
 import { servingNodes } from './serving-nodes.ts';
 
 /** Why no node answers for a Service's address in layer 2, as far as Kubernetes and the configuration tell. */

@@ -8,7 +8,8 @@ import type { AddressEntry } from '../../../../src/layer2/address-entry.ts';
 import { CandidateSets } from '../../../../src/layer2/candidate-sets.ts';
 import { CandidateSetTable } from '../../../../src/speaker/plan/candidate-set-table.ts';
 import { leavingOf } from '../../../../src/speaker/plan/leaving.ts';
-import { type PlanContext, planService } from '../../../../src/speaker/plan/plan.ts';
+import { planService } from '../../../../src/speaker/plan/plan.ts';
+import type { PlanContext } from '../../../../src/speaker/plan/service-plan.ts';
 import { advertisement, config, node, peer, pool, service, slice } from '../fixtures.ts';
 
 const rack = (name: string): LabelSelector => ({ matchLabels: { rack: name }, matchExpressions: [] });

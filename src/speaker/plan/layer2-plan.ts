@@ -1,0 +1,82 @@
+/** The plan of an address in layer 2: exactly one of the candidates answers. The layer-2 processes elect it. */
+import { parseAnnouncing } from '../../cluster/announcing.ts';
+import { objectKey } from '../../kubernetes/model.ts';
+import type { CandidateNodes, UnversionedEntry } from '../../layer2/address-entry.ts';
+import { type HeldAddress, isServiceAdmitted } from './adoption.ts';
+import { type Layer2Candidates, layer2Candidates } from './layer2-candidates.ts';
+import { behindOthers, fields, refusalOf, unselected } from './refusals.ts';
+import { emptyPlan, type PlanContext, type PlannedAddress, type ServicePlan } from './service-plan.ts';
+
+/** More than any sum of weights of preferences. */
+const firstOwnerPreference = 1_000_000_000;
+
+/** The plan of an address in layer 2. */
+export function planLayer2(planned: PlannedAddress, context: PlanContext): ServicePlan {
+  const { service, address, pool, endpoints } = planned;
+  const candidates = layer2Candidates(service, pool, endpoints, context);
+  const recordedOwner = parseAnnouncing(service).get(address)?.node;
+  const entry: UnversionedEntry = {
+    address,
+    sources: candidates.sources,
+    group: service.ingress[0]?.ip ?? objectKey(service),
+    ...(recordedOwner === undefined ? {} : { recordedOwner }),
+  };
+  const held = heldInLayer2(planned, recordedOwner, context);
+  if (held && !candidates.isEmpty) {
+    const mayAnswer = (node: string) => candidates.has(node);
+    const reason = held.isAdmitted
+      ? 'adopt-only: no node is recorded as its first owner yet'
+      : `adopt-only: ${mayAnswer(context.nodeName) ? `node ${context.nodeName}` : 'another node'} would answer for it`;
+    return {
+      ...emptyPlan,
+      layer2: [{ ...entry, sources: [] }],
+      refusals: [{ address, cause: 'adopt-only', reason, field: fields.adoptedService }],
+      held: [{ ...held, mayAnswer }],
+    };
+  }
+  const adopted = firstOwnerSource(planned, recordedOwner, candidates, context);
+  const adoptedEntry = adopted ? { ...entry, sources: [...entry.sources, adopted] } : entry;
+  if (candidates.has(context.nodeName)) {
+    const isHeld = context.leaving.has(context.nodeName) && candidates.allLeave;
+    return { ...emptyPlan, layer2: [adoptedEntry], ...(isHeld ? { heldByFloor: [address] } : {}) };
+  }
+  const refusal = unselected('layer 2', pool.l2Advertisements, planned) ??
+    refusalOf(planned, context) ??
+    behindOthers(planned, (name) => candidates.has(name), context.nodeName) ?? {
+      address,
+      cause: 'not-selected',
+      reason: 'no layer 2 advertisement selects this node',
+      field: fields.layer2Nodes,
+    };
+  return { ...emptyPlan, layer2: [adoptedEntry], refusals: [refusal] };
+}
+
+/** The address, if `--adopt-only` holds it back in layer 2. */
+function heldInLayer2(
+  { service, address, pool: { name, l2Advertisements } }: PlannedAddress,
+  recordedOwner: string | undefined,
+  { adoption }: PlanContext,
+): Omit<HeldAddress, 'mayAnswer'> | undefined {
+  if (!adoption) return undefined;
+  const isAdmitted = isServiceAdmitted(service, name, adoption.pools);
+  if (isAdmitted && (recordedOwner !== undefined || adoption.wasLive(address))) return undefined;
+  const isAnyLink = l2Advertisements.some(({ interfaces }) => interfaces.length === 0);
+  const interfaces = isAnyLink ? [] : [...new Set(l2Advertisements.flatMap((each) => each.interfaces))];
+  return { address, pool: name, protocol: 'layer2', peers: [], interfaces, isAdmitted };
+}
+
+/**
+ * In an adoption, prefers the recorded owner to all other candidates. Otherwise the election would spread the addresses of a node that is recorded
+ * for many of them, and their MACs would change.
+ */
+function firstOwnerSource(
+  { service: { labels }, pool }: PlannedAddress,
+  owner: string | undefined,
+  candidates: Layer2Candidates,
+  { adoption, candidateSets }: PlanContext,
+): CandidateNodes | undefined {
+  if (!adoption || owner === undefined || !candidates.has(owner)) return undefined;
+  const nodes = candidateSets.candidatesOf(candidateSets.setFor(pool, labels), [owner]);
+  const isLeaving = (nodes.preferences?.[owner] ?? 0) < 0;
+  return isLeaving ? undefined : { ...nodes, preferences: { [owner]: firstOwnerPreference } };
+}
