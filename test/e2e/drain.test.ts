@@ -179,10 +179,12 @@ describe('a node that leaves', { concurrency: false }, () => {
 
     before(async () => {
       await reconfigure({ drainDelaySeconds: 3600, gracefulRestart: true });
-      await lab.until('FRR has negotiated RFC 8538 with the node', async () => {
-        const { capabilities = [], state } = (await sessionOf(lab, first)) ?? {};
-        return state === 'Established' && capabilities.includes('graceful-restart');
-      });
+      // The edit restarts the session of every node, and each at its own time.
+      for (const node of lab.fabric.nodes)
+        await lab.until(`FRR has negotiated RFC 8538 with ${node.name}`, async () => {
+          const { capabilities = [], state } = (await sessionOf(lab, node)) ?? {};
+          return state === 'Established' && capabilities.includes('graceful-restart');
+        });
       await lab.until('all nodes announce web', () => hasNextHops(3));
     });
 
