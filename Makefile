@@ -25,7 +25,7 @@ check: setup ## check types, lint, import walls, dead exports, unit tests: under
 	@$(NODE) node_modules/.bin/tsc --noEmit --project src/page/browser
 	@node_modules/.bin/biome check --error-on-warnings .
 	@$(NODE) node_modules/.bin/knip --no-progress
-	@$(NODE) --test --test-reporter=spec 'test/unit/**/*.test.ts' 'test/replay/*.test.ts'
+	@$(NODE) --test --test-concurrency=3 --test-reporter=spec 'test/unit/**/*.test.ts' 'test/replay/*.test.ts'
 
 fix: setup ## format the code and apply the linter's safe fixes
 	@node_modules/.bin/biome check --write .
