@@ -20,7 +20,8 @@ export function minimumTtlOf(mode: BfdMode): number {
 }
 
 /**
- * The path of a session as text. The names of peers may differ between two processes, so it has only what the peer and the kernel see.
+ * The path of a session as text. Two processes may have different names for one peer, so the path consists only of values that the peer and
+ * the kernel see.
  */
 export function pathOf({ peerAddress, interface: device, localAddress, mode }: BfdSessionSettings): string {
   return JSON.stringify([peerAddress, device ?? null, localAddress ?? null, mode.kind]);

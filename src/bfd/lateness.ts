@@ -10,7 +10,10 @@ export class Lateness {
   readonly #counts = new Array<number>(boundsMs.length + 1).fill(0);
   #sumMs = 0;
   #maxMs = 0;
-  /** The number of the current period of `recentMs`. The longest delays in it and in the period before follow. */
+  /**
+   * The number of the current period. A period lasts `recentMs`. The next two fields hold the longest delays in this period and in the one
+   * before.
+   */
   #period = 0;
   #periodMaxMs = 0;
   #previousMaxMs = 0;

@@ -11,7 +11,10 @@ export type { BfdState } from './codec/state.ts';
 
 /** A message to the BFD process. */
 export type ToBfd =
-  /** Replaces the settings of all sessions. A session that is missing sends AdminDown during its farewell, and is then forgotten. */
+  /**
+   * Replaces the settings of all sessions. A session that is missing from the list sends AdminDown during its farewell, and is then
+   * forgotten.
+   */
   | { readonly kind: 'sessions'; readonly sessions: readonly BfdSessionSettings[] }
   /** Asks for the flight recorder's events; answered by `events`. */
   | { readonly kind: 'events'; readonly id: number }
@@ -29,7 +32,7 @@ export type FromBfd =
       readonly sessions: readonly BfdSessionStatus[];
       readonly process: BfdProcessStatus;
     }
-  /** Answers the message `pass-on`: the next speaker has the sessions, or they are still here. */
+  /** Answers the message `pass-on`: either the next speaker has the sessions, or it did not take them and this process still has them. */
   | { readonly kind: 'passed-on' }
   /** Answers the message `events`. */
   | { readonly kind: 'events'; readonly id: number; readonly events: readonly RecordedEvent[] };
@@ -63,7 +66,7 @@ export type BfdDropReason =
   | 'wrong-source'
   /** Your Discriminator is 0, but the session is Up. */
   | 'no-discriminator'
-  /** Authentication is missing, unexpected, or of another type. Or the key is unknown, or the digest is wrong. */
+  /** Authentication is missing, unexpected or of another type, the key is unknown, or the digest is wrong. */
   | 'authentication'
   /** The sequence number lies outside the window: a replay, or a peer that has just restarted. */
   | 'sequence'

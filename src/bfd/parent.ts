@@ -33,7 +33,7 @@ export interface Bfd {
   events(): Promise<readonly RecordedEvent[]>;
   /** Reasons why the process is unhealthy; empty while it runs or is not needed. */
   unhealthy(): readonly string[];
-  /** Passes the sessions on to the BFD process of the next speaker, if there is one. Call `stop` then. */
+  /** Passes the sessions on to the BFD process of the next speaker, if there is one. Call `stop` afterwards. */
   passOn(): Promise<void>;
   /** Sends AdminDown in all sessions and ends the process. Resolves when it is gone. */
   stop(): Promise<void>;
@@ -46,7 +46,7 @@ const program = childProgram(import.meta.url, { source: './process.ts', bundle: 
  * others.
  */
 export const bfdNodeFlags = ['--single-threaded-gc'] as const;
-/** The process needs a second to tell its peers. */
+/** The process takes a second to send AdminDown to its peers. */
 const stopMs = 3000;
 /** Longer than the process waits for its successor. */
 const passMs = 15_000;

@@ -1,6 +1,7 @@
 /**
- * The BFD process, a child of the speaker. It runs only while a session is configured. It loads no HTTP, schema or Kubernetes code, and
- * test/e2e/build.test.ts checks the bundle. The kernel schedules it before every other process of the node, where the node permits that.
+ * The BFD process, a child of the speaker. It runs only while a session is configured. It loads no HTTP, schema or Kubernetes code;
+ * test/e2e/build.test.ts checks the bundle for that. The kernel schedules it before every other process of the node, where the node permits
+ * that.
  */
 import { randomBytes } from 'node:crypto';
 import { sendToParent, serveParent } from '../child-process/parent-process.ts';
@@ -43,7 +44,7 @@ const pauseCell = new Int32Array(new SharedArrayBuffer(4));
 const report = (message: FromBfd) => sendToParent(message);
 
 let isStatusComing = false;
-/** A change is followed by the whole status, once for all changes of one turn of the event loop. */
+/** Reports a change at once. The whole status follows, once for all changes of one turn of the event loop. */
 function reportChange(change: BfdChange): void {
   report({ kind: 'change', change });
   if (isStatusComing) return;

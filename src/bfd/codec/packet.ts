@@ -51,8 +51,8 @@ const flag = {
 };
 
 /**
- * Decodes a datagram, and checks what RFC 5880 section 6.8.6 demands of the packet alone, in the order of that section. The error says
- * which demand is not met. Octets after Length are ignored.
+ * Decodes a datagram, and applies the rules of RFC 5880 section 6.8.6 that need nothing but the packet, in the order of that section. The
+ * error says which rule the packet breaks. Octets after Length are ignored.
  */
 export function decodePacket(datagram: Uint8Array): Result<ReceivedPacket, string> {
   if (datagram.length < mandatoryOctets)

@@ -2,7 +2,7 @@
 const states = ['AdminDown', 'Down', 'Init', 'Up'] as const;
 export type BfdState = (typeof states)[number];
 
-/** Decodes the two bits of the Sta field. Only these two bits count. */
+/** Decodes the two bits of the Sta field. All other bits of `code` are ignored. */
 export function stateOf(code: number): BfdState {
   return states[code & 3] ?? 'AdminDown';
 }

@@ -84,7 +84,7 @@ export interface SessionMachineOptions {
 
 /**
  * The earlier process keeps sending until its successor takes over, so our sequence numbers begin beyond those that it can have used. The
- * peer accepts a number that is greater by three times the Detect Mult, which is at least 3.
+ * peer accepts a number that is ahead by up to three times its Detect Mult, and so by at least 3.
  */
 const skippedSequenceNumbers = 2;
 

@@ -11,7 +11,7 @@ export interface Refusal {
 
 /**
  * Authenticates a packet (RFC 5880 sections 6.7.3, 6.7.4 and 6.8.6). `octets` is the packet as received. Returns why the packet must be
- * dropped; `undefined` when it is authentic, and then stores its sequence number.
+ * dropped. For an authentic packet, stores the sequence number and returns `undefined`.
  */
 export function verify(
   { authentication: section, detectMultiplier }: ReceivedPacket,

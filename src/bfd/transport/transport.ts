@@ -50,7 +50,10 @@ export interface SendPort {
   close(): void;
 }
 
-/** Where a session sends its Echo packets. Without an interface or an address of ours, those of the link to the peer are used. */
+/**
+ * Where a session sends its Echo packets. When the interface or our address is absent, the interface and address of the link to the peer
+ * are used.
+ */
 export interface EchoKey {
   readonly peerAddress: string;
   readonly interface?: string;

@@ -46,8 +46,9 @@ const sentTtl = 255;
 /** DSCP CS6, network control (RFC 4594 section 3.1). */
 const trafficClass = 0xc0;
 /**
- * The highest priority that needs no CAP_NET_ADMIN (TC_PRIO_INTERACTIVE). The kernel's default queue sends it before ordinary traffic, like
- * the priority of network control. The kernel derives no priority from CS6.
+ * The highest priority that needs no CAP_NET_ADMIN (TC_PRIO_INTERACTIVE). In the kernel's default queue, packets of this priority go before
+ * ordinary traffic, together with those of the priority for network control. The priority must be set, because the kernel derives none from
+ * CS6.
  */
 const queuePriority = 6;
 /** Source ports (RFC 5881 section 4). */

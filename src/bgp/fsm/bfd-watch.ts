@@ -47,7 +47,7 @@ export const initialBfdWatch: BfdWatch = {
  */
 export const dampingLosses = 5;
 export const dampingWindowMs = 600_000;
-/** Damping ends when BFD has lost nothing for this long. */
+/** Damping ends when BFD has reported no loss for this long. */
 export const dampingQuietMs = 600_000;
 
 /** RFC 5880 section 4.1: 0 means that nothing has happened yet, 7 that an administrator has ended the session. */

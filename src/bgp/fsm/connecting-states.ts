@@ -197,8 +197,8 @@ export function openReceived(
 }
 
 /**
- * The hold-down delays our KEEPALIVE, for which the peer's hold timer runs. The peer may have asked for a shorter hold time than the
- * configuration, so the delay is at most two thirds of the negotiated one.
+ * The hold-down delays our KEEPALIVE while the peer's hold timer runs. The peer may have asked for a shorter hold time than the
+ * configuration has, so the delay is at most two thirds of the negotiated hold time.
  */
 export function startHoldDown(step: Transition, delayMs: number, holdTimeMs: number): void {
   step.startTimer('bfd', holdTimeMs > 0 ? Math.min(delayMs, Math.floor((holdTimeMs * 2) / 3)) : delayMs);

@@ -20,8 +20,8 @@ export type FsmEvent =
   /** 18 (TcpConnectionFails). */
   | { readonly kind: 'tcp-failed'; readonly reason: string }
   /**
-   * 19 (BGPOpen), or 20 while the DelayOpenTimer runs. Both times are negotiated. A hold time of 0 means that there is no hold timer.
-   * `readiness` is present when both ends offer BFD strict mode.
+   * 19 (BGPOpen), or 20 while the DelayOpenTimer runs. `holdTimeMs` and `keepaliveMs` are the negotiated times. A hold time of 0 means that
+   * there is no hold timer. `readiness` is present when both ends offer BFD strict mode.
    */
   | {
       readonly kind: 'open';

@@ -21,7 +21,8 @@
  * - A NOTIFICATION is never answered by a NOTIFICATION.
  *
  * draft-ietf-idr-bgp-bfd-strict-mode adds two sub-states to OpenSent (session-states.ts). The hold-down of the draft runs there too:
- * our KEEPALIVE waits for its end, so neither end is Established before the other. `bfd-strict: local` waits in Idle instead (connecting-states.ts).
+ * our KEEPALIVE is sent only when it is over, so neither end is Established before the other. `bfd-strict: local` waits in Idle instead
+ * (connecting-states.ts).
  */
 import { connectOrActive, idle } from './connecting-states.ts';
 import type { FsmEvent, FsmStep } from './connection-events.ts';

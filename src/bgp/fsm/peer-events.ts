@@ -48,7 +48,7 @@ export type PeerEvent =
   | { readonly kind: 'shutdown'; readonly error?: NotificationError }
   /** BFD reports a change of its session with the peer (RFC 5882 section 4). */
   | { readonly kind: 'bfd'; readonly report: BfdReport }
-  /** BFD has lost nothing for as long as the last `bfd-damping` or `bfd-loss-ignored` asked for. */
+  /** BFD has reported no loss for the quiet time that the last `bfd-damping` or `bfd-loss-ignored` asked for. */
   | { readonly kind: 'bfd-damping-expired' }
   /** The link of a directly connected session has lost its carrier, or is gone. */
   | { readonly kind: 'link-down'; readonly interface: string }
@@ -115,7 +115,7 @@ export type SessionAction =
   | { readonly kind: 'no-answer' }
   /** BFD did not come up in time, so the session connects without it. */
   | { readonly kind: 'no-bfd' }
-  /** BFD has ended the session too often: its losses are ignored until it has lost nothing for `quietMs`. */
+  /** BFD has ended the session too often: its losses are ignored until `quietMs` have passed without a loss. */
   | { readonly kind: 'bfd-damping'; readonly quietMs: number }
   /** BFD has lost the peer again. The session goes on, and the quiet time starts over. */
   | { readonly kind: 'bfd-loss-ignored'; readonly quietMs: number }

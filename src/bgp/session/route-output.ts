@@ -153,7 +153,7 @@ export class RouteOutput {
     this.#schedule();
   }
 
-  /** Stops or goes on sending. While it is held, changes are only queued. */
+  /** Stops sending, or resumes it. While sending is stopped, changes are only queued. */
   hold(isHeld: boolean): void {
     this.#isHeld = isHeld;
     if (!isHeld) this.#schedule();

@@ -111,6 +111,9 @@ export interface Transport {
     onIncoming: (incoming: Incoming) => void,
     onFailed: (failure: ListenFailure) => void,
   ): Listener;
-  /** Holds a connection of an earlier process by its descriptor, which the transport closes. `unread` is what that process did not handle. */
+  /**
+   * Holds a connection of an earlier process by its descriptor. From now on, the transport is responsible for closing the descriptor.
+   * `unread` is what that process did not handle.
+   */
   inherit(descriptor: number, family: Family, unread: Uint8Array): InheritedConnection;
 }
