@@ -1,7 +1,8 @@
 /**
- * The form in which annotations keep the accepted configuration. The ConfigMap that the user edits has these annotations. So has a copy,
- * which stays when the user deletes the ConfigMap. A small text is stored as it is, so that `kubectl describe` shows it. A large text is
- * compressed, because Kubernetes refuses a write if all annotations of the object together exceed 256 KiB.
+ * The form in which annotations keep the accepted configuration. The ConfigMap that the user edits has these annotations. A second
+ * ConfigMap has a copy of them, and remains when the user deletes the first one. A small text is stored as it is, so that `kubectl
+ * describe` shows it. A large text is compressed, because Kubernetes refuses a write if all annotations of the object together exceed 256
+ * KiB.
  */
 import { createHash } from 'node:crypto';
 import { gunzipSync, gzipSync } from 'node:zlib';

@@ -50,8 +50,8 @@ export function deathReportBody(
 }
 
 /**
- * Returns `undefined` for a Lease that is not a death report. A speaker never names more than `maxDeadNodes`, so further names are ignored: a
- * Lease may hold 100,000 of them, and the controller compares each with each of the last report.
+ * Returns `undefined` for a Lease that is not a death report. A speaker never names more than `maxDeadNodes`, so further names are ignored.
+ * A hostile Lease may hold 100,000 names, and the controller compares each of them with every name of the previous report.
  */
 export function decodeDeathReport(raw: RawObject): DeathReport | undefined {
   const metadata = new ObjectReader(raw).object('metadata');

@@ -1,6 +1,6 @@
 /**
- * Largest sum of the lengths of all keys. It holds the values of tens of thousands of ordinary objects. A user may change an object with a thousand
- * endpoints or ports again and again, so a bound on the number of values would not bound their memory.
+ * Largest sum of the lengths of all keys. It is enough for the values of tens of thousands of ordinary objects. A user may change an object
+ * with a thousand endpoints or ports again and again, so a bound on the number of values would not bound their memory.
  */
 const maxCharacters = 2 ** 22;
 
@@ -9,7 +9,9 @@ export class SharedValues<T> {
   readonly #values = new Map<string, T>();
   #characters = 0;
 
-  /** Equal values have equal keys. A key is about as long as its value. When the keys are too long together, all values are forgotten. */
+  /**
+   * Equal values have equal keys. A key is about as long as its value. All values are forgotten when the keys together exceed the limit.
+   */
   shared(key: string, make: () => T): T {
     const known = this.#values.get(key);
     if (known !== undefined) return known;

@@ -1,7 +1,7 @@
 /**
  * One term of leadership: watches → gate → allocator → Services.
  *
- * A term lists all objects after the replica has got the Lease, so it knows the last writes of the previous leader. The term decides
+ * A term lists all objects after the replica has acquired the Lease, so it knows the last writes of the previous leader. The term decides
  * nothing before all first lists are complete: both ConfigMaps, the namespaces and the Services.
  */
 import type { Clock } from '../clock.ts';

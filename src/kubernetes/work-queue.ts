@@ -7,7 +7,7 @@ import type { Clock, Timer } from '../clock.ts';
 import { retryAfterOf } from './api-error.ts';
 import type { Reachability } from './reachability.ts';
 
-/** A hold grows no longer than this by itself, so that the work goes on soon after the server has capacity again. */
+/** Holds grow to at most this, unless the server asks for more. The work therefore resumes soon after the server has capacity again. */
 const maxHoldMs = 16_000;
 
 export interface WorkQueueOptions {

@@ -1,4 +1,4 @@
-/** Warnings about advertisements and attributes that change nothing, as far as the configuration alone shows it. */
+/** Warnings about advertisements and attributes that change nothing, as far as the configuration alone can show. */
 import type { Family } from '../../address/index.ts';
 import type {
   BgpAdvertisement,
@@ -13,7 +13,7 @@ import type { Findings } from '../schema/index.ts';
 
 const noEffect = 'it has no effect: ';
 
-/** Whether a warning says that a value has no effect. The configuration holds such a value as it is written. */
+/** Whether a warning says that a value has no effect. Such a value stays in the configuration as it is written. */
 export function isWithoutEffect({ message }: ConfigError): boolean {
   return message.startsWith(noEffect);
 }

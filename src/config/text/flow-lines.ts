@@ -11,7 +11,10 @@
 
 /** A line that opens a flow collection: indent and dashes, an optional key, an optional anchor, the bracket. */
 const opening = /^( *(?:- +)*)(?:(?:"[^"\n]*"|'[^'\n]*'|[^\s#"'[{&*!|>-][^:\n]*): +)?(?:&\S+ +)?[[{]/;
-/** Indent and dashes of a line. They are matched alone, because a pattern that may give dashes back takes quadratic time. */
+/**
+ * Indent and dashes of a line. They are matched alone, because a longer pattern could backtrack over the dashes, which takes quadratic
+ * time.
+ */
 const indentOf = /^ *(?:- +)*/;
 /** The rest of a line whose value is a block scalar, which may hold anything. */
 const blockScalar = /^(?:[^#\n]*: +)?[|>][-+0-9]*\s*(?:#.*)?$/;

@@ -47,7 +47,10 @@ export class AddressBook {
     4: new Map(),
     6: new Map(),
   };
-  /** Pools that only the namespaces in their list may use, by namespace, and all others. Both are in the order in which they are tried. */
+  /**
+   * For each namespace, the pools that only listed namespaces may use and whose list has this one. `#openPools` holds all other pools. Each
+   * list has its pools in the order in which they are tried.
+   */
   #poolsByNamespace: ReadonlyMap<string, readonly PoolState[]> = new Map();
   #openPools: readonly PoolState[] = [];
   #rankOfPool: ReadonlyMap<PoolState, number> = new Map();

@@ -51,7 +51,7 @@ export class ClusterLint {
   #config: Config | undefined;
   #timer: Timer | undefined;
   #judging: Promise<void> | undefined;
-  /** The reason that was logged last why the cluster was not judged. */
+  /** The last logged reason for which the cluster could not be judged. */
   #fault: string | undefined;
 
   constructor(options: ClusterLintOptions) {

@@ -198,7 +198,7 @@ export class ConfigReconciler {
     const { services } = this.#options;
     services.hold();
     try {
-      // The warnings about the configuration before would be wrong. The new one is judged once it is in force.
+      // The warnings about the previous configuration do not apply to this one, which is judged against the cluster once it is in force.
       await this.#annotate(configMap, configMapChange(configMap, verdict, null));
       this.#clusterWarnings = null;
       this.#accepted = verdict.accepted;

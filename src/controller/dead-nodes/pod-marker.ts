@@ -1,6 +1,7 @@
 /**
  * Sets Pods of a dead node to not ready, as the node-lifecycle controller of Kubernetes does when it notices the death itself. The
- * EndpointSlice controller then takes them out of the endpoints. The kubelet of a living node undoes it at its next sync.
+ * EndpointSlice controller then takes them out of the endpoints. If the node is alive after all, its kubelet sets them to ready again at
+ * its next sync.
  */
 import type { Api, RawObject } from '../../kubernetes/api.ts';
 import { isConflict, isNotFound } from '../../kubernetes/api-error.ts';

@@ -14,20 +14,24 @@
  * - More than half of all nodes that have a speaker must report the node. A speaker that says nothing counts against it.
  * - The Lease must exist, and must stay the same between two reads. The node must have a death report too.
  * - Nodes that Kubernetes itself calls not ready are left to Kubernetes.
- * - Not more nodes than `max-nodes` may be dead at once, or within a minute. When more are reported, none is marked.
+ * - At most `max-nodes` nodes may be dead at once, and at most as many are marked within a minute. When more are dead at once, none is
+ *   marked.
  * - Of the control-plane nodes, less than half may be dead.
  * - A node that came back soon after it was marked is not marked again for some minutes.
  */
 import type { DeadNodesConfig } from '../../config/index.ts';
 
 export const deathTiming = {
-  /** The last read comes at least this long after the first one and after the majority. The report of a living node arrives in this time. */
+  /**
+   * The last read comes at least this long after the first read, and after a majority reported the node. If the node lives, its own report
+   * arrives within this time.
+   */
   settleMs: 500,
   /** For this long after a node has written its own report, reports about it do not count. */
   quietMs: 10_000,
   /**
-   * A node without a sign of life for this long is silent. The kubelet renews its Lease every 10 s, so it had two occasions. A reader that
-   * paused for longer than `maxGapMs` begins again.
+   * A node without a sign of life for this long is silent. The kubelet renews the Lease every 10 s, so a silent node has missed two
+   * renewals. When more than `maxGapMs` lie between two reads, the count begins again.
    */
   silenceMs: 20_000,
   maxGapMs: 3000,
@@ -72,7 +76,7 @@ interface Report {
 interface LeaseReads {
   /** `undefined` when the node has no Lease. */
   readonly renewTime: string | undefined;
-  /** The first read of this renewTime in a row without a gap. */
+  /** The first read that returned this renewTime. All reads since then returned it too, without a gap longer than `maxGapMs`. */
   readonly firstAtMs: number;
   readonly lastAtMs: number;
   /** When a renewal was seen. */

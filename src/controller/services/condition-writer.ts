@@ -42,7 +42,7 @@ export class ConditionWriter {
     });
   }
 
-  /** Compares the conditions of a Service soon. */
+  /** Queues a write if the conditions of the Service should change. */
   consider(key: string): void {
     if (this.#change(key)) this.#writes.add(key);
   }

@@ -1,6 +1,6 @@
 /**
  * The parts of Services that the controller keeps in memory. There may be tens of thousands of Services, so it keeps only the fields that
- * decisions need, and shares equal parts. The parser makes a string, a list and a map for each Service.
+ * decisions need. Services with equal parts share them, because the parser makes new strings, lists and maps for each Service.
  */
 import { requestPrefixes } from '../../cluster/names.ts';
 import { SharedValues } from '../../cluster/shared-values.ts';
@@ -23,7 +23,7 @@ export class ServiceKeeper {
     const annotations = requestsOf(service.annotations);
     const isPlain = service.ingress.length === 0 && service.conditions === undefined;
     if (type !== loadBalancer && isPlain && annotations === nothing) return undefined;
-    // V8 keeps the fields of a literal within the object, and those that a spread adds outside, with room for more.
+    // V8 stores the fields of an object literal inside the object. It stores fields that a spread adds outside the object, with spare room.
     return {
       namespace: this.#text(service.namespace),
       name: service.name,

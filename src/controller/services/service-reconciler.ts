@@ -92,7 +92,7 @@ export class ServiceReconciler {
   #changed = new Set<string>();
   /** Consecutive failed decisions, by Service. */
   readonly #failures = new Map<string, number>();
-  /** Since when the server asks to wait. */
+  /** Present while the server asks its clients to wait. */
   #throttling: Refusal | undefined;
   /** The protocols of each pool. */
   #protocols: ReadonlyMap<string, readonly Protocol[]> = new Map();
@@ -248,7 +248,10 @@ export class ServiceReconciler {
         }
   }
 
-  /** Begins again with all Services. The Services left of an unfinished pass are among them, or are gone and must be released. */
+  /**
+   * Begins a new pass about all Services. It includes the Services that an unfinished pass has not reached, also those that are gone and
+   * must be released.
+   */
   #decideAll(): void {
     for (const key of this.#pass?.pending ?? []) this.#changed.add(key);
     if (this.#pass?.isFirst) this.#isFirstPass = true;

@@ -3,7 +3,7 @@ import type { RequestOptions } from 'node:https';
 /** The address of an API server, and proof for each request of who sends it. */
 export interface Credentials {
   readonly server: URL;
-  /** True when `apply` sets an agent that leads through a proxy. */
+  /** True when `apply` sets an agent that connects through a proxy. */
   readonly isProxied: boolean;
   /** Adds the authorization header, TLS material and, for a proxy, the agent. Rejects when a file or a plugin yields no credentials. */
   apply(options: RequestOptions): Promise<void>;

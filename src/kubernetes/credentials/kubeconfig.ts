@@ -1,6 +1,6 @@
 /**
  * Credentials of a kubeconfig file. `@kubernetes/client-node` reads it and runs what it names: exec plugins, OIDC, proxies. Only this
- * module imports the package, and it is itself loaded only when there is such a file, because a daemon in a cluster does not need it.
+ * module imports the package. The module is loaded only when there is such a file, because a daemon in a cluster does not need the package.
  */
 import { readFileSync } from 'node:fs';
 import type { RequestOptions } from 'node:https';
