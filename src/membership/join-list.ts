@@ -61,7 +61,7 @@ export class JoinList {
   }
 
   /** The speaker that is listed with the address. */
-  at(host: string): string | undefined {
+  speakerAt(host: string): string | undefined {
     for (const [name, endpoints] of this.#listed)
       if (endpoints.some((endpoint) => endpoint.host === host)) return name;
     return undefined;

@@ -23,7 +23,7 @@ export interface Member {
   /** When the member last answered a ping, directly or through a relay. */
   answeredAtMs: number;
   rtt: RttEstimate;
-  /** This member is known only from other members. Its record is not passed on, and digests leave it out. */
+  /** The member is known only from the statements of other members. Its record is not passed on, and digests leave it out. */
   isHearsay: boolean;
 }
 

@@ -198,8 +198,8 @@ export class Membership {
   }
 
   /** The speaker that Kubernetes lists with this host. */
-  listedAtMs(host: string): string | undefined {
-    return this.#joinList.at(host);
+  speakerAt(host: string): string | undefined {
+    return this.#joinList.speakerAt(host);
   }
 
   /** Whether this member knows what the others know. False while no other member is live. */

@@ -133,7 +133,7 @@ export class MembershipNode {
   }
 
   #reportUnknownKey({ host }: Endpoint): void {
-    const speaker = this.machine.listedAtMs(host);
+    const speaker = this.machine.speakerAt(host);
     if (speaker !== undefined) this.#options.onUnknownKey?.(speaker);
   }
 

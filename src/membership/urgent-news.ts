@@ -18,8 +18,9 @@ type Receiver = { readonly name: string; readonly endpoint: Endpoint; readonly s
 
 /**
  * News that cannot wait for the next ping: deaths, joins, departures and payload records. A member sends its own news to all other members
- * of a small cluster, or to some members of a large one that it does not suspect. It passes other members' news on to a few. When a packet is
- * lost, gossip and anti-entropy deliver its news. News that does not fit in one batch goes out in the next batch.
+ * of a small cluster, or to some members of a large one. It passes other members' news on to a few. When it chooses among the members, it
+ * leaves out suspects. When a packet is lost, gossip and anti-entropy deliver its news. News that does not fit in one batch goes out in the
+ * next batch.
  */
 export class UrgentNews {
   readonly #random: () => number;

@@ -50,9 +50,9 @@ describe('JoinList', () => {
 
   test('returns the names that left the list, and finds a speaker by its address', () => {
     const list = listOf('a', 'b');
-    assert.equal(list.at('b-v6'), 'b');
+    assert.equal(list.speakerAt('b-v6'), 'b');
     assert.deepEqual(list.replace(new Map([['b', [endpoint('b-v4')]]]), true, 0), ['a']);
     assert.deepEqual(list.endpointsOf('a'), []);
-    assert.equal(list.at('b-v6'), undefined);
+    assert.equal(list.speakerAt('b-v6'), undefined);
   });
 });
