@@ -1,4 +1,4 @@
-/** Nodes that may answer for an address, and how each of them may. */
+/** Nodes that may answer for an address, with their interfaces and preferences. */
 export interface CandidateNodes {
   /** Nodes that may answer, according to node and pool selectors, readiness and endpoints. Sorted. */
   readonly candidates: readonly string[];
@@ -29,8 +29,8 @@ interface AddressFacts {
 export interface AddressEntry extends AddressFacts, CandidateNodes, Versioned {}
 
 /**
- * Where the candidates of an address come from: the number of a set that many addresses share, or the nodes themselves. A node that one
- * source allows may answer.
+ * Where the candidates of an address come from: the number of a set that many addresses share, or the nodes themselves. A node may answer
+ * if at least one source allows it.
  */
 export type CandidateSource = number | CandidateNodes;
 

@@ -16,7 +16,7 @@ export interface OwnershipRunnerOptions {
   readonly publish: (claims: readonly Claim[]) => void;
   /** Called between steps and actions, so that neighbours are answered meanwhile. */
   readonly drainCaptures: () => void;
-  /** Called before a decision that is due by its time. */
+  /** Called before each decision that the runner's own timer starts. */
   readonly beforeTick?: () => void;
   readonly onAnswer: (action: AnswerAction) => void;
   /** Shares the turns of the event loop with the other long work of the process. */
@@ -45,7 +45,7 @@ interface CurrentEvent extends QueuedEvent {
 /**
  * Passes events to the ownership machine, runs its actions and wakes it when it is due. A decision about thousands of addresses is made in
  * slices (`turns.ts`). Between them, the process hears the other members and answers their probes. Otherwise they would declare this node
- * dead because of its own work, and take its addresses over, which is work of the same size for each of them.
+ * dead while it works. To take its addresses over, each of them would then have to do as much work itself.
  *
  * Events are handled one after another. Views and claims do not wait: the machine notes them at once, and decides about them in their turn.
  */

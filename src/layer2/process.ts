@@ -1,7 +1,7 @@
 /**
  * The layer-2 process, a child of the speaker. It acts on the speaker's messages (`ToLayer2`) and reports back (`FromLayer2`). When the
  * speaker process ends for any reason, this process hands over its addresses, leaves the membership and ends too. It loads no HTTP, schema
- * or Kubernetes code, and test/e2e/build.test.ts checks the bundle.
+ * or Kubernetes code; test/e2e/build.test.ts checks the bundle for that.
  */
 import { Registry } from 'prom-client';
 import { sendToParent, serveParent } from '../child-process/parent-process.ts';

@@ -297,8 +297,8 @@ export function scheduleFifo(priority: number): void {
 }
 
 /**
- * Limits the CPU time that a thread with a real-time policy may use without a pause. The kernel then ends the process with SIGKILL. A call that
- * blocks counts as a pause.
+ * Limits the CPU time that a thread with a real-time policy may use without a pause. When a thread exceeds the limit, the kernel ends the
+ * process with SIGKILL. A call that blocks counts as a pause.
  */
 export function limitRealtimeCpu(microseconds: number): void {
   checked('setrlimit RLIMIT_RTTIME', native.setrlimit(RLIMIT_RTTIME, [microseconds, microseconds]));

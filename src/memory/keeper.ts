@@ -21,7 +21,7 @@ import { programPages } from './program-pages.ts';
 export interface MemoryKeeperOptions {
   readonly clock: Clock;
   readonly logger: Logger;
-  /** The process does not collect while that would pause it for longer. No limit by default. */
+  /** The process does not collect while a collection would pause it for longer than this. No limit by default. */
   readonly longestPauseMs?: number;
   /** Ends the checks. */
   readonly signal?: AbortSignal;

@@ -24,12 +24,12 @@ export class PendingPlans {
     this.#visited = 0;
   }
 
-  /** Whether the visits that `addAll` began go on. */
+  /** Whether the round of visits that `addAll` began is still under way. */
   get isSweeping(): boolean {
     return this.#sweep !== undefined;
   }
 
-  /** Whether a Service waits that `add` named. */
+  /** Whether a Service that `add` named still waits. */
   get hasSingle(): boolean {
     return this.#single.size > 0;
   }

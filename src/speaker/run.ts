@@ -50,7 +50,10 @@ function beginStandBy(foundation: Foundation, parts: SpeakerParts): StandBy {
   return standBy;
 }
 
-/** The layer-2 process of another speaker has ended when this process serves the endpoint. Rejects when the endpoint cannot be served. */
+/**
+ * By the time that this process serves the endpoint, the layer-2 process of the earlier speaker has ended. Rejects when the endpoint cannot
+ * be served.
+ */
 async function letLayer2Start(
   { options, client }: Foundation,
   { layer2 }: SpeakerParts,

@@ -26,8 +26,8 @@ const foreignPortMs = 120_000;
 
 export class StandBy {
   /**
-   * Resolves when the endpoint is served: no other speaker runs. Resolves to `undefined` when this process stops before that. Rejects when the
-   * endpoint cannot be served.
+   * Resolves when the endpoint is served, and so no other speaker runs. Resolves to `undefined` when this process stops before that.
+   * Rejects when the endpoint cannot be served.
    */
   readonly endpoint: Promise<HttpEndpoint | undefined>;
   /** Resolves when the endpoint is served, or when this process waits for its port. Rejects when the endpoint cannot be served. */
@@ -48,7 +48,7 @@ export class StandBy {
     return this.#isAlone;
   }
 
-  /** This process could serve. Calls `begin` once it may. */
+  /** This process has read all objects and could serve. Calls `begin` once it may serve. */
   inSync(begin: () => void): void {
     const once = () => {
       if (this.#isServing || this.#options.signal.aborted) return;

@@ -165,7 +165,7 @@ export class PredecessorRunner {
       await new Promise<void>((resolve) => void setImmediate(resolve));
   }
 
-  /** The sessions are let go before the successor learns of it, so that both never speak on one session. */
+  /** The sessions are let go before the successor learns of it, so that the two processes never both speak on one session. */
   #commit(): void {
     const { logger } = this.#options;
     this.#ended = this.#offered?.letGo() ?? Promise.resolve();

@@ -7,7 +7,7 @@
  *   stop while alone, a closed connection after the stop, or a deadline ──→ kept
  *
  * Until it has read `accepted`, this process owns the sessions: whatever fails, it keeps them and ends them as if there were no successor. From
- * `passed` on, only the successor owns them. So the two processes never speak on one session.
+ * `passed` on, only the successor owns them. The two processes therefore never both speak on one session.
  */
 import { type SuccessionRecord, successionVersion } from './record.ts';
 

@@ -27,7 +27,7 @@ export interface SuccessorOptions {
 
 /** Another speaker serves, and this process waits beside it. */
 export interface Successor {
-  /** This process could serve. */
+  /** Notes that this process has read all objects and could serve. */
   inSync(): void;
   /** `inherited`: the sessions belong to this process. `without`: the other process ends, or keeps its sessions. */
   readonly outcome: Promise<'inherited' | 'without'>;

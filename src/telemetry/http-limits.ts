@@ -3,8 +3,8 @@
  *
  * - Answers that are being made or read: their number is bounded for each host, and for all hosts together. A further request gets the
  *   status 429.
- * - Connections of other hosts: when there are too many, the one that has been idle for the longest time is closed. Connections of the own host
- *   do not count, so that the kubelet can always probe the process.
+ * - Connections of other hosts: when there are too many, the one that has been idle for the longest time is closed. Connections from this
+ *   host itself do not count, so that the kubelet can always probe the process.
  * - A client that does not read its answer in time loses its connection.
  */
 import type { ServerResponse } from 'node:http';

@@ -171,7 +171,8 @@ function isCheap(path: string): boolean {
 async function refusalOf(request: IncomingMessage, access: Endpoints['access']): Promise<Reply | undefined> {
   const path = judgedPath(pathOf(request));
   if (path === undefined) return undefined;
-  // A web site whose name resolves to a loopback address could make a browser on this host, or at the other end of a forwarded port, ask for it.
+  // A web site whose name resolves to a loopback address could make a browser on this host, or at the other end of a forwarded port, send
+  // requests here. A request that names such a host therefore does not count as one from loopback.
   const remoteAddress = isOwnHost(request.headers.host) ? request.socket.remoteAddress : undefined;
   const verdict = await access.check(remoteAddress, request.headers.authorization, path);
   return verdict.allowed ? undefined : textReply(verdict.status, `${verdict.reason}\n`);

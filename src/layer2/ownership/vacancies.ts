@@ -9,7 +9,8 @@
  * node would answer beside it without a claim.
  *
  * A vacancy that waits for its successor is settled, and takes part in no further election until its time is up or a node changes.
- * The claims of a takeover arrive in many datagrams, and an election of all vacancies after each would cost the square of their number.
+ * The claims of a takeover arrive in many datagrams. If all vacancies were elected again after each datagram, the cost would grow with the
+ * square of their number.
  */
 import type { Claim } from './claim.ts';
 import type { ClaimStore } from './claim-store.ts';

@@ -112,7 +112,7 @@ export class Sightings {
     return { questions, sightings };
   }
 
-  /** Takes an answer. Returns a sighting that is news. */
+  /** Takes an answer. Returns the sighting if it differs from the last one of the address. */
   answered({ address, mac, interface: link }: SeenAnswer, nowMs: number): Sighting | undefined {
     const state = this.#states.get(address);
     if (!state) return undefined;

@@ -22,7 +22,7 @@ export interface HeldForService extends HeldAddress {
 
 /**
  * The addresses that this node holds back with `--adopt-only`, and why. A live node stays live until its label is removed, whatever sessions other
- * programs have later: the list of sessions does not tell theirs from its own.
+ * programs have later: the table of TCP connections does not tell the sessions of other programs from its own.
  */
 export class AdoptionState {
   #pools: AdmittedPools = noPools;

@@ -115,8 +115,8 @@ function isInternal({ peerAsn, localAsn, myAsn }: PeerConfig): boolean {
 }
 
 /**
- * Identifies the path, and its session: there is one session for each path (RFC 5881 section 2, RFC 5883 section 4.1). Peers that share it come and
- * go without an end of the session.
+ * Identifies the path, and its session: there is one session for each path (RFC 5881 section 2, RFC 5883 section 4.1). The session goes on
+ * while peers that share the path are added and removed.
  */
 function pathOf({ address, interface: device, sourceAddress }: PeerConfig, { kind }: BfdMode): string {
   return JSON.stringify([formatIp(address), device, sourceAddress && formatIp(sourceAddress), kind]);

@@ -1,4 +1,4 @@
-/** Reports that this node leaves: in the log, by events on the Node, and with the time since which it leaves. */
+/** Reports that this node leaves: in the log, by events on the Node, and by the time at which it began to leave. */
 import type { Clock } from '../../clock.ts';
 import type { EventReason } from '../../kubernetes/event-reasons.ts';
 import { type EventRecord, regardingNode } from '../../kubernetes/events.ts';

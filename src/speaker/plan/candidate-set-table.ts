@@ -23,8 +23,8 @@ interface Candidate {
 const leavingPenalty = 1_000_000_000;
 
 /**
- * Is subtracted from the preference of a node that comes after others because of its endpoints. It is more than `leavingPenalty`: a leaving node
- * whose endpoints stay serves for longer than a node whose endpoints terminate.
+ * Is subtracted from the preference of a node that comes after others because of its endpoints. It is more than `leavingPenalty`, because a
+ * leaving node with lasting endpoints can serve for longer than a node whose endpoints terminate.
  */
 export const behindPenalty = 10_000_000_000;
 

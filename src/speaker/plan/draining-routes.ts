@@ -2,7 +2,7 @@ import type { RouteAttributes } from '../../bgp/index.ts';
 import type { DrainConfig } from '../../config/config.ts';
 import type { PeerRoute } from './peer-routes.ts';
 
-/** One set for each set of attributes, which thousands of routes share. */
+/** The marked form of each set of attributes. Thousands of routes share one set. */
 const drained = new WeakMap<DrainConfig, WeakMap<RouteAttributes, PeerRoute['attributes']>>();
 
 /** The routes as a node announces them before it withdraws them: least preferred, and marked with GRACEFUL_SHUTDOWN (RFC 8326 section 4). */

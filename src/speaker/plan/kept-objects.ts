@@ -29,7 +29,7 @@ export interface KeptSlice extends Pick<EndpointSlice, 'namespace' | 'name' | 's
   readonly endpoints: readonly KeptEndpoint[];
 }
 
-/** All Services share this string. The parser makes a string for each. */
+/** All Services share this string, because the parser makes a new string for each Service. */
 const loadBalancer = 'LoadBalancer';
 const nothing: Readonly<Record<string, string>> = {};
 

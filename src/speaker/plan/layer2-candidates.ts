@@ -22,8 +22,9 @@ const none: Layer2Candidates = { sources: [], isEmpty: true, allLeave: false, ha
  * layer-2 process gets its number. With `Local` they are the nodes of the set that have an endpoint. Those whose endpoints all terminate are
  * preferred less: they answer while no other node does.
  *
- * A node that waits for `announce-delay` prefers all others to itself, so that it does not claim the address. Only the node itself counts its wait.
- * Two nodes would see the end of a wait at different times, and could take the address from each other until both have seen it.
+ * A node that waits for `announce-delay` prefers all others to itself, so that it does not claim the address. Only the node itself takes
+ * its wait into account. Two nodes would see the end of a wait at different times, and could take the address from each other until both
+ * have seen it.
  */
 export function layer2Candidates(
   service: KeptService,

@@ -83,7 +83,7 @@ function receiversOf(
   return known[family];
 }
 
-/** One set for each advertisement, which thousands of routes share. */
+/** The attributes of each advertisement. Thousands of routes share one set. */
 const attributeSets = new WeakMap<BgpAdvertisement, RouteAttributes>();
 
 function attributesOf(advertisement: BgpAdvertisement): RouteAttributes {

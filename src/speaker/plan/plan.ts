@@ -63,13 +63,13 @@ function nodesWithEndpoints({ IPv4, IPv6 }: Record<IpFamilyName, ServingNodes>):
   return IPv6.nodes.size === 0 ? [...IPv4.nodes] : [...new Set([...IPv4.nodes, ...IPv6.nodes])];
 }
 
-/** The canonical text of an address. It is the string of the Service where that is canonical too, so that there is only one in memory. */
+/** The canonical text of an address. If the text in the Service is canonical, returns that same string, so that memory holds only one. */
 function textOf(address: IpAddress, { ingress }: KeptService): string {
   const text = formatIp(address);
   return ingress.find(({ ip }) => ip === text)?.ip ?? text;
 }
 
-/** Plans an address by each protocol of its pool. A node refuses the address only if it refuses it by all of them. */
+/** Plans an address by each protocol of its pool. The plan refuses the address only if the node may announce it by none of them. */
 function planAddress(planned: PlannedAddress, context: PlanContext): ServicePlan {
   const { pool, address } = planned;
   const [plan, second] = pool.protocols.map((protocol) =>

@@ -5,12 +5,13 @@ import type { PeerRoute } from './peer-routes.ts';
 /** RFC 9494 section 3.3. */
 const noLongLivedGracefulRestart = 0xffff0007;
 
-/** One set for each set of attributes, which thousands of routes share. */
+/** The marked form of each set of attributes. Thousands of routes share one set. */
 const marked = new WeakMap<RouteAttributes, PeerRoute['attributes']>();
 
 /**
- * The routes of a Service with `externalTrafficPolicy: Local`. Peers that would keep stale routes for long (RFC 9494) get them with NO_LLGR: the
- * Pods of the Service may have moved to other nodes meanwhile.
+ * The routes of a Service with `externalTrafficPolicy: Local`. Peers with long-lived graceful restart (RFC 9494) would keep these routes
+ * for a long time after the session ends, when the Pods of the Service may have moved to other nodes. These peers therefore get the routes
+ * with NO_LLGR.
  */
 export function shortLivedRoutes(
   routes: readonly PeerRoute[],

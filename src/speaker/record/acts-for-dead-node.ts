@@ -43,8 +43,8 @@ function countsOf(members: DeadNodeView['members']): MemberCounts {
 }
 
 /**
- * The other speakers as Kubernetes sees them, for a node that has no membership. It has none when the layer-2 process does not run,
- * and before it has joined.
+ * The other speakers as Kubernetes sees them, for a node that has no membership. A node has no membership while its layer-2 process does
+ * not run, and before it has joined.
  */
 export function membersByKubernetes(
   { known }: KnownSpeakers,

@@ -8,7 +8,9 @@ import { serveSpeaker } from '../http.ts';
 import type { Foundation } from './foundation.ts';
 import type { SpeakerParts } from './parts.ts';
 
-/** Returns what serves the HTTP endpoint. It rejects while another process has the port, and can then be called again. */
+/**
+ * Returns a function that serves the HTTP endpoint. The function rejects while another process has the port, and can then be called again.
+ */
 export function endpointOf(foundation: Foundation, parts: SpeakerParts): () => Promise<HttpEndpoint> {
   const { options, clock, registry, diagnostics, turns, client, cluster } = foundation;
   const { nodeName, loadBalancerClass } = options;

@@ -38,7 +38,7 @@ export interface ClusterState {
   readonly sync: InitialSync;
 }
 
-/** Rejects when there is no way to the API server, or the file that says it is missing or broken. */
+/** Rejects when there is no way to the API server, or when the file that describes the way is missing or broken. */
 export async function openFoundation(options: RunSpeakerOptions): Promise<Foundation> {
   const { nodeName, logger } = options;
   const clock = systemClock;

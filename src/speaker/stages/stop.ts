@@ -24,7 +24,7 @@ export interface StopOptions {
   readonly nodeName: string;
   readonly events: Pick<EventRecorder, 'flush'>;
   readonly watching: Watching;
-  /** `undefined` when this process was never alone on its node. */
+  /** Resolves to `undefined` when this process never served the endpoint, because another speaker had its port. */
   readonly endpoint: Promise<Pick<HttpEndpoint, 'close'> | undefined>;
 }
 
