@@ -1,7 +1,7 @@
 import { type ListPath, objectsIn, type SourceName, type SourceObject, sources } from '../convert/index.ts';
 import type { Api } from '../kubernetes/api.ts';
 import { connect } from '../kubernetes/client.ts';
-import { readObject } from './api-read.ts';
+import { readObject } from '../report/read/api-read.ts';
 import { addressesOfServices } from './assigned-addresses.ts';
 import type { ClusterState } from './convert-objects.ts';
 

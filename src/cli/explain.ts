@@ -45,8 +45,8 @@ export function explainCommand(): Command {
     .addOption(new Option('-o, --output <format>', 'format').choices(['text', 'json']).default('text'))
     .action(async (text: string, { output, serviceNamespace, ...source }: ExplainFlags) => {
       const { collectFacts } = await import('./explain/collect.ts');
-      const { parseSubject } = await import('./subject.ts');
-      const { explain } = await import('./explain/explain.ts');
+      const { parseSubject } = await import('../report/subject.ts');
+      const { explain } = await import('../report/explain/explain.ts');
       const { formatExplanation } = await import('./explain/text.ts');
       const subject = parseSubject(text, serviceNamespace);
       const explanation = explain(await collectFacts(subject, { ...source, clock: systemClock }));

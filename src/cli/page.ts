@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander';
 import { systemClock } from '../clock.ts';
+import type { PageRunOptions } from '../page/local/run.ts';
 import { clusterFlag, daemonPortFlags, loadBalancerClassFlag, namespaceFlag, parsePort } from './flags.ts';
-import type { PageRunOptions } from './page/run.ts';
 import { stopSignal } from './stop-signal.ts';
 
 interface PageFlags extends Omit<PageRunOptions, 'clock' | 'signal' | 'print'> {
@@ -31,7 +31,7 @@ export function pageCommand(): Command {
       ),
     )
     .action(async ({ endWithInput, ...flags }: PageFlags) => {
-      const { runPage } = await import('./page/run.ts');
+      const { runPage } = await import('../page/local/run.ts');
       await runPage({
         ...flags,
         clock: systemClock,

@@ -23,7 +23,7 @@ import { validateCommand } from './validate.ts';
  *   convert               converts the configuration of another program (`src/convert/`)
  *   drain, undrain        write the annotation of a Node by which the node leaves
  *   status, explain, trace
- *                         read the API server and the HTTP endpoints of the daemons (`daemon-query.ts`), then format the answers
+ *                         read the API server and the HTTP endpoints of the daemons (`src/report/read/`), then format the answers
  *   collect               writes what they see to an archive, without secrets
  *   capture               lets the speakers capture frames, and joins their files
  *   takeover              says how far the change from MetalLB to Bellman is, and what is next

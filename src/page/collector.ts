@@ -5,12 +5,6 @@
 import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import { factsOf } from '../cli/explain/collect.ts';
-import { explain } from '../cli/explain/explain.ts';
-import { collectView, type StatusSource } from '../cli/status/collect.ts';
-import type { ClusterView } from '../cli/status/view.ts';
-import { parseSubject } from '../cli/subject.ts';
-import { ViewerTokenSource } from '../cli/viewer-token.ts';
 import type { Clock } from '../clock.ts';
 import { loadBalancerClassMatches } from '../cluster/service-class.ts';
 import type { Api, RawObject } from '../kubernetes/api.ts';
@@ -20,6 +14,12 @@ import { pause } from '../kubernetes/retry.ts';
 import { watch } from '../kubernetes/watch.ts';
 import { paths } from '../kubernetes/write.ts';
 import type { Logger } from '../log.ts';
+import { explain } from '../report/explain/explain.ts';
+import { collectView, type StatusSource } from '../report/read/cluster-view.ts';
+import { factsOf } from '../report/read/explain-facts.ts';
+import { ViewerTokenSource } from '../report/read/viewer-token.ts';
+import type { ClusterView } from '../report/status/view.ts';
+import { parseSubject } from '../report/subject.ts';
 import type { ExplainAnswer, FromPage, Snapshot } from './messages.ts';
 import { pageData } from './view-model.ts';
 

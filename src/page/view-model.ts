@@ -1,11 +1,11 @@
 /** Makes the data of the page from the state of the cluster. The judgements are those of `bellman status`. Pure. */
 
-import { describeController } from '../cli/status/control.ts';
-import { type Problem, problemsOf, troublesOf } from '../cli/status/problems.ts';
-import { statusValue } from '../cli/status/value.ts';
-import type { ClusterView, SpeakerView } from '../cli/status/view.ts';
 import { type AcceptedConfig, recallAcceptedConfig } from '../cluster/accepted-config.ts';
 import type { SpeakerStatus } from '../cluster/status.ts';
+import { describeController } from '../report/status/control.ts';
+import { type Problem, problemsOf, troublesOf } from '../report/status/problems.ts';
+import { statusValue } from '../report/status/value.ts';
+import type { ClusterView, SpeakerView } from '../report/status/view.ts';
 import {
   maxProblems,
   type PageData,

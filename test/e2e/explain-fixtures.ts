@@ -3,12 +3,12 @@ import { execFileSync } from 'node:child_process';
 import { after, before } from 'node:test';
 import { kubeconfigPath, Lab } from '../../lab/lab.ts';
 import { collectFacts } from '../../src/cli/explain/collect.ts';
-import { explain } from '../../src/cli/explain/explain.ts';
 import { formatExplanation } from '../../src/cli/explain/text.ts';
 import { collectStatus } from '../../src/cli/status/collect.ts';
-import { problemsOf } from '../../src/cli/status/problems.ts';
-import { parseSubject } from '../../src/cli/subject.ts';
 import { systemClock } from '../../src/clock.ts';
+import { explain } from '../../src/report/explain/explain.ts';
+import { problemsOf } from '../../src/report/status/problems.ts';
+import { parseSubject } from '../../src/report/subject.ts';
 
 export const source = {
   ...{ kubeconfig: kubeconfigPath, namespace: 'bellman-system', speakerPort: 7472, controllerPort: 7472 },

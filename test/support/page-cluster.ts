@@ -1,9 +1,9 @@
 /** A large cluster as the collector of the page sees it, without one. */
 
-import type { ClusterView, SpeakerView } from '../../src/cli/status/view.ts';
 import { configHash } from '../../src/cluster/accepted-config.ts';
 import type { SpeakerStatus } from '../../src/cluster/status.ts';
 import type { ConfigMap, Service } from '../../src/kubernetes/model.ts';
+import type { ClusterView, SpeakerView } from '../../src/report/status/view.ts';
 import { ok } from '../../src/result.ts';
 
 export interface ClusterOptions {

@@ -2,9 +2,9 @@
 import { formatIp, parseIp } from '../../address/index.ts';
 import type { SpeakerStatus } from '../../cluster/status.ts';
 import type { Config } from '../../config/index.ts';
+import type { SpeakerView } from '../../report/status/view.ts';
+import { shortList } from '../../report/status/words.ts';
 import { fail, ok, type Result } from '../../result.ts';
-import type { SpeakerView } from '../status/view.ts';
-import { shortList } from '../status/words.ts';
 
 /** The capture of one node. */
 export interface NodeCapture {

@@ -6,12 +6,12 @@ import { connect } from '../../kubernetes/client.ts';
 import { decodeNode, decodeService } from '../../kubernetes/decode.ts';
 import { type Node, objectKey } from '../../kubernetes/model.ts';
 import { paths } from '../../kubernetes/write.ts';
+import { readList } from '../../report/read/api-read.ts';
+import { collectView, type StatusSource } from '../../report/read/cluster-view.ts';
+import { daemonUrl, httpGetOctets } from '../../report/read/http-get.ts';
+import { requestDaemonToken, requestViewerToken } from '../../report/read/viewer-token.ts';
+import { parseSubject } from '../../report/subject.ts';
 import { fail, type Result } from '../../result.ts';
-import { readList } from '../api-read.ts';
-import { daemonUrl, httpGetOctets } from '../http-get.ts';
-import { collectView, type StatusSource } from '../status/collect.ts';
-import { parseSubject } from '../subject.ts';
-import { requestDaemonToken, requestViewerToken } from '../viewer-token.ts';
 import {
   type CapturePlan,
   type NodeCapture,

@@ -17,19 +17,19 @@ import {
   serviceNameLabel,
 } from '../../kubernetes/model.ts';
 import { paths } from '../../kubernetes/write.ts';
+import { explain } from '../../report/explain/explain.ts';
+import { readList, readOptionalList } from '../../report/read/api-read.ts';
+import { collectView, type StatusSource } from '../../report/read/cluster-view.ts';
+import { queryDaemon } from '../../report/read/daemon-query.ts';
+import { requestViewerToken } from '../../report/read/viewer-token.ts';
+import { problemsOf } from '../../report/status/problems.ts';
+import { statusValue } from '../../report/status/value.ts';
+import type { ClusterView } from '../../report/status/view.ts';
+import type { TracedEvent } from '../../report/traced-event.ts';
 import { ok } from '../../result.ts';
 import { decodeEvents } from '../../telemetry/event-codec.ts';
-import { readList, readOptionalList } from '../api-read.ts';
-import { queryDaemon } from '../daemon-query.ts';
-import { explain } from '../explain/explain.ts';
 import { formatExplanation } from '../explain/text.ts';
-import { collectView, type StatusSource } from '../status/collect.ts';
-import { problemsOf } from '../status/problems.ts';
 import { formatProblems, formatStatus } from '../status/report.ts';
-import { statusValue } from '../status/value.ts';
-import type { ClusterView } from '../status/view.ts';
-import type { TracedEvent } from '../trace/format.ts';
-import { requestViewerToken } from '../viewer-token.ts';
 import { redactConfig, scrubber, secretsOf } from './redact.ts';
 
 export interface BundleFile {

@@ -2,7 +2,7 @@ import { createWriteStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import type { StatusSource } from '../status/collect.ts';
+import type { StatusSource } from '../../report/read/cluster-view.ts';
 import { bundleFiles } from './bundle.ts';
 import { tarEnd, tarEntry } from './tar.ts';
 

@@ -8,8 +8,8 @@ import { connect } from '../../kubernetes/client.ts';
 import { decodeNode } from '../../kubernetes/decode.ts';
 import type { Node } from '../../kubernetes/model.ts';
 import { patchAnnotations, paths } from '../../kubernetes/write.ts';
-import { queryDaemon } from '../daemon-query.ts';
-import { requestViewerToken, type ViewerToken } from '../viewer-token.ts';
+import { queryDaemon } from '../../report/read/daemon-query.ts';
+import { requestViewerToken, type ViewerToken } from '../../report/read/viewer-token.ts';
 import { drainProgress } from './progress.ts';
 
 export interface DrainOptions {

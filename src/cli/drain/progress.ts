@@ -1,6 +1,6 @@
 import type { SpeakerStatus } from '../../cluster/status.ts';
+import { shortList } from '../../report/status/words.ts';
 import { counted } from '../counted.ts';
-import { shortList } from '../status/words.ts';
 
 /** How far a drain is, according to the speaker of the node. */
 export interface DrainProgress {

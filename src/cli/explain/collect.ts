@@ -1,20 +1,14 @@
-import { parseIp } from '../../address/index.ts';
-import { recallAcceptedConfig } from '../../cluster/accepted-config.ts';
-import { poolIndexOf } from '../../config/index.ts';
 import type { Api } from '../../kubernetes/api.ts';
 import { connect } from '../../kubernetes/client.ts';
-import { decodeEndpointSlice, decodeNode, decodeService } from '../../kubernetes/decode.ts';
-import { type EndpointSlice, type Node, type Service, serviceNameLabel } from '../../kubernetes/model.ts';
+import { decodeNode, decodeService } from '../../kubernetes/decode.ts';
+import type { Service } from '../../kubernetes/model.ts';
 import { paths } from '../../kubernetes/write.ts';
-import { decodeEvents } from '../../telemetry/event-codec.ts';
-import { readList, readOptionalList } from '../api-read.ts';
-import { queryDaemon } from '../daemon-query.ts';
-import { collectView, type StatusSource } from '../status/collect.ts';
-import type { ClusterView } from '../status/view.ts';
-import type { Subject } from '../subject.ts';
-import type { TracedEvent } from '../trace/format.ts';
-import { requestViewerToken, type ViewerToken } from '../viewer-token.ts';
-import type { ExplainFacts } from './facts.ts';
+import type { ExplainFacts } from '../../report/explain/facts.ts';
+import { readList } from '../../report/read/api-read.ts';
+import { collectView, type StatusSource } from '../../report/read/cluster-view.ts';
+import { factsOf } from '../../report/read/explain-facts.ts';
+import { requestViewerToken } from '../../report/read/viewer-token.ts';
+import type { Subject } from '../../report/subject.ts';
 
 /** Collects the facts on which the explanation is based. Rejects when the API server cannot be reached. */
 export async function collectFacts(subject: Subject, source: StatusSource): Promise<ExplainFacts> {
@@ -36,35 +30,6 @@ export async function collectFacts(subject: Subject, source: StatusSource): Prom
   }
 }
 
-interface KnownFacts extends Pick<ExplainFacts, 'service' | 'nodes' | 'cluster'> {
-  readonly subject: Subject;
-  readonly source: StatusSource;
-  readonly viewer: ViewerToken;
-}
-
-/** Adds to a view of the cluster what the explanation of one Service needs beside it. Rejects when the API server cannot be reached. */
-export async function factsOf(
-  client: Api,
-  { subject, source, viewer, service, nodes, cluster }: KnownFacts,
-): Promise<ExplainFacts> {
-  const [slices, events] = service
-    ? await Promise.all([
-        readSlices(client, service),
-        readEvents(service, nodes, cluster, { source, viewer }),
-      ])
-    : [[], []];
-  return {
-    subject: subject.kind === 'address' ? subject.address : `${subject.namespace}/${subject.name}`,
-    address: subject.kind === 'address' ? subject.address : undefined,
-    service,
-    slices,
-    nodes,
-    loadBalancerClass: source.loadBalancerClass,
-    cluster,
-    events,
-  };
-}
-
 async function readService(client: Api, subject: Subject): Promise<Service | undefined> {
   // The daemons' accounts have the right to list Services, but not to get one.
   const path =
@@ -79,40 +44,4 @@ async function readService(client: Api, subject: Subject): Promise<Service | und
         ? service.ingress.some(({ ip }) => ip === subject.address)
         : service.name === subject.name,
     );
-}
-
-/** `undefined` when the user may not read them. */
-async function readSlices(client: Api, { namespace, name }: Service): Promise<EndpointSlice[] | undefined> {
-  const selector = `labelSelector=${encodeURIComponent(`${serviceNameLabel}=${name}`)}`;
-  const path = `/apis/discovery.k8s.io/v1/namespaces/${namespace}/endpointslices?${selector}`;
-  const slices = await readOptionalList(client, path);
-  return slices?.flatMap((raw) => decodeEndpointSlice(raw) ?? []);
-}
-
-/** Asks each speaker for what it has recorded about the addresses and their peers. A speaker that does not answer is left out. */
-async function readEvents(
-  { ingress }: Service,
-  nodes: readonly Node[],
-  { configMap, acceptedCopy, speakers }: ClusterView,
-  { source, viewer }: { readonly source: StatusSource; readonly viewer: ViewerToken },
-): Promise<TracedEvent[]> {
-  const accepted = recallAcceptedConfig(configMap, acceptedCopy);
-  const usesBgp = ingress.some(({ ip }) => {
-    const address = parseIp(ip);
-    return address && accepted && poolIndexOf(accepted.config).poolOf(address)?.protocols.includes('bgp');
-  });
-  const machines = new URLSearchParams();
-  for (const { ip } of ingress) machines.append('machine', `address ${ip}`);
-  for (const { name } of usesBgp ? (accepted?.config.peers ?? []) : [])
-    machines.append('machine', `peer ${name}`);
-  const reached = new Set(speakers.flatMap(({ node, status }) => (status.ok ? [node] : [])));
-  const query = { port: source.speakerPort, path: `/debug/events?${machines}`, token: viewer.token };
-  const answers = await Promise.all(
-    nodes.map(async ({ name, internalIPs }) => {
-      if (!reached.has(name)) return [];
-      const answer = await queryDaemon(internalIPs, query, decodeEvents);
-      return answer.ok ? answer.value.map((event) => ({ node: name, ...event })) : [];
-    }),
-  );
-  return answers.flat().sort((a, b) => a.at - b.at);
 }

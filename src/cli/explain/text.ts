@@ -1,5 +1,5 @@
 /** Writes an explanation for people: the verdict of each address, its causes, then a tree of nodes and peers. Pure. */
-import { shortList } from '../status/words.ts';
+
 import type {
   AddressExplanation,
   BgpExplanation,
@@ -10,7 +10,8 @@ import type {
   NodeRefusalExplanation,
   PeerExplanation,
   RouteExplanation,
-} from './explanation.ts';
+} from '../../report/explain/explanation.ts';
+import { shortList } from '../../report/status/words.ts';
 
 /** Number of refused nodes that are shown one by one. A cluster may have hundreds. */
 const maxRefusedNodes = 6;

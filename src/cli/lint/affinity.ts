@@ -3,11 +3,9 @@ import { parseIp } from '../../address/index.ts';
 import { anySelectorMatches, type Config, type PoolConfig, poolIndexOf } from '../../config/index.ts';
 import { type Node, objectKey, type Service } from '../../kubernetes/model.ts';
 import type { LintWarning } from '../../lint/cluster.ts';
+import { affinityGuide } from '../../report/explain/remedies.ts';
+import { shortList } from '../../report/status/words.ts';
 import { counted } from '../counted.ts';
-import { shortList } from '../status/words.ts';
-
-/** The guide that says what holds, and what a router needs. */
-export const affinityGuide = 'docs/guides/session-affinity.md';
 
 /**
  * A warning for each pool that several nodes announce by BGP and that has addresses of Services with `sessionAffinity: ClientIP`. kube-proxy

@@ -3,9 +3,9 @@ import { connect } from '../../kubernetes/client.ts';
 import { decodeEndpointSlice, decodeNode, decodeService } from '../../kubernetes/decode.ts';
 import { paths } from '../../kubernetes/write.ts';
 import type { LintedCluster } from '../../lint/facts.ts';
-import { readList, readOptionalList } from '../api-read.ts';
-import { collectView, type StatusSource } from '../status/collect.ts';
-import { requestViewerToken } from '../viewer-token.ts';
+import { readList, readOptionalList } from '../../report/read/api-read.ts';
+import { collectView, type StatusSource } from '../../report/read/cluster-view.ts';
+import { requestViewerToken } from '../../report/read/viewer-token.ts';
 import type { EditFacts } from './edit.ts';
 import { labelsByName, lintedCluster } from './facts.ts';
 

@@ -2,13 +2,13 @@
 import type { Config, Labels } from '../../config/index.ts';
 import { addressEffects } from '../../controller/services/edit-outcome.ts';
 import { type EndpointSlice, type Node, objectKey, type Service } from '../../kubernetes/model.ts';
+import { shortList } from '../../report/status/words.ts';
 import { sessionEffects } from '../../speaker/peers/session-effects.ts';
 import { CandidateSetTable } from '../../speaker/plan/candidate-set-table.ts';
 import { type Leaving, leavingOf } from '../../speaker/plan/leaving.ts';
 import { planService } from '../../speaker/plan/plan.ts';
 import type { PlanContext } from '../../speaker/plan/service-plan.ts';
 import { counted } from '../counted.ts';
-import { shortList } from '../status/words.ts';
 
 export interface EditFacts {
   readonly services: readonly Service[];

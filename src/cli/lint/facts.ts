@@ -10,7 +10,7 @@ import {
   lintedServiceCIDRs,
   loadBalancerLabels,
 } from '../../lint/facts.ts';
-import type { SpeakerView } from '../status/view.ts';
+import type { SpeakerView } from '../../report/status/view.ts';
 
 export interface ClusterObjects {
   readonly nodes: readonly RawObject[];

@@ -1,10 +1,16 @@
 /** Writes the state of the cluster as text. Pure. */
 import type { SpeakerStatus } from '../../cluster/status.ts';
 import type { Service } from '../../kubernetes/model.ts';
-import type { Problem } from './problems.ts';
+import type { Problem } from '../../report/status/problems.ts';
+import {
+  type AddressValue,
+  type NodeValue,
+  type PoolValue,
+  type StatusValue,
+  statusValue,
+} from '../../report/status/value.ts';
+import type { ClusterView } from '../../report/status/view.ts';
 import { formatTable } from './table.ts';
-import { type AddressValue, type NodeValue, type PoolValue, type StatusValue, statusValue } from './value.ts';
-import type { ClusterView } from './view.ts';
 
 /** The report and its verdict, as {@link statusValue} defines it. */
 export function statusReport(

@@ -1,12 +1,13 @@
 /** The work of `bellman status`: reads the cluster, selects what the user asked for, and writes it in the chosen format. */
 import { dump } from 'js-yaml';
 import { objectKey, type Service } from '../../kubernetes/model.ts';
-import { parseSubject, type Subject } from '../subject.ts';
-import { collectStatus, type StatusSource } from './collect.ts';
-import { type Problem, problemsOf } from './problems.ts';
+import type { StatusSource } from '../../report/read/cluster-view.ts';
+import { type Problem, problemsOf } from '../../report/status/problems.ts';
+import { type StatusValue, statusValue } from '../../report/status/value.ts';
+import type { ClusterView } from '../../report/status/view.ts';
+import { parseSubject, type Subject } from '../../report/subject.ts';
+import { collectStatus } from './collect.ts';
 import { formatProblems, formatStatus } from './report.ts';
-import { type StatusValue, statusValue } from './value.ts';
-import type { ClusterView } from './view.ts';
 
 /** Version of the JSON and YAML that `bellman status --problems -o` prints. The format only grows. */
 const problemsVersion = 1;

@@ -4,12 +4,12 @@ import { connect } from '../../kubernetes/client.ts';
 import { decodeNode } from '../../kubernetes/decode.ts';
 import type { Node } from '../../kubernetes/model.ts';
 import { paths } from '../../kubernetes/write.ts';
+import { readObject } from '../../report/read/api-read.ts';
+import { queryDaemon } from '../../report/read/daemon-query.ts';
+import { requestViewerToken, type ViewerToken } from '../../report/read/viewer-token.ts';
+import type { TracedEvent } from '../../report/traced-event.ts';
 import type { Result } from '../../result.ts';
 import { decodeEvents } from '../../telemetry/event-codec.ts';
-import { readObject } from '../api-read.ts';
-import { queryDaemon } from '../daemon-query.ts';
-import { requestViewerToken, type ViewerToken } from '../viewer-token.ts';
-import type { TracedEvent } from './format.ts';
 
 export interface TraceSource {
   readonly kubeconfig?: string;

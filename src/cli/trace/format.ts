@@ -1,12 +1,4 @@
-import type { DecodedEvent } from '../../telemetry/event-codec.ts';
-
-/** A recorded event with the node whose speaker recorded it. */
-export interface TracedEvent extends DecodedEvent {
-  readonly node: string;
-}
-
-/** The text format cuts longer descriptions, for instance of an OPEN with many capabilities. `-o json` does not cut them. */
-const maxDescriptionLength = 320;
+import { describe, shortened, type TracedEvent, timeOf } from '../../report/traced-event.ts';
 
 /** Formats events for people, one line per event and one per action, or as JSON lines. */
 export function formatTrace(events: readonly TracedEvent[], format: 'text' | 'json'): string {
@@ -20,22 +12,4 @@ export function formatTrace(events: readonly TracedEvent[], format: 'text' | 'js
 function textOf({ at, node, machine, state, event, actions }: TracedEvent): string[] {
   const head = `${timeOf(at)}  ${node}  ${machine}  ${shortened(describe(event))}  ⇒ ${state}`;
   return [head, ...actions.map((action) => `    → ${shortened(describe(action))}`)];
-}
-
-export function shortened(text: string): string {
-  return text.length > maxDescriptionLength ? `${text.slice(0, maxDescriptionLength)}…` : text;
-}
-
-/** Formats a time. A number that is too large for a date stays a number. */
-export function timeOf(epochMs: number): string {
-  const date = new Date(epochMs);
-  return Number.isNaN(date.getTime()) ? String(epochMs) : date.toISOString();
-}
-
-/** Writes an object with a `kind` as `kind key=value …`, and any other value as JSON. */
-export function describe(value: unknown): string {
-  if (typeof value !== 'object' || value === null || !('kind' in value) || typeof value.kind !== 'string')
-    return JSON.stringify(value) ?? '';
-  const { kind, ...rest } = value;
-  return [kind, ...Object.entries(rest).map(([key, item]) => `${key}=${JSON.stringify(item)}`)].join(' ');
 }

@@ -1,10 +1,10 @@
 /** The explanation of a Service, as `bellman explain` gives it. */
 import { badge, element } from './dom.js';
 
-/** @typedef {import('../../cli/explain/explanation.ts').Explanation} Explanation */
-/** @typedef {import('../../cli/explain/explanation.ts').AddressExplanation} AddressExplanation */
-/** @typedef {import('../../cli/explain/explanation.ts').NodeExplanation} NodeExplanation */
-/** @typedef {import('../../cli/explain/explanation.ts').Cause} Cause */
+/** @typedef {import('../../report/explain/explanation.ts').Explanation} Explanation */
+/** @typedef {import('../../report/explain/explanation.ts').AddressExplanation} AddressExplanation */
+/** @typedef {import('../../report/explain/explanation.ts').NodeExplanation} NodeExplanation */
+/** @typedef {import('../../report/explain/explanation.ts').Cause} Cause */
 /** @typedef {import('./dom.js').Child} Child */
 
 /**

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { withoutApiServer, withoutToken } from '../../../src/cli/daemon-query.ts';
-import { explain } from '../../../src/cli/explain/explain.ts';
-import type { ExplainFacts } from '../../../src/cli/explain/facts.ts';
 import { formatExplanation } from '../../../src/cli/explain/text.ts';
-import type { ClusterView } from '../../../src/cli/status/view.ts';
-import { parseSubject } from '../../../src/cli/subject.ts';
 import type { SpeakerStatus } from '../../../src/cluster/status.ts';
 import type { EndpointSlice, Node, Service } from '../../../src/kubernetes/model.ts';
+import { withoutApiServer, withoutToken } from '../../../src/report/daemon-faults.ts';
+import { explain } from '../../../src/report/explain/explain.ts';
+import type { ExplainFacts } from '../../../src/report/explain/facts.ts';
+import type { ClusterView } from '../../../src/report/status/view.ts';
+import { parseSubject } from '../../../src/report/subject.ts';
 import { fail, ok } from '../../../src/result.ts';
 import { node, service, slice } from '../speaker/fixtures.ts';
 import { acceptedConfigMap, speakerStatus } from './fixtures.ts';

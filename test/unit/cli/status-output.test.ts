@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { load } from 'js-yaml';
-import { problemsOf } from '../../../src/cli/status/problems.ts';
 import { answerOf, serviceFilter } from '../../../src/cli/status/run.ts';
-import type { ClusterView } from '../../../src/cli/status/view.ts';
 import { clusterWarnings } from '../../../src/cli/status/warnings.ts';
 import type { SpeakerStatus } from '../../../src/cluster/status.ts';
+import { problemsOf } from '../../../src/report/status/problems.ts';
+import type { ClusterView } from '../../../src/report/status/view.ts';
 import { fail, ok } from '../../../src/result.ts';
 import { service } from '../speaker/fixtures.ts';
 import { acceptedConfigMap, decodedStatus } from './fixtures.ts';

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { problemsOf } from '../../../src/cli/status/problems.ts';
 import { statusReport } from '../../../src/cli/status/report.ts';
-import type { ClusterView } from '../../../src/cli/status/view.ts';
 import { configHash } from '../../../src/cluster/accepted-config.ts';
 import type { ControllerStatus, RefusalCause, SpeakerStatus } from '../../../src/cluster/status.ts';
 import type { Service } from '../../../src/kubernetes/model.ts';
+import { problemsOf } from '../../../src/report/status/problems.ts';
+import type { ClusterView } from '../../../src/report/status/view.ts';
 import { fail, ok } from '../../../src/result.ts';
 import { service } from '../speaker/fixtures.ts';
 import { acceptedConfigMap, speakerStatus } from './fixtures.ts';

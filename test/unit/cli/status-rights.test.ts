@@ -33,7 +33,7 @@ interface Manifest {
 
 const folder = mkdtempSync(join(tmpdir(), 'bellman-rights-'));
 after(() => rmSync(folder, { recursive: true }));
-const manifests = fileURLToPath(new URL('../../../manifests/', import.meta.url));
+const manifests = fileURLToPath(new URL('../../../manifests', import.meta.url));
 const rendered = loadAll(
   execFileSync('kubectl', ['kustomize', manifests], { encoding: 'utf8' }),
 ) as Manifest[];

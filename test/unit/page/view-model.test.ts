@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { problemsOf } from '../../../src/cli/status/problems.ts';
-import type { ClusterView } from '../../../src/cli/status/view.ts';
 import { maxProblems } from '../../../src/page/page-data.ts';
 import { pageData } from '../../../src/page/view-model.ts';
+import { problemsOf } from '../../../src/report/status/problems.ts';
+import type { ClusterView } from '../../../src/report/status/view.ts';
 import { fail } from '../../../src/result.ts';
 import { largeCluster } from '../../support/page-cluster.ts';
 

@@ -142,7 +142,26 @@ const plants: readonly Plant[] = [
     line: "export * from '../controller/allocator/allocator.ts';",
     says: 'src/cli/**',
   },
+  { folder: 'src/cli', line: "export * from '../page/collector.ts';", says: 'src/cli/**' },
+  {
+    folder: 'src/report',
+    line: "export * from './read/daemon-query.ts';",
+    says: 'The pure files of src/report',
+  },
+  {
+    folder: 'src/report/status',
+    line: "export * from '../../clock.ts';",
+    says: 'The pure files of src/report',
+  },
+  {
+    folder: 'src/report/explain',
+    line: "export * from '../../kubernetes/client.ts';",
+    says: 'The pure files of src/report',
+  },
+  { folder: 'src/report/read', line: "export * from '../status/problems.ts';", says: 'src/report/read/**' },
   { folder: 'src/page', line: "export * from '../controller/leader-term.ts';", says: 'src/page/*.ts' },
+  { folder: 'src/page', line: "export * from '../cli/program.ts';", says: 'src/page/*.ts' },
+  { folder: 'src/page/local', line: "export * from '../collector.ts';", says: 'src/page/local/**' },
   { folder: 'src/page/browser', line: "export * from '../replies.ts';", says: 'src/page/browser/**' },
   {
     folder: 'src/succession',

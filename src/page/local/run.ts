@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import type { Clock } from '../../clock.ts';
 import { connect } from '../../kubernetes/client.ts';
 import { createLogger } from '../../log.ts';
-import { PageService } from '../../page/page-service.ts';
+import { PageService } from '../page-service.ts';
 import { LeaderPage } from './leader-page.ts';
 import { servePage } from './server.ts';
 

@@ -1,7 +1,7 @@
-import type { Clock } from '../clock.ts';
-import { viewerAudience, viewerServiceAccount } from '../cluster/viewer.ts';
-import type { Api } from '../kubernetes/api.ts';
-import { requestToken } from '../kubernetes/token-request.ts';
+import type { Clock } from '../../clock.ts';
+import { viewerAudience, viewerServiceAccount } from '../../cluster/viewer.ts';
+import type { Api } from '../../kubernetes/api.ts';
+import { requestToken } from '../../kubernetes/token-request.ts';
 
 export interface ViewerToken {
   readonly token?: string;

@@ -2,10 +2,10 @@
 import { get, type IncomingHttpHeaders } from 'node:http';
 import type { Clock } from '../../clock.ts';
 import type { Api } from '../../kubernetes/api.ts';
-import { type PageReply, problemReply, reply } from '../../page/replies.ts';
-import { daemonUrl } from '../http-get.ts';
-import { addressesOfLeader, readLease } from '../status/collect.ts';
-import { ViewerTokenSource } from '../viewer-token.ts';
+import { addressesOfLeader, readLease } from '../../report/read/cluster-view.ts';
+import { daemonUrl } from '../../report/read/http-get.ts';
+import { ViewerTokenSource } from '../../report/read/viewer-token.ts';
+import { type PageReply, problemReply, reply } from '../replies.ts';
 
 export interface LeaderPageOptions {
   readonly client: Api;

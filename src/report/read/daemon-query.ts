@@ -1,4 +1,5 @@
-import { fail, type Result } from '../result.ts';
+import { fail, type Result } from '../../result.ts';
+import { withoutApiServer, withoutToken } from '../daemon-faults.ts';
 import { daemonUrl, type HttpFault, httpGet } from './http-get.ts';
 
 /** A path of a daemon's HTTP endpoint. */
@@ -11,13 +12,7 @@ export interface DaemonQuery {
   readonly silenceMs?: number | undefined;
 }
 
-/** The fault of a daemon that runs but cannot reach the API server. It cannot check the token of the query. */
-export const withoutApiServer = 'it runs, but cannot reach the API server, and so cannot check our token';
-
-/** The fault of a daemon that refuses a query because we have no token. */
-export const withoutToken = 'it shows its state to other hosts only with a token';
-
-/** The HTTP statuses with which daemons give these two faults (`telemetry/access.ts`). */
+/** The HTTP statuses with which daemons give two of their faults (`telemetry/access.ts`). */
 const refusals = { withoutApiServer: 503, withoutToken: 401 } as const;
 
 /**

@@ -2,14 +2,13 @@
 import type { AcceptedConfig } from '../../cluster/accepted-config.ts';
 import type { Protocol } from '../../config/index.ts';
 import type { Service } from '../../kubernetes/model.ts';
-import { withoutApiServer, withoutToken } from '../daemon-query.ts';
-import { affinityGuide } from '../lint/affinity.ts';
+import { withoutApiServer, withoutToken } from '../daemon-faults.ts';
 import { clusterProblems, type Problem, sessionProblems } from '../status/problems.ts';
 import { significanceOf } from '../status/significance.ts';
 import type { ClusterView } from '../status/view.ts';
 import { namedItems, shortList } from '../status/words.ts';
 import type { Cause, NodeExplanation, NodeRefusalExplanation, Verdict } from './explanation.ts';
-import { remedyFor } from './remedies.ts';
+import { affinityGuide, remedyFor } from './remedies.ts';
 
 export interface CauseInput {
   readonly verdict: Verdict;

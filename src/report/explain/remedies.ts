@@ -1,3 +1,6 @@
+/** The guide that says what holds of session affinity, and what a router needs for it. */
+export const affinityGuide = 'docs/guides/session-affinity.md';
+
 /** The steps that end a refusal, by the field that decides. */
 const byField: Readonly<Record<string, string>> = {
   'Node metadata.name': 'register the node in Kubernetes, or correct --node-name of its speaker',

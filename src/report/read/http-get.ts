@@ -1,7 +1,7 @@
 import { get } from 'node:http';
 import { isIPv6 } from 'node:net';
-import { printable } from '../printable.ts';
-import { fail, ok, type Result } from '../result.ts';
+import { printable } from '../../printable.ts';
+import { fail, ok, type Result } from '../../result.ts';
 
 const timeoutMs = 1500;
 /** A speaker's status with 10,000 Services takes about 4 MiB. */

@@ -1,5 +1,5 @@
 /** The changes that matter to an address, out of the events that the speakers have recorded. Pure. */
-import { describe, shortened, type TracedEvent, timeOf } from '../trace/format.ts';
+import { describe, shortened, type TracedEvent, timeOf } from '../traced-event.ts';
 import type { Transition } from './explanation.ts';
 
 /** Largest number of changes in an explanation. */

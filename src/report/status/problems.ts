@@ -3,7 +3,7 @@ import { type AcceptedConfig, recallAcceptedConfig } from '../../cluster/accepte
 import type { SpeakerStatus } from '../../cluster/status.ts';
 import { poolIndexOf } from '../../config/index.ts';
 import { objectKey } from '../../kubernetes/model.ts';
-import { withoutApiServer, withoutToken } from '../daemon-query.ts';
+import { withoutApiServer, withoutToken } from '../daemon-faults.ts';
 import { addressFindings } from './announcers.ts';
 import { describeConfiguration, describeController } from './control.ts';
 import { deadNodeTroubles } from './dead-nodes.ts';

@@ -11,8 +11,8 @@
 import { timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { PageService } from '../../page/page-service.ts';
-import { type PageReply, problemReply } from '../../page/replies.ts';
+import type { PageService } from '../page-service.ts';
+import { type PageReply, problemReply } from '../replies.ts';
 import type { LeaderPage } from './leader-page.ts';
 
 export interface PageServerOptions {

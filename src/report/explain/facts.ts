@@ -1,6 +1,6 @@
 import type { EndpointSlice, Node, Service } from '../../kubernetes/model.ts';
 import type { ClusterView } from '../status/view.ts';
-import type { TracedEvent } from '../trace/format.ts';
+import type { TracedEvent } from '../traced-event.ts';
 
 /** The facts on which an explanation is based. */
 export interface ExplainFacts {

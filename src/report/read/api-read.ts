@@ -1,5 +1,5 @@
-import type { Api, RawObject } from '../kubernetes/api.ts';
-import { ApiError } from '../kubernetes/api-error.ts';
+import type { Api, RawObject } from '../../kubernetes/api.ts';
+import { ApiError } from '../../kubernetes/api-error.ts';
 
 const timeoutMs = 60_000;
 

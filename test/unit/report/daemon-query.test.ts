@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
-import { queryDaemon, withoutApiServer, withoutToken } from '../../../src/cli/daemon-query.ts';
+import { withoutApiServer, withoutToken } from '../../../src/report/daemon-faults.ts';
+import { queryDaemon } from '../../../src/report/read/daemon-query.ts';
 import { fail, ok, type Result } from '../../../src/result.ts';
 
 const server = createServer((request, response) => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ViewerTokenSource } from '../../../src/cli/viewer-token.ts';
 import type { Api } from '../../../src/kubernetes/api.ts';
+import { ViewerTokenSource } from '../../../src/report/read/viewer-token.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
 test('ViewerTokenSource keeps a token for five minutes, and a refusal for five seconds', async () => {
