@@ -124,6 +124,17 @@ for (const target of targets)
       assert.equal(stdout, readFileSync(join(root, 'bin/kubectl-bellman'), 'utf8'));
     });
 
+    test('has the web page, its process and its command', () => {
+      const app = join(folder, 'usr/lib/bellman/app');
+      const page = join(root, 'src/page/browser');
+      for (const name of readdirSync(page).filter((each) => !each.endsWith('.json')))
+        assert.ok(readFileSync(join(app, 'browser', name)).equals(readFileSync(join(page, name))), name);
+      assert.ok(statSync(join(app, 'page-process.js')).isFile());
+      const { status, stdout, stderr } = run(65532, '/usr/bin/bellman', ['page', '--help']);
+      assert.equal(status, 0, stderr);
+      assert.match(stdout, /^Usage: bellman page /);
+    });
+
     test('judges a configuration', () => {
       copyFileSync(join(root, 'manifests/example-config.yaml'), join(folder, 'example.yaml'));
       const { status, stdout, stderr } = run(65532, '/usr/bin/bellman', ['validate', '/example.yaml']);
