@@ -1,4 +1,8 @@
-/** `kubectl bellman`, run by dash with a kubectl that records its arguments. */
+/**
+ * `kubectl bellman`, run by dash with a kubectl that records its arguments. No test here forwards a port, because the lab's API server cannot. In a
+ * cluster, kube-apiserver passes the stream of `kubectl port-forward` on to the kubelet, and the container runtime connects it to the loopback
+ * address in the network namespace of the Pod, where `bellman page` listens.
+ */
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
