@@ -267,7 +267,7 @@ export const speakerSweeps: readonly Sweep[] = [
     kind: 'whole',
     prepare: (services) => {
       const { speaker } = new ScaledSpeaker({ services, nodes: 10, ...bgp });
-      return { units: 1, run: () => void [speaker.advertised(), speaker.refusals()] };
+      return { units: 1, run: () => void [speaker.results.advertised(), speaker.results.refusals()] };
     },
   },
 ];

@@ -72,7 +72,10 @@ const processes: readonly Process[] = [
       registerAnnouncedMetrics(registry, {
         nodeName: '',
         sync: { missing: [] },
-        speaker: { advertisedByService: () => [], serviceKeysOf: () => [], refusalsByService: () => [] },
+        speaker: {
+          serviceKeysOf: () => [],
+          results: { advertisedByService: () => [], refusalsByService: () => [] },
+        },
         establishedPeers: () => new Set(),
         owned: () => [],
         inConflict: () => [],

@@ -7,11 +7,14 @@ import { refusalCauses } from '../cluster/status.ts';
 import { registerCollected, type Sample } from '../telemetry/collected-metric.ts';
 import type { InitialSync } from './initial-sync.ts';
 import type { NodeSpeaker } from './node-speaker.ts';
+import type { PlanResults } from './plan-results.ts';
 
 export interface AnnouncedSources {
   readonly nodeName: string;
   readonly sync: Pick<InitialSync, 'missing'>;
-  readonly speaker: Pick<NodeSpeaker, 'advertisedByService' | 'serviceKeysOf' | 'refusalsByService'>;
+  readonly speaker: Pick<NodeSpeaker, 'serviceKeysOf'> & {
+    readonly results: Pick<PlanResults, 'advertisedByService' | 'refusalsByService'>;
+  };
   /** Names of the peers whose session is Established. */
   readonly establishedPeers: () => ReadonlySet<string>;
   /** Layer-2 addresses that this node answers for. */
@@ -36,7 +39,7 @@ export function registerAnnouncedMetrics(registry: Registry, sources: AnnouncedS
     labelNames: ['node', 'cause'],
     samples: () => {
       const counts = new Map<string, number>(refusalCauses.map((cause) => [cause, 0]));
-      for (const [, refusals] of speaker.refusalsByService())
+      for (const [, refusals] of speaker.results.refusalsByService())
         for (const { cause } of refusals) counts.set(cause, (counts.get(cause) ?? 0) + 1);
       return Array.from(counts, ([cause, count]): Sample => [{ node: nodeName, cause }, count]);
     },
@@ -71,7 +74,7 @@ function* announced({
   owned,
 }: AnnouncedSources): Iterable<Sample> {
   const established = establishedPeers();
-  for (const [service, addresses] of speaker.advertisedByService())
+  for (const [service, addresses] of speaker.results.advertisedByService())
     for (const { address: ip, peers } of addresses)
       yield [{ service, protocol: 'bgp', node, ip }, peers.some((peer) => established.has(peer)) ? 1 : 0];
   for (const ip of owned())
@@ -79,7 +82,7 @@ function* announced({
 }
 
 function* withoutEndpoints({ nodeName: node, speaker }: AnnouncedSources): Iterable<Sample> {
-  for (const [service, refusals] of speaker.refusalsByService())
+  for (const [service, refusals] of speaker.results.refusalsByService())
     for (const { address: ip, cause } of refusals)
       if (cause === 'no-endpoint') yield [{ service, node, ip }, 1];
 }

@@ -4,7 +4,8 @@
  * and its constructor receives its outputs.
  *
  *   setService, setEndpointSlice ──→ plan of one Service ──┬─→ RouteTable ───→ BgpSpeaker
- *   setConfig, setNode ────────────→ plans of the others ──┴─→ AddressTable ─→ Layer2Sink
+ *   setConfig, setNode ────────────→ plans of the others ──┼─→ Layer2Output ─→ Layer2Sink
+ *                                                          └─→ PlanResults ──→ status, metrics
  *   setSecret, setConfig, setNode ─→ PeerSet ────────────────→ BgpSpeaker, BfdSink
  *
  * An event costs what it changes:
@@ -17,8 +18,7 @@
  *   end of announce-delay           the plan of the Service
  *
  * Plans of several Services are made in slices (`turns.ts`). Each plan follows from the newest state, so events in between need no special
- * care. The layer-2 process gets the results of all slices in one message, because all nodes must elect owners from the same entries. The result
- * of an event about one Service or about another node goes ahead of them.
+ * care. `layer2-output.ts` says which results the layer-2 process gets together.
  *
  * Nothing is announced before `start()`, which is called when all objects have been read. An earlier announcement would be incomplete, and
  * peers would drop routes that are still needed.
@@ -26,19 +26,17 @@
 import type { IpAddress } from '../address/index.ts';
 import type { BgpSpeaker } from '../bgp/index.ts';
 import type { Clock } from '../clock.ts';
-import { SharedValues } from '../cluster/shared-values.ts';
 import { type Config, emptyConfig, type PeerConfig } from '../config/config.ts';
 import { type Node, objectKey, type Secret } from '../kubernetes/model.ts';
-import type { AddressRemoval, SourcedEntry } from '../layer2/address-entry.ts';
 import type { EntriesChange } from '../layer2/messages.ts';
 import type { Logger } from '../log.ts';
 import type { Guard } from '../telemetry/guard.ts';
 import type { TurnHandle, Turns } from '../turns.ts';
-import { type AddressChange, AddressTable } from './address-table.ts';
 import { AdoptionState } from './adoption/adoption-state.ts';
 import { AnnounceDelays } from './announce-delays.ts';
 import type { WatchedPeer } from './bfd/bfd-reports.ts';
 import { EndpointSliceIndex } from './endpoint-slice-index.ts';
+import { Layer2Output, type Layer2Sink } from './layer2-output.ts';
 import { LeavingNodes, type LeavingState } from './leaving/leaving-nodes.ts';
 import { NodeRefusalLog } from './node-refusal-log.ts';
 import { type BfdSink, PeerOutput } from './peers/peer-output.ts';
@@ -50,19 +48,10 @@ import type { KeptService, KeptSlice } from './plan/kept-objects.ts';
 import { type NodeRules, nodeRefusal, planningKey } from './plan/node-refusal.ts';
 import { peersOfNode } from './plan/peer-routes.ts';
 import { planService } from './plan/plan.ts';
-import { emptyPlan, type PlanContext, type Refusal, type ServicePlan } from './plan/service-plan.ts';
+import { emptyPlan, type PlanContext, type ServicePlan } from './plan/service-plan.ts';
 import { unansweredReason } from './plan/unanswered-reason.ts';
+import { PlanResults } from './plan-results.ts';
 import { RouteTable } from './route-table.ts';
-import { ServiceIndex } from './service-index.ts';
-
-/** Receives layer-2 entries. */
-export interface Layer2Sink {
-  /** Says whether any pool is announced in layer 2. */
-  use(isUsed: boolean): void;
-  /** Replaces everything. */
-  table(all: EntriesChange): void;
-  change(change: EntriesChange): void;
-}
 
 export interface NodeSpeakerOptions {
   readonly nodeName: string;
@@ -98,30 +87,18 @@ export class NodeSpeaker {
   readonly #nodes = new Map<string, Node>();
   readonly #peers: PeerSet;
   readonly #routes = new RouteTable();
-  readonly #addresses = new AddressTable();
   readonly #refusalLog: NodeRefusalLog;
-  /** Refusals by Service. */
-  readonly #refusals = new Map<string, readonly Refusal[]>();
-  /** Advertised addresses by Service. */
-  readonly #advertised = new Map<string, ServicePlan['advertised']>();
   readonly #leaving: LeavingNodes;
   readonly #delays: AnnounceDelays;
+  /** What the latest plan of each Service says. */
+  readonly results = new PlanResults();
   /** Present with `--adopt-only`. */
   readonly adoption: AdoptionState | undefined;
   readonly #peerOutput: PeerOutput;
-  /** Thousands of Services have the same few lists of peers. */
-  readonly #peerLists = new SharedValues<readonly string[]>();
-  /** The Services whose plans depend on a node, by node. A Service with `externalTrafficPolicy: Local` depends on the nodes with its endpoints. */
-  readonly #dependents = new ServiceIndex();
   readonly #candidateSets: CandidateSetTable;
+  readonly #layer2Output: Layer2Output;
   readonly #pendingPlans = new PendingPlans(() => [this.#services.keys(), this.#routes.services()]);
   readonly #planning: TurnHandle;
-  /** Changes for the layer-2 process from plans that are being made, by address. */
-  readonly #unsent = new Map<string, SourcedEntry | AddressRemoval>();
-  /** Of these, the addresses whose changes do not wait for the plans of all Services. */
-  readonly #ahead = new Set<string>();
-  /** Whether a change of a node does not wait either. */
-  #isNodeAhead = false;
   #config: Config = emptyConfig;
   #observedVersion = 0;
   #phase: Phase = 'reading';
@@ -149,6 +126,7 @@ export class NodeSpeaker {
       onOver: planAgain,
     });
     this.#candidateSets = new CandidateSetTable(this.#nodes, this.nodeRules);
+    this.#layer2Output = new Layer2Output(options.layer2, this.#candidateSets);
     this.#planning = options.turns.task({
       name: 'plans of Services',
       step: () => this.#step(),
@@ -184,13 +162,13 @@ export class NodeSpeaker {
     if (name === this.#options.nodeName) this.adoption?.judgeBgp(node);
     this.#leaving.setNode(name, node, rules);
     this.#candidateSets.nodeChanged(name, this.#observedVersion);
-    this.#isNodeAhead = true;
+    this.#layer2Output.nodeChanged();
     const { nodeName } = this.#options;
     if (name === nodeName || this.#leaving.nodes.has(nodeName)) {
       this.#logRefusal();
       this.#planAll();
     } else if (this.#phase !== 'reading') {
-      this.#pendingPlans.add(this.#dependents.of(name));
+      this.#pendingPlans.add(this.results.dependentsOf(name));
       this.#planning.request();
     }
   }
@@ -242,7 +220,7 @@ export class NodeSpeaker {
 
   /** Services that use a layer-2 address. */
   servicesOf(address: string): KeptService[] {
-    return this.#addresses.servicesOf(address).flatMap((key) => this.#services.get(key) ?? []);
+    return this.serviceKeysOf(address).flatMap((key) => this.#services.get(key) ?? []);
   }
 
   /** Whether any pool is announced in layer 2. */
@@ -252,38 +230,12 @@ export class NodeSpeaker {
 
   /** All layer-2 entries, for a layer-2 process that has just started; `undefined` before the first plans are made. */
   layer2Entries(): EntriesChange | undefined {
-    return this.#phase === 'running' ? this.#allEntries() : undefined;
-  }
-
-  /** For each address that this node announces by BGP, the names of the peers that should receive it. */
-  advertised(): Map<string, readonly string[]> {
-    const peersOf = new Map<string, readonly string[]>();
-    for (const all of this.#advertised.values())
-      for (const { address, peers } of all)
-        peersOf.set(address, [...new Set([...(peersOf.get(address) ?? []), ...peers])]);
-    return peersOf;
-  }
-
-  /** For each Service, the addresses that this node announces by BGP, with the names of the peers that should receive them. */
-  advertisedByService(): Iterable<readonly [string, ServicePlan['advertised']]> {
-    return this.#advertised;
+    return this.#layer2Output.entries();
   }
 
   /** Services that use a layer-2 address, as `namespace/name`. */
   serviceKeysOf(address: string): readonly string[] {
-    return this.#addresses.servicesOf(address);
-  }
-
-  /** For each Service, the addresses that this node does not announce. */
-  refusalsByService(): Iterable<readonly [string, readonly Refusal[]]> {
-    return this.#refusals;
-  }
-
-  /** Addresses that this node does not announce, with their Services. */
-  refusals(): (Refusal & { readonly service: string })[] {
-    return [...this.#refusals].flatMap(([service, refusals]) =>
-      refusals.map((refusal) => ({ service, ...refusal })),
-    );
+    return this.#layer2Output.servicesOf(address);
   }
 
   /** The peers that a BFD session watches. */
@@ -343,7 +295,7 @@ export class NodeSpeaker {
   /** Makes one plan that is due. Returns false when all are made and their results are sent. */
   #step(): boolean {
     const { isSweeping, hasSingle } = this.#pendingPlans;
-    if (isSweeping && !hasSingle && this.#sendAhead()) return true;
+    if (isSweeping && !hasSingle && this.#layer2Output.sendAhead()) return true;
     const key = this.#pendingPlans.next();
     if (key !== undefined) {
       this.#options.guard.run({ entrance: 'watch', source: `Service ${key}` }, () =>
@@ -351,8 +303,8 @@ export class NodeSpeaker {
       );
       return true;
     }
-    if (isSweeping) this.#candidateSets.dropUnused((set) => this.#addresses.names(set));
-    if (this.#phase === 'running') this.#sendChanges();
+    if (isSweeping) this.#candidateSets.dropUnused((set) => this.#layer2Output.names(set));
+    if (this.#phase === 'running') this.#layer2Output.sendAll();
     else this.#finishStart();
     this.#leaving.awaitDrains();
     this.#delays.awaitFirst();
@@ -366,48 +318,8 @@ export class NodeSpeaker {
 
   #finishStart(): void {
     this.#phase = 'running';
-    this.#forgetUnsent();
-    this.#options.layer2.table(this.#allEntries());
+    this.#layer2Output.start();
     this.#options.bgp.synced();
-  }
-
-  #allEntries(): EntriesChange {
-    this.#candidateSets.takeChanges();
-    return { sets: this.#candidateSets.all(), upsert: this.#addresses.entries(), remove: [] };
-  }
-
-  #sendChanges(): void {
-    this.#send([...this.#unsent.values()]);
-    this.#forgetUnsent();
-  }
-
-  /** Sends the changes that do not wait for the plans of all Services. Returns false when there are none. */
-  #sendAhead(): boolean {
-    if (this.#phase !== 'running' || (this.#ahead.size === 0 && !this.#isNodeAhead)) return false;
-    const changes = [...this.#ahead].flatMap((address) => this.#unsent.get(address) ?? []);
-    for (const address of this.#ahead) this.#unsent.delete(address);
-    this.#ahead.clear();
-    this.#isNodeAhead = false;
-    this.#send(changes);
-    return true;
-  }
-
-  #send(changes: readonly (SourcedEntry | AddressRemoval)[]): void {
-    const sets = this.#candidateSets.takeChanges();
-    if (changes.length + sets.length === 0) return;
-    const upsert: SourcedEntry[] = [];
-    const remove: AddressRemoval[] = [];
-    for (const change of changes) {
-      if ('sources' in change) upsert.push(change);
-      else remove.push(change);
-    }
-    this.#options.layer2.change({ sets, upsert, remove });
-  }
-
-  #forgetUnsent(): void {
-    this.#unsent.clear();
-    this.#ahead.clear();
-    this.#isNodeAhead = false;
   }
 
   /** `isSingle` says that an event concerns this Service, and not all. */
@@ -420,25 +332,11 @@ export class NodeSpeaker {
       if (attributes) bgp.announce(peer, prefix, attributes);
       else bgp.withdraw(peer, prefix);
     }
-    if (plan.refusals.length > 0) this.#refusals.set(key, plan.refusals);
-    else this.#refusals.delete(key);
+    this.results.planned(key, plan);
     this.#leaving.planned(key, plan);
     this.adoption?.planned(key, plan);
-    if (plan.advertised.length > 0) this.#advertised.set(key, this.#withSharedPeers(plan.advertised));
-    else this.#advertised.delete(key);
-    this.#dependents.set(key, plan.dependsOn);
-    this.#note(this.#addresses.update(key, plan.layer2, this.#observedVersion), isSingle);
-  }
-
-  /** Keeps changes of addresses until they are sent. Only the last change of each address counts. */
-  #note({ upsert, remove }: AddressChange, isSingle: boolean): void {
-    for (const change of [...upsert, ...remove]) {
-      const { address } = change;
-      this.#unsent.set(address, change);
-      // Another Service that shares the address may not have its new plan yet. The entry would then mix old and new candidates.
-      if (this.#addresses.servicesOf(address).length > 1) this.#ahead.delete(address);
-      else if (isSingle) this.#ahead.add(address);
-    }
+    const observedVersion = this.#observedVersion;
+    this.#layer2Output.planned(key, { entries: plan.layer2, observedVersion, isSingle });
   }
 
   /** `undefined` when planning raised an exception. The earlier plan of the Service then stays, and the other Services are planned. */
@@ -448,13 +346,6 @@ export class NodeSpeaker {
       plan = this.#planOf(key);
     });
     return plan;
-  }
-
-  #withSharedPeers(advertised: ServicePlan['advertised']): ServicePlan['advertised'] {
-    return advertised.map(({ address, peers }) => ({
-      address,
-      peers: this.#peerLists.shared(peers.join('\n'), () => peers),
-    }));
   }
 
   #planOf(key: string): ServicePlan {
@@ -475,19 +366,15 @@ export class NodeSpeaker {
       fresh: (service) => this.#delays.of(objectKey(service)),
       isAnnounced: (service, address) => {
         const key = objectKey(service);
-        return this.#isAdvertised(key, address) && !this.#leaving.isDraining(key, address);
+        return this.results.isAdvertised(key, address) && !this.#leaving.isDraining(key, address);
       },
       isDrainOver: (service, address) => {
         const key = objectKey(service);
-        return this.#leaving.isDrainOver(key, address, this.#isAdvertised(key, address));
+        return this.#leaving.isDrainOver(key, address, this.results.isAdvertised(key, address));
       },
       ...(this.adoption ? { adoption: this.adoption.rules } : {}),
       ...this.nodeRules,
     };
-  }
-
-  #isAdvertised(service: string, address: string): boolean {
-    return this.#advertised.get(service)?.some((each) => each.address === address) ?? false;
   }
 
   /** Endpoints that the speaker reads at its start are not fresh: they were ready before. */

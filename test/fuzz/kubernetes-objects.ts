@@ -119,7 +119,7 @@ class Scenario {
         if (!(error instanceof InvalidObject)) throw error;
       }
     }
-    for (const { reason } of this.#speaker.refusals()) checkText(reason);
+    for (const { reason } of this.#speaker.results.refusals()) checkText(reason);
     for (const line of this.#lines)
       assert.ok(line.length <= maxLineOctets, `a log line has ${line.length} octets: ${line.slice(0, 500)}`);
     return verdict;

@@ -4,13 +4,18 @@ import { Registry } from 'prom-client';
 import type { RefusalCause } from '../../../src/cluster/status.ts';
 import { type AnnouncedSources, registerAnnouncedMetrics } from '../../../src/speaker/announced-metrics.ts';
 
+const speakerWith = (results: Partial<AnnouncedSources['speaker']['results']>) => ({
+  serviceKeysOf: () => [],
+  results: { advertisedByService: () => [], refusalsByService: () => [], ...results },
+});
+
 /** The samples of a speaker in this state whose name has the prefix. */
 async function samples(prefix: string, state: Partial<AnnouncedSources>): Promise<string[]> {
   const registry = new Registry();
   registerAnnouncedMetrics(registry, {
     nodeName: 'node-1',
     sync: { missing: [] },
-    speaker: { advertisedByService: () => [], serviceKeysOf: () => [], refusalsByService: () => [] },
+    speaker: speakerWith({}),
     establishedPeers: () => new Set(),
     owned: () => [],
     inConflict: () => [],
@@ -25,7 +30,7 @@ test('an address that BGP should announce is 1 while a session with one of its p
     ['default/mail', [{ address: '198.51.100.2', peers: ['a'] }]],
   ] as const;
   const lines = await samples('bellman_speaker_announced', {
-    speaker: { advertisedByService: () => advertised, serviceKeysOf: () => [], refusalsByService: () => [] },
+    speaker: speakerWith({ advertisedByService: () => advertised }),
     establishedPeers: () => new Set(['b']),
   });
   assert.deepEqual(lines, [
@@ -36,11 +41,7 @@ test('an address that BGP should announce is 1 while a session with one of its p
 
 test('an address that this node answers for has a sample for each Service that shares it', async () => {
   const lines = await samples('bellman_speaker_announced', {
-    speaker: {
-      advertisedByService: () => [],
-      serviceKeysOf: () => ['default/dns-tcp', 'default/dns-udp'],
-      refusalsByService: () => [],
-    },
+    speaker: { ...speakerWith({}), serviceKeysOf: () => ['default/dns-tcp', 'default/dns-udp'] },
     owned: () => ['192.0.2.1'],
   });
   assert.deepEqual(lines, [
@@ -51,14 +52,12 @@ test('an address that this node answers for has a sample for each Service that s
 
 const refusal = (address: string, cause: RefusalCause) => ({ address, cause, reason: '', field: '' });
 const refusing: Partial<AnnouncedSources> = {
-  speaker: {
-    advertisedByService: () => [],
-    serviceKeysOf: () => [],
+  speaker: speakerWith({
     refusalsByService: () => [
       ['default/web', [refusal('192.0.2.1', 'no-endpoint'), refusal('2001:db8::1', 'no-endpoint')]],
       ['default/mail', [refusal('192.0.2.2', 'node')]],
     ],
-  },
+  }),
 };
 
 test('refusals are counted by cause, with a zero for each cause that does not occur', async () => {

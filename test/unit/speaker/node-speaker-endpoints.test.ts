@@ -23,7 +23,7 @@ test('A node whose endpoints all terminate marks its routes and withdraws them a
   assert.deepEqual(scene.take(), []);
   scene.clock.advance(1);
   assert.deepEqual(scene.take(), ['withdraw 198.51.100.8/32']);
-  assert.match(scene.speaker.refusals()[0]?.reason ?? '', /only terminating endpoints/);
+  assert.match(scene.speaker.results.refusals()[0]?.reason ?? '', /only terminating endpoints/);
   assert.deepEqual(scene.reasons(), []);
 });
 
@@ -51,14 +51,14 @@ test('A node waits for announce-delay after its first endpoint has become ready,
   const scene = localScene(delayed, ['node-2']);
   scene.endpoints('own', 'node-1', 'node-2');
   assert.deepEqual(scene.take(), []);
-  const [refusal] = scene.speaker.refusals();
+  const [refusal] = scene.speaker.results.refusals();
   assert.equal(refusal?.cause, 'announce-delay');
   assert.equal(refusal?.reason, 'node node-1 waits until 2026-01-01T00:00:05.000Z for announce-delay');
   scene.clock.advance(4_999);
   assert.deepEqual(scene.take(), []);
   scene.clock.advance(1);
   assert.deepEqual(scene.take(), ['announce 198.51.100.8/32 plain']);
-  assert.deepEqual(scene.speaker.refusals(), []);
+  assert.deepEqual(scene.speaker.results.refusals(), []);
 });
 
 test('A node waits again after it had no ready endpoint, and does not when only another of its endpoints becomes ready', () => {

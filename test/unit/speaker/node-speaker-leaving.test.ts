@@ -17,8 +17,11 @@ test('A node that leaves marks its routes, withdraws them after the drain delay,
   scene.clock.advance(1);
   assert.deepEqual(scene.take(), ['withdraw 198.51.100.7/32']);
   assert.deepEqual(scene.speaker.leavingState.draining, []);
-  assert.equal(scene.speaker.advertised().size, 0);
-  assert.match(scene.speaker.refusals()[0]?.reason ?? '', /node-1 leaves: it is in maintenance.*new kernel/);
+  assert.equal(scene.speaker.results.advertised().size, 0);
+  assert.match(
+    scene.speaker.results.refusals()[0]?.reason ?? '',
+    /node-1 leaves: it is in maintenance.*new kernel/,
+  );
   scene.clock.advance(3_600_000);
   assert.deepEqual(scene.take(), []);
   scene.set('node-1', {});

@@ -88,11 +88,11 @@ class Announcer {
     return {
       routes: sorted(this.routes),
       entries: sorted(this.entries),
-      refusals: this.speaker
+      refusals: this.speaker.results
         .refusals()
         .map((each) => JSON.stringify(each))
         .sort(),
-      advertised: sorted(this.speaker.advertised()),
+      advertised: sorted(this.speaker.results.advertised()),
     };
   }
 }

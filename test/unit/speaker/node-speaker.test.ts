@@ -331,13 +331,13 @@ test('NodeSpeaker with --adopt-only has no peers and announces nothing, and says
   assert.deepEqual(started, ['table 192.0.2.241', 'synced']);
   assert.deepEqual(held(), ['198.51.100.7 false', '192.0.2.241 false']);
   assert.deepEqual(
-    speaker.refusals().map(({ cause, reason }) => `${cause}: ${reason}`),
+    speaker.results.refusals().map(({ cause, reason }) => `${cause}: ${reason}`),
     [
       'adopt-only: adopt-only: node node-1 would announce it to router',
       'adopt-only: adopt-only: node node-1 would answer for it',
     ],
   );
-  assert.deepEqual([...speaker.advertised()], []);
+  assert.deepEqual([...speaker.results.advertised()], []);
 });
 
 test('NodeSpeaker adopts BGP when its Node is admitted and no other program has a session: routes first, then peers', () => {

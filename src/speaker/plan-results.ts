@@ -1,0 +1,63 @@
+import { SharedValues } from '../cluster/shared-values.ts';
+import type { Refusal, ServicePlan } from './plan/service-plan.ts';
+import { ServiceIndex } from './service-index.ts';
+
+/** What the latest plan of each Service says: the addresses that this node advertises by BGP, and those that it refuses to announce. */
+export class PlanResults {
+  readonly #advertised = new Map<string, ServicePlan['advertised']>();
+  readonly #refusals = new Map<string, readonly Refusal[]>();
+  readonly #dependents = new ServiceIndex();
+  /** Thousands of Services have the same few lists of peers. */
+  readonly #peerLists = new SharedValues<readonly string[]>();
+
+  /** Takes the plan of a Service. */
+  planned(service: string, { advertised, refusals, dependsOn }: ServicePlan): void {
+    if (refusals.length > 0) this.#refusals.set(service, refusals);
+    else this.#refusals.delete(service);
+    if (advertised.length > 0) this.#advertised.set(service, this.#withSharedPeers(advertised));
+    else this.#advertised.delete(service);
+    this.#dependents.set(service, dependsOn);
+  }
+
+  /** For each address that this node advertises by BGP, the names of the peers that should receive it. */
+  advertised(): Map<string, readonly string[]> {
+    const peersOf = new Map<string, readonly string[]>();
+    for (const all of this.#advertised.values())
+      for (const { address, peers } of all)
+        peersOf.set(address, [...new Set([...(peersOf.get(address) ?? []), ...peers])]);
+    return peersOf;
+  }
+
+  /** For each Service, the addresses that this node advertises by BGP, with the names of the peers that should receive them. */
+  advertisedByService(): Iterable<readonly [string, ServicePlan['advertised']]> {
+    return this.#advertised;
+  }
+
+  isAdvertised(service: string, address: string): boolean {
+    return this.#advertised.get(service)?.some((each) => each.address === address) ?? false;
+  }
+
+  /** Addresses that this node does not announce, with their Services. */
+  refusals(): (Refusal & { readonly service: string })[] {
+    return [...this.#refusals].flatMap(([service, refusals]) =>
+      refusals.map((refusal) => ({ service, ...refusal })),
+    );
+  }
+
+  /** For each Service, the addresses that this node does not announce. */
+  refusalsByService(): Iterable<readonly [string, readonly Refusal[]]> {
+    return this.#refusals;
+  }
+
+  /** The Services whose plans depend on the node. A Service with `externalTrafficPolicy: Local` depends on the nodes with its endpoints. */
+  dependentsOf(node: string): Iterable<string> {
+    return this.#dependents.of(node);
+  }
+
+  #withSharedPeers(advertised: ServicePlan['advertised']): ServicePlan['advertised'] {
+    return advertised.map(({ address, peers }) => ({
+      address,
+      peers: this.#peerLists.shared(peers.join('\n'), () => peers),
+    }));
+  }
+}
