@@ -25,25 +25,23 @@ import type { Changes } from '../membership/change-log.ts';
 import type { FlightRecorder, RecordedEvent } from '../telemetry/flight-recorder.ts';
 import type { Guard } from '../telemetry/guard.ts';
 import { Answers } from './answers.ts';
-import { CandidateSets, type ResolvedEntries } from './candidate-sets.ts';
 import { Coalescer } from './coalescer.ts';
 import { CountsReport } from './counts-report.ts';
+import { EntryIntake } from './entry-intake.ts';
+import { FirstDecision } from './first-decision.ts';
 import { Handover } from './handover.ts';
 import { MemberView } from './member-view.ts';
 import { MembershipPort } from './membership-port.ts';
-import { MessageAssembler } from './message-parts.ts';
 import type { FromLayer2, Layer2Settings, ToLayer2 } from './messages.ts';
 import { Layer2Metrics } from './metrics.ts';
 import { OwnFacts } from './own-facts.ts';
 import { isReleasedByOwner } from './ownership/claim.ts';
 import { ClaimPayloads } from './ownership/claim-payloads.ts';
 import { ClaimStore } from './ownership/claim-store.ts';
-import type { AnswerAction } from './ownership/event.ts';
+import type { AnswerAction, OwnershipEvent } from './ownership/event.ts';
 import { Ownership } from './ownership/ownership.ts';
-import { Readiness } from './ownership/readiness.ts';
 import { OwnershipRecorder } from './ownership-recorder.ts';
 import { OwnershipRunner } from './ownership-runner.ts';
-import { PendingEntries } from './pending-entries.ts';
 import type { Conflict } from './responder/conflicts.ts';
 import { KernelAnswerWarnings } from './responder/kernel-answer-warnings.ts';
 import {
@@ -88,22 +86,15 @@ export class Layer2Agent {
   readonly #ownFacts: OwnFacts;
   readonly #membership: MembershipPort;
   readonly #handover: Handover;
-  readonly #assembler = new MessageAssembler();
-  readonly #candidateSets = new CandidateSets();
-  readonly #pendingEntries = new PendingEntries();
-  readonly #entriesCoalescer: Coalescer;
+  readonly #intake: EntryIntake;
   readonly #claimsCoalescer: Coalescer;
   readonly #viewUpdates: ViewUpdates;
   readonly #witness: WitnessRunner;
   readonly #sightings: SightingRunner;
-  #readiness: Readiness | undefined;
-  #hasEntries = false;
-  /** The first decision is under way, or made. */
-  #hasBegun = false;
+  readonly #firstDecision: FirstDecision;
   /** The first decision is made, and its answers have begun. */
   #isReady = false;
   #isLeaving = false;
-  #readinessTimer: Timer | undefined;
   #quorumTimer: Timer | undefined;
   #kernelTimer: Timer | undefined;
 
@@ -155,7 +146,7 @@ export class Layer2Agent {
     });
     this.#metrics = new Layer2Metrics(registry, {
       members: () => [...(this.#membership.machine?.members() ?? [])].map(({ state }) => state),
-      unreachable: () => this.#membership.machine?.unreachable().length ?? 0,
+      unreachable: () => this.#membership.unreachable,
       owned: () => this.#answers.count,
       witness: () => this.#witness,
     });
@@ -189,7 +180,17 @@ export class Layer2Agent {
       ports: this.#responder.watch,
     });
     this.#handover = new Handover(clock);
-    this.#entriesCoalescer = new Coalescer(clock, () => this.#applyEntries());
+    this.#intake = new EntryIntake({
+      clock,
+      onTable: (entries) =>
+        this.#decideOnEntries({ kind: 'table', entries }, () => this.#firstDecision.entriesArrived()),
+      onChange: (change) => this.#decideOnEntries({ kind: 'change', ...change }),
+    });
+    this.#firstDecision = new FirstDecision({
+      clock,
+      membership: this.#membership,
+      begin: () => this.#beginDecisions(),
+    });
     this.#claimsCoalescer = new Coalescer(clock, () => this.#decideOnClaims());
     this.#viewUpdates = new ViewUpdates(clock, () => this.#updateView());
   }
@@ -203,15 +204,12 @@ export class Layer2Agent {
     this.#responder.drainCaptures();
     switch (message.kind) {
       case 'table':
-      case 'change': {
-        const whole = this.#assembler.take(message);
-        if (whole) this.#takeEntries(this.#candidateSets.resolve(whole));
-        return;
-      }
+      case 'change':
+        return this.#intake.take(message);
       case 'speakers':
         this.#membership.setSpeakers(message);
         this.#updateView();
-        this.#tryToStart();
+        this.#firstDecision.check();
         return;
       case 'keys':
         this.#membership.setFacts(this.#formatFacts());
@@ -242,30 +240,14 @@ export class Layer2Agent {
 
   // Stage 1: entries
 
-  #takeEntries(message: ResolvedEntries): void {
-    if (message.kind === 'change') {
-      this.#pendingEntries.add(message);
-      this.#entriesCoalescer.request();
-      return;
-    }
+  #decideOnEntries(event: OwnershipEvent, whenDecided?: () => void): void {
     this.#viewUpdates.refresh();
-    this.#pendingEntries.clear();
-    this.#runner.send({ kind: 'table', entries: message.upsert }, () => {
-      this.#entriesChanged();
-      this.#hasEntries = true;
-      this.#tryToStart();
+    this.#runner.send(event, () => {
+      this.#tellFacts();
+      this.#witness.changed();
+      this.#checkKernelSoon();
+      whenDecided?.();
     });
-  }
-
-  #applyEntries(): void {
-    this.#viewUpdates.refresh();
-    this.#runner.send({ kind: 'change', ...this.#pendingEntries.take() }, () => this.#entriesChanged());
-  }
-
-  #entriesChanged(): void {
-    this.#tellFacts();
-    this.#witness.changed();
-    this.#checkKernelSoon();
   }
 
   #checkKernelSoon(): void {
@@ -285,9 +267,8 @@ export class Layer2Agent {
   // Stage 2: membership
 
   #joined(): void {
-    this.#readiness = new Readiness(this.#clock.now());
     this.#updateView();
-    this.#tryToStart();
+    this.#firstDecision.joined();
   }
 
   #membershipChanged({ members, payloads, lost }: Omit<Changes, 'packets'>): void {
@@ -300,7 +281,7 @@ export class Layer2Agent {
       this.#claimsCoalescer.request();
       this.#witness.changed();
     }
-    this.#tryToStart();
+    this.#firstDecision.check();
     this.#checkHandover();
   }
 
@@ -384,27 +365,7 @@ export class Layer2Agent {
 
   // Stage 5: decisions
 
-  #tryToStart(): void {
-    const { machine, liveMembers } = this.#membership;
-    if (this.#hasBegun || this.#isLeaving || !machine || !this.#readiness) return;
-    const nowMs = this.#clock.now();
-    const isReady = this.#readiness.isReady(
-      {
-        hasEntries: this.#hasEntries,
-        isSynced: machine.isSynced,
-        liveMembers,
-        unreachable: machine.unreachable().length,
-      },
-      nowMs,
-    );
-    this.#readinessTimer?.cancel();
-    if (!isReady) {
-      const atMs = this.#readiness.wakeAtMs(nowMs);
-      if (atMs < Number.POSITIVE_INFINITY)
-        this.#readinessTimer = this.#clock.after(atMs - nowMs, () => this.#tryToStart());
-      return;
-    }
-    this.#hasBegun = true;
+  #beginDecisions(): void {
     this.#viewUpdates.refresh();
     this.#runner.send({ kind: 'started' }, () => {
       this.#isReady = true;
@@ -424,6 +385,7 @@ export class Layer2Agent {
   async #stop(): Promise<void> {
     if (this.#isLeaving) return;
     this.#isLeaving = true;
+    this.#firstDecision.cancel();
     this.#answers.end();
     this.#witness.stop();
     this.#sightings.stop();
@@ -432,9 +394,8 @@ export class Layer2Agent {
     this.#checkHandover();
     await handedOver;
     this.#runner.stop();
-    for (const pending of [this.#entriesCoalescer, this.#claimsCoalescer, this.#viewUpdates])
-      pending.cancel();
-    for (const timer of [this.#readinessTimer, this.#quorumTimer, this.#kernelTimer]) timer?.cancel();
+    for (const pending of [this.#intake, this.#claimsCoalescer, this.#viewUpdates]) pending.cancel();
+    for (const timer of [this.#quorumTimer, this.#kernelTimer]) timer?.cancel();
     this.#membership.leave();
     this.#responder.close();
     this.#options.report({ kind: 'stopped' });

@@ -57,6 +57,16 @@ export class MembershipPort {
     return this.machine?.liveCount ?? 0;
   }
 
+  /** Number of listed speakers that are not live, except those that have left. */
+  get unreachable(): number {
+    return this.machine?.unreachable().length ?? 0;
+  }
+
+  /** Whether this node holds the same claims as several live members, or as all live members if there are few. */
+  get isSynced(): boolean {
+    return this.machine?.isSynced ?? false;
+  }
+
   isLive(node: string): boolean {
     return isLive(this.machine?.member(node));
   }

@@ -1,0 +1,60 @@
+import type { Clock, Timer } from '../clock.ts';
+import { Readiness, type ReadinessInput } from './ownership/readiness.ts';
+
+export interface FirstDecisionOptions {
+  readonly clock: Clock;
+  /** The state of the membership. Its values change. */
+  readonly membership: Omit<ReadinessInput, 'hasEntries'>;
+  /** Called once, when this node may decide. */
+  readonly begin: () => void;
+}
+
+/** The wait of a node that has started until it may decide. `Readiness` says when that is. */
+export class FirstDecision {
+  readonly #options: FirstDecisionOptions;
+  /** Present when the membership is open. */
+  #readiness: Readiness | undefined;
+  #hasEntries = false;
+  #isOver = false;
+  #timer: Timer | undefined;
+
+  constructor(options: FirstDecisionOptions) {
+    this.#options = options;
+  }
+
+  /** The membership has been opened. From now on, other members can be heard. */
+  joined(): void {
+    this.#readiness = new Readiness(this.#options.clock.now());
+    this.check();
+  }
+
+  /** All entries have arrived. */
+  entriesArrived(): void {
+    this.#hasEntries = true;
+    this.check();
+  }
+
+  /** Call this method when the membership has changed. */
+  check(): void {
+    if (this.#isOver || !this.#readiness) return;
+    const { clock, membership, begin } = this.#options;
+    const { isSynced, liveMembers, unreachable } = membership;
+    const nowMs = clock.now();
+    const known = { hasEntries: this.#hasEntries, isSynced, liveMembers, unreachable };
+    const isReady = this.#readiness.isReady(known, nowMs);
+    this.#timer?.cancel();
+    if (isReady) {
+      this.#isOver = true;
+      begin();
+      return;
+    }
+    const atMs = this.#readiness.wakeAtMs(nowMs);
+    if (atMs < Number.POSITIVE_INFINITY) this.#timer = clock.after(atMs - nowMs, () => this.check());
+  }
+
+  /** The node leaves. If it has not begun to decide, it never does. */
+  cancel(): void {
+    this.#isOver = true;
+    this.#timer?.cancel();
+  }
+}

@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { AddressEntry, SourcedEntry } from '../../../src/layer2/address-entry.ts';
+import { EntryIntake } from '../../../src/layer2/entry-intake.ts';
+import { VirtualClock } from '../../support/virtual-clock.ts';
+
+function fixture() {
+  const clock = new VirtualClock();
+  const lines: string[] = [];
+  const shown = ({ address, candidates }: AddressEntry) => `${address} ${candidates.join('+')}`;
+  const intake = new EntryIntake({
+    clock,
+    onTable: (entries) => lines.push(`table ${entries.map(shown).join(', ')}`),
+    onChange: ({ upsert, remove }) =>
+      lines.push(
+        `change ${[...upsert.map(shown), ...remove.map(({ address }) => `-${address}`)].join(', ')}`,
+      ),
+  });
+  return { clock, intake, take: () => lines.splice(0) };
+}
+
+const entry = (address: string): SourcedEntry => ({
+  address,
+  group: 'web',
+  sources: [1],
+  observedVersion: 1,
+});
+const set = (...candidates: string[]) => ({
+  ...{ set: 1, observedVersion: 1, remove: [] },
+  put: { candidates, interfaces: [] },
+});
+const nothing = { sets: [], upsert: [], remove: [] };
+
+describe('EntryIntake', () => {
+  test('passes a table on after its last part, with the nodes of its sets', () => {
+    const { intake, take } = fixture();
+    intake.take({
+      kind: 'table',
+      sets: [set('a', 'b')],
+      upsert: [entry('192.0.2.1')],
+      remove: [],
+      hasMore: true,
+    });
+    assert.deepEqual(take(), []);
+    intake.take({ ...nothing, kind: 'table', upsert: [entry('192.0.2.2')] });
+    assert.deepEqual(take(), ['table 192.0.2.1 a+b, 192.0.2.2 a+b']);
+  });
+
+  test('passes the first change on at once, and the changes of the next 50 ms together', () => {
+    const { clock, intake, take } = fixture();
+    clock.advance(1000);
+    intake.take({ kind: 'change', sets: [set('a')], upsert: [entry('192.0.2.1')], remove: [] });
+    assert.deepEqual(take(), ['change 192.0.2.1 a']);
+    intake.take({ ...nothing, kind: 'change', upsert: [entry('192.0.2.2')] });
+    intake.take({ ...nothing, kind: 'change', remove: [{ address: '192.0.2.1', observedVersion: 2 }] });
+    assert.deepEqual(take(), []);
+    clock.advance(50);
+    assert.deepEqual(take(), ['change 192.0.2.2 a, -192.0.2.1']);
+  });
+
+  test('makes a change of a set a change of the entries that name it', () => {
+    const { clock, intake, take } = fixture();
+    intake.take({ kind: 'table', sets: [set('a')], upsert: [entry('192.0.2.1')], remove: [] });
+    take();
+    intake.take({ ...nothing, kind: 'change', sets: [set('b')] });
+    clock.advance(50);
+    assert.deepEqual(take(), ['change 192.0.2.1 a+b']);
+  });
+
+  test('drops the changes that wait when a table replaces everything, and on cancel()', () => {
+    const { clock, intake, take } = fixture();
+    intake.take({ kind: 'change', sets: [set('a')], upsert: [entry('192.0.2.1')], remove: [] });
+    intake.take({ ...nothing, kind: 'change', upsert: [entry('192.0.2.2')] });
+    intake.take({ kind: 'table', sets: [set('b')], upsert: [entry('192.0.2.3')], remove: [] });
+    take();
+    clock.advance(50);
+    assert.deepEqual(take(), ['change '], 'no entry is left in the change');
+    intake.take({ ...nothing, kind: 'change', upsert: [entry('192.0.2.4')] });
+    intake.cancel();
+    clock.advance(1000);
+    assert.deepEqual(take(), []);
+  });
+});
