@@ -1,8 +1,8 @@
 /**
- * All BFD sessions of the node, in the BFD process: their sockets, one timer, and the path of a packet from a socket to its session.
+ * All BFD sessions of the node, in the BFD process: one timer, and the path of a packet from a socket to its session.
  *
- *   receive sockets ──→ decode ──→ demultiplexer ──→ session ──→ its send socket
- *                                                       ↑
+ *   ReceivePorts ──→ decode ──→ demultiplexer ──→ session ──→ its send socket
+ *                                                    ↑
  *   one timer, at the earliest time that a session needs
  *
  * Late timers must not kill a session. The event loop runs timers before it reads sockets, so after a pause the timer of a Detection Time
@@ -16,21 +16,15 @@ import type { FlightRecorder } from '../telemetry/flight-recorder.ts';
 import type { Guard } from '../telemetry/guard.ts';
 import { decodePacket } from './codec/packet.ts';
 import { decodePassedSession, encodePassedSession, type PassedSession } from './codec/passed-session.ts';
-import {
-  findSession,
-  listenKeyOf,
-  listenKeyText,
-  mayReceive,
-  minimumTtlOf,
-  pathOf,
-} from './demultiplexer.ts';
+import { findSession, listenKeyOf, mayReceive, pathOf } from './demultiplexer.ts';
 import { type Floor, floors } from './floor.ts';
 import { Lateness } from './lateness.ts';
 import type { BfdChange, BfdDropReason, BfdProcessStatus, BfdSessionStatus } from './messages.ts';
+import { packetsAtOnce, ReceivePorts } from './receive-ports.ts';
 import type { Scheduling } from './scheduling.ts';
 import { BfdSession } from './session.ts';
 import type { BfdSessionSettings } from './session-settings.ts';
-import type { BfdTransport, ListenKey, ReceivePort } from './transport/transport.ts';
+import type { BfdTransport } from './transport/transport.ts';
 
 export interface EngineOptions {
   readonly transport: BfdTransport;
@@ -48,31 +42,15 @@ export interface EngineOptions {
   readonly clock?: Clock;
 }
 
-/** Packets that are read from one socket in one go. They take about a millisecond. */
-const packetsAtOnce = 256;
 /** Packets that are read from one socket before a peer is called silent. */
 const packetsBeforeJudgement = 4096;
 /** How often the engine tries again to open a socket that it could not open, and looks for replaced interfaces. */
 const maintenanceMs = 1000;
-/** After this time, the filter against a flood is taken away. A flood that lasts brings it back within milliseconds. */
-const shieldMs = 5000;
 /** A session that was removed goes on for at most this long, to tell the peer. */
 const maxFarewellMs = 5000;
 const minFarewellMs = 1000;
 /** When the process ends, it waits this long for the second AdminDown packet. */
 const stopMs = 1000;
-
-/** A receive socket and its sessions. */
-interface Port {
-  readonly key: ListenKey;
-  /** The sessions for which the socket is open. */
-  readonly sessions: Set<BfdSession>;
-  /** The sessions whose packets can arrive on it. */
-  receivers: ReadonlySet<BfdSession>;
-  /** Present while a flood is kept out. */
-  shield: Timer | undefined;
-  socket: ReceivePort | undefined;
-}
 
 export class BfdEngine {
   readonly #options: EngineOptions;
@@ -86,12 +64,10 @@ export class BfdEngine {
   /** `#sessions` and `#leaving` in one list; `undefined` after a change. It is kept because every wake-up goes through it. */
   #allSessions: readonly BfdSession[] | undefined;
   readonly #byDiscriminator = new Map<number, BfdSession>();
-  readonly #ports = new Map<string, Port>();
+  readonly #ports: ReceivePorts<BfdSession>;
   /** Sessions of an earlier process, by path. */
   readonly #inherited = new Map<string, PassedSession>();
   readonly #dropped: Partial<Record<BfdDropReason, number>> = {};
-  /** Packets that the kernel dropped at sockets that are closed. */
-  #droppedByClosed = 0;
   readonly #timerFired = () => this.#wake();
   #timer: Timer | undefined;
   #maintenance: Timer | undefined;
@@ -101,6 +77,11 @@ export class BfdEngine {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#floor = options.scheduling.scheduling === 'fifo' ? floors.realtime : floors.ordinary;
+    const { transport, logger, pause } = options;
+    this.#ports = new ReceivePorts({
+      ...{ transport, logger, pause, clock: this.#clock },
+      onPacket: (octets, source, receivers) => this.#receive(octets, source, receivers),
+    });
     this.#maintain();
   }
 
@@ -162,8 +143,7 @@ export class BfdEngine {
   }
 
   processStatus(): Omit<BfdProcessStatus, 'inputFailures' | 'lostLogLines'> {
-    let ttl = this.#droppedByClosed;
-    for (const { socket } of this.#ports.values()) ttl += socket?.droppedByKernel() ?? 0;
+    const ttl = this.#ports.droppedByKernel();
     return {
       ...this.#options.scheduling,
       ...this.#floor,
@@ -214,7 +194,8 @@ export class BfdEngine {
     });
     this.#sessions.set(settings.id, session);
     this.#byDiscriminator.set(session.machine.localDiscriminator, session);
-    this.#join(session);
+    this.#ports.join(session);
+    this.#sessionsChanged();
     if (inherited) session.wentOn();
   }
 
@@ -235,7 +216,7 @@ export class BfdEngine {
   #configure(session: BfdSession, settings: BfdSessionSettings): void {
     if (JSON.stringify(session.settings) === JSON.stringify(settings)) return;
     session.configure(settings);
-    this.#updateReceivers();
+    this.#ports.setSessions(this.#all());
   }
 
   #remove(id: string, session: BfdSession): void {
@@ -254,13 +235,7 @@ export class BfdEngine {
     this.#leaving.delete(session);
     this.#byDiscriminator.delete(session.machine.localDiscriminator);
     session.close();
-    const text = listenKeyText(listenKeyOf(session.settings));
-    const port = this.#ports.get(text);
-    port?.sessions.delete(session);
-    if (port?.sessions.size === 0) {
-      this.#closeSocket(port);
-      this.#ports.delete(text);
-    }
+    this.#ports.leave(session);
     this.#sessionsChanged();
   }
 
@@ -271,103 +246,19 @@ export class BfdEngine {
     }
   }
 
-  #join(session: BfdSession): void {
-    const port = this.#portFor(session.settings);
-    port.sessions.add(session);
-    this.#open(port);
-    this.#sessionsChanged();
-  }
-
-  #portFor(settings: BfdSessionSettings): Port {
-    const key = listenKeyOf(settings);
-    const text = listenKeyText(key);
-    const port = this.#ports.get(text) ?? {
-      key,
-      sessions: new Set<BfdSession>(),
-      receivers: new Set<BfdSession>(),
-      shield: undefined,
-      socket: undefined,
-    };
-    this.#ports.set(text, port);
-    return port;
-  }
-
-  /** Opens the port's socket when it is missing, or when its interface has been replaced. */
-  #open(port: Port): void {
-    if (port.socket && !port.socket.isAlive()) this.#closeSocket(port);
-    let fault: string | undefined;
-    try {
-      port.socket ??= this.#options.transport.listen(port.key, () => this.#read(port));
-    } catch (error) {
-      fault = error instanceof Error ? error.message : String(error);
-    }
-    for (const session of port.sessions) session.setReceiveFault(fault);
-    this.#updateFilter(port);
-  }
-
   /** Call it after every change of `#sessions` and `#leaving`. */
   #sessionsChanged(): void {
     this.#allSessions = undefined;
-    this.#updateReceivers();
-  }
-
-  #updateReceivers(): void {
-    const all = this.#all();
-    for (const port of this.#ports.values()) {
-      const others = all.filter((session) => mayReceive(port.key, listenKeyOf(session.settings)));
-      port.receivers = new Set([...port.sessions, ...others]);
-      this.#updateFilter(port);
-    }
-  }
-
-  /**
-   * The sessions of a socket share its filter, so the smallest minimum of them applies. During a flood, only packets with our discriminators
-   * pass, and those with none while a session that is not Up may need them.
-   */
-  #updateFilter({ socket, receivers, shield }: Port): void {
-    const machines = [...receivers].map(({ machine }) => machine);
-    const minimumTtl = Math.min(255, ...[...receivers].map(({ settings }) => minimumTtlOf(settings.mode)));
-    const known = machines.map(({ localDiscriminator }) => localDiscriminator);
-    const discriminators = machines.every(({ state }) => state === 'Up') ? known : [...known, 0];
-    socket?.setFilter({ minimumTtl, ...(shield ? { discriminators } : {}) });
-  }
-
-  /** More packets arrive than can be handled. The kernel keeps out those that no session expects, for a while. */
-  #raiseShield(port: Port): void {
-    if (port.shield) return;
-    this.#options.logger.warn(
-      { port: port.key.port },
-      'more BFD packets arrive than can be handled; only those of known sessions pass for a while',
-    );
-    port.shield = this.#clock.after(shieldMs, () => {
-      port.shield = undefined;
-      this.#updateFilter(port);
-    });
-    this.#updateFilter(port);
-  }
-
-  #closeSocket(port: Port): void {
-    this.#droppedByClosed += port.socket?.droppedByKernel() ?? 0;
-    port.socket?.close();
-    port.socket = undefined;
-    port.shield?.cancel();
-    port.shield = undefined;
+    this.#ports.setSessions(this.#all());
   }
 
   #maintain(): void {
-    for (const port of this.#ports.values()) this.#open(port);
+    this.#ports.maintain();
     for (const session of this.#sessions.values()) session.maintain();
     this.#maintenance = this.#clock.after(maintenanceMs, () => this.#maintain());
   }
 
-  #read(port: Port, limit = packetsAtOnce): void {
-    const hasMore = port.socket?.drain(limit, (octets, source) => this.#receive(port, octets, source));
-    if (!hasMore) return;
-    this.#raiseShield(port);
-    this.#options.pause();
-  }
-
-  #receive(port: Port, octets: Uint8Array, source: Uint8Array): void {
+  #receive(octets: Uint8Array, source: Uint8Array, receivers: ReadonlySet<BfdSession>): void {
     const input = {
       entrance: 'bfd',
       // Thousands of packets arrive in a second, and the text is needed only for a failure.
@@ -379,7 +270,7 @@ export class BfdEngine {
     this.#options.guard.run(input, () => {
       const packet = decodePacket(octets);
       if (!packet.ok) return this.#countDrop('malformed');
-      const found = findSession(packet.value, source, port.receivers, this.#byDiscriminator);
+      const found = findSession(packet.value, source, receivers, this.#byDiscriminator);
       if ('session' in found) {
         found.session.receive(packet.value, octets);
         this.#setTimerFor(found.session);
@@ -404,7 +295,7 @@ export class BfdEngine {
     this.#timerAtMs = Number.POSITIVE_INFINITY;
     const firedAtMs = this.#clock.now();
     if (this.#all().some(({ machine }) => machine.isDetectionDue(firedAtMs))) {
-      for (const port of this.#ports.values()) this.#read(port, packetsBeforeJudgement);
+      this.#ports.read(packetsBeforeJudgement);
       for (const session of this.#sessions.values()) this.#readEcho(session, packetsBeforeJudgement);
     }
     const nowMs = this.#clock.now();
