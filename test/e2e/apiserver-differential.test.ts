@@ -11,7 +11,8 @@ import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { ownHost, Processes } from '../../lab/processes.ts';
 import { isKubernetes, startApiServer } from '../../lab/start-api-server.ts';
-import { conversation, type ServerAccess, send } from '../support/api-conversation.ts';
+import { conversation } from '../support/api-conversation/conversation.ts';
+import { type ServerAccess, send } from '../support/api-conversation/server.ts';
 import { comparable } from '../support/comparable-answer.ts';
 
 const file = fileURLToPath(new URL('./apiserver-answers.json', import.meta.url));

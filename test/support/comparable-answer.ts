@@ -1,5 +1,5 @@
 /** Reduces an answer of an API server to the parts that clients of this project read and that are the same in every run. */
-import type { Answer } from './api-conversation.ts';
+import type { Answer } from './api-conversation/server.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
