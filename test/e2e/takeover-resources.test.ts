@@ -9,7 +9,7 @@ import { after, before, describe, test } from 'node:test';
 import { metalLbMissing } from '../../lab/metallb/programs.ts';
 import { skippedOnEmbedded } from '../../lab/start-api-server.ts';
 import { definedFields } from '../support/takeover/definition-fields.ts';
-import { type Takeover, TakeoverLab } from '../support/takeover/lab.ts';
+import { Rehearsal } from '../support/takeover/rehearsal.ts';
 import { ResourceMetalLb, resourceMetalLb } from '../support/takeover/resource-metallb.ts';
 import { readFieldList } from '../unit/convert/field-lists.ts';
 
@@ -37,34 +37,17 @@ const skip =
   skippedOnEmbedded('it knows no custom resources, no Deployments and no DaemonSets') || (missing ?? false);
 
 describe('a takeover from the custom resources of MetalLB', { concurrency: false, skip }, () => {
-  let takeover: TakeoverLab;
-  let addresses: ReadonlyMap<string, string>;
-  let taken: Takeover | undefined;
+  let rehearsal: Rehearsal;
 
   before(async () => {
-    takeover = await TakeoverLab.start({ metalLb: new ResourceMetalLb(), services: 8 });
-    addresses = await takeover.addressesByService();
+    rehearsal = await Rehearsal.start(new ResourceMetalLb());
   });
-  after(() => takeover?.close());
+  after(() => rehearsal?.close());
 
   test('Bellman takes over with the converted configuration, without a lost datagram', async () => {
-    const macs = await takeover.macs();
-    const { lost, detail, result } = await takeover.counted(async () => {
-      await takeover.installBellman();
-      return takeover.takeOver();
-    });
-    taken = result;
-    assert.equal(lost, 0, detail);
-    assert.deepEqual(await takeover.addressesByService(), addresses);
-    assert.deepEqual(result.macs, macs);
-    assert.ok(result.steps.some(({ command }) => command.includes('patch daemonset speaker')));
+    const { steps } = await rehearsal.takeOver({ prepare: () => rehearsal.takeover.installBellman() });
+    assert.ok(steps.some(({ command }) => command.includes('patch daemonset speaker')));
   });
 
-  test('MetalLB takes over again by the commands back, and no address changes', async () => {
-    assert.ok(taken);
-    const way = taken;
-    const { lost, asked, detail } = await takeover.counted(() => takeover.goBack(way));
-    assert.ok(lost < asked / 100, detail);
-    assert.deepEqual(await takeover.addressesByService(), addresses);
-  });
+  test('MetalLB takes over again by the commands back, and no address changes', () => rehearsal.goBack());
 });

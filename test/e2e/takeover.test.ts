@@ -10,41 +10,27 @@ import { metalLbMissing, metalLbPrograms } from '../../lab/metallb/programs.ts';
 import { skippedOnKubernetes } from '../../lab/start-api-server.ts';
 import { frr, replaceBirdByFrr } from '../support/drain.ts';
 import { ConfigMapMetalLb } from '../support/takeover/config-map-metallb.ts';
-import { type Takeover, TakeoverLab } from '../support/takeover/lab.ts';
+import { Rehearsal } from '../support/takeover/rehearsal.ts';
 
 const skip =
   metalLbMissing(metalLbPrograms(metalLbVersion)) ??
   skippedOnKubernetes('takeover-resources.test.ts does the same with a newer MetalLB');
 
 describe('a takeover from the ConfigMap of MetalLB', { concurrency: false, skip }, () => {
-  let takeover: TakeoverLab;
-  let addresses: ReadonlyMap<string, string>;
-  let taken: Takeover | undefined;
+  let rehearsal: Rehearsal;
 
   before(async () => {
-    takeover = await TakeoverLab.start({ metalLb: new ConfigMapMetalLb(), services: 8 });
-    addresses = await takeover.addressesByService();
+    rehearsal = await Rehearsal.start(new ConfigMapMetalLb());
   });
-  after(() => takeover?.close());
-
-  /** Bellman takes over while clients send datagrams. */
-  async function takeOver(options: { undoes?: boolean } = {}): Promise<void> {
-    const macs = await takeover.macs();
-    const { lost, detail, result } = await takeover.counted(() => takeover.takeOver(options));
-    taken = result;
-    assert.equal(lost, 0, detail);
-    assert.deepEqual(await takeover.addressesByService(), addresses);
-    assert.deepEqual(result.macs, macs);
-  }
+  after(() => rehearsal?.close());
 
   test('with --adopt-only, Bellman takes addresses into the books and announces nothing', async () => {
-    const { lost, detail } = await takeover.counted(async () => {
+    const { takeover } = rehearsal;
+    await rehearsal.withoutLoss(async () => {
       await takeover.installBellman();
       const step = await takeover.next();
       assert.match(step.text, /stop the controller of MetalLB/);
     });
-    assert.equal(lost, 0, detail);
-    assert.deepEqual(await takeover.addressesByService(), addresses);
     await takeover.lab.until('the speakers say what they would announce', async () => {
       const { text } = await takeover.status('text');
       assert.match(text, /adopts only: 16 addresses in the books, no conflict/);
@@ -55,25 +41,23 @@ describe('a takeover from the ConfigMap of MetalLB', { concurrency: false, skip 
     });
   });
 
-  test('Bellman takes over with BIRD on the router, and each step is undone and taken again, without a lost datagram', () =>
-    takeOver({ undoes: true }));
+  test('Bellman takes over with BIRD on the router, and each step is undone and taken again, without a lost datagram', async () => {
+    await rehearsal.takeOver({ undoes: true });
+  });
 
   test('MetalLB takes over again by the commands back, and no address changes', async () => {
-    assert.ok(taken);
-    const way = taken;
-    // MetalLB may lose some datagrams when its speakers start.
-    const { lost, asked, detail } = await takeover.counted(() => takeover.goBack(way));
-    assert.ok(lost < asked / 100, detail);
-    assert.deepEqual(await takeover.addressesByService(), addresses);
+    const { takeover } = rehearsal;
+    await rehearsal.goBack();
     await takeover.removeBellman();
     await takeover.announced();
   });
 
   test('Bellman takes over with FRR on the router, and with graceful restart, without a lost datagram', async () => {
+    const { takeover } = rehearsal;
     await replaceBirdByFrr(takeover.lab);
     takeover.router = frr;
     await takeover.announced();
     await takeover.installBellman({ gracefulRestart: true });
-    await takeOver();
+    await rehearsal.takeOver();
   });
 });

@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import type { Incumbent } from './incumbent.ts';
+import { type Takeover, TakeoverLab } from './lab.ts';
+
+/** Services of each protocol. */
+const services = 8;
+
+/** A takeover from MetalLB and the way back, with what must hold on both: no address changes, and clients get their answers. */
+export class Rehearsal {
+  readonly takeover: TakeoverLab;
+  readonly #addresses: ReadonlyMap<string, string>;
+  #taken: Takeover | undefined;
+
+  private constructor(takeover: TakeoverLab, addresses: ReadonlyMap<string, string>) {
+    this.takeover = takeover;
+    this.#addresses = addresses;
+  }
+
+  static async start(metalLb: Incumbent): Promise<Rehearsal> {
+    const takeover = await TakeoverLab.start({ metalLb, services });
+    return new Rehearsal(takeover, await takeover.addressesByService());
+  }
+
+  /** Does the work while clients send datagrams. None may stay without an answer, and no address may change. */
+  async withoutLoss<T>(work: () => Promise<T>): Promise<T> {
+    const { lost, detail, result } = await this.takeover.counted(work);
+    assert.equal(lost, 0, detail);
+    await this.#keepsAddresses();
+    return result;
+  }
+
+  /** Bellman takes over, and the same nodes answer in layer 2. `prepare` is done first. */
+  async takeOver(
+    options: { readonly undoes?: boolean; readonly prepare?: () => Promise<void> } = {},
+  ): Promise<Takeover> {
+    const macs = await this.takeover.macs();
+    const taken = await this.withoutLoss(async () => {
+      await options.prepare?.();
+      return this.takeover.takeOver(options);
+    });
+    assert.deepEqual(taken.macs, macs);
+    this.#taken = taken;
+    return taken;
+  }
+
+  /** MetalLB takes over again. It may lose some datagrams when its speakers start. */
+  async goBack(): Promise<void> {
+    assert.ok(this.#taken, 'Bellman has taken over');
+    const taken = this.#taken;
+    const { lost, asked, detail } = await this.takeover.counted(() => this.takeover.goBack(taken));
+    assert.ok(lost < asked / 100, detail);
+    await this.#keepsAddresses();
+  }
+
+  close(): Promise<void> {
+    return this.takeover.close();
+  }
+
+  async #keepsAddresses(): Promise<void> {
+    assert.deepEqual(await this.takeover.addressesByService(), this.#addresses);
+  }
+}
