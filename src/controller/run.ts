@@ -16,29 +16,20 @@
  */
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { Registry } from 'prom-client';
-import { systemClock } from '../clock.ts';
 import { controllerLeaseName } from '../cluster/names.ts';
 import { type ControllerStatusBody, statusVersion } from '../cluster/status.ts';
 import { viewerAudience } from '../cluster/viewer.ts';
 import type { Api } from '../kubernetes/api.ts';
-import { connect } from '../kubernetes/client.ts';
-import { EventRecorder } from '../kubernetes/event-recorder.ts';
+import { openDaemon } from '../kubernetes/daemon.ts';
 import { LeaderElection } from '../kubernetes/leader-election.ts';
-import { registerKubernetesMetrics } from '../kubernetes/metrics.ts';
 import { accessByToken } from '../kubernetes/token-review.ts';
 import type { Logger, LogLevel } from '../log.ts';
 import { keepMemorySmall } from '../memory/keeper.ts';
 import { PageService } from '../page/page-service.ts';
 import { registerConfigMetrics } from '../telemetry/config-metrics.ts';
-import { endOnCrash } from '../telemetry/crash.ts';
-import { createDiagnostics } from '../telemetry/diagnostics.ts';
 import { HttpLimits } from '../telemetry/http-limits.ts';
 import { type ListenAddress, serveHttp } from '../telemetry/http-server.ts';
-import { logLongWork } from '../telemetry/long-work-log.ts';
 import { metricsText } from '../telemetry/metrics-text.ts';
-import { registerProcessMetrics } from '../telemetry/process-metrics.ts';
-import { Turns } from '../turns.ts';
 import { version } from '../version.ts';
 import { LeaderTerm } from './leader-term.ts';
 import { ControllerMetrics } from './metrics.ts';
@@ -67,20 +58,20 @@ const flushDeadlineMs = 2000;
 /** Runs until the signal aborts and the work under way is done. Rejects only when it cannot start. */
 export async function runController(options: RunControllerOptions): Promise<void> {
   const { namespace, loadBalancerClass, adoptOnly, logger, signal } = options;
-  const clock = systemClock;
-  const turns = new Turns(clock, logLongWork(logger));
-  const registry = new Registry();
-  const { recorder, guard } = createDiagnostics({ clock, logger, registry });
-  const client = await connect(options.kubeconfig, 'bellman-controller', { logger, recorder });
-  registerKubernetesMetrics(registry, client.reachability);
-  registerProcessMetrics(registry, clock, { component: 'controller', version });
-  const metrics = new ControllerMetrics(registry);
-  endOnCrash({ logger, recorder, clock });
-  keepMemorySmall({ clock, logger, signal });
-  const identity = `${hostname()}_${randomUUID()}`;
-  const component = 'bellman-controller';
+  const { kubeconfig } = options;
+  const host = hostname();
   // Events use the unrestricted client, so that they report what has happened even after the Lease is lost.
-  const events = new EventRecorder({ client, component, host: hostname(), logger, clock });
+  const { clock, registry, diagnostics, turns, client, events } = await openDaemon({
+    component: 'controller',
+    version,
+    host,
+    kubeconfig,
+    logger,
+  });
+  const { recorder, guard } = diagnostics;
+  const metrics = new ControllerMetrics(registry);
+  keepMemorySmall({ clock, logger, signal });
+  const identity = `${host}_${randomUUID()}`;
   let term: LeaderTerm | undefined;
   registerConfigMetrics(registry, () => term?.configInForce);
 

@@ -1,0 +1,48 @@
+import { Registry } from 'prom-client';
+import { type Clock, systemClock } from '../clock.ts';
+import type { Logger } from '../log.ts';
+import { endOnCrash } from '../telemetry/crash.ts';
+import { createDiagnostics, type Diagnostics } from '../telemetry/diagnostics.ts';
+import { logLongWork } from '../telemetry/long-work-log.ts';
+import { registerProcessMetrics } from '../telemetry/process-metrics.ts';
+import { Turns } from '../turns.ts';
+import { connect, type KubernetesClient } from './client.ts';
+import { EventRecorder } from './event-recorder.ts';
+import { registerKubernetesMetrics } from './metrics.ts';
+
+export interface DaemonOptions {
+  readonly component: 'controller' | 'speaker';
+  readonly version: string;
+  /** The source of events. */
+  readonly host: string;
+  /** `undefined` stands for the account of the Pod. */
+  readonly kubeconfig: string | undefined;
+  readonly logger: Logger;
+}
+
+/** What both daemons open before anything else. */
+export interface Daemon {
+  readonly clock: Clock;
+  readonly registry: Registry;
+  readonly diagnostics: Diagnostics;
+  readonly turns: Turns;
+  readonly client: KubernetesClient;
+  readonly events: EventRecorder;
+}
+
+/** Rejects when there is no way to the API server, or when the file that describes the way is missing or broken. */
+export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
+  const { component, version, host, kubeconfig, logger } = options;
+  const name = `bellman-${component}`;
+  const clock = systemClock;
+  const registry = new Registry();
+  const diagnostics = createDiagnostics({ clock, logger, registry });
+  const { recorder } = diagnostics;
+  const turns = new Turns(clock, logLongWork(logger));
+  const client = await connect(kubeconfig, name, { logger, recorder });
+  registerKubernetesMetrics(registry, client.reachability);
+  registerProcessMetrics(registry, clock, { component, version });
+  endOnCrash({ logger, recorder, clock });
+  const events = new EventRecorder({ client, component: name, host, logger, clock });
+  return { clock, registry, diagnostics, turns, client, events };
+}
