@@ -6,6 +6,8 @@
  *   events of connection 2 ──→ FSM of the contender ─┼──→ actions on each connection, and on the session
  *   edits, stops, BFD, incoming connections ─────────┘
  *
+ * This file decides about events. `peer-connections.ts` runs the FSMs, and says what becomes of the peer when a connection comes up or ends.
+ *
  * The primary is the connection that status shows. When the peer connects and the primary is waiting for that, the primary takes the new
  * connection. Otherwise the new connection becomes the contender. Decisions:
  * - Collision (RFC 4271 section 6.8): when both connections have seen an OPEN, the connection made by the end with the higher BGP
@@ -16,9 +18,7 @@
  *   restart is negotiated. Without graceful restart the Established session stays.
  * - A connection that carries no OPEN for some seconds yields to a newer connection, so that silent connections from the peer's address
  *   cannot keep the peer out.
- * - After a contender has failed, the next contender is accepted only after a pause.
  * - BFD (RFC 5882): bfd-watch.ts says whether a report means that the peer is lost, and whether a waiting connection may go on.
- * - Capabilities that the peer refuses are left out of our OPENs (RFC 5492 section 5) until a session has come up and ended.
  */
 import { Cease, cease, hardReset } from '../cease.ts';
 import type { NotificationError, OpenMessage } from '../message.ts';
@@ -27,13 +27,10 @@ import {
   keepaliveSeconds,
   type LocalEnd,
   localEndThatSent,
-  localOpen,
   type Negotiated,
-  refusedAfter,
 } from '../negotiation.ts';
 import {
   type BfdReport,
-  bfdReadiness,
   dampingQuietMs,
   endDamping,
   initialBfdWatch,
@@ -41,13 +38,13 @@ import {
   observeBfd,
 } from './bfd-watch.ts';
 import { survivingConnection } from './collision.ts';
-import type { DownCause, FsmAction, FsmEvent } from './connection-events.ts';
-import { stepConnection } from './connection-fsm.ts';
-import { type BfdReadiness, type FsmConfig, initialFsmState } from './connection-state.ts';
-import { contenderPauseMs, refusalOf, silentConnection, silentConnectionMs } from './contender-policy.ts';
+import type { FsmEvent } from './connection-events.ts';
+import { initialFsmState } from './connection-state.ts';
+import { refusalOf, silentConnection, silentConnectionMs } from './contender-policy.ts';
+import { PeerConnections } from './peer-connections.ts';
 import { inheritFailures, PeerDraft } from './peer-draft.ts';
 import type { ConnectionEvent, InheritedSession, PeerEvent, PeerStep } from './peer-events.ts';
-import type { ConnectionState, PeerMachineSettings, PeerState } from './peer-state.ts';
+import { type ConnectionState, localEndOf, type PeerMachineSettings, type PeerState } from './peer-state.ts';
 
 /** One step; `nowMs` is a monotonic time. */
 export function stepPeer(state: PeerState, event: PeerEvent, nowMs: number): PeerStep {
@@ -57,10 +54,12 @@ export function stepPeer(state: PeerState, event: PeerEvent, nowMs: number): Pee
 /** The decisions of one step. Each step has its own PeerTransition. */
 class PeerTransition {
   readonly #draft: PeerDraft;
+  readonly #connections: PeerConnections;
   readonly #nowMs: number;
 
   constructor(state: PeerState, nowMs: number) {
     this.#draft = new PeerDraft(state);
+    this.#connections = new PeerConnections(this.#draft, nowMs);
     this.#nowMs = nowMs;
   }
 
@@ -112,12 +111,16 @@ class PeerTransition {
         this.#open(connection, event.open);
         return;
       case 'route-refresh':
-        this.#feed(connection.id, { kind: 'update' });
-        if (this.#established === connection.id && event.subtype === 0 && event.family !== undefined)
+        this.#connections.feed(connection.id, { kind: 'update' });
+        if (
+          this.#connections.established === connection.id &&
+          event.subtype === 0 &&
+          event.family !== undefined
+        )
           this.#draft.act({ kind: 'refresh', family: event.family });
         return;
       case 'internal-error':
-        this.#feed(connection.id, {
+        this.#connections.feed(connection.id, {
           kind: 'reset',
           error: cease(Cease.unspecific),
           because: `internal error: ${event.reason}`,
@@ -125,13 +128,14 @@ class PeerTransition {
         return;
       default: {
         const { connection: id, ...fsmEvent } = event;
-        this.#feed(id, fsmEvent);
+        this.#connections.feed(id, fsmEvent);
       }
     }
   }
 
   #start(): void {
-    if (this.#draft.state.settings.mayStart) this.#feed(this.#draft.state.primary.id, { kind: 'start' });
+    if (this.#draft.state.settings.mayStart)
+      this.#connections.feed(this.#draft.state.primary.id, { kind: 'start' });
   }
 
   /**
@@ -151,7 +155,7 @@ class PeerTransition {
     this.#draft.set({ primary: connection });
     this.#draft.act({ kind: 'accept', connection: primary.id });
     this.#open(connection, receivedOpen);
-    this.#feed(primary.id, { kind: 'keepalive' });
+    this.#connections.feed(primary.id, { kind: 'keepalive' });
     return true;
   }
 
@@ -177,7 +181,7 @@ class PeerTransition {
     this.#draft.act({ kind: 'apply-socket-rules', connection: primary.id });
     const holdTimeSeconds = primary.negotiated?.holdTimeSeconds;
     if (holdTimeSeconds)
-      this.#feed(primary.id, {
+      this.#connections.feed(primary.id, {
         kind: 'keepalive-interval',
         keepaliveMs: keepaliveSeconds(settings.localEnd.keepaliveTimeSeconds, holdTimeSeconds) * 1000,
       });
@@ -186,7 +190,7 @@ class PeerTransition {
   /** Ends all connections without damping, and starts again with the current settings. */
   #restart(stop: Extract<FsmEvent, { kind: 'stop' }>): void {
     this.#draft.discardContender();
-    this.#feed(this.#draft.state.primary.id, stop);
+    this.#connections.feed(this.#draft.state.primary.id, stop);
     this.#start();
   }
 
@@ -195,11 +199,12 @@ class PeerTransition {
     this.#draft.discardContender();
     const { id, negotiated } = this.#draft.state.primary;
     const wrapped = error && negotiated?.gracefulRestart?.notification ? hardReset(error) : error;
-    this.#feed(id, { kind: 'stop', ...(wrapped ? { error: wrapped } : {}) });
+    this.#connections.feed(id, { kind: 'stop', ...(wrapped ? { error: wrapped } : {}) });
   }
 
   #endEstablished(reset: Extract<FsmEvent, { kind: 'reset' }>): void {
-    if (this.#established !== undefined) this.#feed(this.#established, reset);
+    if (this.#connections.established !== undefined)
+      this.#connections.feed(this.#connections.established, reset);
   }
 
   /**
@@ -219,7 +224,7 @@ class PeerTransition {
 
   #bfdLost(): void {
     const { primary, contender, bfd } = this.#draft.state;
-    if (this.#established !== undefined) {
+    if (this.#connections.established !== undefined) {
       const watch = noteSessionEnded(bfd, this.#nowMs);
       this.#draft.set({ bfd: watch });
       if (watch.isDamped) this.#draft.act({ kind: 'bfd-damping', quietMs: dampingQuietMs });
@@ -227,7 +232,7 @@ class PeerTransition {
     for (const connection of [contender, primary]) {
       if (!connection || !hasBothOpens(connection)) continue;
       const error = this.#bfdDownError(connection);
-      this.#feed(connection.id, { kind: 'reset', error, because: 'BFD has lost the peer' });
+      this.#connections.feed(connection.id, { kind: 'reset', error, because: 'BFD has lost the peer' });
     }
   }
 
@@ -259,14 +264,10 @@ class PeerTransition {
     const { primary, contender } = this.#draft.state;
     for (const connection of [primary, contender])
       if (connection?.fsm.bfdWait)
-        this.#feed(connection.id, { kind: 'bfd-readiness', readiness: this.#readiness });
-  }
-
-  /** Whether BFD lets a connection go on now. Without strict mode, nothing waits. */
-  get #readiness(): BfdReadiness {
-    const { settings, bfd } = this.#draft.state;
-    if (!settings.bfd || settings.bfd.strict === 'off') return { kind: 'ready' };
-    return bfdReadiness(bfd, settings.bfd.holdDownMs, this.#nowMs);
+        this.#connections.feed(connection.id, {
+          kind: 'bfd-readiness',
+          readiness: this.#connections.readiness,
+        });
   }
 
   /** The peer has connected. A primary that waits for a connection takes it. Otherwise the connection becomes the contender. */
@@ -279,7 +280,7 @@ class PeerTransition {
         remote: undefined,
         negotiated: undefined,
       });
-      this.#accept(primary.id);
+      this.#connections.accept(primary.id);
       return;
     }
     const reason = refusalOf(this.#draft.state, this.#nowMs);
@@ -298,12 +299,7 @@ class PeerTransition {
       negotiated: undefined,
     };
     this.#draft.set({ contender, nextConnectionId: id + 1 });
-    this.#accept(id);
-  }
-
-  #accept(id: number): void {
-    this.#draft.act({ kind: 'accept', connection: id });
-    this.#feed(id, { kind: 'tcp-connected' });
+    this.#connections.accept(id);
   }
 
   /** Ends one silent connection; false when there is none. */
@@ -311,7 +307,9 @@ class PeerTransition {
     const silent = silentConnection(this.#draft.state, this.#nowMs);
     if (!silent) return false;
     const because = `it carried no OPEN for ${silentConnectionMs / 1000} s and yields to a newer connection of the peer`;
-    this.#withoutPause(() => this.#feed(silent.id, { kind: 'collision-dump', because }));
+    this.#connections.withoutPause(() =>
+      this.#connections.feed(silent.id, { kind: 'collision-dump', because }),
+    );
     return true;
   }
 
@@ -320,27 +318,27 @@ class PeerTransition {
     const { id, fsm } = connection;
     const isFirst = fsm.delayOpenRunning || (fsm.name === 'OpenSent' && !fsm.bfdWait);
     if (!isFirst) {
-      this.#feed(id, { kind: 'open', holdTimeMs: 0, keepaliveMs: 0 });
+      this.#connections.feed(id, { kind: 'open', holdTimeMs: 0, keepaliveMs: 0 });
       return;
     }
-    const local = this.#localOf(connection);
+    const local = this.#connections.localOf(connection);
     const judged = judgeOpen(open, local);
     if (!judged.ok) {
-      this.#feed(id, { kind: 'open-error', error: judged.error });
+      this.#connections.feed(id, { kind: 'open-error', error: judged.error });
       return;
     }
     const negotiated = judged.value;
     if (!this.#survives(connection, local, negotiated)) {
-      this.#feed(id, { kind: 'collision-dump' });
+      this.#connections.feed(id, { kind: 'collision-dump' });
       return;
     }
     this.#draft.change(id, { remote: open, negotiated });
     this.#draft.act({ kind: 'agree', connection: id, negotiated });
-    this.#feed(id, {
+    this.#connections.feed(id, {
       kind: 'open',
       holdTimeMs: negotiated.holdTimeSeconds * 1000,
       keepaliveMs: negotiated.keepaliveTimeSeconds * 1000,
-      ...(negotiated.bfdStrict ? { readiness: this.#readiness } : {}),
+      ...(negotiated.bfdStrict ? { readiness: this.#connections.readiness } : {}),
     });
   }
 
@@ -352,7 +350,7 @@ class PeerTransition {
     // NOTIFICATION, and the new connection stays. Without graceful restart the new connection is closed (RFC 4271 section 6.8).
     if (other.fsm.name === 'Established') {
       if (!other.negotiated?.gracefulRestart) return false;
-      this.#feed(other.id, { kind: 'stop', because: 'the peer has connected again' });
+      this.#connections.feed(other.id, { kind: 'stop', because: 'the peer has connected again' });
       return true;
     }
     // RFC 4271 section 6.8: "the local system MUST examine all of its connections that are in the OpenConfirm state". A connection that
@@ -363,125 +361,8 @@ class PeerTransition {
     });
     const direction = connection.initiator === 'local' ? 'outgoing' : 'incoming';
     if (other.initiator === connection.initiator || direction !== surviving) return false;
-    this.#feed(other.id, { kind: 'collision-dump' });
+    this.#connections.feed(other.id, { kind: 'collision-dump' });
     return true;
-  }
-
-  /** Runs one step of a connection's state machine. */
-  #feed(id: number, event: FsmEvent): void {
-    const connection = this.#draft.find(id);
-    if (!connection) return;
-    const before = connection.fsm;
-    const { state: fsm, actions } = stepConnection(before, event, this.#configOf(id));
-    const connectedAtMs = fsm.tcp !== 'connected' ? undefined : (connection.connectedAtMs ?? this.#nowMs);
-    // Most messages of a session change nothing but a timer.
-    if (fsm !== before || connectedAtMs !== connection.connectedAtMs)
-      this.#draft.change(id, { fsm, connectedAtMs });
-    const wasUp = before.name === 'Established';
-    for (const action of actions) this.#runFsmAction(id, action, wasUp);
-  }
-
-  #runFsmAction(id: number, action: FsmAction, wasUp: boolean): void {
-    switch (action.kind) {
-      case 'connect':
-        this.#draft.change(id, {
-          initiator: 'local',
-          local: undefined,
-          remote: undefined,
-          negotiated: undefined,
-        });
-        this.#draft.act({ kind: 'connect', connection: id });
-        return;
-      case 'send-open': {
-        const connection = this.#draft.find(id);
-        if (connection)
-          this.#draft.act({ kind: 'send-open', connection: id, open: localOpen(this.#localOf(connection)) });
-        return;
-      }
-      case 'no-answer':
-      case 'no-bfd':
-        this.#draft.act(action);
-        return;
-      case 'up':
-        this.#up(id);
-        return;
-      case 'down':
-        this.#down(id, action.cause, wasUp);
-        return;
-      default:
-        this.#draft.act({ ...action, connection: id });
-    }
-  }
-
-  /** A connection is Established: it becomes the primary, and the other connection ends. */
-  #up(id: number): void {
-    const connection = this.#draft.find(id);
-    const other = this.#draft.otherThan(id);
-    if (!connection) return;
-    if (other) {
-      const primary = { ...connection, fsm: inheritFailures(connection.fsm, other.fsm) };
-      this.#draft.set({ primary, contender: other });
-      this.#withoutPause(() => this.#feed(other.id, { kind: 'collision-dump' }));
-    }
-    this.#draft.set({ restarting: false, hasBeenUp: true });
-    this.#draft.act({ kind: 'session-up', connection: id });
-  }
-
-  #down(id: number, cause: DownCause, wasUp: boolean): void {
-    this.#learnRefusal(cause, wasUp);
-    const { contender } = this.#draft.state;
-    if (contender?.id === id) {
-      this.#draft.act({ kind: 'connection-lost', cause });
-      this.#draft.discardContender();
-      this.#draft.set({ contenderAllowedAtMs: this.#nowMs + contenderPauseMs });
-      return;
-    }
-    if (wasUp) this.#draft.act({ kind: 'session-down', cause });
-    else if (contender) this.#draft.act({ kind: 'connection-lost', cause });
-    else this.#draft.act({ kind: 'attempt-failed', cause });
-    this.#draft.promoteContender();
-  }
-
-  /** A peer that refuses capabilities gets OPENs without them until a session has come up and ended. Then all are offered again. */
-  #learnRefusal(cause: DownCause, wasUp: boolean): void {
-    if (wasUp) this.#draft.set({ refusedCapabilities: new Set() });
-    if (cause.kind !== 'received') return;
-    const refused = refusedAfter(cause.error, this.#draft.state.refusedCapabilities);
-    if (!refused) return;
-    this.#draft.set({ refusedCapabilities: refused });
-    this.#draft.act({
-      kind: 'capabilities-refused',
-      capabilities: refused === 'all' ? refused : [...refused],
-    });
-  }
-
-  /** Our side of the OPEN on the connection. The first call decides it, and later edits do not change it. */
-  #localOf(connection: ConnectionState): LocalEnd {
-    const local = connection.local ?? localEndOf(this.#draft.state);
-    this.#draft.change(connection.id, { local });
-    return local;
-  }
-
-  /** Every contender is a connection that the peer made. Its machine therefore never connects, and it sends our OPEN at once. */
-  #configOf(id: number): FsmConfig {
-    const { fsm, bfd } = this.#draft.state.settings;
-    if (id !== this.#draft.state.primary.id) return { ...fsm, passive: true, delayOpenMs: 0 };
-    return bfd?.strict === 'local' ? { ...fsm, startReadiness: this.#readiness } : fsm;
-  }
-
-  /**
-   * Runs `run` without starting a pause for contenders, because a connection that loses to another connection is not a failure of the peer.
-   */
-  #withoutPause(run: () => void): void {
-    const { contenderAllowedAtMs } = this.#draft.state;
-    run();
-    this.#draft.set({ contenderAllowedAtMs });
-  }
-
-  /** Id of the Established connection. */
-  get #established(): number | undefined {
-    const { primary } = this.#draft.state;
-    return primary.fsm.name === 'Established' ? primary.id : undefined;
   }
 }
 
@@ -492,24 +373,4 @@ function hasBothOpens({ fsm: { name, bfdWait } }: ConnectionState): boolean {
 
 function strictOf({ bfd }: PeerMachineSettings): 'off' | 'negotiate' | 'local' {
   return bfd?.strict ?? 'off';
-}
-
-function localEndOf({ settings, refusedCapabilities, restarting, hasBeenUp }: PeerState): LocalEnd {
-  const { localEnd, restartTimeSeconds, longLivedStaleTimeSeconds: staleTime } = settings;
-  const forwarding = restarting || hasBeenUp;
-  return {
-    ...localEnd,
-    refusedCapabilities,
-    bfdStrict: settings.bfd?.strict === 'negotiate',
-    ...(restartTimeSeconds === undefined
-      ? {}
-      : {
-          gracefulRestart: {
-            restartTimeSeconds,
-            ...(staleTime === undefined ? {} : { longLivedStaleTimeSeconds: staleTime }),
-            restarting,
-            forwarding,
-          },
-        }),
-  };
 }

@@ -111,3 +111,24 @@ export function describePeerState({ primary, contender }: PeerState): string {
   const name = detailedState(primary.fsm);
   return contender ? `${name}, contender ${detailedState(contender.fsm)}` : name;
 }
+
+/** Our side of the next OPEN. */
+export function localEndOf({ settings, refusedCapabilities, restarting, hasBeenUp }: PeerState): LocalEnd {
+  const { localEnd, restartTimeSeconds, longLivedStaleTimeSeconds: staleTime } = settings;
+  const forwarding = restarting || hasBeenUp;
+  return {
+    ...localEnd,
+    refusedCapabilities,
+    bfdStrict: settings.bfd?.strict === 'negotiate',
+    ...(restartTimeSeconds === undefined
+      ? {}
+      : {
+          gracefulRestart: {
+            restartTimeSeconds,
+            ...(staleTime === undefined ? {} : { longLivedStaleTimeSeconds: staleTime }),
+            restarting,
+            forwarding,
+          },
+        }),
+  };
+}
