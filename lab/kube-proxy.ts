@@ -8,11 +8,11 @@ import { parseArgs } from 'node:util';
 import type { V1Service } from '@kubernetes/client-node';
 import { systemClock } from '../src/clock.ts';
 import type { RawObject } from '../src/kubernetes/api.ts';
-import { connect } from '../src/kubernetes/client.ts';
 import { decodeEndpointSlice } from '../src/kubernetes/decode.ts';
 import { watch } from '../src/kubernetes/watch.ts';
 import { paths } from '../src/kubernetes/write.ts';
 import { createLogger } from '../src/log.ts';
+import { labClient } from './client.ts';
 import { type ProxiedEndpoint, type ProxiedService, rulesetOf } from './kube-proxy-rules.ts';
 
 /** Time to wait for further changes that arrive together. */
@@ -20,12 +20,12 @@ const settleMs = 5;
 
 const { values } = parseArgs({
   options: {
-    kubeconfig: { type: 'string' },
+    kubeconfig: { type: 'string', default: '' },
     node: { type: 'string', multiple: true, default: [] },
     late: { type: 'string', default: '0' },
   },
 });
-const client = await connect(values.kubeconfig, 'kube-proxy');
+const client = labClient(values.kubeconfig, 'kube-proxy');
 const logger = createLogger('kube-proxy', 'warn');
 const stop = new AbortController();
 const services = new Map<string, ProxiedService>();

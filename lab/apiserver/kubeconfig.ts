@@ -22,3 +22,26 @@ export function kubeconfigText({ url, certificate, token }: KubeconfigOptions): 
   };
   return JSON.stringify(kubeconfig, null, 2);
 }
+
+interface Kubeconfig {
+  readonly clusters: readonly [
+    {
+      readonly cluster: { readonly server: string; readonly 'certificate-authority-data'?: string };
+    },
+  ];
+  readonly users: readonly [{ readonly user: { readonly token?: string } }];
+}
+
+/** What {@link kubeconfigText} was given. */
+export function parseKubeconfig(text: string): KubeconfigOptions {
+  const {
+    clusters: [{ cluster }],
+    users: [{ user }],
+  } = JSON.parse(text) as Kubeconfig;
+  const { server: url, 'certificate-authority-data': data } = cluster;
+  return {
+    url,
+    ...(data === undefined ? {} : { certificate: Buffer.from(data, 'base64').toString() }),
+    ...(user.token === undefined ? {} : { token: user.token }),
+  };
+}

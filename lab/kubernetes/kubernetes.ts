@@ -12,10 +12,11 @@ import { appendFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { connect, type KubernetesClient } from '../../src/kubernetes/client.ts';
+import type { KubernetesClient } from '../../src/kubernetes/client.ts';
 import { eventually } from '../../test/support/eventually.ts';
 import { freePort } from '../../test/support/free-port.ts';
 import type { Account, ApiServer, ApiServerOptions, Knob } from '../api-server.ts';
+import { labClient } from '../client.ts';
 import type { Host } from '../processes.ts';
 import { type AuditEvent, AuditLog, isFirstOfRequest, resourceOf } from './audit-log.ts';
 import { Credentials, type User } from './credentials.ts';
@@ -129,7 +130,7 @@ export class Kubernetes implements ApiServer {
         ...['--leader-elect=false', '--secure-port=0'],
       ]);
     else await this.#applyManifests();
-    this.#client = await connect(this.kubeconfig, 'lab');
+    this.#client = labClient(this.kubeconfig, 'lab');
     // A Pod needs the ServiceAccount `default` of its namespace, which the controller-manager makes.
     for (const namespace of hasKubelets ? ['default'] : ['default', 'bellman-system'])
       await this.#until(`the ServiceAccount default of ${namespace}`, async () => {

@@ -18,8 +18,9 @@ interface ServiceObject {
   readonly status?: { readonly loadBalancer?: { readonly ingress?: readonly { readonly ip: string }[] } };
 }
 
-async function getList<T>(lab: Lab, ...what: string[]): Promise<readonly T[]> {
-  return (JSON.parse(await lab.kubectl('get', ...what, '-o', 'json')) as { items: readonly T[] }).items;
+async function getList<T>(lab: Lab, collection: 'services' | 'events'): Promise<readonly T[]> {
+  const path = `/api/v1/namespaces/default/${collection}`;
+  return (await lab.client.request<{ items: readonly T[] }>({ method: 'GET', path })).items;
 }
 
 /** Number of hosts on the segment that answer an ARP request or a neighbour solicitation for an address. */

@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import type { V1ConfigMap } from '@kubernetes/client-node';
 import { kubeconfigPath, Lab } from '../../lab/lab.ts';
 
 const bellman = fileURLToPath(new URL('../../bin/bellman', import.meta.url));
@@ -97,10 +98,11 @@ async function keepingRoutes(during: () => Promise<void>): Promise<void> {
 
 /** An annotation of the ConfigMap; empty when it is absent. */
 async function annotation(name: string): Promise<string> {
-  return lab.kubectl(
-    ...['get', 'configmap', 'config', '-n', 'bellman-system'],
-    ...['-o', `jsonpath={.metadata.annotations.bellman\\.dev/${name}}`],
-  );
+  const { metadata } = await lab.client.request<V1ConfigMap>({
+    method: 'GET',
+    path: '/api/v1/namespaces/bellman-system/configmaps/config',
+  });
+  return metadata?.annotations?.[`bellman.dev/${name}`] ?? '';
 }
 
 const state = () => annotation('config-status');

@@ -46,9 +46,9 @@ async function answerers(): Promise<Map<string, string[]>> {
 
 /** The node that the announcing records name, by address. */
 async function records(): Promise<Map<string, string>> {
-  const { items } = JSON.parse(await lab.kubectl('get', 'services', '-o', 'json')) as {
+  const { items } = await lab.client.request<{
     items: { metadata: { annotations?: Record<string, string> } }[];
-  };
+  }>({ method: 'GET', path: '/api/v1/namespaces/default/services' });
   const named = items.flatMap(({ metadata: { annotations = {} } }) => [...parseAnnouncing({ annotations })]);
   return new Map(named.map(([address, { node }]) => [address, node]));
 }

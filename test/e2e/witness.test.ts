@@ -24,10 +24,7 @@ after(() => lab.close());
 const isAnswered = () => printerAnswers(lab, [v4, v6]);
 
 async function recordedOwner(address: string): Promise<string | undefined> {
-  const record = await lab.kubectl(
-    ...(['get', 'service', 'printer', '-o'] as const),
-    `jsonpath={.metadata.annotations.${annotations.announcing.replaceAll('.', '\\.')}}`,
-  );
+  const record = await lab.announcingRecordOf('printer');
   return parseAnnouncing({ annotations: { [annotations.announcing]: record } }).get(address)?.node;
 }
 

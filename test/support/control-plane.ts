@@ -6,9 +6,10 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { ApiServer, Knob } from '../../lab/api-server.ts';
 import { kubeconfigText } from '../../lab/apiserver/kubeconfig.ts';
+import { labClient } from '../../lab/client.ts';
 import { ownHost, Processes } from '../../lab/processes.ts';
 import { isKubernetes, startApiServer } from '../../lab/start-api-server.ts';
-import { connect, type KubernetesClient } from '../../src/kubernetes/client.ts';
+import type { KubernetesClient } from '../../src/kubernetes/client.ts';
 import { eventually } from './eventually.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -131,7 +132,7 @@ export class ControlPlane {
     try {
       const address = '127.0.0.1';
       const server = await startApiServer({ processes, host: ownHost, address, folder, embeddedFlags });
-      const client = await connect(server.kubeconfig, 'test');
+      const client = labClient(server.kubeconfig, 'test');
       let { kubeconfig } = server;
       if (isKubernetes) {
         kubeconfig = join(folder, 'controller.kubeconfig');
