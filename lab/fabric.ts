@@ -13,7 +13,7 @@
  * No interface has a load balancer address. Only Bellman makes these addresses known: to the router by BGP, and to the hosts of the segment
  * by ARP and NDP.
  */
-import { bridge, cable, connectWorld, NetworkNamespace, plug } from './netns.ts';
+import { bridge, cable, connectWorld, NetworkNamespace, plug, routeFromWorld } from './netns.ts';
 
 export interface Fabric {
   readonly nodes: readonly LabNode[];
@@ -83,9 +83,13 @@ export async function buildFabric(nodeCount: number): Promise<Fabric> {
   await defaultRoute(far, '203.0.113.1', '2001:db8:f::1');
   const nodes: LabNode[] = [];
   for (let index = 1; index <= nodeCount; index++) nodes.push(await buildNode(index, segment, control));
-  // This route lets the control host reach the nodes' addresses on the segment.
+  // These routes let the control host, and the world itself, reach the nodes' addresses on the segment.
   const [first] = nodes;
-  if (first) await control.ip('route', 'add', '192.0.2.0/24', 'via', `10.255.0.${10 + first.index}`);
+  if (first) {
+    const route = ['192.0.2.0/24', 'via', `10.255.0.${10 + first.index}`] as const;
+    await control.ip('route', 'add', ...route);
+    await routeFromWorld(...route);
+  }
   for (const node of nodes)
     for (const other of nodes) {
       if (other === node) continue;

@@ -105,3 +105,8 @@ export async function connectWorld(
   await run('ip', ['link', 'set', 'world0', 'up']);
   await switchNamespace.ip('link', 'set', 'world', 'master', bridgeName, 'up');
 }
+
+/** Adds a route of the world itself. */
+export async function routeFromWorld(...route: readonly string[]): Promise<void> {
+  await run('ip', ['route', 'add', ...route]);
+}

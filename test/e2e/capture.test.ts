@@ -5,7 +5,8 @@ import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { kubeconfigPath, type Lab } from '../../lab/lab.ts';
 import { runCapture } from '../../src/cli/capture/run.ts';
-import { config, ExplainedLab, peer, pools, serviceObjects, source } from './explain-fixtures.ts';
+import { labSource } from '../support/status-report.ts';
+import { config, ExplainedLab, peer, pools, serviceObjects } from './explain-fixtures.ts';
 
 const bellman = fileURLToPath(new URL('../../bin/bellman', import.meta.url));
 const six = '- {name: six, protocol: layer2, auto-assign: false, addresses: ["2001:db8:2::f0/124"]}\n';
@@ -61,7 +62,11 @@ describe('bellman capture', { concurrency: false }, () => {
   }
 
   test('holds the BGP messages of a Service from each node that announces it', async () => {
-    const { file, notes, isComplete } = await runCapture('default/web', { ...source, ...flags, seconds: 10 });
+    const { file, notes, isComplete } = await runCapture('default/web', {
+      ...labSource,
+      ...flags,
+      seconds: 10,
+    });
     assert.ok(isComplete, notes.join('\n'));
     const text = linesOf(file);
     // The keepalive time is 3 s.
@@ -77,7 +82,7 @@ describe('bellman capture', { concurrency: false }, () => {
   test('holds ARP about an address, from the node that answers, and ends at the number of frames', async () => {
     const address = await addressOf('printer');
     const { near } = lab.fabric;
-    const captured = runCapture(address, { ...source, ...flags, frames: 4 });
+    const captured = runCapture(address, { ...labSource, ...flags, frames: 4 });
     const ask = `ip neigh flush to ${address} >/dev/null 2>&1; ping -c 1 -W 1 ${address} >/dev/null 2>&1; sleep 0.2`;
     const { file } = await whileWaiting(captured, 'sh', '-c', ask);
     const text = linesOf(file);
@@ -91,7 +96,7 @@ describe('bellman capture', { concurrency: false }, () => {
 
   test('holds Neighbour Discovery about an IPv6 address', async () => {
     const address = await addressOf('six');
-    const captured = runCapture('six', { ...source, ...flags, frames: 2 });
+    const captured = runCapture('six', { ...labSource, ...flags, frames: 2 });
     const ask = `ip -6 neigh flush to ${address} >/dev/null 2>&1; ping -6 -c 1 -W 1 ${address} >/dev/null 2>&1; sleep 0.2`;
     const { file } = await whileWaiting(captured, 'sh', '-c', ask);
     const text = linesOf(file);
@@ -157,7 +162,7 @@ describe('bellman capture', { concurrency: false }, () => {
 
   test('says why nothing can be captured', async () => {
     await assert.rejects(
-      runCapture('nothing', { ...source, ...flags }),
+      runCapture('nothing', { ...labSource, ...flags }),
       /no peer nothing and no Service default\/nothing/,
     );
     const run = (...args: readonly string[]) =>

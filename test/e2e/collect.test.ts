@@ -8,7 +8,8 @@ import { after, before, describe, test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { kubeconfigPath, type Lab } from '../../lab/lab.ts';
 import { writeBundle } from '../../src/cli/collect/write.ts';
-import { config, ExplainedLab, peer, serviceObjects, source } from './explain-fixtures.ts';
+import { labSource } from '../support/status-report.ts';
+import { config, ExplainedLab, peer, serviceObjects } from './explain-fixtures.ts';
 
 describe('bellman collect', { concurrency: false }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'bellman-collect-'));
@@ -26,7 +27,7 @@ describe('bellman collect', { concurrency: false }, () => {
   /** The files of a new bundle, by their names. */
   async function collected(name: string): Promise<ReadonlyMap<string, string>> {
     const archive = join(folder, `${name}.tar.gz`);
-    await writeBundle(source, { output: archive, version: 'test' });
+    await writeBundle(labSource, { output: archive, version: 'test' });
     assert.equal(statSync(archive).mode & 0o777, 0o600);
     const root = mkdtempSync(join(folder, `${name}-`));
     execFileSync('tar', ['-xzf', archive, '-C', root]);

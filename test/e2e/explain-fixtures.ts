@@ -1,19 +1,13 @@
 /** A lab with faults, and what `bellman explain` and `bellman status --problems` say about them. The code of the commands runs in this process. */
-import { execFileSync } from 'node:child_process';
 import { after, before } from 'node:test';
-import { kubeconfigPath, Lab } from '../../lab/lab.ts';
+import { Lab } from '../../lab/lab.ts';
 import { collectFacts } from '../../src/cli/explain/collect.ts';
 import { formatExplanation } from '../../src/cli/explain/text.ts';
 import { collectStatus } from '../../src/cli/status/collect.ts';
-import { systemClock } from '../../src/clock.ts';
 import { explain } from '../../src/report/explain/explain.ts';
 import { problemsOf } from '../../src/report/status/problems.ts';
 import { parseSubject } from '../../src/report/subject.ts';
-
-export const source = {
-  ...{ kubeconfig: kubeconfigPath, namespace: 'bellman-system', speakerPort: 7472, controllerPort: 7472 },
-  clock: systemClock,
-};
+import { labSource } from '../support/status-report.ts';
 
 export const peer = '{name: router, my-asn: 64512, peer-asn: 64500, peer-address: 192.0.2.1, hold-time: 9s}';
 export const pools = `
@@ -80,8 +74,6 @@ export class ExplainedLab {
   static async start(): Promise<ExplainedLab> {
     const lab = await Lab.start({ nodes: 2 });
     const explained = new ExplainedLab(lab);
-    // This process reaches the nodes as the control host does.
-    execFileSync('ip', ['route', 'add', '192.0.2.0/24', 'via', '10.255.0.11']);
     await lab.configure(config());
     await lab.apply(...serviceObjects('web', 'public'), ...serviceObjects('printer', 'office'));
     await explained.heals();
@@ -100,7 +92,7 @@ export class ExplainedLab {
     let shown = '';
     await this.lab
       .until(`the explanation of ${subject} matches ${pattern}`, async () => {
-        const explanation = explain(await collectFacts(parseSubject(subject, 'default'), source));
+        const explanation = explain(await collectFacts(parseSubject(subject, 'default'), labSource));
         const text = formatExplanation(explanation);
         shown = `${explanation.verdict}\n${text}`;
         return explanation.verdict === verdict && pattern.test(text.split('\n').slice(0, 2).join('\n'));
@@ -115,7 +107,7 @@ export class ExplainedLab {
     let found: string[] = [];
     await this.lab
       .until(`the problems are ${patterns.join(', ')}`, async () => {
-        found = problemsOf(await collectStatus(source)).map(({ kind, text }) => `${kind}: ${text}`);
+        found = problemsOf(await collectStatus(labSource)).map(({ kind, text }) => `${kind}: ${text}`);
         return (
           found.every((line) => patterns.some((pattern) => pattern.test(line))) &&
           patterns.every((pattern) => found.some((line) => pattern.test(line)))

@@ -6,11 +6,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import type { LabNode } from '../../lab/fabric.ts';
-import { kubeconfigPath, Lab } from '../../lab/lab.ts';
-
-const bellman = fileURLToPath(new URL('../../bin/bellman', import.meta.url));
+import { Lab } from '../../lab/lab.ts';
+import { runStatusOn, untilStatus } from '../support/status-report.ts';
 
 describe('what an operator sees of a fault', { concurrency: false }, () => {
   let lab: Lab;
@@ -45,25 +43,15 @@ describe('what an operator sees of a fault', { concurrency: false }, () => {
     };
   }
 
-  /** Output and exit code of `bellman status` on a node. */
-  async function status(): Promise<{ text: string; code: number }> {
-    const script = `${bellman} status --kubeconfig ${kubeconfigPath}; echo "exit $?"`;
-    const text = await lab.node('node-1').namespace.exec('sh', '-c', script);
-    return { text, code: Number(/exit (\d+)\s*$/.exec(text)?.[1]) };
-  }
+  const status = () => runStatusOn(lab.node('node-1').namespace);
 
   /** Waits until a report of `bellman status` matches each pattern and ends with the exit code. */
-  async function shows(what: string, code: number, ...patterns: readonly RegExp[]): Promise<void> {
-    let last = { text: '', code: -1 };
-    await lab
-      .until(what, async () => {
-        last = await status();
-        return last.code === code && patterns.every((pattern) => pattern.test(last.text));
-      })
-      .catch((error: unknown) => {
-        throw new Error(`${error instanceof Error ? error.message : String(error)}\n${last.text}`);
-      });
-  }
+  const shows = (what: string, code: number, ...patterns: readonly RegExp[]) =>
+    untilStatus(
+      lab,
+      what,
+      (report) => report.code === code && patterns.every((pattern) => pattern.test(report.text)),
+    );
 
   const readyz = ({ namespace }: LabNode) =>
     namespace.exec('curl', '-s', '-w', '%{http_code}', 'http://127.0.0.1:7472/readyz');
@@ -92,6 +80,7 @@ describe('what an operator sees of a fault', { concurrency: false }, () => {
       /^default\/web +198\.51\.100\.0 .* node-1, node-2, node-3 by BGP$/m,
       /^node-3 +router +Established +\S+ +2\b(?! of)/m,
     );
+    assert.equal((await status()).code, 0);
   });
 
   test('a speaker whose node Kubernetes does not know is not ready, and says so', async () => {
@@ -220,13 +209,13 @@ describe('what an operator sees of a fault', { concurrency: false }, () => {
     const node = lab.node('node-2');
     const reconnect = await lab.cut(node, 'tcp 6443');
     const row = /^node-2 +speaker not reached.*it runs, but cannot reach the API server/m;
-    await lab.until('status names the cause', async () => row.test((await status()).text));
+    await untilStatus(lab, 'status names the cause', ({ text }) => row.test(text));
     await lab.until('the metric says so', async () =>
       /^bellman_kubernetes_api_up 0$/m.test(await lab.metrics(node.namespace)),
     );
     await reconnect();
-    await lab.until('status reads the speaker again', async () =>
-      /^node-2 +router +Established/m.test((await status()).text),
+    await untilStatus(lab, 'status reads the speaker again', ({ text }) =>
+      /^node-2 +router +Established/m.test(text),
     );
   });
 
@@ -260,5 +249,6 @@ describe('what an operator sees of a fault', { concurrency: false }, () => {
       /^node-1 +speaker not reached/m,
       /^default\/web .* unknown: node-1, node-2, node-3 not reached$/m,
     );
+    assert.equal((await status()).code, 1);
   });
 });

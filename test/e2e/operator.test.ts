@@ -11,6 +11,7 @@ import { kubeconfigPath, Lab, speakerPod } from '../../lab/lab.ts';
 import { ownerOf } from '../../lab/steps.ts';
 import { peerPasswordLabel } from '../../src/cluster/names.ts';
 import { assertNoDatagramLost, exposeEcho } from '../support/handover.ts';
+import { runStatusOn, untilStatus } from '../support/status-report.ts';
 
 const bellman = fileURLToPath(new URL('../../bin/bellman', import.meta.url));
 const office = '192.0.2.240-192.0.2.250';
@@ -67,26 +68,10 @@ describe('the view of an operator', { concurrency: false }, () => {
 
   const ask = (address: string) => lab.curl(lab.fabric.near, address);
 
-  /** Output and exit code of `bellman status` on a node. */
-  async function status(...flags: string[]): Promise<{ text: string; code: number }> {
-    const node = lab.node('node-1').namespace;
-    const script = `${bellman} status --kubeconfig ${kubeconfigPath} ${flags.join(' ')}; echo "exit $?"`;
-    const text = await node.exec('sh', '-c', script);
-    return { text, code: Number(/exit (\d+)\s*$/.exec(text)?.[1]) };
-  }
+  const status = (...flags: readonly string[]) => runStatusOn(lab.node('node-1').namespace, ...flags);
 
   /** Waits until the output of `bellman status` matches the pattern. */
-  async function shows(what: string, pattern: RegExp, ...flags: string[]): Promise<void> {
-    let last = '';
-    await lab
-      .until(what, async () => {
-        last = (await status(...flags)).text;
-        return pattern.test(last);
-      })
-      .catch((error: unknown) => {
-        throw new Error(`${error instanceof Error ? error.message : String(error)}\n${last}`);
-      });
-  }
+  const shows = (what: string, pattern: RegExp) => untilStatus(lab, what, ({ text }) => pattern.test(text));
 
   const record = (service = 'printer') => lab.announcingRecordOf(service);
 
@@ -110,12 +95,8 @@ describe('the view of an operator', { concurrency: false }, () => {
     );
     assert.match(text, /^node-2 +router +Established +\S+ +1/m);
     assert.doesNotMatch(text, /theirs/);
-    await shows(
-      'the Services of the other class',
-      /^default\/theirs +<pending>/m,
-      '--load-balancer-class',
-      'example.org/other',
-    );
+    const others = await status('--load-balancer-class', 'example.org/other');
+    assert.match(others.text, /^default\/theirs +<pending>/m);
   });
 
   test('bellman trace shows the path of a peer to Established, and the steps of an address and the membership', async () => {

@@ -7,17 +7,20 @@ import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { dump, load } from 'js-yaml';
 import { parseArping } from '../../../bench/rivals/parse.ts';
+import { metalLbNamespace } from '../../../bench/rivals/system.ts';
 import { addresses, type LabNode } from '../../../lab/fabric.ts';
 import { kubeconfigPath, Lab } from '../../../lab/lab.ts';
 import { podStatus } from '../../../lab/pods.ts';
 import { put } from '../../../lab/put.ts';
 import { isKubernetes } from '../../../lab/start-api-server.ts';
 import type { Step } from '../../../src/cli/takeover/next-step.ts';
+import { takeoverStatus } from '../../../src/cli/takeover/run.ts';
 import { takeoverKey } from '../../../src/cluster/names.ts';
 import type { SpeakerStatus } from '../../../src/cluster/status.ts';
 import { serviceNameLabel } from '../../../src/kubernetes/model.ts';
 import { paths } from '../../../src/kubernetes/write.ts';
 import { bird, type Router } from '../drain.ts';
+import { labSource } from '../status-report.ts';
 import type { Incumbent } from './incumbent.ts';
 
 const bellman = fileURLToPath(new URL('../../../bin/bellman', import.meta.url));
@@ -217,6 +220,13 @@ export class TakeoverLab {
     );
   }
 
+  /** What `bellman takeover status` would say is next. The code of the command runs in this process, which needs little CPU time. */
+  async #computeStep(): Promise<Step> {
+    const source = { ...labSource, speakerPort };
+    const { text } = await takeoverStatus({ source, metalLbNamespace, output: 'json' });
+    return stepOf(text);
+  }
+
   /** The answer of `bellman takeover status`. */
   async status(output: 'json' | 'text' = 'json'): Promise<{ readonly step: Step; readonly text: string }> {
     const args = ['takeover', 'status', '--kubeconfig', kubeconfigPath, '-o', output];
@@ -224,19 +234,26 @@ export class TakeoverLab {
     const text = await this.lab.fabric.control
       .exec(bellman, ...args, ...ports)
       .catch((error: { stdout?: string }) => error.stdout ?? String(error));
-    const { step } = output === 'json' ? (JSON.parse(text) as { step: Step }) : { step: noStep };
-    return { step, text };
+    return { step: output === 'json' ? stepOf(text) : noStep, text };
   }
 
   /** Waits until `bellman takeover status` gives a command, or says that nothing is left. */
   async next(): Promise<Step> {
     let step = noStep;
     await this.lab.until('the takeover can go on', async () => {
+      if (!mayGoOn(await this.#computeStep())) return false;
       ({ step } = await this.status());
-      if (step.kind === 'wait' || step.kind === 'repair') throw new Error(`${step.kind}: ${step.text}`);
-      return true;
+      return mayGoOn(step);
     });
     return step;
+  }
+
+  /** Waits until the command of the next step is, or is not, the given one. */
+  async #untilNext(what: string, holds: (command: string | undefined) => boolean): Promise<void> {
+    await this.lab.until(what, async () => {
+      const step = await this.#computeStep();
+      return mayGoOn(step) && holds(step.command);
+    });
   }
 
   /** Runs a command that `bellman takeover status` has printed. */
@@ -272,7 +289,7 @@ export class TakeoverLab {
   /** Takes a step, and waits until `bellman takeover status` goes on. */
   async #take({ command }: TakenStep): Promise<void> {
     await this.#run(command);
-    await this.lab.until(`the step is done: ${command}`, async () => (await this.next()).command !== command);
+    await this.#untilNext(`the step is done: ${command}`, (next) => next !== command);
   }
 
   /** Undoes a step, and waits until MetalLB works as before the step and `bellman takeover status` asks for the step again. */
@@ -280,10 +297,7 @@ export class TakeoverLab {
     await this.#run(back);
     const node = new RegExp(`^kubectl label node (\\S+) ${takeoverKey}-$`).exec(back)?.[1];
     if (node !== undefined) await this.#metalLbSpeaks(this.lab.node(node));
-    await this.lab.until(
-      `the step is undone: ${command}`,
-      async () => (await this.next()).command === command,
-    );
+    await this.#untilNext(`the step is undone: ${command}`, (next) => next === command);
   }
 
   /** Waits until MetalLB announces by BGP from the node. The router may prefer the routes of nodes that run Bellman. */
@@ -364,6 +378,16 @@ export class TakeoverLab {
 }
 
 const noStep: Step = { kind: 'wait', text: 'not asked' };
+
+function stepOf(json: string): Step {
+  return (JSON.parse(json) as { step: Step }).step;
+}
+
+/** Rejects a step that must be waited for. The message of a wait that fails then says why. */
+function mayGoOn({ kind, text }: Step): boolean {
+  if (kind === 'wait' || kind === 'repair') throw new Error(`${kind}: ${text}`);
+  return true;
+}
 
 function withGracefulRestart(text: string): string {
   const config = load(text) as { peers: object[] };

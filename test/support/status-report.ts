@@ -1,0 +1,66 @@
+/**
+ * Reports of `bellman status` in a lab. A process of the command that starts from source needs more than a second of CPU time, so a test that waits
+ * for a report runs the code of the command in its own process.
+ */
+import { fileURLToPath } from 'node:url';
+import { kubeconfigPath, type Lab } from '../../lab/lab.ts';
+import type { NetworkNamespace } from '../../lab/netns.ts';
+import { exitCodes } from '../../src/cli/exit-codes.ts';
+import { defaultHttpPort } from '../../src/cli/flags.ts';
+import { runStatus } from '../../src/cli/status/run.ts';
+import { systemClock } from '../../src/clock.ts';
+import { defaultNamespace } from '../../src/cluster/names.ts';
+
+const bellman = fileURLToPath(new URL('../../bin/bellman', import.meta.url));
+
+/** How the code of a command that runs in the process of the test reaches the cluster of a lab. */
+export const labSource = {
+  kubeconfig: kubeconfigPath,
+  namespace: defaultNamespace,
+  speakerPort: defaultHttpPort.speaker,
+  // In the lab, the controller has the port of the speakers.
+  controllerPort: defaultHttpPort.speaker,
+  clock: systemClock,
+};
+
+export interface StatusReport {
+  readonly text: string;
+  readonly code: number;
+}
+
+/** Runs `bellman status` on a host. */
+export async function runStatusOn(
+  host: NetworkNamespace,
+  ...flags: readonly string[]
+): Promise<StatusReport> {
+  const script = `${bellman} status --kubeconfig ${kubeconfigPath} ${flags.join(' ')}; echo "exit $?"`;
+  const text = await host.exec('sh', '-c', script);
+  return { text, code: Number(/exit (\d+)\s*$/.exec(text)?.[1]) };
+}
+
+async function computeStatus(): Promise<StatusReport> {
+  const { text, healthy } = await runStatus({
+    ...{ service: undefined, serviceNamespace: undefined, output: 'text', problems: false },
+    // As the command does without flags.
+    source: { ...labSource, controllerPort: defaultHttpPort.controller },
+  });
+  return { text, code: healthy ? exitCodes.success : exitCodes.negative };
+}
+
+/** Waits until the report of `bellman status` holds. */
+export async function untilStatus(
+  lab: Lab,
+  what: string,
+  holds: (report: StatusReport) => boolean,
+): Promise<void> {
+  let last = '';
+  await lab
+    .until(what, async () => {
+      const report = await computeStatus();
+      last = report.text;
+      return holds(report);
+    })
+    .catch((error: unknown) => {
+      throw new Error(`${error instanceof Error ? error.message : String(error)}\n${last}`);
+    });
+}
