@@ -12,7 +12,10 @@ export const patienceMs = 300_000;
  */
 export const soonMs = 60_000;
 
-const pollMs = 20;
+/** Shortest and longest pause between two checks. */
+const pollMs = { shortest: 20, longest: 500 } as const;
+/** The pause as a part of the time waited so far: a wait lasts at most this much longer than it must. */
+const pausePart = 1 / 20;
 
 export interface WaitOptions {
   /** A longer deadline, for benches whose work takes minutes. */
@@ -29,8 +32,9 @@ export async function eventually<T>(
   check: () => T | undefined | false | Promise<T | undefined | false>,
   { deadlineMs = patienceMs, explain = () => '' }: WaitOptions = {},
 ): Promise<T> {
-  const end = performance.now() + deadlineMs;
+  const startedAt = performance.now();
   for (;;) {
+    const beganAt = performance.now();
     let last: unknown;
     try {
       const result = await check();
@@ -38,10 +42,13 @@ export async function eventually<T>(
     } catch (error) {
       last = error;
     }
-    if (performance.now() > end) {
+    const now = performance.now();
+    if (now > startedAt + deadlineMs) {
       const error = last === undefined ? '' : `; last error: ${last}`;
       throw new Error(`waited ${deadlineMs} ms for: ${what}${error}${explain()}`, { cause: last });
     }
-    await sleep(pollMs);
+    // The pause is also as long as the check, so that an expensive check leaves half of the time to the processes that it waits for.
+    const pauseMs = Math.max(pollMs.shortest, now - beganAt, (now - startedAt) * pausePart);
+    await sleep(Math.min(pauseMs, pollMs.longest));
   }
 }
