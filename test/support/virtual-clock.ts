@@ -36,9 +36,10 @@ export class VirtualClock implements Clock {
       if (pending.at <= this.#now && this.#pending.delete(pending)) pending.callback();
   }
 
-  /** Moves forward, firing all timers that fall due on the way, including those set by callbacks. */
-  advance(ms: number): void {
+  /** Moves forward, firing all timers that fall due on the way, including those set by callbacks. Returns the number of timers that fired. */
+  advance(ms: number): number {
     const end = this.#now + ms;
+    let fired = 0;
     for (;;) {
       let next: Pending | undefined;
       for (const pending of this.#pending)
@@ -51,7 +52,9 @@ export class VirtualClock implements Clock {
       this.#pending.delete(next);
       this.#now = next.at;
       next.callback();
+      fired++;
     }
     this.#now = end;
+    return fired;
   }
 }
