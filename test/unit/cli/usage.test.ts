@@ -9,7 +9,8 @@ const main = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
 function bellman(...args: string[]) {
   return spawnSync(process.execPath, [main, ...args], {
     encoding: 'utf8',
-    env: { PATH: process.env.PATH },
+    // No other variable stands in for a flag.
+    env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE },
   });
 }
 
