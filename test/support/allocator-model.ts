@@ -251,8 +251,8 @@ class Model {
     );
   }
 
-  /** Every assignment that fulfils the whole request and keeps each held address that the Service asked for and may keep. */
-  *ways(of: Service, before: Outcome['assigned']): Iterable<readonly IpAddress[]> {
+  /** Whether some assignment fulfils the whole request and keeps each held address that the Service asked for and may keep. */
+  isPossible(of: Service, before: Outcome['assigned']): boolean {
     const options = familiesOf(of).map((family) => {
       const kept = before.find((each) => each.address.family === family && this.mayKeep(of, each.address));
       if (kept && this.isAskedFor(of, kept)) return { isKept: true, addresses: [kept.address] };
@@ -266,9 +266,9 @@ class Model {
           isKept: boolean | undefined,
           other: IpAddress | undefined,
         ) => address === undefined || isKept || this.mayGet(of, address, other ? [other] : []);
-        if (isLegal(one, first?.isKept, two) && isLegal(two, second?.isKept, one))
-          yield two ? [one, two] : [one];
+        if (isLegal(one, first?.isKept, two) && isLegal(two, second?.isKept, one)) return true;
       }
+    return false;
   }
 }
 
@@ -360,7 +360,7 @@ class Trial {
     const key = objectKey(of);
     const known = this.model.known.get(key);
     const before = known?.outcome.assigned ?? [];
-    const ways = isInvalid(of) ? [] : [...this.model.ways(of, before)];
+    const isPossible = !isInvalid(of) && this.model.isPossible(of, before);
     const keepable = before.filter(
       ({ address }) => familiesOf(of).includes(address.family) && this.model.mayKeep(of, address),
     );
@@ -370,7 +370,7 @@ class Trial {
     const isComplete = outcome.refusal === undefined && now.length === familiesOf(of).length;
     assert.equal(
       isComplete,
-      ways.length > 0,
+      isPossible,
       `refused although possible, or granted although impossible: ${outcome.refusal?.message}`,
     );
     if (!isComplete)
