@@ -2,10 +2,12 @@
  * Runs test files that need a network, each in its own private world (see `lab/world`), a few at a time.
  *   node test/run.ts [--jobs N] [--timeout-seconds N] FILE…
  * Prints the report of each file when it ends. At the end it prints the failures again, and a summary. Exits with 0 only if every file passed.
+ * The files that took longest the last time run first, so that no long file is left alone at the end. A file without a known time counts as long.
  */
 
 import { spawn } from 'node:child_process';
-import { basename } from 'node:path';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
@@ -29,7 +31,24 @@ const { values, positionals } = parseArgs({
   },
 });
 const world = fileURLToPath(new URL('../lab/world', import.meta.url));
+const durationsFile = fileURLToPath(new URL('../.cache/test-durations.json', import.meta.url));
 const running = new Set<() => void>();
+
+/** Seconds that each file took the last time. */
+function readDurations(): Readonly<Record<string, number>> {
+  try {
+    return JSON.parse(readFileSync(durationsFile, 'utf8')) as Record<string, number>;
+  } catch {
+    // The first run, or a file that another run is just writing.
+    return {};
+  }
+}
+
+function writeDurations(reports: readonly Report[]): void {
+  const now = Object.fromEntries(reports.map(({ file, seconds }) => [file, Math.round(seconds)]));
+  mkdirSync(dirname(durationsFile), { recursive: true });
+  writeFileSync(durationsFile, `${JSON.stringify({ ...readDurations(), ...now }, null, 2)}\n`);
+}
 
 async function runFile(file: string): Promise<Report> {
   const started = performance.now();
@@ -75,7 +94,9 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.exit(130);
   });
 
-const waiting = [...positionals];
+const durations = readDurations();
+const duration = (file: string) => durations[file] ?? Number.MAX_SAFE_INTEGER;
+const waiting = positionals.toSorted((a, b) => duration(b) - duration(a));
 const reports: Report[] = [];
 await Promise.all(
   Array.from({ length: Math.max(1, Number(values.jobs)) }, async () => {
@@ -83,6 +104,7 @@ await Promise.all(
       reports.push(await runFile(file));
   }),
 );
+writeDurations(reports);
 const sum = (name: string) => reports.reduce((total, { counts }) => total + (counts.get(name) ?? 0), 0);
 const failed = reports.filter(({ ok }) => !ok);
 for (const { file, failures } of failed)
