@@ -105,25 +105,44 @@ function serviceOf(serviceName: string, each: Request): Service {
   });
 }
 
+/** A key of an address. It costs less than the text: the model compares addresses thousands of times in each step. */
+type AddressKey = number | bigint;
+const keyOf = ({ family, value }: IpAddress): AddressKey => (family === 4 ? Number(value) : value);
+
 interface Known {
   readonly service: Service;
   readonly outcome: Outcome;
   /** When the Service got each of its addresses. */
-  readonly since: ReadonlyMap<string, number>;
+  readonly since: ReadonlyMap<AddressKey, number>;
 }
 
 /** The allocator's rules, applied by brute force. */
 class Model {
-  pools: readonly PoolConfig[] = [];
   readonly known = new Map<string, Known>();
+  #pools: readonly PoolConfig[] = [];
+  #poolsByAddress: ReadonlyMap<AddressKey, PoolConfig> = new Map();
   #time = 0;
+
+  get pools(): readonly PoolConfig[] {
+    return this.#pools;
+  }
+
+  set pools(pools: readonly PoolConfig[]) {
+    this.#pools = pools;
+    this.#poolsByAddress = new Map(
+      universe.flatMap((address) => {
+        const found = pools.find(({ ranges }) => ranges.some((range) => rangeContains(range, address)));
+        return found ? [[keyOf(address), found] as const] : [];
+      }),
+    );
+  }
 
   remember(key: string, service: Service, outcome: Outcome): void {
     const before = this.known.get(key)?.since;
     const since = new Map(
       outcome.assigned.map(({ address }) => {
-        const text = formatIp(address);
-        return [text, before?.get(text) ?? ++this.#time] as const;
+        const each = keyOf(address);
+        return [each, before?.get(each) ?? ++this.#time] as const;
       }),
     );
     this.known.set(key, { service, outcome, since });
@@ -137,23 +156,23 @@ class Model {
   }
 
   poolOf(address: IpAddress): PoolConfig | undefined {
-    return this.pools.find(({ ranges }) => ranges.some((range) => rangeContains(range, address)));
+    return this.#poolsByAddress.get(keyOf(address));
   }
 
   holders(address: IpAddress, but: string): Service[] {
-    return [...this.known]
-      .filter(
-        ([key, { outcome }]) => key !== but && outcome.assigned.some((each) => sameIp(each.address, address)),
-      )
-      .map(([, known]) => known.service);
+    const found: Service[] = [];
+    const held = keyOf(address);
+    for (const [key, { service: holder, since }] of this.known)
+      if (since.has(held) && key !== but) found.push(holder);
+    return found;
   }
 
   /** The holders that got the address before this Service. */
   seniors(of: Service, address: IpAddress): Service[] {
-    const text = formatIp(address);
-    const own = this.known.get(objectKey(of))?.since.get(text) ?? Number.POSITIVE_INFINITY;
+    const held = keyOf(address);
+    const own = this.known.get(objectKey(of))?.since.get(held) ?? Number.POSITIVE_INFINITY;
     return this.holders(address, objectKey(of)).filter(
-      (other) => (this.known.get(objectKey(other))?.since.get(text) ?? 0) < own,
+      (other) => (this.known.get(objectKey(other))?.since.get(held) ?? 0) < own,
     );
   }
 
@@ -204,14 +223,13 @@ class Model {
     );
   }
 
-  heldIn(namespace: string, { name: poolName }: PoolConfig, but: string): Set<string> {
-    return new Set(
-      [...this.known]
-        .filter(([key, known]) => key !== but && known.service.namespace === namespace)
-        .flatMap(([, { outcome }]) => outcome.assigned)
-        .filter(({ address }) => this.poolOf(address)?.name === poolName)
-        .map(({ address }) => formatIp(address)),
-    );
+  heldIn(namespace: string, { name: poolName }: PoolConfig, but: string): Set<AddressKey> {
+    const held = new Set<AddressKey>();
+    for (const [key, { service: holder, outcome }] of this.known)
+      if (key !== but && holder.namespace === namespace)
+        for (const { address } of outcome.assigned)
+          if (this.poolOf(address)?.name === poolName) held.add(keyOf(address));
+    return held;
   }
 
   /** Whether a Service that also holds `others` may get a new address. */
@@ -231,9 +249,9 @@ class Model {
     const held = this.heldIn(of.namespace, found, objectKey(of));
     const after = new Set([
       ...held,
-      ...[address, ...others].filter((each) => this.poolOf(each) === found).map(formatIp),
+      ...[address, ...others].filter((each) => this.poolOf(each) === found).map(keyOf),
     ]);
-    const isNew = !held.has(formatIp(address));
+    const isNew = !held.has(keyOf(address));
     if (found.limitPerNamespace !== undefined && isNew && after.size > found.limitPerNamespace) return false;
     const { addresses, pools } = requestOf(of);
     const requested = addresses.find(({ family }) => family === address.family);
