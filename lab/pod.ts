@@ -3,8 +3,9 @@
  *   node lab/pod.ts NAME NODE PORT
  */
 import { createSocket } from 'node:dgram';
-import { createServer } from 'node:http';
 
+// An import of `node:http` reads all of its exports, and one of them loads undici: 14 MB and 0.07 s of CPU time in each pod.
+const { createServer } = process.getBuiltinModule('node:http');
 const [name = 'pod', node = 'nowhere', port = '8080'] = process.argv.slice(2);
 /** Holds what arrives while a busy machine does not run the pod, as far as the kernel permits. */
 const recvBufferSize = 8 << 20;
