@@ -20,7 +20,7 @@ demo: setup ## run the whole program on this machine, a tour of two minutes
 lab: setup ## open a shell in the lab, where kubectl, birdc and curl work
 	@lab/world $(NODE) lab/shell.ts
 
-check: setup ## check types, lint, import walls, dead exports, unit tests: under a minute
+check: setup ## check types, lint, import walls, dead exports, unit tests: three minutes on two cores
 	@$(NODE) node_modules/.bin/tsc --noEmit
 	@$(NODE) node_modules/.bin/tsc --noEmit --project src/page/browser
 	@node_modules/.bin/biome check --error-on-warnings .
