@@ -11,6 +11,7 @@ import { formatAge, formatCount, pageOf, serviceOf, shareInUse } from './rows.js
 /** @typedef {import('./rows.js').Order} Order */
 /** @typedef {import('./rows.js').SessionRow} SessionRow */
 /** @typedef {import('./dom.js').Child} Child */
+/** The most addresses of one node, which fill its bars. @typedef {Pick<PageNode, 'answers' | 'advertises'>} FullBars */
 
 const sizes = { problems: 20, services: 50, nodes: 24, sessions: 50 };
 
@@ -74,6 +75,7 @@ const addressColumns = [
   ['pool', 'Pool'],
   ['state', 'State'],
 ];
+const announcers = 'Announced by, or why not';
 
 /**
  * @param {readonly PageAddress[]} addresses that pass the filter, in order
@@ -85,7 +87,7 @@ export function servicesBody(addresses, page, order) {
   const part = pageOf(addresses, page, sizes.services);
   const headers = [
     ...addressColumns.map(([column, text]) => sortHeader(column, text, order)),
-    columnHeader('Announced by'),
+    columnHeader(announcers),
   ];
   return [
     part.total > 0 && table('Services and their addresses', headers, part.rows.map(addressRow)),
@@ -119,9 +121,9 @@ function addressRow({ service, address, pool, policy, text, isAsDesired }) {
   return row(
     rowHeader('Service', explainButton(service, service)),
     cell('Address', element('code', {}, address ?? 'none yet')),
-    cell('Pool', pool, policy === 'Local' && element('span', { class: 'tag' }, 'Local')),
+    cell('Pool', pool !== '' && `${pool} `, policy === 'Local' && element('span', { class: 'tag' }, 'Local')),
     cell('State', badge(isAsDesired, state)),
-    cell('Announced by', text),
+    cell(announcers, text),
   );
 }
 
@@ -132,18 +134,22 @@ function addressRow({ service, address, pool, policy, text, isAsDesired }) {
  */
 export function nodesBody(nodes, page) {
   const part = pageOf(nodes, page, sizes.nodes);
-  const most = Math.max(1, ...nodes.map(({ answers, advertises }) => Math.max(answers, advertises)));
+  // In one cluster thousands of addresses may be announced by BGP, and a few in layer 2.
+  const full = {
+    answers: Math.max(1, ...nodes.map(({ answers }) => answers)),
+    advertises: Math.max(1, ...nodes.map(({ advertises }) => advertises)),
+  };
   return [
-    element('ul', { class: 'cards', role: 'list' }, ...part.rows.map((node) => nodeCard(node, most))),
+    element('ul', { class: 'cards', role: 'list' }, ...part.rows.map((node) => nodeCard(node, full))),
     pager('nodes', part),
   ];
 }
 
 /**
  * @param {PageNode} node
- * @param {number} most addresses of one node, which fill the bar
+ * @param {FullBars} full
  */
-function nodeCard(node, most) {
+function nodeCard(node, full) {
   const { notReached, leaving, troubles, isAsDesired } = node;
   const state =
     notReached !== undefined
@@ -161,18 +167,28 @@ function nodeCard(node, most) {
     ...[...(notReached === undefined ? [] : [notReached]), ...troubles].map((text) =>
       element('p', { class: 'fault' }, text),
     ),
-    ...(notReached === undefined ? reachedNode(node, most) : []),
+    ...(notReached === undefined ? reachedNode(node, full) : []),
   );
 }
 
 /**
  * @param {PageNode} node
- * @param {number} most
+ * @param {FullBars} full
  */
-function reachedNode({ node, links, answers, advertises, sessions, members, missingMembers }, most) {
+function reachedNode({ node, links, answers, advertises, sessions, members, missingMembers }, full) {
   return [
-    bar(`layer 2: ${formatCount(answers)}`, `Addresses that ${node} answers for in layer 2`, answers, most),
-    bar(`BGP: ${formatCount(advertises)}`, `Addresses that ${node} announces by BGP`, advertises, most),
+    bar(
+      `layer 2: ${formatCount(answers)}`,
+      `Addresses that ${node} answers for in layer 2`,
+      answers,
+      full.answers,
+    ),
+    bar(
+      `BGP: ${formatCount(advertises)}`,
+      `Addresses that ${node} announces by BGP`,
+      advertises,
+      full.advertises,
+    ),
     lines(
       `Links of ${node}`,
       links.map(({ name, subnets }) => ({ isGood: true, name, text: subnets.join(', ') || 'no subnet' })),
