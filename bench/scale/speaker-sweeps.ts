@@ -78,14 +78,14 @@ function nodeEvents(size: SpeakerSize): Work {
   };
 }
 
+/** The speaker's node turns NotReady and back. The two cost different amounts, so each run has both. */
 function ownNodeEvents(size: SpeakerSize): Work {
   const scaled = new ScaledSpeaker(size);
-  let ready = true;
   return {
-    units: 1,
+    units: 2,
     run: () => {
-      ready = !ready;
-      scaled.setReady(0, ready);
+      scaled.setReady(0, false);
+      scaled.setReady(0, true);
     },
   };
 }
@@ -173,7 +173,7 @@ export const speakerSweeps: readonly Sweep[] = [
   },
   {
     ...byServices,
-    work: "BGP: the speaker's node turns NotReady",
+    work: "BGP: the speaker's node turns NotReady or Ready",
     kind: 'whole',
     prepare: (services) => ownNodeEvents({ services, nodes: 10, ...bgp }),
   },

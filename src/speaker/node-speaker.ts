@@ -97,7 +97,7 @@ export class NodeSpeaker {
   readonly #peerOutput: PeerOutput;
   readonly #candidateSets: CandidateSetTable;
   readonly #layer2Output: Layer2Output;
-  readonly #pendingPlans = new PendingPlans(() => [this.#services.keys(), this.#routes.services()]);
+  readonly #pendingPlans = new PendingPlans(() => this.#services.keys());
   readonly #planning: TurnHandle;
   #config: Config = emptyConfig;
   #observedVersion = 0;

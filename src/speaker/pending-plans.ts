@@ -3,13 +3,13 @@
  * their own. A change of a single Service comes first.
  */
 export class PendingPlans {
-  readonly #all: () => Iterable<Iterable<string>>;
+  readonly #all: () => Iterator<string>;
   readonly #single = new Set<string>();
   #sweep: Iterator<string> | undefined;
   #visited = 0;
 
-  /** `all` returns the collections that together hold all Services. A Service that is added or removed meanwhile may be missed. */
-  constructor(all: () => Iterable<Iterable<string>>) {
+  /** `all` visits all Services. A Service that is added or removed meanwhile may be missed. */
+  constructor(all: () => Iterator<string>) {
     this.#all = all;
   }
 
@@ -20,7 +20,7 @@ export class PendingPlans {
   /** All Services wait from now on. */
   addAll(): void {
     this.#single.clear();
-    this.#sweep = chained(this.#all());
+    this.#sweep = this.#all();
     this.#visited = 0;
   }
 
@@ -53,8 +53,4 @@ export class PendingPlans {
   remaining(total: number): number {
     return this.#single.size + (this.#sweep ? Math.max(0, total - this.#visited) : 0);
   }
-}
-
-function* chained(all: Iterable<Iterable<string>>): Generator<string> {
-  for (const each of all) yield* each;
 }

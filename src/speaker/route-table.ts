@@ -59,11 +59,6 @@ export class RouteTable {
     return changes;
   }
 
-  /** Services that have routes. */
-  services(): Iterable<string> {
-    return this.#wantedOfService.keys();
-  }
-
   /** Number of (peer, prefix) pairs. */
   get size(): number {
     return this.#routes.size;

@@ -20,6 +20,7 @@ function recorded(over: { readonly ignoresExcludeLabel?: boolean; readonly adopt
   const sessions: string[] = [];
   const toBgp: string[] = [];
   const links = { isOnLink: true };
+  const planned: string[] = [];
   const sets = new CandidateSets();
   const bgp: BgpSpeaker = {
     setPeers: (all) => {
@@ -39,6 +40,7 @@ function recorded(over: { readonly ignoresExcludeLabel?: boolean; readonly adopt
   const speaker = new NodeSpeaker({
     nodeName: 'node-1',
     isOurs: ({ name }) => {
+      planned.push(name);
       if (name === 'bad') throw new TypeError('bug');
       return true;
     },
@@ -74,7 +76,7 @@ function recorded(over: { readonly ignoresExcludeLabel?: boolean; readonly adopt
     guard: new Guard({ logger: pino({ level: 'silent' }), count: () => void lines.push('guarded') }),
     turns: new Turns(new VirtualClock()),
   });
-  return { speaker, peers, uses, sessions, sessionIds, toBgp, links, take: () => lines.splice(0) };
+  return { speaker, peers, uses, sessions, sessionIds, toBgp, links, planned, take: () => lines.splice(0) };
 }
 
 const both = config([
@@ -108,6 +110,29 @@ test('NodeSpeaker announces all other Services when the planning of one Service 
   assert.deepEqual(take(), ['peers router', 'guarded', 'announce router 198.51.100.7/32', 'table', 'synced']);
   speaker.setNode('node-1', node('node-1', { ready: false }));
   assert.deepEqual(take(), ['guarded', 'withdraw router 198.51.100.7/32']);
+});
+
+test('NodeSpeaker plans each Service once when its node turns NotReady, and once when it turns Ready', () => {
+  const { speaker, take, planned } = recorded();
+  speaker.setConfig(both);
+  speaker.setNode('node-1', node('node-1'));
+  const names = ['a', 'b', 'c'];
+  names.forEach((name, i) => {
+    speaker.setService(`default/${name}`, service(name, [`198.51.100.${i}`]));
+    speaker.setEndpointSlice(`default/${name}-1`, slice(name, ['node-1']));
+  });
+  speaker.start();
+  speaker.setService('default/c', undefined);
+  for (const [ready, what] of [
+    [false, 'withdraw'],
+    [true, 'announce'],
+  ] as const) {
+    take();
+    planned.length = 0;
+    speaker.setNode('node-1', node('node-1', { ready }));
+    assert.deepEqual(planned, ['a', 'b']);
+    assert.deepEqual(take(), [`${what} router 198.51.100.0/32`, `${what} router 198.51.100.1/32`]);
+  }
 });
 
 test('NodeSpeaker announces from a node with the exclude label when the configuration or the flag says so', () => {
