@@ -28,8 +28,13 @@ export class Daemon {
   readonly #child: ChildProcess;
   #errors = '';
 
-  constructor(args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
-    const child = spawn(process.execPath, args, {
+  /** The program is Node unless another one is named. */
+  constructor(
+    args: readonly string[],
+    environment: Readonly<Record<string, string>> = {},
+    program = process.execPath,
+  ) {
+    const child = spawn(program, args, {
       cwd: root,
       env: { ...process.env, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -168,10 +173,14 @@ export class ControlPlane {
     await rm(this.folder, { recursive: true });
   }
 
+  /** Starts a controller: the program that BELLMAN_PROGRAM names, or else the source. */
   controller(...flags: string[]): Daemon {
-    const daemon = new Daemon(['src/main.ts', 'controller', '--metrics-address', '127.0.0.1:0', ...flags], {
-      KUBECONFIG: this.#controllerKubeconfig,
-    });
+    const { BELLMAN_PROGRAM: program } = process.env;
+    const args = ['controller', '--metrics-address', '127.0.0.1:0', ...flags];
+    const environment = { KUBECONFIG: this.#controllerKubeconfig };
+    const daemon = program
+      ? new Daemon(args, environment, program)
+      : new Daemon(['src/main.ts', ...args], environment);
     this.#daemons.push(daemon);
     return daemon;
   }
