@@ -81,6 +81,10 @@ try {
     `${((performance.now() - begunMs) / 1000).toFixed(0)} s`,
   );
   report('memory, now and peak', memoryText(await controller.memory()));
+  report(
+    'CPU of the controller',
+    `${((await controller.metric('process_cpu_seconds_total')) ?? 0).toFixed(1)} s`,
+  );
 
   const before = await plane.get<Lease>(lease);
   const health = await probeHealth(ownHost, `http://127.0.0.1:${String(metricsPort)}/healthz`);

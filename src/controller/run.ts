@@ -31,6 +31,7 @@ import { HttpLimits } from '../telemetry/http-limits.ts';
 import { type ListenAddress, serveHttp } from '../telemetry/http-server.ts';
 import { metricsText } from '../telemetry/metrics-text.ts';
 import { version } from '../version.ts';
+import { boundHeapGrowth } from './heap-growth.ts';
 import { LeaderTerm } from './leader-term.ts';
 import { ControllerMetrics } from './metrics.ts';
 
@@ -70,6 +71,7 @@ export async function runController(options: RunControllerOptions): Promise<void
   });
   const { recorder, guard } = diagnostics;
   const metrics = new ControllerMetrics(registry);
+  boundHeapGrowth();
   keepMemorySmall({ clock, logger, signal });
   const identity = `${host}_${randomUUID()}`;
   let term: LeaderTerm | undefined;
