@@ -22,6 +22,7 @@ import { viewerAudience } from '../cluster/viewer.ts';
 import type { Api } from '../kubernetes/api.ts';
 import { openDaemon } from '../kubernetes/daemon.ts';
 import { LeaderElection } from '../kubernetes/leader-election.ts';
+import { leaseTiming } from '../kubernetes/lease.ts';
 import { accessByToken } from '../kubernetes/token-review.ts';
 import type { Logger, LogLevel } from '../log.ts';
 import { keepMemorySmall } from '../memory/keeper.ts';
@@ -55,6 +56,11 @@ export interface RunControllerOptions {
 
 /** Deadline for sending the last events when the process stops. */
 const flushDeadlineMs = 2000;
+/**
+ * The longest pause for a collection. A collection of the heap of 100,000 Services may take half a minute on a busy machine, and then the Lease
+ * is lost. After the longest pause, two attempts to renew it are left.
+ */
+const longestPauseMs = leaseTiming.renewDeadlineMs - 2 * leaseTiming.retryMs;
 
 /** Runs until the signal aborts and the work under way is done. Rejects only when it cannot start. */
 export async function runController(options: RunControllerOptions): Promise<void> {
@@ -72,7 +78,7 @@ export async function runController(options: RunControllerOptions): Promise<void
   const { recorder, guard } = diagnostics;
   const metrics = new ControllerMetrics(registry);
   boundHeapGrowth();
-  keepMemorySmall({ clock, logger, signal });
+  keepMemorySmall({ clock, logger, longestPauseMs, signal });
   const identity = `${host}_${randomUUID()}`;
   let term: LeaderTerm | undefined;
   registerConfigMetrics(registry, () => term?.configInForce);

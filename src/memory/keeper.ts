@@ -21,23 +21,17 @@ import { programPages } from './program-pages.ts';
 export interface MemoryKeeperOptions {
   readonly clock: Clock;
   readonly logger: Logger;
-  /** The process does not collect while a collection would pause it for longer than this. No limit by default. */
-  readonly longestPauseMs?: number;
+  /** The process does not collect while a collection would pause it for longer than this. */
+  readonly longestPauseMs: number;
   /** Ends the checks. */
   readonly signal?: AbortSignal;
 }
 
 /**
  * Call it when the process is in sync. The first collection follows at the first calm check. Each collection pauses the process, with 10,000
- * Services for some 0.2 s. That is less than the interval of keepalives for the shortest hold time. The function needs the flag
- * `--expose-gc`, which `dist/bellman` sets. Without the flag it does nothing.
+ * Services for some 0.2 s. The function needs the flag `--expose-gc`, which `dist/bellman` sets. Without the flag it does nothing.
  */
-export function keepMemorySmall({
-  clock,
-  logger,
-  longestPauseMs = Number.POSITIVE_INFINITY,
-  signal,
-}: MemoryKeeperOptions): void {
+export function keepMemorySmall({ clock, logger, longestPauseMs, signal }: MemoryKeeperOptions): void {
   const collect = globalThis.gc;
   if (!collect) return;
   let schedule: CollectionSchedule = { checked: readMemory(clock), collected: undefined };

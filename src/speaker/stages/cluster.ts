@@ -40,11 +40,14 @@ export function watchCluster(foundation: Foundation, parts: SpeakerParts, standB
   };
 }
 
+/** The longest pause for a collection. The shortest hold time of BGP is 3 s, so keepalives are due every second. */
+const longestPauseMs = 500;
+
 function beginToAnnounce({ options, clock }: Foundation, parts: SpeakerParts): void {
   const { logger, signal } = options;
   parts.speaker.start();
   parts.layer2.reconciler.start();
   parts.adoption.start();
   parts.routing.listenForSuccessor();
-  keepMemorySmall({ clock, logger, signal });
+  keepMemorySmall({ clock, logger, longestPauseMs, signal });
 }
