@@ -8,8 +8,15 @@ export interface Announcer {
   readonly interfaces: readonly string[];
 }
 
-/** A line without the white space around it. No two neighbouring parts match the same character, so that matching takes linear time. */
-const announcingLine = /^([^=\s]+)=([^/=\s]+)(?:\/(\S*))?$/;
+/**
+ * A line without the white space around it. No two neighbouring parts match the same character, so that matching takes linear time. Users may
+ * edit the record of their Services, and commands print its names, so node and interfaces have no character that `printable` replaces.
+ */
+const announcingLine = /^([^=\s]+)=([^/=\s\p{Cc}\p{Cf}\p{Cs}]+)(?:\/([^\s\p{Cc}\p{Cf}\p{Cs}]*))?$/u;
+/** The names of objects in Kubernetes are never longer. */
+const maxNodeCharacters = 253;
+/** 256 interfaces with names of the greatest length that Linux allows. */
+const maxInterfacesCharacters = 4096;
 
 /**
  * Parses the announcing record: `address=node/interface[+interface…]`, comma separated. The keys of the result are addresses in canonical
@@ -20,7 +27,8 @@ export function parseAnnouncing(service: Pick<Service, 'annotations'>): Map<stri
   for (const line of (service.annotations[annotations.announcing] ?? '').split(',')) {
     const [, text, node, interfaces] = announcingLine.exec(line.trim()) ?? [];
     const address = text === undefined ? undefined : parseIp(text);
-    if (!address || node === undefined) continue;
+    if (!address || node === undefined || node.length > maxNodeCharacters) continue;
+    if (interfaces !== undefined && interfaces.length > maxInterfacesCharacters) continue;
     announcers.set(formatIp(address), { node, interfaces: interfaces?.split('+').filter(Boolean) ?? [] });
   }
   return announcers;

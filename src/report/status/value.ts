@@ -12,12 +12,16 @@ import {
   usableSize,
 } from '../../config/index.ts';
 import { objectKey, type Service } from '../../kubernetes/model.ts';
+import { printable } from '../../printable.ts';
 import { addressFindings } from './announcers.ts';
 import { describeConfiguration, describeController, type Finding } from './control.ts';
 import { deadNodeTroubles } from './dead-nodes.ts';
 import { troublesOf, viewerTroubles } from './problems.ts';
 import type { ClusterView } from './view.ts';
 import { waitingReason } from './words.ts';
+
+/** The configuration has no longer name of a pool. */
+const maxPoolCharacters = 253;
 
 /** Version of the JSON and YAML that `bellman status -o` prints. The format only grows. */
 export const statusValueVersion = 1;
@@ -151,9 +155,10 @@ function addressValues(service: Service, view: ClusterView, index: PoolIndex | u
     return [
       { service: key, pool: '', text: waitingReason(key, view), isAsDesired: false, externalTrafficPolicy },
     ];
-  const pools = (service.annotations[annotations.pool] ?? '').split(',');
+  // A user may edit the annotation.
+  const pools = (service.annotations[annotations.pool] ?? '').split(',', service.ingress.length);
   return addressFindings(service, view, index).map((finding, i) => {
-    const pool = pools[i] ?? pools[0] ?? '';
+    const pool = printable(pools[i] ?? pools[0] ?? '', maxPoolCharacters);
     return { service: key, pool, ...finding, externalTrafficPolicy };
   });
 }

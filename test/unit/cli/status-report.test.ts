@@ -214,6 +214,24 @@ test('statusReport() counts the used addresses of each pool by family, and count
   assert.match(report.text, /^b +bgp +IPv4 +256 +0 +256$/m);
 });
 
+test('statusReport() prints no escape sequence and no text without end that a user writes into annotations of a Service', () => {
+  const escape = '\u001b]0;x\u0007\u009b2J\u202e\u2066';
+  const edited = (announcing: string) =>
+    service('web', ['192.0.2.1'], {
+      annotations: {
+        'bellman.dev/ip-allocated-from-pool': `p${escape}${'y'.repeat(100_000)}`,
+        'bellman.dev/announcing': announcing,
+      },
+    });
+  const answering = speakerStatus({ announcing: { '192.0.2.1': 'x' } });
+  for (const interfaces of [`eth0${escape}`, 'eth0+'.repeat(20_000)])
+    for (const status of [answering, undefined]) {
+      const { text } = statusReport(view([edited(`192.0.2.1=node-1/${interfaces}`)], { 'node-1': status }));
+      assert.doesNotMatch(text.replaceAll('\n', ''), /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
+      assert.ok(text.length < 4000, `${text.length} characters`);
+    }
+});
+
 const answered = { 'node-1': speakerStatus({ announcing: { '192.0.2.1': 'x' } }) };
 
 test('statusReport() is healthy when the configuration is in force and each address is announced', () => {

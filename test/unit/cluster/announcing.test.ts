@@ -16,6 +16,19 @@ const records: readonly (readonly [string, string, ReturnType<typeof parsed>])[]
   ],
   ['a line without interfaces', '192.0.2.1=node-1', [['192.0.2.1', { node: 'node-1', interfaces: [] }]]],
   ['white space around lines', ' 2001:DB8::1=n/e , x', [['2001:db8::1', { node: 'n', interfaces: ['e'] }]]],
+  [
+    'only lines with printable names of a bounded length',
+    [
+      ...['\u001b[2J', '\u009b2J', '\u202e', '\u2066', '\ud800'].flatMap((text) => [
+        `192.0.2.1=node-1/eth0${text}`,
+        `192.0.2.2=node${text}/eth0`,
+      ]),
+      `192.0.2.3=node-1/${'eth0+'.repeat(1000)}`,
+      `192.0.2.4=${'n'.repeat(254)}/eth0`,
+      '192.0.2.5=node-1/eth0',
+    ].join(),
+    [['192.0.2.5', { node: 'node-1', interfaces: ['eth0'] }]],
+  ],
   ['lines that do not parse', '192.0.2.1, =n/e, 192.0.2.1=, 192.0.2.1=a b/e, 1=2=3, ,', []],
 ];
 for (const [name, record, expected] of records)
