@@ -417,6 +417,31 @@ describe('BfdEngine', () => {
     );
   });
 
+  test('an exception in the handling of a packet is logged once and loses only that packet', () => {
+    const clock = new VirtualClock();
+    const one = node(clock);
+    const { interface: _, ...free } = base;
+    one.engine.setSessions([free, { ...free, id: 'other', name: 'other', peerAddress: '192.0.2.3' }]);
+    const down = encodePacket(packet({ state: 'Down', yourDiscriminator: 0 }));
+    const push = one.changes.push;
+    one.changes.push = () => {
+      throw new RangeError('Maximum call stack size exceeded');
+    };
+    for (let i = 0; i < 2; i++) {
+      deliver(one, down);
+      deliver(one, encodePacket(packet({ yourDiscriminator: only(one).localDiscriminator })));
+    }
+    one.changes.push = push;
+    const bugs = one.lines.filter(({ msg }) => msg === 'bug: input dropped');
+    assert.deepEqual(
+      bugs.map(({ entrance, source }) => [entrance, source]),
+      [['bfd', theirs]],
+    );
+    assert.ok(one.recorder.events('guard').length > 0);
+    deliver(one, down, '192.0.2.3');
+    assert.equal(one.engine.status()[1]?.state, 'Init');
+  });
+
   test('stop tells every peer', async () => {
     const { clock, a, b } = pair();
     const stopped = a.engine.stop();

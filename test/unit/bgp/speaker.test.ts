@@ -318,13 +318,13 @@ describe('a session in virtual time', () => {
     const { speaker, establish, lines, registry, status } = fixture();
     speaker.setPeers([peer()]);
     const stream = establish({ kind: 'extended-message' });
-    // Attribute 99 without a value: optional, transitive, and repeated 21,000 times.
-    const attributes = Buffer.from('c06300'.repeat(21_000), 'hex');
+    // Attributes 98 and 99 without a value: optional, transitive, and repeated 10,500 times each.
+    const attributes = Buffer.from('c06200c06300'.repeat(10_500), 'hex');
     const length = 19 + 4 + attributes.length;
     const head = [...new Uint8Array(16).fill(0xff), length >> 8, length & 0xff, 2, 0, 0];
     stream.sendBytes(Uint8Array.of(...head, attributes.length >> 8, attributes.length & 0xff, ...attributes));
     assert.equal(status().state, 'Established');
-    assert.equal(lines.filter((line) => line.includes('malformed UPDATE')).length, 1);
+    assert.equal(lines.filter((line) => line.includes('malformed UPDATE')).length, 2);
     const counted = await registry.getSingleMetric('bellman_bgp_malformed_updates_total')?.get();
     assert.deepEqual(counted?.values, [{ labels: { peer: 'router', treatment: 'discard' }, value: 1 }]);
   });

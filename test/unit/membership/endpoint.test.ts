@@ -29,16 +29,17 @@ test('the datagram socket does not throw on an undeliverable endpoint, and keeps
   const target = createSocket('udp4');
   target.bind(0, '127.0.0.1');
   await once(target, 'listening');
+  const { port } = target.address();
   const socket = await openDatagramSocket(0, () => {});
   try {
     for (const endpoint of undeliverable) socket.send(Buffer.from('x'), endpoint);
     const received = once(target, 'message');
-    socket.send(Buffer.from('good'), { host: '127.0.0.1', port: target.address().port });
+    socket.send(Buffer.from('good'), { host: '127.0.0.1', port });
     const [datagram] = await received;
     assert.equal(String(datagram), 'good');
   } finally {
-    socket.close();
-    socket.send(Buffer.from('late'), { host: '127.0.0.1', port: target.address().port });
     target.close();
+    socket.close();
+    socket.send(Buffer.from('late'), { host: '127.0.0.1', port });
   }
 });
