@@ -146,7 +146,7 @@ const labels: Readonly<Record<string, string>> = {
   protocol: '`arp`, `ndp`',
   state: '`alive`, `suspect`, `dead`, `left`',
   'bellman_controller_dead_nodes state':
-    '`waiting`: the controller reads signs of life; `held`: a rule forbids to mark the node; `dead`, `marked`: the Pods of the node are set to not ready',
+    '`waiting`: the controller reads signs of life; `held`: a rule forbids marking the node; `dead`, `marked`: the Pods of the node are set to not ready',
   'bellman_controller_node_deaths_total result': '`marked`, `returned`',
   diag: 'diagnostic code of RFC 5880 section 4.1: 1 detection time expired, 2 echo failed, 3 neighbor signaled session down',
   side: '`local`: this node noticed the fault; `remote`: the peer noticed it',
@@ -158,7 +158,7 @@ const labels: Readonly<Record<string, string>> = {
   'bellman_layer2_requests_dropped_total reason':
     '`malformed`, `other-vlan`, `not-for-us`, `own-frame`, `hop-limit`, `checksum`, `unknown-address`, `late`, `send-failed`',
   'bellman_membership_dropped_total reason':
-    '`unknown-key`, `authentication`, `replayed`, `unproven` (the sender has not proved that it receives our packets), `flood` (too many datagrams of unknown sessions to decrypt them all), `truncated`, `malformed`, `version`, `own`',
+    '`unknown-key`, `authentication`, `replayed`, `unproven` (the sender has not proved that it receives our packets), `flood` (more datagrams of unknown sessions than this node decrypts), `truncated`, `malformed`, `version`, `own`',
 };
 
 export function metricsPage(): string {
