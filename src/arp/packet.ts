@@ -73,7 +73,7 @@ export function encodeArpRequest(mac: Uint8Array, senderIp: IpAddress, targetIp:
   return encodeArp({ destination: broadcastMac, operation: 'request', senderMac: mac, senderIp, targetIp });
 }
 
-/** Reads a reply. Returns the sender's address and the offset of its MAC, or undefined when the frame is no valid reply. */
+/** Reads a reply. Returns the sender's address and the offset of its MAC, or undefined when the frame is not a valid reply. */
 export function readArpReply(
   frame: Uint8Array,
   length: number,

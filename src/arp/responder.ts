@@ -5,7 +5,7 @@
  * Answered: requests for our addresses, broadcast or unicast (a neighbour's refresh), and probes by hosts that are about to take one of
  * our addresses (RFC 5227). A reply goes to the requesting station alone, from the interface's own MAC.
  *
- * An address on trial is answered to other speakers only, so that they can find out whether the answers arrive.
+ * For an address on trial, only the requests of other speakers are answered, so that they can find out whether the answers arrive.
  *
  * Dropped: malformed frames, frames for other stations or VLANs, and frames of our own.
  *

@@ -9,8 +9,8 @@ export interface Floor {
 }
 
 /**
- * With SCHED_FIFO, six busy loops on two cores delay 99.7 % of the packets by at most 2 ms (docs/design/bfd.md), so the shortest interval of
- * MetalLB's configuration is allowed. Without it they delay a packet by up to 180 ms, and by up to 58 ms with the nice value -20
+ * Beside six busy loops on two cores, 99.7 % of the packets are at most 2 ms late with SCHED_FIFO (docs/design/bfd.md), so the shortest
+ * interval of MetalLB's configuration is allowed. Without SCHED_FIFO, packets are up to 180 ms late, or up to 58 ms with the nice value -20
  * (bench/bfd.ts).
  */
 export const floors: Readonly<Record<'realtime' | 'ordinary', Floor>> = {

@@ -343,7 +343,7 @@ export class BfdSession {
         logger.info({ peer }, 'BFD session is up');
       } else if (from === 'Up') {
         this.#downs++;
-        // A session that is removed, or ends with the process, is no fault.
+        // The end of a session that is removed, or that ends with the process, is not a fault.
         if (state === 'AdminDown') logger.info({ peer, reason }, 'BFD session ended');
         else {
           // A peer also declares this node silent when the packets of this process were late.
@@ -357,7 +357,7 @@ export class BfdSession {
 
   #countDrop(reason: BfdDropReason, detail: string): void {
     this.#dropped[reason] = (this.#dropped[reason] ?? 0) + 1;
-    // A packet after an administrative shutdown is no fault.
+    // A packet after an administrative shutdown is not a fault.
     if (reason === 'admin-down' || this.#loggedDrops.has(reason)) return;
     this.#loggedDrops.add(reason);
     this.#options.logger.warn({ peer: this.#settings.name, reason: detail }, 'BFD packet dropped');

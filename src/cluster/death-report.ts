@@ -23,7 +23,7 @@ export function deathReportName(node: string): string {
   return `${namePrefix}${node}`;
 }
 
-/** The speaker whose report has this name; `undefined` if a Lease of this name is no death report. */
+/** The speaker whose report has this name; `undefined` if a Lease of this name is not a death report. */
 export function speakerOfReport(name: string): string | undefined {
   return name.startsWith(namePrefix) ? name.slice(namePrefix.length) : undefined;
 }

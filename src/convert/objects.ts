@@ -38,7 +38,7 @@ const maxDepth = 100;
 
 /**
  * Reads the objects of a file of manifests. A `List` counts as its items. Fails with all faults at once: broken YAML with line and column,
- * and documents that are no objects of Kubernetes.
+ * and documents that are not objects of Kubernetes.
  */
 export function readObjects(fileName: string, text: string): Result<SourceObject[], SourceFault[]> {
   const read = readYaml(text, maxDepth);

@@ -4,7 +4,7 @@ import { UnusableResponse } from './api-error.ts';
 import { type ListPage, readListPage } from './watch-event.ts';
 
 export interface ListOptions {
-  /** Parameters beside those of the pages, such as `labelSelector`. */
+  /** Parameters in addition to those of the pages, such as `labelSelector`. */
   readonly query?: Readonly<Record<string, string>>;
   /** Largest number of objects in a page. */
   readonly pageSize: number;

@@ -76,7 +76,7 @@ export function nextWatchTry(
     case 'unanswered':
       return { ...failed(state, random), relist: false };
     case 'expired': {
-      // An expired resourceVersion is no fault, so the list follows soon. If the lists themselves expire, the delay grows.
+      // An expired resourceVersion is not a fault, so the list follows soon. If the lists themselves expire, the delay grows.
       const step = failed(state, random);
       return step.state.failures === 1 ? { ...step, delayMs: relistJitterMs * random } : step;
     }

@@ -17,7 +17,7 @@ export interface Layer2Settings {
   readonly conflictPolicy: DefencePolicy;
   /** Interval of repeated announcements, for switches that forget addresses. 0 means announcements only after a takeover. */
   readonly announceEverySeconds: number;
-  /** Interval at which this node, as a witness, asks for an address of another node. 0 means that it is no witness. */
+  /** Interval at which this node, as a witness, asks for an address of another node. 0 means that it is not a witness. */
   readonly witnessEverySeconds: number;
   /** Whether another program may answer for the same addresses from nodes of this cluster. */
   readonly adoptOnly: boolean;
@@ -131,7 +131,9 @@ export type FromLayer2 =
   | { readonly kind: 'verified'; readonly address: string }
   /** Another host answers for a watched address, or none does. Sent when it changes. */
   | ({ readonly kind: 'sighting' } & Sighting)
-  /** The speaker of this node uses a membership key that this node does not know. Sent at most every ten minutes for each node. */
+  /**
+   * The speaker of the node `node` uses a membership key that this node does not know. Sent at most every ten minutes for each such node.
+   */
   | { readonly kind: 'unknown-key'; readonly node: string }
   | { readonly kind: 'members'; readonly members: readonly MemberStatus[] }
   /** The links that carry addresses have changed. */

@@ -83,7 +83,7 @@ const program = childProgram(import.meta.url, { source: './process.ts', bundle: 
 /** A handover takes at most 3 s (docs/design/failover.md). */
 const stopMs = 6000;
 /**
- * The process goes on for this long after the last pool has gone. An edit that is soon reverted then stops no layer-2 process, and
+ * The process keeps running for this long after the last pool has gone. An edit that is soon reverted then does not stop the process, and
  * the process still answers the questions that precede the removal of lines from the announcing record (`AnnouncingReconciler`).
  */
 const calmMs = 15_000;
@@ -99,7 +99,7 @@ class Layer2Parent implements Layer2 {
   readonly #counts = new Map<string, AddressCounts>();
   readonly #clock: Clock;
   readonly #process: ChildProcess<ToLayer2, FromLayer2>;
-  /** Messages of which not all parts are sent. */
+  /** Messages that still have parts to send. */
   readonly #unsent: Iterator<EntriesMessage>[] = [];
   readonly #sending: TurnHandle;
   #keys: readonly string[] = [];

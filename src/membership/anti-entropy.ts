@@ -36,14 +36,15 @@ const nextMeetingMs = 100;
  */
 const differencesBeforeSync = 3;
 /**
- * Once this member has been synced, it starts no exchange while news about many members arrives: news about more than `mostNews` members, and
- * about more than this share of all live members, in about `newsMs`. When many members come back at once, all summaries differ until the news has
- * reached everyone. Exchanges in the meantime would carry the records of the whole cluster, and bring little that the news does not bring.
+ * Once this member has been synced, it does not start an exchange while news about many members arrives: news about more than `mostNews`
+ * members, and about more than this share of all live members, in about `newsMs`. When many members come back at once, all summaries differ
+ * until the news has reached everyone. Exchanges in the meantime would carry the records of the whole cluster, and bring little that the
+ * news does not bring.
  */
 const mostNewsShare = 1 / 8;
 const mostNews = 8;
 const newsMs = 50;
-/** After it has differed from others for this long, this member starts an exchange although much news arrives. */
+/** After its summary has differed from those of others for this long, this member starts an exchange even if much news arrives. */
 const longestUnsteadyMs = 1000;
 /**
  * Extra wait before an exchange with the next unmet member. During the wait, a received packet can start an exchange with its sender
@@ -151,7 +152,7 @@ export class AntiEntropy {
     if (!digest.wantsReply) this.#finished(name, digest, nowMs);
     if (this.#answers.has(name) || this.#answers.size >= maxAnswers) return [];
     const { records, branches } = this.#knowledge.compare(digest, readsBranches);
-    // If the partner has already sent its branch of a bucket, the two need no second comparison of that bucket.
+    // If the partner has already sent its branch of a bucket, that bucket is not compared again.
     const drafts = this.#branches(
       name,
       endpoint,
@@ -216,7 +217,7 @@ export class AntiEntropy {
     return this.#agreed.size >= Math.min(liveCount, agreementsForSync);
   }
 
-  /** Whether little news about members arrives, or this member has waited long enough for that. */
+  /** Whether an exchange may start: little news about members arrives, or this member has waited long enough. */
   #isSteady(nowMs: number): boolean {
     const differsForMs = nowMs - this.#differingSinceMs;
     if (differsForMs < newsMs || differsForMs >= longestUnsteadyMs) return differsForMs >= newsMs;

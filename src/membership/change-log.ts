@@ -25,7 +25,7 @@ export interface Changes {
   readonly payloads: ReadonlySet<string>;
   /** Members that died or left, with the time when each was last heard. */
   readonly lost: readonly LostMember[];
-  /** Names about which the membership keeps nothing any more. */
+  /** Names that the membership has forgotten. */
   readonly forgotten: readonly string[];
   readonly events: readonly MembershipEvent[];
 }

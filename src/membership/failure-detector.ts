@@ -2,9 +2,9 @@
  * The failure detector: SWIM with the refinements of Lifeguard. In each probe interval, a member pings the next member of a shuffled round.
  * If no ack arrives, it pings again after a wait that depends on the measured round-trip time. The last ping also goes through relays. A
  * target that stays silent becomes a suspect of the probing member. Each further ping tells the suspect about the suspicion, and the
- * suspect can refute it with a greater incarnation. The probing member asks a few others, the verifiers, to probe the suspect too. Only a
- * member that failed to reach the suspect itself declares it dead, and only after a wait. Each confirmation by a verifier shortens the
- * wait.
+ * suspect can refute it with a greater incarnation. The probing member asks a few others, the verifiers, to probe the suspect too. A member
+ * declares the suspect dead only if its own probe of the suspect failed, and only after a wait. Each confirmation by a verifier shortens
+ * the wait.
  *
  *     routine probe fails → suspect ─ verify → confirmations → dead
  *                              └─ pings say "you are suspect" → alive, with a greater incarnation

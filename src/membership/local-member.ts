@@ -43,7 +43,7 @@ export class LocalMember {
     this.#incarnation++;
   }
 
-  /** Whether a statement about this member has its present incarnation or a greater one. */
+  /** Whether a statement about this member has this member's present incarnation or a greater one. */
   isCurrent({ incarnation }: MemberUpdate): boolean {
     return incarnation >= this.#incarnation;
   }

@@ -1,4 +1,4 @@
-/** Counts recent events: those of the present period, and those of the period before. */
+/** Counts the events of the present period and of the period before it. */
 export class RecentCount {
   readonly #periodMs: number;
   #period = Number.NEGATIVE_INFINITY;

@@ -233,7 +233,7 @@ export function encodeSolicitation(mac: Uint8Array, source: IpAddress, target: I
   return seal(frame);
 }
 
-/** Reads an advertisement. Returns its target and where the target's MAC is, or undefined when the frame is no valid advertisement. */
+/** Reads an advertisement. Returns its target and where the target's MAC is, or undefined when the frame is not a valid advertisement. */
 export function readAdvertisement(
   frame: Uint8Array,
   length: number,

@@ -7,7 +7,7 @@
  * link-layer option. Without that option, the reply goes to the frame's source MAC. Duplicate address detection by another host is
  * answered with an advertisement to all nodes.
  *
- * An address on trial is answered to other speakers only, so that they can find out whether the answers arrive.
+ * For an address on trial, only the solicitations of other speakers are answered, so that they can find out whether the answers arrive.
  *
  * Dropped: messages that are invalid by RFC 4861 section 7.1 (hop limit, checksum, options), frames for other stations or VLANs, and
  * frames of our own.

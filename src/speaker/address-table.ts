@@ -44,7 +44,7 @@ export class AddressTable {
     for (const entry of entries) {
       const others = this.#othersOf(entry.address, service);
       const wanted = { service, entry };
-      // No spread for a single one: V8 reserves room for 16 more entries in an array that a spread creates.
+      // A single entry is stored without a spread, because V8 reserves room for 16 more entries in an array that a spread creates.
       this.#wanted.set(entry.address, others.length === 0 ? [wanted] : [...others, wanted]);
       touched.add(entry.address);
     }

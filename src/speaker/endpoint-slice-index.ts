@@ -27,7 +27,7 @@ export class EndpointSliceIndex {
   #add(key: string, slice: KeptSlice): void {
     const service = serviceOf(slice);
     const others = this.slicesOf(service);
-    // No spread for a single one: V8 reserves room for 16 more slices in an array that a spread creates.
+    // A single slice is stored without a spread, because V8 reserves room for 16 more slices in an array that a spread creates.
     this.#ofService.set(service, others.length === 0 ? [slice] : [...others, slice]);
     this.#slices.set(key, slice);
   }

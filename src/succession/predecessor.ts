@@ -6,8 +6,8 @@
  *                                               └──→ awaited ──ready──→ offering ──accepted──→ passed
  *   stop while alone, a closed connection after the stop, or a deadline ──→ kept
  *
- * Until it has read `accepted`, this process owns the sessions: whatever fails, it keeps them and ends them as if there were no successor. From
- * `passed` on, only the successor owns them. The two processes therefore never both speak on one session.
+ * Until it has read `accepted`, this process owns the sessions. Whatever fails, it keeps them, and ends them as it would without a
+ * successor. From `passed` on, only the successor owns them. The two processes therefore never both speak on one session.
  */
 import { type SuccessionRecord, successionVersion } from './record.ts';
 

@@ -10,7 +10,7 @@
  */
 import { type SuccessionRecord, successionVersion } from './record.ts';
 
-/** Bounds what a process that does not keep the protocol can cost. A million prefixes of one peer are 489 items. */
+/** Bounds the cost of a process that does not follow the protocol. A million prefixes of one peer are 489 items. */
 const maxItems = 65_536;
 
 export interface SuccessorState {
@@ -30,7 +30,7 @@ export type SuccessorEvent =
 export type SuccessorAction =
   | { readonly kind: 'send'; readonly record: SuccessionRecord }
   | { readonly kind: 'keep-item'; readonly octets: Uint8Array }
-  /** All items are here: check them, and answer with `valid` or `invalid`. */
+  /** All items have arrived: check them, and answer with `valid` or `invalid`. */
   | { readonly kind: 'check' }
   /** The sessions belong to this process now. */
   | { readonly kind: 'inherit' }

@@ -4,7 +4,7 @@
  *   simple password:  type = 1   | length = 4–19     | key id | password (1–16 octets)
  *   MD5 and SHA1:     type = 2–5 | length = 24 or 28 | key id | reserved | sequence (4 octets) | digest (16 or 20 octets)
  *
- * The fields without a size have one octet. The length is that of the whole section.
+ * A field without a size is one octet long. The field `length` counts the whole section.
  *
  * The digest is taken over the whole packet, with the key in place of the digest. The key is padded with zeros to the digest's length.
  */

@@ -1,6 +1,6 @@
 /**
- * Watches for a silent peer (RFC 5880 section 6.8.4). The time counts from the last accepted packet. After a Detection Time the peer is silent.
- * After twice the Detection Time its sequence number is forgotten, too (section 6.8.1, bfd.AuthSeqKnown).
+ * Watches for a silent peer (RFC 5880 section 6.8.4). The time counts from the last accepted packet. Once a Detection Time has passed, the
+ * peer counts as silent. Once two have passed, its sequence number is forgotten too (section 6.8.1, bfd.AuthSeqKnown).
  *
  * A process that wakes late may have missed packets that the peer did send, for instance while the whole machine was paused. The peer then
  * gets a reprieve. It counts from the late wake, and is as long as the process was late, but at most a Detection Time. The next one is
@@ -28,7 +28,7 @@ export class Detection {
     return this.#lateMs;
   }
 
-  /** The next point in time at which there is something to judge. */
+  /** The time at which the peer next counts as silent, or its sequence number is next forgotten. */
   get dueMs(): number {
     return Math.min(this.#silentAtMs, this.#forgottenAtMs);
   }

@@ -33,7 +33,7 @@ export interface PassedSession {
   readonly initiator: 'local' | 'remote';
   readonly sentOpen: OpenMessage;
   readonly receivedOpen: OpenMessage;
-  /** The beginning of a message of which the rest has not arrived. */
+  /** The first octets of a message that has not fully arrived. */
   readonly unread: Uint8Array;
 }
 

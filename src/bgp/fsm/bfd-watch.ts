@@ -63,7 +63,7 @@ export function observeBfd(
   // The C bit that the peer sent while the session was Up decides what a loss means.
   const { remoteControlPlaneIndependent } = view === 'up' ? report : watch;
   const upAtMs = view === 'up' ? (watch.upAtMs ?? nowMs) : undefined;
-  // A new session that takes the place of one that was Up begins in Down without a diagnostic. That is no loss.
+  // A new session that takes the place of one that was Up begins in Down without a diagnostic. That is not a loss.
   const isLost = watch.view === 'up' && view === 'down' && !harmlessDiagnostics.has(report.diagnostic);
   return { watch: { ...watch, view, upAtMs, remoteControlPlaneIndependent }, isLost };
 }

@@ -237,8 +237,8 @@ class PeerTransition {
   }
 
   /**
-   * Cease/BFD Down (RFC 9384). The peer may keep our routes after a NOTIFICATION (RFC 8538). It must not when its BFD is independent of its
-   * control plane: then the path has failed, and not only BGP (RFC 5882 section 4.3.1).
+   * Cease/BFD Down (RFC 9384). The peer may keep our routes after a NOTIFICATION (RFC 8538). It must not keep them when its BFD is
+   * independent of its control plane: then the path has failed, and not only BGP (RFC 5882 section 4.3.1).
    */
   #bfdDownError({ negotiated }: ConnectionState): NotificationError {
     const error = cease(Cease.bfdDown);

@@ -73,7 +73,7 @@ export class SessionReport {
         this.#onChange?.({ kind: 'up', peer: this.#name });
         return;
       case 'session-down':
-        // An intended end is no news.
+        // An intended end is not worth a report.
         if (action.cause.kind !== 'stopped')
           this.#onChange?.({ kind: 'down', peer: this.#name, reason: describeCause(action.cause) });
         this.#ended(action.cause);

@@ -285,7 +285,8 @@ export class Session implements ConnectionOwner {
   }
 
   /**
-   * Takes a step for an event that is no input of a connection, and catches its exceptions. For the inputs of connections, `guard` does.
+   * Takes a step for an event that is not an input of a connection, and catches its exceptions. `guard` catches the exceptions of the
+   * inputs of connections.
    */
   #handle(event: PeerEvent): void {
     this.#failureOf(undefined, () => this.#step(event));

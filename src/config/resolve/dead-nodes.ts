@@ -2,7 +2,7 @@ import type { DeadNodesConfig } from '../config.ts';
 import type { Findings, RawConfig, Sound } from '../schema/index.ts';
 
 const defaultMaxNodes: DeadNodesConfig['maxNodes'] = { kind: 'number', nodes: 1 };
-/** When more than half of the nodes are dead, the other speakers are no majority, and no report of theirs counts. */
+/** When more than half of the nodes are dead, the speakers of the other nodes are not a majority, so their reports do not count. */
 const maxPercent = 50;
 
 /** Returns `undefined` when the controller sets no Pods to not ready. */

@@ -48,8 +48,8 @@ export class AddressBook {
     6: new Map(),
   };
   /**
-   * For each namespace, the pools that only listed namespaces may use and whose list has this one. `#openPools` holds all other pools. Each
-   * list has its pools in the order in which they are tried.
+   * The pools that only listed namespaces may use, by each namespace on their list. `#openPools` holds all other pools. In both, the pools
+   * stand in the order in which they are tried.
    */
   #poolsByNamespace: ReadonlyMap<string, readonly PoolState[]> = new Map();
   #openPools: readonly PoolState[] = [];

@@ -67,7 +67,9 @@ export function sharingRefusal(
   return `it is in use by ${other}, which has externalTrafficPolicy ${policyOf(holder)}, and this Service has ${policyOf(asker)}: Services that share an address need the same policy`;
 }
 
-/** Most Services have a few ports. One without node ports can have tens of thousands, which must not be compared each with each. */
+/**
+ * The search without a set is fast only for a few ports, which most Services have. A Service without node ports can have tens of thousands.
+ */
 const fewPorts = 16;
 
 function commonPort(ports: readonly string[], held: readonly string[]): string | undefined {

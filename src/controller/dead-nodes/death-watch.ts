@@ -56,7 +56,7 @@ const reportPageSize = 500;
 const reportsFreshMs = 300;
 /** Pause before a round of reads: none for a node that is reported for the first time, and short while a decision waits. */
 const roundMs = { first: 0, urgent: 100, calm: 1000 } as const;
-/** Nodes whose Leases one round reads. When more are reported, `max-nodes` most likely forbids to mark any. */
+/** Maximum number of nodes whose Leases one round reads. When more are reported, `max-nodes` most likely forbids marking any of them. */
 const maxReads = 50;
 /** How often the Pods of one dead node are listed and marked. One round misses Pods that change meanwhile or that the API server refuses. */
 const maxMarkTries = 10;

@@ -51,7 +51,7 @@ export interface NodeFacts {
 }
 
 /**
- * `waiting`: more reads of the Lease are needed. `held`: a rule forbids to mark the node. `dead`: the node is to be marked. `marked`: it is
+ * `waiting`: more reads of the Lease are needed. `held`: a rule forbids marking the node. `dead`: the node is to be marked. `marked`: it is
  * marked, and the reasons still hold.
  */
 export const deathStates = ['waiting', 'held', 'dead', 'marked'] as const;
@@ -99,7 +99,7 @@ export class DeathJudge {
   /** For each reported node, the time from which each speaker reports it without a break. Nodes that no speaker reports are not in it. */
   readonly #reportedSinceMs = new Map<string, Map<string, number>>();
   readonly #leases = new Map<string, LeaseReads>();
-  /** Since when a majority of counted reports names the node. */
+  /** The time from which a majority of counted reports has named the node. */
   readonly #majoritySinceMs = new Map<string, number>();
   readonly #markedAtMs = new Map<string, number>();
   readonly #returnedAtMs = new Map<string, number>();
@@ -177,7 +177,7 @@ export class DeathJudge {
     this.#marks = [...this.#marks.filter((atMs) => nowMs - atMs < deathTiming.rateMs), nowMs];
   }
 
-  /** Whether the node is marked, and nothing speaks against it yet. The shell asks before each write. */
+  /** Whether the node is marked, and nothing shows yet that it lives. The shell asks before each write. */
   isMarked(node: string, nowMs: number): boolean {
     return (
       this.#markedAtMs.has(node) &&
@@ -296,7 +296,7 @@ export class DeathJudge {
     return nowMs - readAtMs <= deathTiming.freshMs;
   }
 
-  /** Since when each speaker reports the node. */
+  /** For each speaker that reports the node, the time from which it does. */
   *#reportsOn(node: string): Iterable<number> {
     for (const [speaker, sinceMs] of this.#reportedSinceMs.get(node) ?? [])
       if (speaker !== node && this.#speakers.has(speaker)) yield sinceMs;

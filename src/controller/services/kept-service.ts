@@ -15,7 +15,7 @@ export class ServiceKeeper {
   readonly #families = new SharedValues<Service['ipFamilies']>();
 
   /**
-   * The part of a Service to keep. Returns `undefined` for a Service that is no load balancer and shows nothing of Bellman or MetalLB.
+   * The part of a Service to keep. Returns `undefined` for a Service that is not a load balancer and shows nothing of Bellman or MetalLB.
    * Annotations of others, which may be large, are left out. The selector counts only with `externalTrafficPolicy: Local`.
    */
   kept(service: Service): Service | undefined {

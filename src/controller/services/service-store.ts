@@ -47,7 +47,7 @@ export class ServiceStore {
     if (!before) this.#joinNamespace(key, service);
     for (const { ip } of service.ingress) {
       const others = this.#othersShowing(ip, key);
-      // No spread for a single one: V8 reserves room for 16 more keys in an array that a spread creates.
+      // A single key is stored without a spread, because V8 reserves room for 16 more keys in an array that a spread creates.
       this.#byAddress.set(ip, others.length === 0 ? [key] : [...others, key]);
     }
     return true;

@@ -7,7 +7,7 @@ export interface VacantAddress {
   readonly group: string;
   /** Nodes that could answer for the address. */
   readonly eligible: readonly string[];
-  /** Those of the eligible nodes that may get the address although they own no other address of its group. Absent when all of them may. */
+  /** The eligible nodes that may get the address even if they own no other address of its group. Absent when all eligible nodes may. */
   readonly placeable?: readonly string[];
   /**
    * The node that has already claimed the address after the same loss. Nodes that learned of the loss earlier elected owners for all lost

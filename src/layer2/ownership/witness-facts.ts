@@ -1,10 +1,11 @@
 /**
- * Statements of a node about answers on the wire: as a witness about the addresses of other nodes, and about addresses that it
- * does not answer for any more because witnesses got no answer. It is a part of the node's facts (node-facts.ts):
+ * The statements of a node about answers on the wire. As a witness, it names the addresses of other nodes for which it gets no answer. It
+ * also names the addresses that it has stopped answering for because witnesses got no answer. These statements are part of the node's facts
+ * (node-facts.ts):
  *
  *     "witness":{"unanswered":{"node-1":["192.0.2.240"]},"answered":{"node-2":["192.0.2.241"]},"deaf":true},"mute":["192.0.2.242"]
  *
- * A node that is no witness has no `witness`. A release that does not know these parts ignores them.
+ * A node that is not a witness has no part `witness`. A release that does not know these parts ignores them.
  */
 
 /** Addresses in canonical text. `everyAddress` stands for all addresses of the node in question. */

@@ -74,7 +74,7 @@ export class LinkPorts {
     for (const port of this.portsOf(state)) this.#removeFrom(port, state);
   }
 
-  /** Handles the frames that have arrived. A call is cheap enough for each item of a long task. */
+  /** Handles the frames that have arrived. A long task can call this for each of its items, because a call is cheap. */
   drain(): void {
     const { clock } = this.#options;
     if (clock.now() - this.#drainedAtMs < drainIntervalMs) return;

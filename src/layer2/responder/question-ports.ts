@@ -85,7 +85,7 @@ export class QuestionPorts {
     for (const [name, port] of this.#ports) if (!interfaces.has(name)) this.#close(port);
   }
 
-  /** Handles the frames that have arrived. A call is cheap enough for each item of a long task. */
+  /** Handles the frames that have arrived. A long task can call this for each of its items, because a call is cheap. */
   drain(): void {
     const { clock } = this.#options;
     if (clock.now() - this.#drainedAtMs < drainIntervalMs) return;

@@ -98,7 +98,7 @@ export interface NeighbourResponder {
   kernelAnswers(addresses: Iterable<PlacedAddress>): readonly KernelAnswer[];
   /** Counters of every address that is answered. The object of an address stays the same for as long as the address is answered. */
   counts(): Iterable<AddressCounts>;
-  /** Replaces the addresses that are answered to other speakers only. */
+  /** Replaces the addresses on trial. For these, only other speakers get answers. */
   setTrials(trials: Iterable<PlacedAddress>): void;
   /**
    * Asks on the link for the address of another host, by ARP or Neighbour Discovery from an address of this host on that link. Returns false

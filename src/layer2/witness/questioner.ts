@@ -170,7 +170,7 @@ export class Questioner {
     this.#regular.set(key, state);
   }
 
-  /** The nodes of which no answer has ever arrived on a segment. Each is returned once, until it is heard. */
+  /** The nodes from which no answer has ever arrived on a segment. Each is returned once, until it is heard. */
   takeStrangers(): readonly Stranger[] {
     return this.#newStrangers.splice(0);
   }
@@ -199,7 +199,7 @@ export class Questioner {
       break;
     }
     for (const { dueAtMs } of this.#pressed.values()) atMs = Math.min(atMs, dueAtMs);
-    // A deaf node is no witness and has no subjects, so nothing else would end its deafness.
+    // A deaf node is not a witness and has no subjects, so nothing else would end its deafness.
     if (this.#deafUntilMs !== Number.NEGATIVE_INFINITY) atMs = Math.min(atMs, this.#deafUntilMs);
     this.#expectedAtMs = Math.max(atMs, this.#pace.readyAtMs());
     return this.#expectedAtMs;
@@ -306,7 +306,10 @@ export class Questioner {
     return control && this.#pace.take(nowMs) ? [control] : [];
   }
 
-  /** Whether a node other than that of the subject has answered lately. True when there is no other node, because this node then cannot tell. */
+  /**
+   * Whether a node other than that of the subject has answered lately. True when the segment has no other node, because this node then
+   * cannot find out.
+   */
   #canHear({ segment, node }: Subject, nowMs: number): boolean {
     const heard = this.#heardAtMs.get(segment);
     let hasOther = false;

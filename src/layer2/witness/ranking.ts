@@ -37,7 +37,7 @@ export class WitnessRanking {
     this.#states = new Map(this.#able.map((node) => [node, rendezvousState(node)]));
   }
 
-  /** The nodes that ask `subject` for the address, at most two. The first asks always, the second when the first gets no answer. */
+  /** The nodes that ask `subject` for the address, at most two. The first always asks. The second asks when the first gets no answer. */
   witnesses({ entry, address }: RankedAddress, subject: string): readonly string[] {
     const keyHash = hash32(entry.address);
     const candidates = this.#candidateSet(entry.candidates);

@@ -45,7 +45,7 @@ const askEveryMs = 2000;
 /** Three questions without an answer. */
 const silentAfterMs = 7000;
 const askers = 2;
-/** Questions in one call of `ask`. More addresses are asked for less often. */
+/** Maximum number of questions in one call of `ask`. If there are more addresses, each is asked for less often. */
 const maxQuestions = 40;
 
 export class Sightings {

@@ -12,8 +12,8 @@
  *
  * A node whose process lacks CPU time judges nothing. It knows this, because it handles requests too late.
  *
- * A mute address is on trial: this node answers other speakers for it, and only them. Each time that an address becomes mute, the shortest
- * trial doubles, up to an hour. An address therefore cannot go back and forth.
+ * A mute address is on trial: this node answers other speakers for it, and only them. Each time that an address becomes mute, its shortest
+ * trial doubles, up to an hour. An address therefore cannot keep moving back and forth.
  */
 import { type AddressNames, everyAddress, includesAddress } from '../ownership/witness-facts.ts';
 import { maxListed } from './questioner.ts';
@@ -23,7 +23,7 @@ export interface OwnAddress {
   readonly address: string;
   /** The nodes that ask this node for the address, at most two. */
   readonly witnesses: readonly string[];
-  /** Since when this node has answered. */
+  /** When this node began to answer. */
   readonly sinceMs: number;
   /** Whether another node could take the address over. */
   readonly hasSuccessor: boolean;
@@ -67,7 +67,10 @@ interface Mute {
   readonly trialMs: number;
 }
 
-/** A node that has begun to answer may still probe the address, and witnesses may still report its earlier owner. */
+/**
+ * A node is judged only after it has owned the address for this long. Before, it may still probe the address, and witnesses may still
+ * report the answers of the earlier owner.
+ */
 const settleMs = 10_000;
 /** A single witness must report for longer before its report counts, because there is no second opinion. */
 const loneWitnessMs = 5000;

@@ -73,7 +73,7 @@ export class BfdReports {
     if (diagnostic === diagnostics.none && state !== 'AdminDown') return;
     const side = diagnostic === diagnostics.neighborSignaledSessionDown ? 'remote' : 'local';
     this.#options.downs.count(peer, diagnostic, side);
-    // An intended end is no event.
+    // An intended end is not recorded.
     if (state === 'AdminDown') return;
     const reason = remoteState === 'AdminDown' ? 'the peer has shut it down' : diagnosticText(diagnostic);
     const remote =

@@ -18,7 +18,7 @@ export class SessionEvents {
     this.#options = options;
   }
 
-  /** A first start is no event, because every start of a speaker would record one for each peer. */
+  /** The first start of a session is not recorded, because every start of a speaker would then record an event for each peer. */
   handle(change: SessionChange): void {
     const { peer } = change;
     if (change.kind === 'down') {
