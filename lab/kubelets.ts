@@ -1,6 +1,6 @@
 /**
- * Plays the kubelets of a lab with Kubernetes, as far as Kubernetes judges by it which nodes live: each renews the Lease of its node every 10 s,
- * and sets its Node and its Pods to ready again if another process called them not ready.
+ * In a lab with Kubernetes, plays the part of the kubelets by which Kubernetes judges which nodes live: each renews the Lease of its node
+ * every 10 s, and sets its Node and its Pods to ready again if another process called them not ready.
  */
 import { ApiError } from '../src/kubernetes/api-error.ts';
 import type { KubernetesClient } from '../src/kubernetes/client.ts';

@@ -8,7 +8,7 @@ export interface ProbeResult {
   readonly longestGapMs: number;
 }
 
-/** An HTTP request may also be open at the end. It is neither answered nor failed. */
+/** A request that is still open at the end counts neither as answered nor as failed. */
 export interface HttpProbeResult extends ProbeResult {
   /** Counts of failed requests by cause: `timeout`, or the code of the error, such as `ECONNREFUSED`. */
   readonly failures: Readonly<Record<string, number>>;

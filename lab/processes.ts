@@ -19,7 +19,7 @@ export class Processes {
     this.#folder = folder;
   }
 
-  /** `environment` is added to that of this process. Returns the process id. */
+  /** `environment` is added to the environment of this process. Returns the process id. */
   start(
     name: string,
     host: Host,

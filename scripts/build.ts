@@ -2,7 +2,7 @@
  * Writes the program as it is shipped to `dist/`: bundles without unused code, with source maps, beside the addons and the Node binary that run
  * them. `dist/` needs nothing else but the C and C++ libraries and libpcap of Debian.
  *   node scripts/build.ts [--arch amd64|arm64] [--root ROOT] [DIRECTORY]
- * Replaces an earlier build. Refuses a folder that holds anything else. The architecture is this machine's if there is no `--arch`;
+ * Replaces an earlier build. Refuses a folder that holds anything else. Without `--arch`, the architecture is this machine's.
  * `scripts/image/main.ts` prepares what a build for another one needs. With `--root`, DIRECTORY is a path below ROOT, and the program also
  * runs from there, with ROOT as its root directory.
  *
@@ -45,7 +45,10 @@ const home = resolve(positionals[0] ?? join(root, 'dist'));
 const dist = values.root === undefined ? home : join(values.root, home);
 const modules = modulesFolder(target);
 
-/** The push gateway is the only part of prom-client that loads Node's HTTP, which costs the layer-2 process 5 MB. Bellman is scraped. */
+/**
+ * The push gateway is the only part of prom-client that loads Node's HTTP, which costs the layer-2 process 5 MB. Prometheus scrapes
+ * Bellman, so nothing uses the push gateway.
+ */
 const withoutPushGateway: Plugin = {
   name: 'without-push-gateway',
   setup(builder) {
@@ -69,7 +72,7 @@ const addonsOfTarget: Plugin = {
 
 /**
  * An ES import of a module of Node reads every export, and so loads the parts that Node otherwise loads on demand. `node:http` then loads
- * undici, for 6.5 MB in each process. `require` loads no such part.
+ * undici, which takes 6.5 MB in each process. `require` does not load these parts.
  */
 const requiredBuiltins: Plugin = {
   name: 'required-builtins',
@@ -96,7 +99,7 @@ const koffiFiles = [
 /** The user of the controller in its Pod: `runAsUser` in manifests/controller.yaml, and the user of the image. */
 const controllerUser = 65532;
 
-/** `make image` writes here. The build leaves it. */
+/** `make image` writes here. The build does not delete it. */
 const imageFolder = 'image';
 const isForeign = (entry: string) => entry !== imageFolder;
 if (existsSync(dist) && readdirSync(dist).some(isForeign) && !existsSync(join(dist, 'app/bellman.js'))) {
@@ -108,8 +111,8 @@ if (existsSync(dist) && readdirSync(dist).some(isForeign) && !existsSync(join(di
 for (const part of ['app', 'bin', 'bellman', 'compiled'])
   rmSync(join(dist, part), { recursive: true, force: true });
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
-// The source maps contain the way from here to the sources, and the names of chunks depend on it. It is the same as from `dist/`, wherever the
-// build goes.
+// The source maps contain the path from here to the sources, and the names of chunks depend on that path. The path is therefore the same as
+// from `dist/`, wherever the build goes.
 const bundles = mkdtempSync(join(root, '.bundles-'));
 const { metafile } = await build({
   metafile: true,
@@ -168,7 +171,7 @@ const entered = Object.entries(metafile.outputs).flatMap(([file, { entryPoint }]
   entryPoint?.endsWith('.ts') ? [relative(bundles, join(root, file))] : [],
 );
 // Node keeps the code of what it has loaded. The layer-2 process and the command line end with an error, because they get no arguments.
-// The fixed seed makes V8 write the same code in every build. It does not count among the flags that must be the same at the start.
+// The fixed seed makes V8 write the same code in every build. The program does not need the same seed when it starts.
 const [command = '', ...options] = [
   ...runner(target, values.root),
   join(home, 'bin/node'),

@@ -52,7 +52,7 @@ export function tool(target: Target, name: string): string {
   return isHost(target) ? name : `${target.triplet}-${name}`;
 }
 
-/** Where a root directory of another architecture has QEMU while the build runs programs in it. */
+/** The path of QEMU in a root directory of another architecture, while the build runs programs there. */
 export const emulatorInRoot = '/qemu-static';
 
 /** The command that starts a program, with `newRoot` as the program's root directory if there is one. */
@@ -61,7 +61,7 @@ export function runner(target: Target, newRoot: string | undefined): readonly st
     if (isHost(target)) return [];
     throw new Error('a build for another architecture needs a root directory');
   }
-  // Root may call chroot, but a container may forbid it to make a user namespace. Any other user must make one to call chroot.
+  // Root may call chroot, but in a container it may not be allowed to make a user namespace. Any other user must make one to call chroot.
   const enter = process.getuid?.() === 0 ? [] : ['unshare', '--user', '--map-root-user'];
   return [...enter, 'chroot', newRoot, ...(isHost(target) ? [] : [emulatorInRoot])];
 }

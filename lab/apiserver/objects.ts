@@ -190,8 +190,8 @@ export class Objects {
   }
 
   /**
-   * Server-side apply (KEP-555), as far as Bellman uses it: an owner applies conditions to the status of a Service, and takes those over that
-   * another owner has. Conditions that the owner applied before and leaves out now are removed.
+   * Server-side apply (KEP-555), as far as Bellman uses it: an owner applies conditions to the status of a Service, and takes over those
+   * that another owner has. Conditions that the owner applied before and leaves out now are removed.
    */
   applyConditions(target: Target, owner: string, body: KubernetesObject): KubernetesObject {
     const { resource, name = '' } = target;

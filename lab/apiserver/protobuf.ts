@@ -5,7 +5,7 @@
  *   "k8s\0" | Unknown { 1: TypeMeta { 1: apiVersion, 2: kind }, 2: the object }
  *
  * A field is a key, `number << 3 | wire type`, and a value: a varint (type 0), or a length and octets (type 2). Kubernetes encodes a field
- * that is no pointer even when it is empty, so an empty value counts as absent. For a pointer to a boolean, false differs from absent.
+ * that is not a pointer even when it is empty, so an empty value counts as absent. For a pointer to a boolean, false differs from absent.
  */
 import { ApiProblem } from './problem.ts';
 import type { KubernetesObject } from './resources.ts';

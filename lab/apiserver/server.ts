@@ -297,7 +297,7 @@ function isKnownGroup(path: string): boolean {
   return group === undefined || resources.some((resource) => resource.group === group);
 }
 
-/** Throws the answer of a real server to a version or a limit that is no number. */
+/** Throws the answer of a real server to a version or a limit that is not a number. */
 function checkNumbers({ searchParams }: URL, isWatch: boolean): void {
   const isNumber = (name: string) => /^\d*$/.test(searchParams.get(name) ?? '');
   if (!isNumber('limit')) throw new ApiProblem(400, 'BadRequest', 'limit: expected a number');

@@ -13,13 +13,13 @@ import type { KubeletOptions } from './kubelet.ts';
 import { ClusterNode } from './node.ts';
 import { buildPauseImage } from './pause-image.ts';
 
-/** Not below /run, which each node has for itself. */
+/** Not below /run, because each node has a /run of its own. */
 const folder = '/tmp/cluster';
 const birdSocket = join(folder, 'bird.ctl');
 const apiPort = 6443;
 
 export interface ClusterOptions extends KubeletOptions {
-  /** Archives of images that every node has, beside that of Bellman. */
+  /** Archives of images that every node has, in addition to Bellman's. */
   readonly images?: readonly string[];
 }
 

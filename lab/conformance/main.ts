@@ -1,7 +1,7 @@
 /**
  * Runs Kubernetes' own tests of Services in a cluster with Bellman: see docs/design/real-kubernetes.md. `run` starts this program.
  *   node lab/conformance/main.ts [--focus REGULAR-EXPRESSION]
- * With --focus, only the tests with such a name run, and the page stays as it is. The logs and the results are in .cache/conformance.
+ * With --focus, only the tests whose names match run, and the page stays as it is. The logs and the results are in .cache/conformance.
  */
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

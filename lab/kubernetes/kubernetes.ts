@@ -231,7 +231,8 @@ export class Kubernetes implements ApiServer {
   }
 
   /**
-   * The caller makes the server refuse Bellman by other means than a knob. Refusals from now on are no errors, until {@link expectGrants}.
+   * The caller makes the server refuse Bellman by other means than a knob. From now on, refusals are not errors, until {@link expectGrants}
+   * is called.
    */
   expectRefusals(): void {
     this.#note('forbid');

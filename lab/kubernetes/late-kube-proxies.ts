@@ -12,7 +12,7 @@ export class LateKubeProxies {
   #changes = 0;
   #waking: NodeJS.Timeout | undefined;
 
-  /** `names` are those of the processes. */
+  /** `names` are the names of the processes. */
   constructor(processes: Processes, names: readonly string[], lateMs: number) {
     this.#processes = processes;
     this.#names = names;

@@ -5,7 +5,7 @@
 #   lab/metallb/build.sh --folder
 # With --folder, it only prints the folder of all versions: ${BELLMAN_CACHE:-~/.cache/bellman}/metallb. It lies outside the clone, so that the next clone finds
 # the programs. Of two runs at a time, the second one waits for the first. The exit code is 69 (EX_UNAVAILABLE of sysexits.h) when Go or
-# MetalLB's modules cannot be had, and 1 when the build fails.
+# MetalLB's modules cannot be downloaded, and 1 when the build fails.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=../../scripts/go-programs.sh

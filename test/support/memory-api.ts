@@ -23,10 +23,9 @@ interface Watcher {
 }
 
 /**
- * An API server in memory, for tests in virtual time. It supports lists and watches, also with a selector of a name, of a node, of label values,
- * or of the absence of a label. It
- * supports creation, replacement and merge patches, counts resourceVersions, and reports conflicts. `before` may delay a request or make it
- * fail.
+ * An API server in memory, for tests in virtual time. It supports lists and watches, which may select by name, by node, by label values, or
+ * by the absence of a label. It supports creation, replacement and merge patches, counts resourceVersions, and reports conflicts. `before`
+ * may delay a request or make it fail.
  */
 export class MemoryApi implements Api {
   readonly reachability: Reachability;

@@ -7,9 +7,9 @@ export interface Incumbent {
   readonly poolAnnotation: string;
   /** Writes its configuration, and starts its controller and the speakers of all nodes. */
   start(lab: Lab): Promise<void>;
-  /** The text of Bellman's configuration that the guide makes of its own. */
+  /** The text of Bellman's configuration, converted from MetalLB's own as the guide says. */
   convert(lab: Lab): Promise<string>;
-  /** Runs a command of `bellman takeover status`, and what Kubernetes does after it. */
+  /** Runs a command of `bellman takeover status`, and plays what Kubernetes does after it. */
   run(lab: Lab, command: string): Promise<void>;
   close(): Promise<void>;
 }

@@ -143,7 +143,9 @@ export class TakeoverLab {
     );
   }
 
-  /** Waits until a node answers for every layer-2 address, and the router uses the routes of all nodes, which run the same program. */
+  /**
+   * Waits until a node answers for every layer-2 address, and the router uses the routes of all nodes. All nodes must run the same program.
+   */
   async announced(): Promise<void> {
     const { router } = this.lab.fabric;
     const count = this.lab.fabric.nodes.length;

@@ -416,7 +416,7 @@ describe('a session in virtual time', () => {
     assert.equal(state(), 'Idle');
   });
 
-  test('a local address that goes ends the sessions that use it, and no others', () => {
+  test('the loss of a local address ends the sessions that use it, and no others', () => {
     const address = (text: string) => ({ addresses: [ip(text)], subnets: [prefix('192.0.2.0/24')] });
     const both = {
       name: 'eth0',

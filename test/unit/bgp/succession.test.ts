@@ -69,7 +69,7 @@ describe('a session that is passed on', () => {
     assert.ok(capabilities.includes('graceful-restart'));
   });
 
-  test('ends by the hold timer of the second process, and keeps it alive until then', async () => {
+  test('gets KEEPALIVEs from the second process, and ends by the hold timer of that process', async () => {
     const { to } = await passed();
     to.speaker.setPeers([peer()]);
     const stream = to.transport.last;

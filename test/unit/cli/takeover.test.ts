@@ -327,7 +327,7 @@ describe('the patches of the DaemonSet', () => {
     assert.deepEqual(mergePatch(avoided, restoringPatch(daemonSet)), { spec });
   });
 
-  test('count a DaemonSet as avoiding only if each of its terms does', () => {
+  test('count as avoiding the nodes only if each term of the affinity avoids them', () => {
     assert.equal(avoidsNodes({ name: 'speaker', affinity: required(avoiding, linux) }), false);
   });
 });

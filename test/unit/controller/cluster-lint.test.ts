@@ -44,7 +44,7 @@ test('the controller warns of an accepted configuration in its cluster, in an an
   await harness.stop();
 });
 
-test('the annotation goes with the edit that removes its cause, in the same write', async () => {
+test('the write that accepts an edit also removes the annotation about the earlier configuration', async () => {
   const harness = await started(overNode);
   harness.writes();
   harness.editConfig(aside);

@@ -200,7 +200,7 @@ describe('DeathJudge', () => {
     assert.equal(few.pass(5000), 'e');
   });
 
-  test('a second death counts together with the first until Kubernetes has noticed that, and comes a minute later', () => {
+  test('two deaths count together until Kubernetes has noticed the first, and the second node is marked a minute later at the earliest', () => {
     const world = new Case(7);
     world.report('abcde', 'g');
     assert.equal(world.pass(5000), 'g');

@@ -61,7 +61,7 @@ const faults: Readonly<Record<string, Fault>> = {
 };
 
 describe('dead nodes in a cluster with faults', () => {
-  test('no node that reaches the API server is ever marked, nor one on the side of a majority that reaches it', () => {
+  test('no node is marked that reaches the API server, or that is on the side of a majority that reaches it', () => {
     let cutOff = 0;
     for (let seed = 1; seed <= histories; seed++) {
       const random = seededRandom(seed);

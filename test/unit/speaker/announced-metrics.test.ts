@@ -24,7 +24,7 @@ async function samples(prefix: string, state: Partial<AnnouncedSources>): Promis
   return (await registry.metrics()).split('\n').filter((line) => line.startsWith(`${prefix}{`));
 }
 
-test('an address that BGP should announce is 1 while a session with one of its peers is Established, else 0', async () => {
+test('the sample of an address that BGP should announce is 1 while a session with one of its peers is Established, else 0', async () => {
   const advertised = [
     ['default/web', [{ address: '198.51.100.1', peers: ['a', 'b'] }]],
     ['default/mail', [{ address: '198.51.100.2', peers: ['a'] }]],

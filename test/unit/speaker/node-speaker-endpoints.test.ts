@@ -143,7 +143,7 @@ const step = fc.record({
   thenMs: fc.nat({ max: 7_000 }),
 });
 
-test('While an endpoint serves, a node with an endpoint announces the address unmarked, and at last every node with an endpoint that stays announces it', () => {
+test('While an endpoint serves, a node with an endpoint announces the address unmarked, and in the end every node with an endpoint that stays announces it', () => {
   fc.assert(
     fc.property(fc.array(step, { minLength: 1, maxLength: 12 }), (steps) => {
       const scenes = all.map((name) => new Scene({}, delayed, name));

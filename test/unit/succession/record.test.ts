@@ -19,7 +19,7 @@ const records: readonly (readonly [SuccessionRecord, string])[] = [
 
 describe('records', () => {
   for (const [record, hex] of records)
-    test(`${record.kind} has the layout of the page`, () => {
+    test(`${record.kind} has the documented layout`, () => {
       const octets = encodeRecord(record);
       assert.equal(Buffer.from(octets).toString('hex'), hex);
       assert.deepEqual(decodeRecord(octets), { ok: true, value: record });

@@ -22,7 +22,7 @@ function serving(nodes: readonly string[]): Readonly<Record<'IPv4' | 'IPv6', Ser
 /** Each node with the start of its wait, as `service node`. The model looks at all of them each time. */
 type Model = Map<string, number>;
 
-test('FreshEndpoints names the first wait and the Services whose waits are over, as a model that looks at all nodes', () => {
+test('FreshEndpoints names the same first wait and the same Services with finished waits as a model that looks at all nodes', () => {
   const step = fc.record({
     passedMs: fc.nat(8),
     service: fc.constantFrom(...services),

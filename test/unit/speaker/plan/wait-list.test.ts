@@ -5,7 +5,7 @@ import { WaitList } from '../../../../src/speaker/plan/wait-list.ts';
 
 const delayMs = 10;
 
-test('WaitList has the first wait and the waits that are over as a list of all of them has, whatever is added and deleted', () => {
+test('WaitList finds the same first wait and the same finished waits as a plain list, whatever is added and deleted', () => {
   const step = fc.record({ passedMs: fc.nat(5), deleted: fc.option(fc.nat(20), { nil: undefined }) });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
@@ -34,7 +34,7 @@ test('WaitList has the first wait and the waits that are over as a list of all o
 });
 
 for (const count of [10, 10_000])
-  test(`WaitList looks at one of ${count} waits to find the first, and at one more than are over`, () => {
+  test(`WaitList looks at one of ${count} waits to find the first, and at only one beyond those that are over`, () => {
     let looks = 0;
     const waits = Array.from({ length: count }, (_, i) => ({
       get sinceMs() {
