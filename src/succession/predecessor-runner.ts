@@ -59,7 +59,7 @@ export class PredecessorRunner {
         path,
         onConnected: (fd) => this.#connected(fd),
         onRefused: (reason) =>
-          logger.warn({ reason }, 'a process that is no speaker tried to take the sessions over'),
+          logger.warn({ reason }, 'a process that is not a speaker tried to take the sessions over'),
       });
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);

@@ -21,7 +21,7 @@ export function readCaptureRequest(query: URLSearchParams): Result<CaptureReques
   const addresses: IpAddress[] = [];
   for (const text of query.getAll('address')) {
     const address = parseIp(text);
-    if (!address) return fail(`address=${JSON.stringify(text.slice(0, 64))} is no IP address`);
+    if (!address) return fail(`address=${JSON.stringify(text.slice(0, 64))} is not an IP address`);
     addresses.push(address);
   }
   const peers = query.getAll('peer');

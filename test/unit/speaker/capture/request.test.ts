@@ -6,7 +6,7 @@ import { readCaptureRequest } from '../../../../src/speaker/capture/request.ts';
 
 const rows: readonly (readonly [string, string])[] = [
   ['', 'give address=IP or peer=NAME, each as often as needed'],
-  ['address=web', 'address="web" is no IP address'],
+  ['address=web', 'address="web" is not an IP address'],
   ['peer=a&seconds=0', 'seconds must be a number from 1 to 120'],
   ['peer=a&seconds=121', 'seconds must be a number from 1 to 120'],
   ['peer=a&seconds=1e1', 'seconds must be a number from 1 to 120'],
