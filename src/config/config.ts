@@ -68,7 +68,7 @@ export interface DrainConfig {
   readonly asPathPrepend: number;
 }
 
-/** On how many nodes at once the controller may set the Pods to not ready. */
+/** The greatest number of nodes at once whose Pods the controller may set to not ready. */
 export interface DeadNodesConfig {
   readonly maxNodes:
     | { readonly kind: 'number'; readonly nodes: number }

@@ -15,8 +15,8 @@ export function noAnswer(method: string, path: string, cause: unknown): ApiError
 }
 
 /**
- * The error in a response with a status of 300 or more. The body may be no Status object, for instance a page of a proxy. `hint` is added to
- * the server's message.
+ * The error in a response with a status of 300 or more. The body may be something other than a Status object, for instance a page of a
+ * proxy. `hint` is added to the server's message.
  */
 export async function refusalOf(response: IncomingMessage, what: string, hint?: string): Promise<ApiError> {
   const status = response.statusCode ?? 0;

@@ -12,7 +12,7 @@ const maxHoldMs = 16_000;
 
 export interface WorkQueueOptions {
   readonly clock: Clock;
-  /** Keys worked on at once. */
+  /** Maximum number of keys worked on at once. */
   readonly concurrency: number;
   /** Works on a key; a rejection schedules a retry. */
   readonly work: (key: string) => Promise<void>;

@@ -102,7 +102,7 @@ function* selectorWarnings({ peers, pools }: Config, cluster: LintedCluster): Ge
     );
 }
 
-/** Peers with one endpoint that a node matches both of. */
+/** Peers with the same endpoint whose selectors both match some node. */
 function* doubleSessionWarnings({ peers }: Config, { nodes }: LintedCluster): Generator<LintWarning[]> {
   const known = new Map<string, { readonly peer: PeerConfig; readonly index: number }[]>();
   for (const [i, peer] of peers.entries()) {

@@ -21,7 +21,7 @@ export interface SuccessorOptions {
   readonly guard: Guard;
   /** Checks the items and keeps them for {@link Successor.outcome}. Their descriptors then belong to the callee. */
   readonly check: (items: readonly PassedOn[]) => Result<unknown, string>;
-  /** Closes the descriptors of checked items that belong to the other process after all. */
+  /** Closes the descriptors of checked items, because the sessions stay with the other process. */
   readonly discard: () => void;
 }
 

@@ -50,7 +50,7 @@ export function encodeEcho({ discriminator, sequence, cookie }: EchoPacket, addr
   return octets;
 }
 
-/** Decodes an IPv4 packet. The error says why it is no Echo packet of this format. */
+/** Decodes an IPv4 packet. The error says why it is not an Echo packet of this format. */
 export function decodeEcho(octets: Uint8Array): Result<EchoPacket, string> {
   if (octets.length < ipOctets + udpOctets + echoOctets)
     return fail(`the packet has ${octets.length} octets`);

@@ -113,7 +113,7 @@ export interface Transport {
   ): Listener;
   /**
    * Holds a connection of an earlier process by its descriptor. From now on, the transport is responsible for closing the descriptor.
-   * `unread` is what that process did not handle.
+   * `unread` holds the octets that the earlier process read but did not handle.
    */
   inherit(descriptor: number, family: Family, unread: Uint8Array): InheritedConnection;
 }

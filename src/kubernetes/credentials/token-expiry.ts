@@ -3,7 +3,7 @@ const maxTimeMs = 8.64e15;
 
 /**
  * Time of expiry in a token of a ServiceAccount, in milliseconds since 1970: claim `exp` (RFC 7519 section 4.1.4, in seconds). `undefined` for
- * a token that is no JWT or does not expire. The signature is not checked.
+ * a token that is not a JWT or does not expire. The signature is not checked.
  */
 export function tokenExpiryMs(token: string): number | undefined {
   const [, payload = ''] = token.split('.');

@@ -21,8 +21,8 @@ export interface HeldForService extends HeldAddress {
 }
 
 /**
- * The addresses that this node holds back with `--adopt-only`, and why. A live node stays live until its label is removed, whatever sessions other
- * programs have later: the table of TCP connections does not tell the sessions of other programs from its own.
+ * The addresses that this node holds back with `--adopt-only`, and why. A live node stays live until its label is removed, whatever
+ * sessions other programs have later, because the table of TCP connections does not show which program has a session.
  */
 export class AdoptionState {
   #pools: AdmittedPools = noPools;

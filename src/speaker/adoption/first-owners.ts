@@ -3,9 +3,9 @@
  * all speakers plan the address as live, and elect the recorded node without a probe (`ownership.ts`).
  *
  * The node from which another program answers is the first owner, so that the MAC of the address stays. That node sees its program's answers on
- * the wire, and writes its own line: the API server lets a speaker write no other. The first of the nodes that ask for the address is the owner
- * when no host answers, or when the answering node may not announce the address. An address that a host without a speaker answers for stays held
- * back.
+ * the wire, and writes its own line, because the API server does not let a speaker write the line of another node. The first of the nodes
+ * that ask for the address is the owner when no host answers, or when the answering node may not announce the address. If a host without a
+ * speaker answers for the address, the address stays held back.
  */
 import type { Clock, Timer } from '../../clock.ts';
 import type { Announcing, Sighting } from '../../layer2/messages.ts';

@@ -26,7 +26,9 @@ export interface BfdSessionSet {
   readonly sessions: readonly BfdSessionSettings[];
   /** By id of the peer. Peers without BFD are missing. */
   readonly peers: ReadonlyMap<string, PeerBfdState>;
-  /** Ids of the peers whose session is new, is another one than before, or is gone. Earlier reports about these peers no longer apply. */
+  /**
+   * Ids of the peers whose session is new, has been replaced by another one, or is gone. Earlier reports about these peers no longer apply.
+   */
   readonly replaced: readonly string[];
 }
 

@@ -4,7 +4,7 @@ import type { PeerSetChange } from './peer-set.ts';
 
 /** Receives the BFD sessions of the node. */
 export interface BfdSink {
-  /** `joined` are the ids of the peers that a different session watches than before. */
+  /** `joined` are the ids of the peers that a different session now watches. */
   setSessions(sessions: readonly BfdSessionSettings[], joined: readonly string[]): void;
 }
 

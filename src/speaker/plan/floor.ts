@@ -3,13 +3,13 @@
  * and configuration, so they come to the same result without asking each other. If nodes see a change at different times, the drain delay
  * outlasts the difference.
  *
- * When the floor would be broken, no leaving node leaves the address. A choice of some nodes that stay would need an order of the nodes. Each
- * change of the nodes could then change the choice, and a node that has left would announce the address again.
+ * When the floor would be broken, no leaving node leaves the address. If only some of them stayed, these would have to be chosen by an
+ * order of the nodes. Each change of the nodes could then change the choice, and a node that has left would announce the address again.
  */
 
 /**
  * Whether the leaving nodes among the candidates may leave: at least `minAnnouncers` candidates stay, or all candidates if there are fewer.
- * Stops at the first nodes that decide it, because there may be thousands.
+ * Stops as soon as enough candidates stay, because there may be thousands.
  */
 export function mayLeave(
   candidates: Iterable<string>,

@@ -15,7 +15,7 @@ import { maintenanceAnnotation } from '../../cluster/names.ts';
 import type { TaintMatch, Toleration } from '../../config/config.ts';
 import type { Node, Taint } from '../../kubernetes/model.ts';
 
-/** The first cause that holds, in this order, is the cause of the node. */
+/** If several causes hold, the first one in this order counts. */
 export const leavingCauses = [
   'maintenance',
   'life-cycle',

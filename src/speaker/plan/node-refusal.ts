@@ -21,8 +21,8 @@ export interface NodeRefusal {
 }
 
 /**
- * Why a node may not carry load balancer traffic, or `undefined` when it may. A node that may not stops announcing at once. A node that leaves,
- * such as one that is shutting down, may still carry traffic.
+ * Why a node may not carry load balancer traffic, or `undefined` when it may. A node that may not carry it stops announcing at once. A node
+ * that leaves, such as one that is shutting down, may still carry traffic.
  */
 export function nodeRefusal(
   name: string,

@@ -1,7 +1,7 @@
 /**
  * Waits that all take equally long, in the order in which they began. The first to begin is the first to end. Adding a wait, removing one
  * and reading the first take the same time, however many there are. In a Set, reading the first would take longer with each removal,
- * because V8 passes the places of removed values.
+ * because V8 steps over the places of all removed values.
  */
 export interface Wait {
   /** By the monotonic clock. */

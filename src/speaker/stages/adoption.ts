@@ -11,7 +11,7 @@ export class Adoption {
   readonly #isUsed: boolean;
   readonly #otherSessions: OtherSessions;
 
-  /** `speaker` is called after `start`, and not before. */
+  /** `speaker` is not called before `start`. */
   constructor(
     { options, clock }: Foundation,
     { process: layer2, firstOwners }: Layer2Side,

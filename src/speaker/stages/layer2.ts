@@ -21,7 +21,7 @@ export interface Layer2Side {
 interface Layer2SideOptions {
   readonly isOurs: (service: KeptService) => boolean;
   readonly deathReporter: Pick<DeathReporter, 'setMembers'>;
-  /** Called when the process reports, and when objects arrive, and not before. */
+  /** Called when the process reports and when objects arrive, but not earlier. */
   readonly speaker: () => NodeSpeaker;
 }
 

@@ -33,7 +33,7 @@ export class Routing implements BfdSink {
   readonly #linkHints: { close(): void };
   readonly #predecessor: PredecessorRunner;
 
-  /** `speaker` is called when the first session reports, and not before. */
+  /** `speaker` is not called before the first session reports. */
   constructor(foundation: Foundation, speaker: () => NodeSpeaker) {
     this.#foundation = foundation;
     const { options, clock, registry, diagnostics, events } = foundation;

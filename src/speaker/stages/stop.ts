@@ -7,7 +7,7 @@ import type { SpeakerParts } from './parts.ts';
 /** Deadline for sending the last events when the process stops. */
 const eventsAtStopMs = 1000;
 
-/** The parts of the speaker that are stopped, each with what is called on it. */
+/** The parts of the speaker to stop, each with the methods that are called on it. */
 export interface StoppedParts {
   readonly speaker: Pick<SpeakerParts['speaker'], 'node' | 'leavingState'>;
   readonly routing: Pick<SpeakerParts['routing'], 'closeLinkHints' | 'stop'>;
@@ -29,9 +29,9 @@ export interface StopOptions {
 }
 
 /**
- * Stops the parts, those that announce first: BGP ends its sessions while the layer-2 process hands over its addresses. The announcing record is
- * written until both have ended, because the layer-2 process reports what it hands over. The watches and the HTTP endpoint end last: the next
- * speaker on this node starts to serve when the port is free.
+ * Stops first the parts that announce: BGP ends its sessions while the layer-2 process hands over its addresses. The announcing record is
+ * written until both have ended, because the layer-2 process reports what it hands over. The watches and the HTTP endpoint end last: the
+ * next speaker on this node starts to serve when the port is free.
  */
 export async function stopSpeaker(parts: StoppedParts, options: StopOptions): Promise<void> {
   const { nodeName, events, watching, endpoint } = options;
