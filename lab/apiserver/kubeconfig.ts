@@ -32,7 +32,7 @@ interface Kubeconfig {
   readonly users: readonly [{ readonly user: { readonly token?: string } }];
 }
 
-/** What {@link kubeconfigText} was given. */
+/** The options that {@link kubeconfigText} was given. */
 export function parseKubeconfig(text: string): KubeconfigOptions {
   const {
     clusters: [{ cluster }],

@@ -20,7 +20,7 @@ export interface DaemonOptions {
   readonly logger: Logger;
 }
 
-/** What both daemons open before anything else. */
+/** The parts that both daemons open first. */
 export interface Daemon {
   readonly clock: Clock;
   readonly registry: Registry;

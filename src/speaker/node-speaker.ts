@@ -90,7 +90,7 @@ export class NodeSpeaker {
   readonly #refusalLog: NodeRefusalLog;
   readonly #leaving: LeavingNodes;
   readonly #delays: AnnounceDelays;
-  /** What the latest plan of each Service says. */
+  /** The results of the latest plan of each Service. */
   readonly results = new PlanResults();
   /** Present with `--adopt-only`. */
   readonly adoption: AdoptionState | undefined;

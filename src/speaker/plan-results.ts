@@ -2,7 +2,7 @@ import { SharedValues } from '../cluster/shared-values.ts';
 import type { Refusal, ServicePlan } from './plan/service-plan.ts';
 import { ServiceIndex } from './service-index.ts';
 
-/** What the latest plan of each Service says: the addresses that this node advertises by BGP, and those that it refuses to announce. */
+/** The results of the latest plan of each Service: the addresses that this node advertises by BGP, and those that it refuses to announce. */
 export class PlanResults {
   readonly #advertised = new Map<string, ServicePlan['advertised']>();
   readonly #refusals = new Map<string, readonly Refusal[]>();

@@ -1,4 +1,4 @@
-/** What may change in a Service and its status, and what an API server makes of the change. */
+/** Changes of a Service and its status, and the answers of an API server to them. */
 import { apply, jsonPatch, merge, strategic } from './media-types.ts';
 import { loadBalancer, servicesPath } from './objects.ts';
 import { type Talk, versionOf } from './talk.ts';

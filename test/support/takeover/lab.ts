@@ -222,7 +222,7 @@ export class TakeoverLab {
     );
   }
 
-  /** What `bellman takeover status` would say is next. The code of the command runs in this process, which needs little CPU time. */
+  /** The next step, as `bellman takeover status` names it. The code of the command runs in this process, which needs little CPU time. */
   async #computeStep(): Promise<Step> {
     const source = { ...labSource, speakerPort };
     const { text } = await takeoverStatus({ source, metalLbNamespace, output: 'json' });

@@ -215,16 +215,16 @@ test('statusReport() counts the used addresses of each pool by family, and count
 });
 
 test('statusReport() prints no escape sequence and no text without end that a user writes into annotations of a Service', () => {
-  const escape = '\u001b]0;x\u0007\u009b2J\u202e\u2066';
+  const sequence = '\u001b]0;x\u0007\u009b2J\u202e\u2066';
   const edited = (announcing: string) =>
     service('web', ['192.0.2.1'], {
       annotations: {
-        'bellman.dev/ip-allocated-from-pool': `p${escape}${'y'.repeat(100_000)}`,
+        'bellman.dev/ip-allocated-from-pool': `p${sequence}${'y'.repeat(100_000)}`,
         'bellman.dev/announcing': announcing,
       },
     });
   const answering = speakerStatus({ announcing: { '192.0.2.1': 'x' } });
-  for (const interfaces of [`eth0${escape}`, 'eth0+'.repeat(20_000)])
+  for (const interfaces of [`eth0${sequence}`, 'eth0+'.repeat(20_000)])
     for (const status of [answering, undefined]) {
       const { text } = statusReport(view([edited(`192.0.2.1=node-1/${interfaces}`)], { 'node-1': status }));
       assert.doesNotMatch(text.replaceAll('\n', ''), /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
