@@ -9,6 +9,8 @@
  * receiver must show from then on. The receiver sends the challenged packet again at once with that token. A first contact therefore costs
  * one more round trip, but waits for no timer.
  *
+ * A challenge and its answer are sealed with the key of the challenged datagram, because both members hold that key.
+ *
  * A member is challenged only at an endpoint that is already known for its name. A forged source address therefore cannot direct a
  * challenge to another host.
  *
@@ -23,7 +25,8 @@
 import { Admission } from './admission.ts';
 import { decodePacket, encodePacket } from './codec.ts';
 import { type Endpoint, isDeliverable, isSameEndpoint, isSameFamily } from './endpoint.ts';
-import { Keyring, type Keys } from './keyring.ts';
+import { Keyring, type Keys, type SharedKey } from './keyring.ts';
+import { MemberKeys } from './member-keys.ts';
 import type { Packet } from './packet.ts';
 import type { PayloadFormat } from './payload.ts';
 import { RefusedDatagrams } from './refused-datagrams.ts';
@@ -77,6 +80,7 @@ export class Channel {
   readonly #guard: ReplayGuard;
   readonly #admission = new Admission();
   readonly #refused = new RefusedDatagrams();
+  readonly #memberKeys = new MemberKeys();
   readonly #tokens = new Map<string, string>();
   readonly #sent = new Map<string, SentPacket[]>();
   readonly #opensVersion2 = new Set<string>();
@@ -91,7 +95,10 @@ export class Channel {
     this.#guard = new ReplayGuard(randomOctets(32));
   }
 
-  /** Replaces the keys. The first key seals datagrams, and every key opens them. A removed key still opens datagrams for `retiredKeyMs`. */
+  /**
+   * Replaces the keys. The first key seals datagrams, and every key opens them. A removed key still opens datagrams for `retiredKeyMs`. Until
+   * then it also seals those to members that may lack the first key.
+   */
   setKeys(keys: Keys, nowMs: number): void {
     this.#keyring.replace(keys, nowMs);
   }
@@ -105,19 +112,22 @@ export class Channel {
   forget(name: string): void {
     this.#sent.delete(name);
     this.#tokens.delete(name);
+    this.#memberKeys.forget(name);
     this.#opensVersion2.delete(name);
     this.#guard.forget(name);
   }
 
-  /** Returns the datagram that carries the packet, or nothing when the endpoint cannot be reached. */
-  send(to: string, endpoint: Endpoint, packet: Packet): Transmission[] {
+  /** Returns a datagram that carries the packet for each key that the member may need, or nothing when the endpoint cannot be reached. */
+  send(to: string, endpoint: Endpoint, packet: Packet, nowMs: number): Transmission[] {
     if (!isDeliverable(endpoint)) return [];
-    const transmission = this.#packet(to, endpoint, packet);
-    const sent = this.#sent.get(to) ?? [];
-    sent.push({ endpoint, sequence: this.#seal.sequence, packet });
-    if (sent.length > keptForChallenge) sent.shift();
-    this.#sent.set(to, sent);
-    return [transmission];
+    return this.#memberKeys.sealing(to, this.#keyring, nowMs).map((key) => {
+      const transmission = this.#packet(to, endpoint, packet, key);
+      const sent = this.#sent.get(to) ?? [];
+      sent.push({ endpoint, sequence: this.#seal.sequence, packet });
+      if (sent.length > keptForChallenge) sent.shift();
+      this.#sent.set(to, sent);
+      return transmission;
+    });
   }
 
   /** Opens and checks a datagram. `endpointsOf` returns the endpoints known for a member. */
@@ -129,7 +139,7 @@ export class Channel {
   ): Received {
     const sealed = this.#seal.inspect(datagram, nowMs);
     if (!sealed.ok) return drop(sealed.error);
-    const { identity, isKnownSession } = sealed.value;
+    const { identity, isKnownSession, key } = sealed.value;
     if (this.#refused.has(identity)) return drop('replayed');
     if (!this.#admission.admits(source.host, isKnownSession, nowMs)) return drop('flood');
     const opened = this.#seal.open(sealed.value);
@@ -146,7 +156,7 @@ export class Channel {
     const from = plaintext.toString('latin1', 2, nameEnd);
     const token = plaintext.toString('hex', nameEnd, bodyAt);
     const body = plaintext.subarray(bodyAt);
-    if (kind === kinds.challenge) return this.#challenged(from, token, body, version);
+    if (kind === kinds.challenge) return this.#challenged(from, token, body, version, key);
     const opensVersion2 = version === 2 || kind === kinds.packetOfLater;
     const readsBranches = version === 2 && kind === kinds.packetOfLater;
     const verdict = this.#guard.judge(from, session, sequence, token);
@@ -157,11 +167,12 @@ export class Channel {
     if (verdict.kind === 'challenge') {
       const endpoint = challengeEndpoint(source, endpointsOf(from));
       const transmissions = endpoint
-        ? [this.#challenge(from, verdict.token, sequence, endpoint, opensVersion2 ? 2 : 1)]
+        ? [this.#challenge(from, verdict.token, sequence, endpoint, opensVersion2 ? 2 : 1, key)]
         : [];
       return { dropped: 'unproven', transmissions };
     }
     this.#admission.prove(source.host);
+    this.#memberKeys.note(from, key);
     this.#setVersion(from, opensVersion2);
     const packet = decodePacket(body, { payloads: this.#payloads, epochMs, readsBranches });
     if (!packet.ok || packet.value.from !== from) return drop('malformed');
@@ -171,7 +182,7 @@ export class Channel {
   /**
    * Accepts a challenge only for a datagram that this member has just sent. A challenge that an attacker recorded therefore has no effect.
    */
-  #challenged(from: string, token: string, body: Buffer, version: SealVersion): Received {
+  #challenged(from: string, token: string, body: Buffer, version: SealVersion, key: SharedKey): Received {
     if (body.length !== 6) return drop('malformed');
     const sequence = body.readUIntBE(0, 6);
     const sent = this.#sent.get(from) ?? [];
@@ -181,7 +192,7 @@ export class Channel {
     this.#sent.set(from, rest);
     this.#tokens.set(from, token);
     this.#setVersion(from, version === 2);
-    return { transmissions: [this.#packet(from, challenged.endpoint, challenged.packet)] };
+    return { transmissions: [this.#packet(from, challenged.endpoint, challenged.packet, key)] };
   }
 
   #setVersion(name: string, opensVersion2: boolean): void {
@@ -189,11 +200,11 @@ export class Channel {
     else this.#opensVersion2.delete(name);
   }
 
-  #packet(to: string, endpoint: Endpoint, packet: Packet): Transmission {
+  #packet(to: string, endpoint: Endpoint, packet: Packet, key: SharedKey): Transmission {
     const token = this.#tokens.get(to) ?? noToken;
     const version = this.#opensVersion2.has(to) ? 2 : 1;
     const plaintext = this.#plaintext(kinds.packetOfLater, token, encodePacket(packet));
-    const datagram = this.#seal.seal(plaintext, to, version);
+    const datagram = this.#seal.seal(plaintext, to, version, key);
     return { datagram, endpoint };
   }
 
@@ -203,11 +214,12 @@ export class Channel {
     sequence: number,
     endpoint: Endpoint,
     version: SealVersion,
+    key: SharedKey,
   ): Transmission {
     const body = Buffer.alloc(6);
     body.writeUIntBE(sequence, 0, 6);
     return {
-      datagram: this.#seal.seal(this.#plaintext(kinds.challenge, token, body), to, version),
+      datagram: this.#seal.seal(this.#plaintext(kinds.challenge, token, body), to, version, key),
       endpoint,
     };
   }

@@ -148,13 +148,14 @@ export class MembershipNode {
   }
 
   #step(step: (nowMs: number) => void): void {
-    step(this.#clock.now());
+    const nowMs = this.#clock.now();
+    step(nowMs);
     const { packets, ...changes } = this.machine.take();
     this.#record(changes.events);
     for (const name of changes.forgotten) this.#channel.forget(name);
     for (const { to, endpoint, packet } of packets) {
       this.#options.drainCaptures?.();
-      this.#transmit(this.#channel.send(to, endpoint, packet));
+      this.#transmit(this.#channel.send(to, endpoint, packet, nowMs));
     }
     this.#timer?.cancel();
     this.#timer = this.#clock.after(this.machine.wakeAtMs() - this.#clock.now(), () => this.#wakeSoon());

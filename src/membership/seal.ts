@@ -27,6 +27,7 @@ const derivedKeyLength = 32;
 const maxDatagramLength = 4096;
 /** Maximum number of derived keys in the cache: one for each speaker, with room for restarts. */
 const maxSessions = 4096;
+const maxOwnKeys = 8;
 
 export type SealError = 'truncated' | 'malformed' | 'version' | 'unknown-key' | 'authentication';
 
@@ -56,7 +57,8 @@ export class Seal {
   readonly #keyring: Keyring;
   readonly #session: Buffer;
   readonly #derived = new Map<string, Buffer>();
-  #own: { readonly keyId: number; readonly derived: Buffer } | undefined;
+  /** Keys of this process, by the id of the shared key that they are derived from. */
+  readonly #own = new Map<number, Buffer>();
   #sequence = 0;
 
   /** `session` is 16 random octets. */
@@ -72,16 +74,13 @@ export class Seal {
   }
 
   /** Seals a datagram for the receiver. */
-  seal(plaintext: Uint8Array, receiver: string, version: SealVersion): Buffer {
-    const { sealing } = this.#keyring;
-    if (this.#own?.keyId !== sealing.id)
-      this.#own = { keyId: sealing.id, derived: derive(sealing, this.#session) };
+  seal(plaintext: Uint8Array, receiver: string, version: SealVersion, key = this.#keyring.sealing): Buffer {
     const header = Buffer.alloc(headerLength);
     header.writeUInt8(version, 0);
-    header.writeUInt32BE(sealing.id, 1);
+    header.writeUInt32BE(key.id, 1);
     this.#session.copy(header, 5);
     header.writeBigUInt64BE(BigInt(++this.#sequence), sessionEnd);
-    const cipher = createCipheriv('aes-256-gcm', this.#own.derived, nonceOf(header));
+    const cipher = createCipheriv('aes-256-gcm', this.#ownKey(key), nonceOf(header));
     cipher.setAAD(authenticated(header, receiver, version));
     const body = cipher.update(plaintext);
     cipher.final();
@@ -120,6 +119,16 @@ export class Seal {
       // `final` throws only when the tag does not match.
       return fail('authentication');
     }
+  }
+
+  #ownKey(key: SharedKey): Buffer {
+    const known = this.#own.get(key.id);
+    if (known) return known;
+    // Keys change rarely. A key that is still in use is derived again.
+    if (this.#own.size >= maxOwnKeys) this.#own.clear();
+    const derived = derive(key, this.#session);
+    this.#own.set(key.id, derived);
+    return derived;
   }
 
   #keep(cacheKey: string, derived: Buffer): void {

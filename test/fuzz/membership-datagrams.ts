@@ -37,7 +37,7 @@ export const membershipDatagrams: FuzzTarget = {
 function withoutKey(random: Random, meter: Meter): string {
   const [a, b] = [channel('a', random), channel('b', random)];
   const packet = { ...nextPacket(random), from: 'a' };
-  const [first] = a.send('b', endpointOf('b'), packet);
+  const [first] = a.send('b', endpointOf('b'), packet, instant.nowMs);
   assert.ok(first);
   const octets = random.oneIn(4) ? [...first.datagram] : mutate(first.datagram, random);
   const isChanged = !Buffer.from(octets).equals(first.datagram);

@@ -56,7 +56,7 @@ class Wire {
 
   /** Sends a packet and delivers all datagrams that the channels then send. */
   send(from: string, to: string): void {
-    for (const { datagram } of this.#channels.get(from)?.send(to, at(to), packet(from)) ?? [])
+    for (const { datagram } of this.#channels.get(from)?.send(to, at(to), packet(from), this.nowMs) ?? [])
       this.put(to, datagram, from);
     this.settle();
   }
@@ -187,7 +187,7 @@ describe('Channel', () => {
 
   test('delivers a datagram even if a forgery with the same session and sequence number arrives first', () => {
     const { wire } = acquainted();
-    const [transmission] = wire.channel('a').send('b', at('b'), packet('a'));
+    const [transmission] = wire.channel('a').send('b', at('b'), packet('a'), 0);
     const good = transmission?.datagram ?? Buffer.alloc(0);
     const forged = Buffer.from(good);
     forged.writeUInt8((good.at(-1) ?? 0) ^ 1, good.length - 1);
@@ -260,7 +260,7 @@ describe('Channel, challenges', () => {
   test('go to an endpoint of the same address family as the source, if one is known', () => {
     const b = new Wire().join('b');
     const a = new Channel({ name: 'a', keys: [key(1)], payloads: textPayloads, randomOctets });
-    const [sent] = a.send('b', at('b'), packet('a'));
+    const [sent] = a.send('b', at('b'), packet('a'), 0);
     assert.ok(sent);
     const known = [at('a'), { host: '2001:db8::1', port: 7946 }];
     const source = { host: '2001:db8::99', port: 7946 };
@@ -275,7 +275,7 @@ describe('Channel, challenges', () => {
     const wire = new Wire();
     wire.join('b');
     const stranger = new Channel({ name: 'x', keys: [key(1)], payloads: textPayloads, randomOctets });
-    const [sent] = stranger.send('b', at('b'), packet('x'));
+    const [sent] = stranger.send('b', at('b'), packet('x'), 0);
     assert.ok(sent);
     wire.put('b', sent.datagram, 'x', at('a'));
     assert.deepEqual(wire.dropped, ['b: unproven']);
@@ -284,8 +284,8 @@ describe('Channel, challenges', () => {
 
   test('no packet is sent to an endpoint without a port or a literal address', () => {
     const { a } = pair();
-    assert.deepEqual(a.send('b', { host: hosts.b ?? '', port: 0 }, packet('a')), []);
-    assert.deepEqual(a.send('b', { host: 'node-b', port: 7946 }, packet('a')), []);
+    assert.deepEqual(a.send('b', { host: hosts.b ?? '', port: 0 }, packet('a'), 0), []);
+    assert.deepEqual(a.send('b', { host: 'node-b', port: 7946 }, packet('a'), 0), []);
   });
 });
 
@@ -332,7 +332,7 @@ describe('Channel, versions of the seal', () => {
     const challenged = open(challenge.datagram);
     assert.equal(challenged[0], 1);
     assert.equal(send(challenged.subarray(3, 11)).packet?.from, 'a');
-    const [answer] = b.send('a', at('a'), packet('b'));
+    const [answer] = b.send('a', at('a'), packet('b'), 0);
     assert.ok(answer);
     assert.notEqual(open(answer.datagram)[0], 1);
   });
@@ -372,7 +372,7 @@ describe('Channel, versions of the seal', () => {
       ]);
       return b.receive(old.seal(plaintext, '', 1), at('a'), { nowMs: 0, epochMs: 2 }, () => [at('a')]);
     };
-    assert.equal(b.send('a', at('a'), packet('b'))[0]?.datagram[0], 2);
+    assert.equal(b.send('a', at('a'), packet('b'), 0)[0]?.datagram[0], 2);
     const [challenge] = send(Buffer.alloc(8)).transmissions;
     assert.equal(challenge?.datagram[0], 1);
     const sealed = old.inspect(challenge?.datagram ?? Buffer.alloc(0), 0);
@@ -380,7 +380,7 @@ describe('Channel, versions of the seal', () => {
     const opened = old.open(sealed.value);
     assert.ok(opened.ok);
     assert.ok(send(opened.value.plaintext.subarray(3, 11)).packet);
-    assert.equal(b.send('a', at('a'), packet('b'))[0]?.datagram[0], 1);
+    assert.equal(b.send('a', at('a'), packet('b'), 0)[0]?.datagram[0], 1);
     assert.deepEqual(wire.delivered, []);
   });
 });
@@ -412,21 +412,60 @@ describe('Channel, keys', () => {
     for (const [forA, forB] of steps) {
       a.setKeys(forA, 0);
       b.setKeys(forB, 0);
+      wire.delivered.length = 0;
       talk();
+      assert.deepEqual(new Set(wire.delivered), new Set(['b heard a: gossip', 'a heard b: gossip']));
     }
-    assert.equal(wire.delivered.length, 2 * steps.length);
     assert.deepEqual(wire.dropped, []);
   });
 
-  test('a key that was removed from the Secret still opens datagrams for ten minutes, but seals none', () => {
+  test('a key that was removed from the Secret opens and seals datagrams for ten more minutes, for a member that still uses it', () => {
     const { wire, a } = acquainted();
     a.setKeys([key(2)], 0);
     wire.send('b', 'a');
-    assert.deepEqual(wire.delivered, ['a heard b: gossip']);
     wire.send('a', 'b');
+    assert.deepEqual(wire.delivered, ['a heard b: gossip', 'b heard a: gossip']);
     assert.deepEqual(wire.dropped, ['b: unknown-key']);
     wire.nowMs = retiredKeyMs;
     wire.send('b', 'a');
-    assert.deepEqual(wire.dropped, ['b: unknown-key', 'a: unknown-key']);
+    wire.send('a', 'b');
+    assert.equal(wire.delivered.length, 2);
+    assert.deepEqual(wire.dropped, ['b: unknown-key', 'a: unknown-key', 'b: unknown-key']);
+  });
+
+  test('a member that lacks the new first key hears the others, and proves itself to one that restarts', () => {
+    const { wire, b } = acquainted();
+    b.setKeys([key(2), key(1)], 0);
+    wire.send('b', 'a');
+    wire.send('a', 'b');
+    assert.deepEqual(wire.delivered, ['a heard b: gossip', 'b heard a: gossip']);
+    wire.join('b', [key(2), key(1)]);
+    wire.send('a', 'b');
+    wire.send('b', 'a');
+    assert.deepEqual(wire.delivered.slice(2), ['b heard a: gossip', 'a heard b: gossip']);
+  });
+
+  test('two members that have followed each other to an old key leave it as soon as one seals with the new key', () => {
+    const { wire, a, b } = acquainted();
+    const talk = () => {
+      wire.seen.length = 0;
+      wire.send('a', 'b');
+      wire.send('b', 'a');
+      return wire.seen.length;
+    };
+    assert.equal(talk(), 2);
+    a.setKeys([key(2)], 0);
+    b.setKeys([key(2)], 0);
+    assert.equal(talk(), 3, 'a seals twice, and has shown the new key to b');
+    assert.equal(talk(), 2);
+    assert.deepEqual(wire.dropped, []);
+  });
+
+  test('a member that is forgotten gets datagrams with the first key only', () => {
+    const { a } = acquainted();
+    a.setKeys([key(2)], 0);
+    assert.equal(a.send('b', at('b'), packet('a'), 0).length, 2);
+    a.forget('b');
+    assert.equal(a.send('b', at('b'), packet('a'), 0).length, 1);
   });
 });
