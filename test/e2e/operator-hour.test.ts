@@ -8,7 +8,11 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LabNode } from '../../lab/fabric.ts';
 import { Lab } from '../../lab/lab.ts';
+import { skippedOnKubernetes } from '../../lab/start-api-server.ts';
+import { speakersMeet } from '../support/members.ts';
 import { runStatusOn, untilStatus } from '../support/status-report.ts';
+
+const officeAddresses = ['192.0.2.240-192.0.2.241', '2001:db8:2::f0-2001:db8:2::f1'];
 
 describe('what an operator sees of a fault', { concurrency: false }, () => {
   let lab: Lab;
@@ -24,7 +28,7 @@ describe('what an operator sees of a fault', { concurrency: false }, () => {
       peers: [{ ...router, 'hold-time': '9s', 'connect-time': '1s', ...peer }],
       'address-pools': [
         { name: 'public', protocol: 'bgp', addresses: ['198.51.100.0/24', '2001:db8:100::/112'] },
-        { name: 'office', protocol: 'layer2', addresses: ['192.0.2.240-192.0.2.241'], ...office },
+        { name: 'office', protocol: 'layer2', addresses: officeAddresses, ...office },
       ],
     });
   }
@@ -56,7 +60,11 @@ describe('what an operator sees of a fault', { concurrency: false }, () => {
   const readyz = ({ namespace }: LabNode) =>
     namespace.exec('curl', '-s', '-w', '%{http_code}', 'http://127.0.0.1:7472/readyz');
 
-  const events = (reason: string) => lab.kubectl('get', 'events', '--field-selector', `reason=${reason}`);
+  /** What a process has logged since its log had this length. */
+  const loggedSince = (length: number, process: string) => lab.log(process).slice(length);
+
+  const events = (reason: string) =>
+    lab.kubectl('get', 'events', '-A', '--field-selector', `reason=${reason}`);
 
   async function nextHops(prefix: string): Promise<number> {
     const routes = await lab.birdc('show', 'route', prefix).catch(() => '');
@@ -68,6 +76,8 @@ describe('what an operator sees of a fault', { concurrency: false }, () => {
     await lab.until('the speaker names the reason', async () =>
       /no accepted configuration yet[\s\S]*503$/.test(await readyz(node).catch(() => '')),
     );
+    assert.match(await lab.metrics(node.namespace), /^bellman_speaker_in_sync\{node="node-1"\} 0$/m);
+    await shows('the speaker that waits', 1, /^node-1: not in sync: it waits for config$/m);
     await lab.configure(config());
     await lab.addPods('web', lab.fabric.nodes);
     await lab.apply(
@@ -102,6 +112,7 @@ describe('what an operator sees of a fault', { concurrency: false }, () => {
   test('a node that loses its IPv6 address announces fewer routes, says why, and announces all routes when the address is back', async () => {
     const node = lab.node('node-3');
     const [v4 = '', v6 = ''] = await lab.addressesOf('web');
+    const logLength = lab.log('speaker-node-3').length;
     await node.namespace.ip('link', 'set', 'eth0', 'down');
     await lab.until('the router has lost the session', async () => (await nextHops(`${v4}/32`)) === 2);
     await node.namespace.ip('link', 'set', 'eth0', 'up');
@@ -111,14 +122,106 @@ describe('what an operator sees of a fault', { concurrency: false }, () => {
       /^node-3 +router +Established +\S+ +1 of 2 .*ipv6-unicast is not sent: there is no global IPv6 address/m,
     );
     assert.equal(await nextHops(`${v6}/128`), 2);
+    assert.match(
+      loggedSince(logLength, 'speaker-node-3'),
+      /"reason":"ipv6-unicast is not sent: there is no global IPv6 address[^}]*"msg":"address family not carried"/,
+    );
+    assert.match(
+      await lab.metrics(node.namespace),
+      /^bellman_bgp_announced_prefixes_total\{peer="router"\} 1$/m,
+    );
+    await lab.until('the event of the lost session', async () =>
+      /node\/node-3 .*router/.test(await events('BGPSessionDown')),
+    );
     await node.namespace.ip('address', 'add', `${node.addresses[1]}/64`, 'dev', 'eth0');
     await lab.until('the router has the IPv6 route', async () => (await nextHops(`${v6}/128`)) === 3);
     await shows('two routes', 0, /^node-3 +router +Established +\S+ +2\b(?! of)(?!.*not sent)/m);
+    assert.match(
+      loggedSince(logLength, 'speaker-node-3'),
+      /"families":\["ipv6-unicast"\],"msg":"address family carried"/,
+    );
     await node.namespace.ip('route', 'add', 'default', 'via', '192.0.2.1');
     await node.namespace.ip('-6', 'route', 'replace', 'default', 'via', '2001:db8:2::1');
     for (const { index, addresses } of lab.fabric.nodes)
       if (index !== node.index)
         await node.namespace.ip('route', 'replace', `10.244.${index}.0/24`, 'via', addresses[0]);
+  });
+
+  test('a planned handover has one record and one event for each address, none that is false, and no warning of another host', async () => {
+    await speakersMeet(lab);
+    await lab.addPods('desk', lab.fabric.nodes);
+    await lab.apply(
+      loadBalancer('desk', { 'bellman.dev/address-pool': 'office' }, { ipFamilyPolicy: 'RequireDualStack' }),
+    );
+    const record = () => lab.announcingRecordOf('desk');
+    const ownersOf = (text: string) => [...text.matchAll(/=([^/]+)\//g)].map(([, name = '']) => name);
+    await lab.until('the record has both addresses', async () => ownersOf(await record()).length === 2);
+    const [owner = ''] = ownersOf(await record());
+    const logLengths = lab.fabric.nodes.map(({ name }) => lab.log(`speaker-${name}`).length);
+    await lab.markReady(lab.node(owner), false);
+    await lab.until('the record names one successor for both addresses', async () => {
+      const [first, second, ...more] = ownersOf(await record());
+      return first !== undefined && first !== owner && first === second && more.length === 0;
+    });
+    const [successor = ''] = ownersOf(await record());
+    await shows(
+      'the successor',
+      0,
+      ...(await lab.addressesOf('desk')).map(
+        (address) => new RegExp(`^default/desk +${address} .* ${successor} on eth0$`, 'm'),
+      ),
+    );
+    await lab.until('the events of the successor', async () => {
+      const text = await events('NodeAssigned');
+      return (
+        text.split('\n').filter((line) => line.includes(`service/desk`) && line.includes(successor))
+          .length === 2
+      );
+    });
+    // This is longer than an old owner waits before it corrects its line of the record.
+    await sleep(12_000);
+    assert.deepEqual(ownersOf(await record()), [successor, successor]);
+    assert.doesNotMatch(await events('NodeUnassigned'), /desk/);
+    assert.doesNotMatch(await events('AddressConflict'), /desk/);
+    for (const [i, { name, namespace }] of lab.fabric.nodes.entries()) {
+      assert.doesNotMatch(loggedSince(logLengths[i] ?? 0, `speaker-${name}`), /another host uses/);
+      const answers = (await lab.metrics(namespace)).match(
+        /^bellman_speaker_announced\{service="default\/desk",protocol="layer2",.*\} 1$/gm,
+      );
+      assert.equal(answers?.length ?? 0, name === successor ? 2 : 0, name);
+    }
+    await lab.markReady(lab.node(owner));
+    await lab.kubectl('delete', 'service', 'desk');
+    await shows('all nodes again', 0, /^default\/web .* node-1, node-2, node-3 by BGP$/m);
+  });
+
+  test('no session ends when a Node is deleted and created again', {
+    skip: skippedOnKubernetes('Kubernetes deletes the Pods of a Node that is deleted'),
+  }, async () => {
+    const node = lab.node('node-2');
+    const session = async () => {
+      const { peers } = (await lab.status(node.namespace)) as { peers: { state: string; since: string }[] };
+      return peers.map(({ state, since }) => `${state} ${since}`);
+    };
+    const before = await session();
+    assert.match(before.join(), /^Established \S+$/);
+    const downs = () =>
+      lab.kubectl('get', 'events', '--field-selector', 'reason=BGPSessionDown', '-o', 'name');
+    const downsBefore = await downs();
+    const logLength = lab.log('speaker-node-2').length;
+    await lab.kubectl('delete', 'node', node.name);
+    await lab.until('the node withdraws its routes', async () =>
+      /"reason":"node node-2 is not known to Kubernetes","msg":"this node does not announce"/.test(
+        loggedSince(logLength, 'speaker-node-2'),
+      ),
+    );
+    await lab.until('the speaker is not ready', async () => /503$/.test(await readyz(node)));
+    await lab.registerNode(node);
+    await shows('the node again', 0, /^default\/web .* node-1, node-2, node-3 by BGP$/m);
+    assert.deepEqual(await session(), before);
+    assert.doesNotMatch(loggedSince(logLength, 'speaker-node-2'), /session down/);
+    assert.equal(await downs(), downsBefore);
+    assert.match(await lab.metrics(node.namespace), /^bellman_bgp_session_up\{peer="router"\} 1$/m);
   });
 
   test('status counts no free addresses in a draining pool', async () => {
@@ -147,6 +250,11 @@ describe('what an operator sees of a fault', { concurrency: false }, () => {
       /^configuration: stale[\s\S]*address-pools\[1\]\.protocol/,
       /^controller: \S+ leads/m,
     );
+    await lab.until('the event', async () =>
+      /configmap\/config .*protocol/.test(await events('ConfigStale')),
+    );
+    assert.match(await lab.metrics(lab.fabric.control), /^bellman_config_stale 1$/m);
+    assert.match(lab.log('controller'), /"reason":"[^}]*protocol[^}]*"msg":"configuration not accepted;/);
     await lab.configure(config());
     await shows('the accepted edit', 0, /^configuration: active/, /^default\/late +192\.0\.2\.240/m);
     await lab.kubectl('delete', 'service', 'late');
@@ -162,6 +270,10 @@ describe('what an operator sees of a fault', { concurrency: false }, () => {
     assert.match(
       await lab.metrics(lab.fabric.control),
       /^bellman_controller_services_waiting\{cause="no-such-pool"\} 1$/m,
+    );
+    assert.match(
+      lab.log('controller'),
+      /"service":"default\/starved"[^}]*offices[^}]*"msg":"allocation refused"/,
     );
     await lab.kubectl('delete', 'service', 'starved');
   });
@@ -200,6 +312,14 @@ describe('what an operator sees of a fault', { concurrency: false }, () => {
       1,
       /^default\/local .* none: node node-2 is not Ready; 2 other nodes give another reason$/m,
     );
+    assert.match(
+      await lab.metrics(node.namespace),
+      /^bellman_speaker_refusals\{node="node-2",cause="node"\} [1-9]/m,
+    );
+    assert.match(
+      lab.log('speaker-node-2'),
+      /"reason":"node node-2 is not Ready","msg":"this node does not announce"/,
+    );
     await lab.markReady(node);
     await shows('the node again', 0, /^default\/local .* node-2 by BGP$/m);
     await lab.kubectl('delete', 'service', 'local');
@@ -207,16 +327,30 @@ describe('what an operator sees of a fault', { concurrency: false }, () => {
 
   test('a speaker that is cut off from the API server is named, with the cause', async () => {
     const node = lab.node('node-2');
+    const logLength = lab.log('speaker-node-2').length;
+    const runs = async ({ namespace }: LabNode) =>
+      /^bellman_config_info\{hash="(\w+)"\} 1$/m.exec(await lab.metrics(namespace))?.[1];
     const reconnect = await lab.cut(node, 'tcp 6443');
     const row = /^node-2 +speaker not reached.*it runs, but cannot reach the API server/m;
     await untilStatus(lab, 'status names the cause', ({ text }) => row.test(text));
     await lab.until('the metric says so', async () =>
       /^bellman_kubernetes_api_up 0$/m.test(await lab.metrics(node.namespace)),
     );
+    await lab.until('the log says so', async () =>
+      /"msg":"API server not reached, retrying"/.test(loggedSince(logLength, 'speaker-node-2')),
+    );
+    const old = await runs(node);
+    await lab.configure(config({ office: { priority: 1 } }));
+    await lab.until('another node runs the edit', async () => (await runs(lab.node('node-1'))) !== old);
+    assert.equal(await runs(node), old, 'the metric tells that this node runs an older configuration');
     await reconnect();
     await untilStatus(lab, 'status reads the speaker again', ({ text }) =>
       /^node-2 +router +Established/m.test(text),
     );
+    await lab.until('the log says that it is back', async () =>
+      /"msg":"API server reached again"/.test(loggedSince(logLength, 'speaker-node-2')),
+    );
+    await lab.until('it runs the edit', async () => (await runs(node)) === (await runs(lab.node('node-1'))));
   });
 
   test('a wrong AS number on either side stays the last error, in words, and makes status exit with 1', async () => {
