@@ -60,7 +60,7 @@ describe('what an operator sees of a fault', { concurrency: false }, () => {
   const readyz = ({ namespace }: LabNode) =>
     namespace.exec('curl', '-s', '-w', '%{http_code}', 'http://127.0.0.1:7472/readyz');
 
-  /** What a process has logged since its log had this length. */
+  /** The log of a process after this length. */
   const loggedSince = (length: number, process: string) => lab.log(process).slice(length);
 
   const events = (reason: string) =>
