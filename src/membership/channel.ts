@@ -26,7 +26,6 @@ import { Admission } from './admission.ts';
 import { decodePacket, encodePacket } from './codec.ts';
 import { type Endpoint, isDeliverable, isSameEndpoint, isSameFamily } from './endpoint.ts';
 import { Keyring, type Keys, type SharedKey } from './keyring.ts';
-import { MemberKeys } from './member-keys.ts';
 import type { Packet } from './packet.ts';
 import type { PayloadFormat } from './payload.ts';
 import { RefusedDatagrams } from './refused-datagrams.ts';
@@ -80,7 +79,8 @@ export class Channel {
   readonly #guard: ReplayGuard;
   readonly #admission = new Admission();
   readonly #refused = new RefusedDatagrams();
-  readonly #memberKeys = new MemberKeys();
+  /** The id of the key with which each member sealed its latest datagram. */
+  readonly #latestKeys = new Map<string, number>();
   readonly #tokens = new Map<string, string>();
   readonly #sent = new Map<string, SentPacket[]>();
   readonly #opensVersion2 = new Set<string>();
@@ -112,7 +112,7 @@ export class Channel {
   forget(name: string): void {
     this.#sent.delete(name);
     this.#tokens.delete(name);
-    this.#memberKeys.forget(name);
+    this.#latestKeys.delete(name);
     this.#opensVersion2.delete(name);
     this.#guard.forget(name);
   }
@@ -120,7 +120,7 @@ export class Channel {
   /** Returns a datagram that carries the packet for each key that the member may need, or nothing when the endpoint cannot be reached. */
   send(to: string, endpoint: Endpoint, packet: Packet, nowMs: number): Transmission[] {
     if (!isDeliverable(endpoint)) return [];
-    return this.#memberKeys.sealing(to, this.#keyring, nowMs).map((key) => {
+    return this.#keysFor(to, nowMs).map((key) => {
       const transmission = this.#packet(to, endpoint, packet, key);
       const sent = this.#sent.get(to) ?? [];
       sent.push({ endpoint, sequence: this.#seal.sequence, packet });
@@ -172,7 +172,7 @@ export class Channel {
       return { dropped: 'unproven', transmissions };
     }
     this.#admission.prove(source.host);
-    this.#memberKeys.note(from, key);
+    this.#latestKeys.set(from, key.id);
     this.#setVersion(from, opensVersion2);
     const packet = decodePacket(body, { payloads: this.#payloads, epochMs, readsBranches });
     if (!packet.ok || packet.value.from !== from) return drop('malformed');
@@ -193,6 +193,18 @@ export class Channel {
     this.#tokens.set(from, token);
     this.#setVersion(from, version === 2);
     return { transmissions: [this.#packet(from, challenged.endpoint, challenged.packet, key)] };
+  }
+
+  /**
+   * The keys with which a datagram to the member is sealed. Speakers read a changed Secret at different times, and a speaker that cannot reach
+   * the API server does not read it at all. A member that uses another key than ours may therefore lack ours, and gets each datagram twice.
+   * Ours comes last, so it is the one that a member with both keys remembers, and both members return to one datagram.
+   */
+  #keysFor(to: string, nowMs: number): readonly SharedKey[] {
+    const { sealing } = this.#keyring;
+    const latest = this.#latestKeys.get(to) ?? sealing.id;
+    const other = latest === sealing.id ? undefined : this.#keyring.opening(latest, nowMs);
+    return other ? [other, sealing] : [sealing];
   }
 
   #setVersion(name: string, opensVersion2: boolean): void {

@@ -74,7 +74,7 @@ export class Seal {
   }
 
   /** Seals a datagram for the receiver. */
-  seal(plaintext: Uint8Array, receiver: string, version: SealVersion, key = this.#keyring.sealing): Buffer {
+  seal(plaintext: Uint8Array, receiver: string, version: SealVersion, key: SharedKey): Buffer {
     const header = Buffer.alloc(headerLength);
     header.writeUInt8(version, 0);
     header.writeUInt32BE(key.id, 1);

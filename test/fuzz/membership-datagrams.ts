@@ -56,10 +56,12 @@ function withoutKey(random: Random, meter: Meter): string {
 function withKey(random: Random, meter: Meter): string {
   const b = channel('b', random);
   const session = Buffer.from(random.octets(16));
-  const seal = new Seal('a', new Keyring([key]), session);
+  const keyring = new Keyring([key]);
+  const seal = new Seal('a', keyring, session);
   const version = random.oneIn(2) ? 1 : 2;
   const packet = { ...nextPacket(random), from: random.oneIn(8) ? 'c' : 'a' };
-  const send = (plaintext: Uint8Array) => receive(b, seal.seal(plaintext, 'b', version), random, meter);
+  const send = (plaintext: Uint8Array) =>
+    receive(b, seal.seal(plaintext, 'b', version, keyring.sealing), random, meter);
   const plaintext = (token: Uint8Array) =>
     Buffer.concat([
       Buffer.of(random.pick([0, 0, 0, 2, 1, 255]), 1),

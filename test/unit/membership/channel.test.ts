@@ -314,11 +314,14 @@ describe('Channel, versions of the seal', () => {
   test('datagrams to and from a member that knows only version 1 have version 1', () => {
     const wire = new Wire();
     const b = wire.join('b');
-    const old = new Seal('a', new Keyring([key(1)]), randomOctets(16));
+    const keyring = new Keyring([key(1)]);
+    const old = new Seal('a', keyring, randomOctets(16));
     const send = (token: Buffer) => {
       const body = encodePacket(packet('a'));
       const plaintext = Buffer.concat([Buffer.from([0, 1]), Buffer.from('a'), token, body]);
-      return b.receive(old.seal(plaintext, '', 1), at('a'), { nowMs: 0, epochMs: 2 }, () => [at('a')]);
+      return b.receive(old.seal(plaintext, '', 1, keyring.sealing), at('a'), { nowMs: 0, epochMs: 2 }, () => [
+        at('a'),
+      ]);
     };
     const open = (datagram: Buffer) => {
       const sealed = old.inspect(datagram, 0);
@@ -341,11 +344,17 @@ describe('Channel, versions of the seal', () => {
     const { wire, b } = acquainted();
     wire.send('a', 'b');
     assert.equal(wire.packets.at(-1)?.readsBranches, true);
-    const old = new Seal('c', new Keyring([key(1)]), randomOctets(16));
+    const keyring = new Keyring([key(1)]);
+    const old = new Seal('c', keyring, randomOctets(16));
     const send = (kind: number, token: Buffer) => {
       const body = encodePacket(packet('c'));
       const plaintext = Buffer.concat([Buffer.from([kind, 1]), Buffer.from('c'), token, body]);
-      return b.receive(old.seal(plaintext, 'b', 2), at('c'), { nowMs: 0, epochMs: 2 }, () => [at('c')]);
+      return b.receive(
+        old.seal(plaintext, 'b', 2, keyring.sealing),
+        at('c'),
+        { nowMs: 0, epochMs: 2 },
+        () => [at('c')],
+      );
     };
     const [challenge] = send(0, Buffer.alloc(8)).transmissions;
     const sealed = new Seal('c', new Keyring([key(1)]), randomOctets(16)).inspect(
@@ -362,7 +371,8 @@ describe('Channel, versions of the seal', () => {
 
   test('a member that is downgraded to an old release gets version 1 again', () => {
     const { wire, b } = acquainted();
-    const old = new Seal('a', new Keyring([key(1)]), randomOctets(16));
+    const keyring = new Keyring([key(1)]);
+    const old = new Seal('a', keyring, randomOctets(16));
     const send = (token: Buffer) => {
       const plaintext = Buffer.concat([
         Buffer.from([0, 1]),
@@ -370,7 +380,9 @@ describe('Channel, versions of the seal', () => {
         token,
         encodePacket(packet('a')),
       ]);
-      return b.receive(old.seal(plaintext, '', 1), at('a'), { nowMs: 0, epochMs: 2 }, () => [at('a')]);
+      return b.receive(old.seal(plaintext, '', 1, keyring.sealing), at('a'), { nowMs: 0, epochMs: 2 }, () => [
+        at('a'),
+      ]);
     };
     assert.equal(b.send('a', at('a'), packet('b'), 0)[0]?.datagram[0], 2);
     const [challenge] = send(Buffer.alloc(8)).transmissions;
@@ -459,6 +471,20 @@ describe('Channel, keys', () => {
     assert.equal(talk(), 3, 'a seals twice, and has shown the new key to b');
     assert.equal(talk(), 2);
     assert.deepEqual(wire.dropped, []);
+  });
+
+  test('a member that still uses a newer key hears the others when the operator goes back to the old key', () => {
+    const { wire, a, b } = acquainted();
+    a.setKeys([key(2)], 0);
+    b.setKeys([key(2)], 0);
+    wire.nowMs = retiredKeyMs;
+    wire.send('a', 'b');
+    wire.send('b', 'a');
+    a.setKeys([key(1)], wire.nowMs);
+    wire.delivered.length = 0;
+    wire.send('a', 'b');
+    wire.send('b', 'a');
+    assert.deepEqual(wire.delivered, ['b heard a: gossip', 'a heard b: gossip']);
   });
 
   test('a member that is forgotten gets datagrams with the first key only', () => {
