@@ -50,6 +50,8 @@ export interface Takeover {
   readonly steps: readonly TakenStep[];
   /** The MACs that answer before the last step: in that step all speakers restart, and hand addresses over. */
   readonly macs: ReadonlyMap<string, string | undefined>;
+  /** A sentence for each address that got another MAC before the last step. */
+  readonly moves: readonly string[];
 }
 
 export class TakeoverLab {
@@ -165,9 +167,11 @@ export class TakeoverLab {
 
   /** The MAC that answers the client for each layer-2 address. */
   async macs(): Promise<Map<string, string | undefined>> {
-    const macs = new Map<string, string | undefined>();
-    for (const ip of this.local) macs.set(ip, [...(await this.#answers(ip))][0]);
-    return macs;
+    return new Map(
+      await Promise.all(
+        this.local.map(async (ip) => [ip, [...(await this.#answers(ip))].join(' and ')] as const),
+      ),
+    );
   }
 
   /** The MACs that answer the client for an address within a second. */
@@ -352,12 +356,17 @@ export class TakeoverLab {
    */
   async takeOver({ undoes = false } = {}): Promise<Takeover> {
     const steps: TakenStep[] = [];
-    let macs = new Map<string, string | undefined>();
+    const moves: string[] = [];
+    let macs = await this.macs();
     for (;;) {
       const { kind, text, command, back } = await this.next();
-      if (kind === 'done') return { steps, macs };
+      if (kind === 'done') return { steps, macs, moves };
       if (command === undefined || back === undefined) throw new Error(`no command: ${kind}: ${text}`);
-      if (command.includes('daemonset/speaker')) macs = await this.macs();
+      if (!steps.at(-1)?.command.includes('daemonset/speaker')) {
+        const now = await this.macs();
+        moves.push(...movesBetween(macs, now, steps.at(-1)?.command ?? 'the installation'));
+        macs = now;
+      }
       const step = { command, back };
       await this.#take(step);
       if (undoes) {
@@ -377,6 +386,16 @@ export class TakeoverLab {
     await this.#metalLb.close();
     await this.lab.close();
   }
+}
+
+function movesBetween(
+  before: ReadonlyMap<string, string | undefined>,
+  now: ReadonlyMap<string, string | undefined>,
+  command: string,
+): string[] {
+  return [...now].flatMap(([ip, mac]) =>
+    mac === before.get(ip) ? [] : [`${ip} moved from ${before.get(ip)} to ${mac} after: ${command}`],
+  );
 }
 
 const noStep: Step = { kind: 'wait', text: 'not asked' };
