@@ -4,6 +4,7 @@
  */
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { root } from '../../scripts/target.ts';
 import { eventually } from '../../test/support/eventually.ts';
 import { addresses, birdConfig, buildFabric, type Fabric, type LabNode } from '../fabric.ts';
 import { startKubeProxy } from '../kubernetes/kube-proxy.ts';
@@ -102,6 +103,19 @@ export class Cluster {
   kubectl(...args: string[]): Promise<string> {
     const flags = ['--kubeconfig', this.kubeconfig, '--cache-dir', join(folder, 'kube-cache')];
     return this.fabric.control.exec(this.#kubernetes.kubectl, ...flags, ...args);
+  }
+
+  /** Starts the plugin of kubectl as a user does. `output` returns what it has printed. */
+  startPlugin(...args: string[]): { output(): string; stop(): Promise<void> } {
+    const name = 'kubectl-bellman';
+    this.#processes.start(
+      name,
+      this.fabric.control,
+      join(root, 'bin/kubectl-bellman'),
+      ['--kubeconfig', this.kubeconfig, ...args],
+      { KUBECTL: this.#kubernetes.kubectl },
+    );
+    return { output: () => this.#processes.log(name), stop: () => this.#processes.stop(name) };
   }
 
   /** Creates or updates objects as `kubectl apply` does. */

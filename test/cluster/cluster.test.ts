@@ -267,6 +267,29 @@ describe(`Bellman in a cluster, installed with ${installer}`, { concurrency: fal
     assert.equal(plugin.trimEnd(), readFileSync(join(root, 'bin/kubectl-bellman'), 'utf8').trimEnd());
   });
 
+  test('kubectl bellman page serves the page through a forwarded port, and leaves no process in the Pod', async () => {
+    const plugin = cluster.startPlugin('page', '--no-open');
+    let address: string | undefined;
+    await cluster.until('the plugin prints the address of the page', async () => {
+      [address] = /^http:\/\/127\.0\.0\.1:\d+\/\S*/m.exec(plugin.output()) ?? [];
+      return address !== undefined;
+    });
+    const fetchPage = (path: string) =>
+      cluster.fabric.control.exec('curl', '-sSf', '--compressed', '--max-time', '30', `${address}${path}`);
+    assert.match(await fetchPage(''), /<title>Bellman/);
+    await cluster.until('the page has the addresses of the Service', async () => {
+      const data = await fetchPage('data');
+      return (serviceAddresses.get('web') ?? []).every((address) => data.includes(address));
+    });
+    const runs = async () => {
+      const found = processesOf(await pods('controller'));
+      return found.some((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('--end-with-input'));
+    };
+    assert.ok(await runs(), 'the program serves the page in the Pod');
+    await plugin.stop();
+    await cluster.until('the program in the Pod has ended', async () => !(await runs()));
+  });
+
   test('a rollout of the speakers under traffic ends, and both Services are answered again', async () => {
     const old = new Set((await pods('speaker')).map(({ metadata }) => metadata.uid));
     await underTraffic('the rollout of the speakers', async () => {
