@@ -22,6 +22,7 @@ import type { Api, ApiRequest } from './api.ts';
 import { ApiError } from './api-error.ts';
 import type { Credentials } from './credentials/credentials.ts';
 import { InClusterCredentials, serviceAccountDirectory } from './credentials/in-cluster.ts';
+import { plainKubeconfigCredentials } from './credentials/plain-kubeconfig.ts';
 import { Reachability } from './reachability.ts';
 import { noAnswer, readJson, refusalOf } from './response.ts';
 import { pause } from './retry.ts';
@@ -242,6 +243,8 @@ export async function connect(
 
 async function findCredentials(kubeconfig: string | undefined, clock: Clock): Promise<Credentials> {
   if (kubeconfig) {
+    const plain = plainKubeconfigCredentials(kubeconfig);
+    if (plain) return plain;
     const { kubeconfigCredentials } = await import('./credentials/kubeconfig.ts');
     return kubeconfigCredentials(kubeconfig);
   }
