@@ -1,6 +1,7 @@
 /**
  * A real Prometheus scrapes the lab. Faults make the shipped alerts fire, and their repair makes the alerts resolve. Only the time for which an
- * alert must be pending is shorter than in the shipped rules. Every query of the dashboards returns data.
+ * alert must be pending is shorter than in the shipped rules. Every query of the dashboards returns data. `lab-history.test.ts` shows the alerts
+ * that look back for minutes.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -8,22 +9,10 @@ import { addresses } from '../../lab/fabric.ts';
 import { Lab } from '../../lab/lab.ts';
 import { dashboards } from '../../scripts/dashboards/grafana.ts';
 import { configureBird, isUp } from '../e2e/bfd-fixtures.ts';
+import { FiringAlerts, historyAlerts } from './firing-alerts.ts';
 import { Prometheus } from './prometheus.ts';
 import { shippedAlerts } from './shipped-alerts.ts';
 import { withValues } from './variables.ts';
-
-/** Alerts that no fault here causes, or that look back for 10 or 15 minutes and so do not resolve within a test. */
-const notShown = new Set([
-  'BellmanBgpSessionFlapping',
-  'BellmanBgpRoutesRejected',
-  'BellmanBgpRoutesNotSent',
-  'BellmanAnswersLate',
-  'BellmanInputFailures',
-  // It needs three nodes, two of them witnesses, and lasts only while no other node can take the address over.
-  'BellmanAddressNotVerified',
-]);
-/** It looks back for 10 minutes too. */
-const firesOnly = new Set(['BellmanAddressConflict']);
 
 /** `intervalMs` below 100 ms needs real-time scheduling, which a lab without root does not get. */
 function configuration(intervalMs: number, holdTime = '90s'): string {
@@ -64,29 +53,18 @@ const small = (...numbers: number[]) => numbers.map((number) => service(`small-$
 describe('Prometheus scrapes the lab', { concurrency: false }, () => {
   let lab: Lab;
   let prometheus: Prometheus;
-  const fired = new Set<string>();
-  const resolved = new Set<string>();
+  let alerts: FiringAlerts;
 
   before(async () => {
     lab = await Lab.start({ nodes: 2 });
     await lab.stop('bird');
     prometheus = await Prometheus.start(lab);
+    alerts = new FiringAlerts(lab, prometheus);
   });
   after(() => lab.close());
 
-  const fires = async (...alerts: string[]) => {
-    for (const alert of alerts) {
-      await lab.until(`${alert} fires`, async () => (await prometheus.firing()).has(alert));
-      fired.add(alert);
-    }
-  };
-  const resolves = async (...alerts: string[]) => {
-    for (const alert of alerts) {
-      assert.ok(fired.has(alert), `${alert} has fired`);
-      await lab.until(`${alert} resolves`, async () => !(await prometheus.firing()).has(alert));
-      resolved.add(alert);
-    }
-  };
+  const fires = (...names: string[]) => alerts.fires(names);
+  const resolves = (...names: string[]) => alerts.resolves(names);
   const sessionsUp = async () => {
     for (const node of lab.fabric.nodes)
       await lab.until(`BFD and BGP of ${node.name}`, () => isUp(lab, node));
@@ -207,20 +185,10 @@ describe('Prometheus scrapes the lab', { concurrency: false }, () => {
     await resolves('BellmanControllerAbsent', 'BellmanSpeakerMissing');
   });
 
-  test('a host that uses an address of a Service', async () => {
-    const [printer = ''] = await lab.addressesOf('printer');
-    await lab.fabric.near.ip('address', 'add', `${printer}/32`, 'dev', 'eth0');
-    await lab.until('the alert fires', async () => {
-      await lab.fabric.near.exec('arping', '-c', '1', '-w', '1', '-U', '-I', 'eth0', printer).catch(() => '');
-      return (await prometheus.firing()).has('BellmanAddressConflict');
-    });
-    fired.add('BellmanAddressConflict');
-  });
-
   test('these are all alerts', () => {
     const names = shippedAlerts().groups.flatMap(({ rules }) => rules.map(({ alert }) => alert));
-    const shown = names.filter((name) => !notShown.has(name));
-    assert.deepEqual([...fired].toSorted(), shown.toSorted());
-    assert.deepEqual([...resolved].toSorted(), shown.filter((name) => !firesOnly.has(name)).toSorted());
+    const shown = names.filter((name) => !historyAlerts.includes(name)).toSorted();
+    assert.deepEqual([...alerts.fired].toSorted(), shown);
+    assert.deepEqual([...alerts.resolved].toSorted(), shown);
   });
 });

@@ -15,6 +15,11 @@ interface Sample {
   readonly value: readonly [number, string];
 }
 
+export interface PrometheusOptions {
+  /** The time that the alerts look back, as a share of that in the shipped rules. */
+  readonly lookBack?: number;
+}
+
 /** A Prometheus in the lab that scrapes the controller and all speakers, and evaluates the shipped alerts with a shorter `for`. */
 export class Prometheus {
   readonly #lab: Lab;
@@ -24,7 +29,7 @@ export class Prometheus {
   }
 
   /** Resolves when Prometheus answers queries. */
-  static async start(lab: Lab): Promise<Prometheus> {
+  static async start(lab: Lab, { lookBack = 1 }: PrometheusOptions = {}): Promise<Prometheus> {
     mkdirSync(folder, { recursive: true });
     const targets = [
       `127.0.0.1:${metricsPort}`,
@@ -33,7 +38,7 @@ export class Prometheus {
     const rules = join(folder, 'alerts.yaml');
     const config = join(folder, 'prometheus.yaml');
     // JSON is YAML.
-    writeFileSync(rules, JSON.stringify(alertsWithShortPending()));
+    writeFileSync(rules, JSON.stringify(alertsWithShortTimes(lookBack)));
     writeFileSync(
       config,
       JSON.stringify({
@@ -69,12 +74,17 @@ export class Prometheus {
   }
 }
 
-function alertsWithShortPending(): object {
+function alertsWithShortTimes(lookBack: number): object {
   const { groups } = shippedAlerts();
   return {
     groups: groups.map((group) => ({
       ...group,
-      rules: group.rules.map((rule) => (rule.for === undefined ? rule : { ...rule, for: pendingTime })),
+      rules: group.rules.map((rule) => ({
+        ...rule,
+        ...(rule.for === undefined ? {} : { for: pendingTime }),
+        // The only times in the expressions are ranges and offsets in minutes.
+        expr: rule.expr.replace(/\b(\d+)m\b/g, (_, minutes) => `${Math.round(minutes * 60 * lookBack)}s`),
+      })),
     })),
   };
 }
