@@ -411,17 +411,17 @@ export class Lab {
 
   /** Creates or updates objects as `kubectl apply` does. */
   async apply(...objects: readonly object[]): Promise<void> {
-    const others: object[] = [];
-    for (const object of objects as AppliedObject[]) {
-      const collection = collectionOf(object);
-      if (collection === undefined) others.push(object);
-      else await applyObject(this.client, collection, object);
+    const all = (objects as AppliedObject[]).map((object) => ({ object, collection: collectionOf(object) }));
+    // These first: Namespaces are among them, which the other objects need.
+    const others = all.filter(({ collection }) => collection === undefined).map(({ object }) => object);
+    if (others.length > 0) {
+      const file = join(folder, `apply-${process.pid}-${Math.random().toString(36).slice(2)}.json`);
+      writeFileSync(file, JSON.stringify({ apiVersion: 'v1', kind: 'List', items: others }));
+      // Without validation, because kubectl would first load the schemas of all objects, for which a busy server needs too long.
+      await this.kubectl('apply', '--validate=false', '-f', file);
     }
-    if (others.length === 0) return;
-    const file = join(folder, `apply-${process.pid}-${Math.random().toString(36).slice(2)}.json`);
-    writeFileSync(file, JSON.stringify({ apiVersion: 'v1', kind: 'List', items: others }));
-    // Without validation, because kubectl would first load the schemas of all objects, for which a busy server needs too long.
-    await this.kubectl('apply', '--validate=false', '-f', file);
+    for (const { object, collection } of all)
+      if (collection !== undefined) await applyObject(this.client, collection, object);
   }
 
   /** Writes a configuration into the ConfigMap. */

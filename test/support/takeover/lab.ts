@@ -73,16 +73,27 @@ export class TakeoverLab {
   static async start({ metalLb, services, nodes = 3 }: TakeoverLabOptions): Promise<TakeoverLab> {
     const lab = await Lab.start({ nodes, bellman: false, hasWorkloads: isKubernetes });
     const takeover = new TakeoverLab(lab, metalLb);
+    try {
+      await takeover.#start(services);
+    } catch (error) {
+      // A process that is left would keep the test from ending.
+      await takeover.close();
+      throw error;
+    }
+    return takeover;
+  }
+
+  async #start(services: number): Promise<void> {
+    const { lab } = this;
     // The lab itself starts the processes of Bellman.
     if (isKubernetes)
       await lab.kubectl('-n', 'bellman-system', 'delete', 'deployment/controller', 'daemonset/speaker');
-    await metalLb.start(lab);
+    await this.#metalLb.start(lab);
     await lab.addPods(podLabel, lab.fabric.nodes);
     for (const pool of ['public', 'office'])
-      for (let i = 0; i < services; i++) await takeover.#makeService(`${pool}-${i}`, pool);
-    await lab.until('MetalLB assigns all addresses', () => takeover.#readAddresses(services));
-    await takeover.announced();
-    return takeover;
+      for (let i = 0; i < services; i++) await this.#makeService(`${pool}-${i}`, pool);
+    await lab.until('MetalLB assigns all addresses', () => this.#readAddresses(services));
+    await this.announced();
   }
 
   async #makeService(name: string, pool: string): Promise<void> {
