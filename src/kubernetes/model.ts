@@ -87,6 +87,7 @@ export interface NodeCondition {
 /** The conditions of a Node that Bellman keeps. All but `Ready` are those of the life cycle of a node (KEP-5683). */
 export const keptNodeConditions = [
   'Ready',
+  'MaintenancePlanned',
   'MaintenanceInProgress',
   'DrainInProgress',
   'Drained',

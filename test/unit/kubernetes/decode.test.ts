@@ -93,6 +93,25 @@ test('decodeNode() reads readiness, network, cordon and addresses', () => {
   assert.equal(decodeNode(raw({}, { status: {} })).ready, false);
 });
 
+test('decodeNode() keeps the conditions that Bellman reads, and no others', () => {
+  const types = [
+    'MemoryPressure',
+    'Ready',
+    'MaintenancePlanned',
+    'MaintenanceInProgress',
+    'DrainInProgress',
+    'Drained',
+    'GracefulNodeShutdownInProgress',
+  ];
+  const node = decodeNode(
+    raw({}, { status: { conditions: types.map((type) => ({ type, status: 'True' })) } }),
+  );
+  assert.deepEqual(
+    node.conditions.map(({ type }) => type),
+    types.slice(1),
+  );
+});
+
 test('decodeEndpointSlice() reads unknown conditions as the API documents them', () => {
   const slice = decodeEndpointSlice(
     raw(
