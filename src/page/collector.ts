@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { Clock } from '../clock.ts';
-import { loadBalancerClassMatches } from '../cluster/service-class.ts';
+import { isServed } from '../cluster/service-class.ts';
 import type { Api, RawObject } from '../kubernetes/api.ts';
 import { decodeNode, decodeService } from '../kubernetes/decode.ts';
 import type { Node, Service } from '../kubernetes/model.ts';
@@ -121,10 +121,7 @@ export class PageCollector {
   /** Leaves out what Bellman does not serve. */
   #served(raw: RawObject): Service | undefined {
     const service = decodeService(raw);
-    const isServed =
-      service.type === 'LoadBalancer' &&
-      loadBalancerClassMatches(service, this.#options.source.loadBalancerClass);
-    return isServed ? service : undefined;
+    return isServed(service, this.#options.source.loadBalancerClass) ? service : undefined;
   }
 
   async #collect(): Promise<void> {

@@ -5,22 +5,17 @@
 import { createHash } from 'node:crypto';
 import { recallAcceptedConfig } from '../../cluster/accepted-config.ts';
 import { annotations, configMapKey, requestPrefixes } from '../../cluster/names.ts';
-import { loadBalancerClassMatches } from '../../cluster/service-class.ts';
+import { isServed } from '../../cluster/service-class.ts';
 import type { Api, RawObject } from '../../kubernetes/api.ts';
 import { connect } from '../../kubernetes/client.ts';
-import { decodeEndpointSlice, decodeNode, decodeService } from '../../kubernetes/decode.ts';
-import {
-  type EndpointSlice,
-  type Node,
-  objectKey,
-  type Service,
-  serviceNameLabel,
-} from '../../kubernetes/model.ts';
+import { decodeNode, decodeService } from '../../kubernetes/decode.ts';
+import { type Node, objectKey } from '../../kubernetes/model.ts';
 import { paths } from '../../kubernetes/write.ts';
 import { explain } from '../../report/explain/explain.ts';
 import { readList, readOptionalList } from '../../report/read/api-read.ts';
 import { collectView, type StatusSource } from '../../report/read/cluster-view.ts';
 import { queryDaemon } from '../../report/read/daemon-query.ts';
+import { readSlices } from '../../report/read/explain-facts.ts';
 import { requestViewerToken } from '../../report/read/viewer-token.ts';
 import { problemsOf } from '../../report/status/problems.ts';
 import { statusValue } from '../../report/status/value.ts';
@@ -63,7 +58,7 @@ export async function* bundleFiles(source: StatusSource, version: string): Async
       readList(client, paths.nodes),
       requestViewerToken(client, source.namespace),
     ]);
-    const services = allServices.filter((raw) => isServed(decodeService(raw), source));
+    const services = allServices.filter((raw) => isServed(decodeService(raw), source.loadBalancerClass));
     const view = await collectView(client, source, {
       services: services.map(decodeService),
       nodes: nodes.map(decodeNode),
@@ -76,10 +71,6 @@ export async function* bundleFiles(source: StatusSource, version: string): Async
   } finally {
     client.close();
   }
-}
-
-function isServed(service: Service, { loadBalancerClass }: StatusSource): boolean {
-  return service.type === 'LoadBalancer' && loadBalancerClassMatches(service, loadBalancerClass);
 }
 
 function secretsInView({ configMap, acceptedCopy }: ClusterView): string[] {
@@ -225,7 +216,7 @@ async function* explanationFiles(
     const service = services.get(key);
     if (!service) continue;
     const facts = { subject: key, address: undefined, service, nodes: decoded, events, cluster: view };
-    const slices = await slicesOf(client, service);
+    const slices = await readSlices(client, service);
     const { loadBalancerClass } = source;
     const explanation = explain({ ...facts, slices, loadBalancerClass });
     yield { name: `explain/${fileName(key.replace('/', '_'))}.txt`, text: formatExplanation(explanation) };
@@ -242,13 +233,6 @@ function problemServices(view: ClusterView): string[] {
   return problemsOf(view).flatMap(({ kind, object }) =>
     kind === 'service' ? [object] : kind === 'address' ? (byAddress.get(object) ?? []) : [],
   );
-}
-
-/** `undefined` when the user may not read them. */
-async function slicesOf(client: Api, { namespace, name }: Service): Promise<EndpointSlice[] | undefined> {
-  const selector = encodeURIComponent(`${serviceNameLabel}=${name}`);
-  const path = `/apis/discovery.k8s.io/v1/namespaces/${namespace}/endpointslices?labelSelector=${selector}`;
-  return (await readOptionalList(client, path))?.flatMap((raw) => decodeEndpointSlice(raw) ?? []);
 }
 
 /** A name that fits into the archive. Names of Kubernetes may have 253 characters. */

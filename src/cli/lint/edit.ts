@@ -1,11 +1,12 @@
 /** Says what an edit of the configuration would do in a cluster: with the allocator, the plan of the speakers and the settings of BGP. Pure. */
+import { isServed } from '../../cluster/service-class.ts';
 import type { Config, Labels } from '../../config/index.ts';
 import { addressEffects } from '../../controller/services/edit-outcome.ts';
 import { type EndpointSlice, type Node, objectKey, type Service } from '../../kubernetes/model.ts';
 import { shortList } from '../../report/status/words.ts';
 import { sessionEffects } from '../../speaker/peers/session-effects.ts';
 import { CandidateSetTable } from '../../speaker/plan/candidate-set-table.ts';
-import { type Leaving, leavingOf } from '../../speaker/plan/leaving.ts';
+import { leavingNodes } from '../../speaker/plan/leaving.ts';
 import { planService } from '../../speaker/plan/plan.ts';
 import type { PlanContext } from '../../speaker/plan/service-plan.ts';
 import { counted } from '../counted.ts';
@@ -53,10 +54,7 @@ function listed(effects: readonly string[], noun: string, plural = 's'): string[
 /** Addresses that some node may announce before the edit and none after it, or the other way round. */
 function announcementEffects(before: Config, after: Config, facts: EditFacts): string[] {
   const own = facts.services.filter(
-    (service) =>
-      service.type === 'LoadBalancer' &&
-      service.loadBalancerClass === facts.loadBalancerClass &&
-      service.ingress.length > 0,
+    (service) => isServed(service, facts.loadBalancerClass) && service.ingress.length > 0,
   );
   if (!facts.slices) return ['the announcements were not judged: you may not list EndpointSlices'];
   if (own.length * facts.nodes.length > maxPlans)
@@ -99,13 +97,8 @@ function announcements(
     ignoresExcludeLabel: config.ignoreExcludedNodes,
     leaveOnTaints: config.leaveOnTaints,
   };
-  const leaving = new Map<string, Leaving>();
-  for (const [name, node] of nodes) {
-    const found = leavingOf(node, rules);
-    if (found) leaving.set(name, found);
-  }
   const context: Omit<PlanContext, 'nodeName'> = {
-    ...{ config, nodes, leaving, ...rules },
+    ...{ config, nodes, leaving: leavingNodes(nodes, rules), ...rules },
     candidateSets: new CandidateSetTable(nodes, rules),
     isOurs: () => true,
     isDrainOver: () => false,

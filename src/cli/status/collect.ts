@@ -1,5 +1,5 @@
 import { recallAcceptedConfig } from '../../cluster/accepted-config.ts';
-import { loadBalancerClassMatches } from '../../cluster/service-class.ts';
+import { isServed } from '../../cluster/service-class.ts';
 import { connect } from '../../kubernetes/client.ts';
 import { decodeNode, decodeService } from '../../kubernetes/decode.ts';
 import { paths } from '../../kubernetes/write.ts';
@@ -25,10 +25,7 @@ export async function collectStatus(source: StatusSource): Promise<ClusterView> 
     ]);
     const served = services
       .map(decodeService)
-      .filter(
-        (service) =>
-          service.type === 'LoadBalancer' && loadBalancerClassMatches(service, source.loadBalancerClass),
-      );
+      .filter((service) => isServed(service, source.loadBalancerClass));
     const view = await collectView(client, source, {
       services: served,
       nodes: nodes.map(decodeNode),

@@ -1,6 +1,5 @@
 import { formatIp } from '../../address/index.ts';
 import { annotations, requestPrefixes } from '../../cluster/names.ts';
-import { loadBalancerClassMatches } from '../../cluster/service-class.ts';
 import type { IngressAddress, Service } from '../../kubernetes/model.ts';
 import type { Assigned } from '../allocator/address-book.ts';
 
@@ -9,11 +8,6 @@ export interface ServiceChange {
   readonly ingress?: readonly IngressAddress[];
   /** `null` removes an annotation. */
   readonly annotations?: Readonly<Record<string, string | null>>;
-}
-
-/** Whether this controller assigns the Service's addresses. */
-export function isOurs(service: Service, ownClass: string | undefined): boolean {
-  return service.type === 'LoadBalancer' && loadBalancerClassMatches(service, ownClass);
 }
 
 /** Whether the Service carries the pool annotation. Only this controller writes it, so the status of such a Service is ours too. */

@@ -1,7 +1,7 @@
+import { isServed } from '../../cluster/service-class.ts';
 import type { Service } from '../../kubernetes/model.ts';
 import type { Assigned } from '../allocator/address-book.ts';
 import type { Allocator, Outcome } from '../allocator/allocator.ts';
-import { isOurs } from './service-change.ts';
 import type { ServiceStore } from './service-store.ts';
 
 /** The decision about one Service. */
@@ -58,7 +58,7 @@ export class ServiceDecider {
   }
 
   isOurs(service: Service): boolean {
-    return isOurs(service, this.#loadBalancerClass);
+    return isServed(service, this.#loadBalancerClass);
   }
 
   /** Decides about the changed Services, and about the Services that these decisions affect. A Service may get several decisions. */

@@ -5,7 +5,7 @@ import { type Config, type PoolConfig, type Protocol, poolIndexOf } from '../../
 import type { EndpointSlice, Node, Service } from '../../kubernetes/model.ts';
 import { carries } from '../../link/link-table.ts';
 import { CandidateSetTable } from '../../speaker/plan/candidate-set-table.ts';
-import { type Leaving, leavingOf } from '../../speaker/plan/leaving.ts';
+import { type Leaving, leavingNodes } from '../../speaker/plan/leaving.ts';
 import type { NodeRules } from '../../speaker/plan/node-refusal.ts';
 import type { PeerRoute } from '../../speaker/plan/peer-routes.ts';
 import { planService } from '../../speaker/plan/plan.ts';
@@ -97,12 +97,10 @@ export class AddressPlanner {
     const key = JSON.stringify(rules);
     const known = this.#byRules.get(key);
     if (known) return known;
-    const leaving = new Map<string, Leaving>();
-    for (const [name, node] of this.#nodes) {
-      const found = leavingOf(node, rules);
-      if (found) leaving.set(name, found);
-    }
-    const results = { candidateSets: new CandidateSetTable(this.#nodes, rules), leaving };
+    const results = {
+      candidateSets: new CandidateSetTable(this.#nodes, rules),
+      leaving: leavingNodes(this.#nodes, rules),
+    };
     this.#byRules.set(key, results);
     return results;
   }

@@ -15,12 +15,7 @@ export async function readObject<T>(client: Api, path: string): Promise<T | unde
 
 /** Reads an object that the report can do without. Returns `undefined` when it does not exist or the user may not read it. */
 export async function readOptional<T>(client: Api, path: string): Promise<T | undefined> {
-  try {
-    return await readObject<T>(client, path);
-  } catch (error) {
-    if (error instanceof ApiError && (error.status === 401 || error.status === 403)) return undefined;
-    throw error;
-  }
+  return allowed(readObject<T>(client, path));
 }
 
 /** Reads all objects of a list. */
@@ -33,8 +28,13 @@ export async function readList(client: Api, path: string): Promise<readonly RawO
  * the server does not know the kind.
  */
 export async function readOptionalList(client: Api, path: string): Promise<readonly RawObject[] | undefined> {
+  return allowed(readList(client, path));
+}
+
+/** The result of a read; `undefined` when the user has no right to it. */
+async function allowed<T>(read: Promise<T>): Promise<T | undefined> {
   try {
-    return await readList(client, path);
+    return await read;
   } catch (error) {
     if (error instanceof ApiError && (error.status === 401 || error.status === 403)) return undefined;
     throw error;

@@ -43,8 +43,11 @@ export async function factsOf(
   };
 }
 
-/** `undefined` when the user may not read them. */
-async function readSlices(client: Api, { namespace, name }: Service): Promise<EndpointSlice[] | undefined> {
+/** Reads the EndpointSlices of a Service. Returns `undefined` when the user may not read them. */
+export async function readSlices(
+  client: Api,
+  { namespace, name }: Service,
+): Promise<EndpointSlice[] | undefined> {
   const selector = `labelSelector=${encodeURIComponent(`${serviceNameLabel}=${name}`)}`;
   const path = `/apis/discovery.k8s.io/v1/namespaces/${namespace}/endpointslices?${selector}`;
   const slices = await readOptionalList(client, path);

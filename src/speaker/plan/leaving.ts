@@ -77,6 +77,16 @@ export function leavingOf(node: Node, rules: LeavingRules): Leaving | undefined 
   );
 }
 
+/** Why each leaving node leaves, by its name. */
+export function leavingNodes(nodes: ReadonlyMap<string, Node>, rules: LeavingRules): Map<string, Leaving> {
+  const found = new Map<string, Leaving>();
+  for (const [name, node] of nodes) {
+    const leaving = leavingOf(node, rules);
+    if (leaving) found.set(name, leaving);
+  }
+  return found;
+}
+
 function byLifeCycle({ conditions }: Node): Leaving | undefined {
   for (const { type, status, reason, lastTransitionTime } of conditions) {
     const meaning = lifeCycle.get(type);
