@@ -11,10 +11,7 @@ export function isAssignedByUs(service: Service): boolean {
   return service.annotations[annotations.pool] !== undefined;
 }
 
-/**
- * Reads the addresses of the Services of type LoadBalancer that `isWanted` selects, by default of all. It does not matter which program assigned
- * them.
- */
+/** Reads the addresses of the Services of type LoadBalancer that `isWanted` selects. By default it selects all, whichever program assigned them. */
 export async function addressesOfServices(
   client: Api,
   isWanted?: (service: Service) => boolean,

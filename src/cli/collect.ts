@@ -14,7 +14,7 @@ interface CollectFlags {
 
 /**
  * `bellman collect`: writes a bundle for a report, without secrets. Exit codes: 0 when the bundle was written, even if it names processes that were
- * not reached; 2 when the API server could not be reached or the file not written.
+ * not reached; 2 when the API server could not be reached or the file could not be written.
  */
 export function collectCommand(version: string): Command {
   return new Command('collect')

@@ -23,8 +23,8 @@ interface StatusFlags {
 /**
  * `bellman status`: prints the state of the cluster as the API server and the daemons report it. Exit codes: 0 when everything is as
  * desired, 1 when something is not, 2 when the API server could not be reached. An example of code 1 is an address that should be
- * announced and is not. A session that is down while another node announces the same addresses does not change the code, except with
- * `--problems`, which exits with 1 for each problem that it prints.
+ * announced and is not. A session that is down while another node announces the same addresses does not change the code. With `--problems`,
+ * the code is 1 when any problem is printed.
  */
 export function statusCommand(): Command {
   return new Command('status')

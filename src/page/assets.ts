@@ -1,4 +1,4 @@
-/** The files of the page, as they are in `browser/`. They need no build, and a build copies them. */
+/** The files of the page. The browser gets them as they are in `browser/`, and a build only copies them. */
 import { readFile } from 'node:fs/promises';
 
 const folder = new URL('./browser/', import.meta.url);
@@ -14,7 +14,7 @@ export interface Asset {
   readonly body: Buffer;
 }
 
-/** The file with a name such as `page.css`; `undefined` when there is none. A name with another form is never looked up. */
+/** The file with a name such as `page.css`; `undefined` when there is none. Names are letters and dashes, so that no name leaves the folder. */
 export async function assetNamed(name: string): Promise<Asset | undefined> {
   const [, extension = ''] = /^[a-z][a-z-]*\.([a-z]+)$/.exec(name) ?? [];
   const type = types[extension];

@@ -1,6 +1,6 @@
 /**
- * Collects the state of the cluster for the page, again and again while the process runs. It follows the Services and the nodes by watches,
- * because lists of them are long. Everything else is read for each collection.
+ * Collects the state of the cluster for the page, again and again while the process runs. It watches Services and nodes, because their lists are
+ * long, and reads everything else for each collection.
  */
 import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
@@ -33,7 +33,7 @@ export interface CollectorOptions {
   readonly publish: (message: FromPage) => void;
 }
 
-/** Shortest pause between two collections. After a long collection the pause is longer, so that collections take a part of the time only. */
+/** Shortest pause between two collections. After a long collection the pause is longer, so that collecting takes at most this part of the time. */
 const collecting = { pauseMs: 5000, partOfTime: 0.2 } as const;
 
 const compress = promisify(gzip);
@@ -106,7 +106,7 @@ export class PageCollector {
       if (object === undefined) known.delete(key);
       else known.set(key, object);
     };
-    const over = watch({
+    const ended = watch({
       client,
       path,
       decode,
@@ -115,10 +115,10 @@ export class PageCollector {
       logger,
       signal,
     });
-    return Promise.race([promise, over]);
+    return Promise.race([promise, ended]);
   }
 
-  /** Leaves out what Bellman does not serve. */
+  /** Decodes a Service; `undefined` when Bellman does not serve it. */
   #served(raw: RawObject): Service | undefined {
     const service = decodeService(raw);
     return isServed(service, this.#options.source.loadBalancerClass) ? service : undefined;

@@ -23,7 +23,7 @@ export interface PageData {
   readonly nodes: readonly PageNode[];
 }
 
-/** The list of all Services shows the others. */
+/** Limits the size of the data. The table of Services shows the problems of all Services. */
 export const maxProblems = 500;
 
 export interface PageProblem {

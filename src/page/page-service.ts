@@ -3,8 +3,8 @@
  *
  *   browser ──GET data──→ PageService ←──data, every few seconds── child (`process.ts`) ←── API server, all daemons
  *
- * All viewers share one child and its last data, so a viewer costs a comparison of tags, or the octets of the data when they have changed. The
- * child starts with the first request for data. It stops when no request has come for a while.
+ * All viewers share one child and its last data. A request costs a comparison of tags while the data is the same, and otherwise the octets of the
+ * data. The child starts with the first request for data. It stops when no request has come for a while.
  */
 import { ChildProcess } from '../child-process/child-process.ts';
 import { childProgram } from '../child-process/program.ts';
@@ -28,7 +28,7 @@ const program = childProgram(import.meta.url, { source: './process.ts', bundle: 
 /** A browser asks every five seconds. A tab that is hidden does not ask. */
 const idleMs = 30_000;
 const stopMs = 3000;
-/** Limits the memory of the child, in MiB. Without it, the kernel would end the whole container when the child needs too much. */
+/** Limits the memory of the child, in MiB. Without the limit, a child that grows would make the kernel kill the whole container. */
 const childNodeFlags = ['--max-old-space-size=256'] as const;
 
 export class PageService {

@@ -20,8 +20,8 @@ export interface KeptSnapshot {
 }
 
 /**
- * Nothing but the page's own files may run, load or connect, because all texts of the data come from other hosts. No other page may show this one
- * in a frame.
+ * The browser may load and run only files of this server, and may connect only to this server, because all texts of the data come from other
+ * hosts. No other page may show this one in a frame.
  */
 const securityHeaders = {
   'content-security-policy':
@@ -36,8 +36,8 @@ const securityHeaders = {
 const decompress = promisify(gunzip);
 
 /**
- * The reply to a request for the data: 200 with the data, 304 when the browser has it, 202 while the first data is being collected, 503 when it
- * cannot be. The header `x-failure` says why the data is not renewed.
+ * The reply to a request for the data: 200 with the data, 304 when the browser has it, 202 while the first data is being collected, 503 when the
+ * first data could not be collected. The header `x-failure` says why the data is not renewed.
  */
 export async function dataReply(
   snapshot: KeptSnapshot | undefined,
@@ -58,7 +58,7 @@ export async function dataReply(
     : reply(200, typed, await decompress(snapshot.octets));
 }
 
-/** A reply that says in one sentence why there is nothing else. */
+/** A reply that says in one sentence why the request failed. */
 export function problemReply(status: number, problem: string): PageReply {
   return reply(status, { 'content-type': 'application/json' }, `${JSON.stringify({ problem })}\n`);
 }

@@ -14,7 +14,7 @@ import {
   type PageSession,
 } from './page-data.ts';
 
-/** `release` is the version of this program. Equal states of the cluster give equal data, whatever the time is. */
+/** `release` is the version of this program. Equal states of the cluster give equal data at any time. */
 export function pageData(view: ClusterView, release: string): PageData {
   const accepted = recallAcceptedConfig(view.configMap, view.acceptedCopy);
   const { configuration, pools, addresses } = statusValue(view);
@@ -61,7 +61,7 @@ function leaderOf(view: ClusterView): PageFinding {
   if (!finding.isAsDesired || !view.lease) return finding;
   const waiting = view.controller?.waitingFor ?? [];
   const sync = waiting.length === 0 ? '' : `; still reads ${waiting.join(', ')}`;
-  // The holder is the name of a Pod and a random part.
+  // The holder is the name of a Pod, an underscore and a random part.
   return { text: `${view.lease.holder.replace(/_[^_]+$/, '')}${sync}`, isAsDesired: true };
 }
 

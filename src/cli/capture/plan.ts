@@ -13,7 +13,7 @@ export interface NodeCapture {
   readonly peers: readonly string[];
 }
 
-/** A Service announced by BGP may have hundreds of announcers, and a few of them show what there is to see. */
+/** Hundreds of nodes may announce a Service by BGP. The frames of a few of them are enough. */
 const maxNodes = 8;
 const notReached = 'no speaker was reached';
 
@@ -30,7 +30,7 @@ export function peerNamed(text: string, config: Config | undefined): string | un
   return config?.peers.find((peer) => peer.name === text || formatIp(peer.address) === address)?.name;
 }
 
-/** Every node that has a session with the peer. */
+/** Captures the session with a peer on every node that has one. */
 export function planPeer(peer: string, speakers: readonly SpeakerView[], only: string | undefined) {
   return limited(
     reached(speakers, only)
@@ -43,7 +43,7 @@ export function planPeer(peer: string, speakers: readonly SpeakerView[], only: s
 /**
  * Captures ARP and Neighbour Discovery on the node that answers for an address, and the sessions that carry the address on the nodes that
  * announce it by BGP. When no node announces the address, captures ARP and Neighbour Discovery on all nodes that were reached, because the
- * questions of clients arrive there.
+ * requests of clients arrive there.
  */
 export function planAddresses(
   addresses: readonly string[],

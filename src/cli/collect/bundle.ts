@@ -34,7 +34,7 @@ export interface BundleFile {
 
 /** Largest number of Services with a problem that are explained. Each costs a request for its endpoints. */
 const maxExplained = 50;
-/** Largest number of events that are read. The events of other programs are then left out. */
+/** Largest number of events that are read, of all programs. The bundle gets only those of Bellman. */
 const maxListedEvents = 5000;
 
 interface Collected {
@@ -98,7 +98,7 @@ async function* files(collected: Collected): AsyncGenerator<BundleFile> {
     'Passwords of the configuration are replaced by <redacted>. The bundle holds names and addresses of the cluster.',
     'status and problems: bellman status. explain: bellman explain for Services with a problem.',
     'speakers and controller: /status, /debug/events and /metrics of each process.',
-    'The logs are not here: kubectl -n NAMESPACE logs deployment/controller, and daemonset/speaker.',
+    'The logs are not included: run kubectl -n NAMESPACE logs deployment/controller, and daemonset/speaker.',
     ...(faults.length === 0 ? [] : ['', 'Not collected:', ...faults.map((fault) => `- ${fault}`)]),
   ];
   yield { name: 'README.txt', text: `${lines.join('\n')}\n` };
@@ -117,7 +117,7 @@ function* configFiles({ configMap, acceptedCopy }: ClusterView): Generator<Bundl
   yield json('config/annotations.json', ownAnnotations(others));
 }
 
-/** Annotations of others may hold anything. `kubectl apply` keeps the whole text of the ConfigMap in one. */
+/** Annotations of other programs may hold anything. `kubectl apply` keeps the whole text of the ConfigMap in one. */
 function ownAnnotations(all: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(
     Object.entries(all).filter(([key]) => requestPrefixes.some((prefix) => key.startsWith(prefix))),
@@ -203,7 +203,7 @@ async function* daemonFiles(collected: Collected, events: TracedEvent[]): AsyncG
   events.sort((a, b) => a.at - b.at);
 }
 
-/** Explains the Services with a problem, from what was collected already. */
+/** Explains the Services with a problem, from the facts that were collected before. */
 async function* explanationFiles(
   collected: Collected,
   events: readonly TracedEvent[],

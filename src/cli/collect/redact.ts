@@ -1,6 +1,6 @@
 /**
- * Removes secrets from texts. Pure. A configuration may hold passwords in the clear (`peers[].password`). They are removed in two ways: at
- * their place in a configuration, also in one that does not parse; and as a value, wherever it appears.
+ * Removes secrets from texts. Pure. A configuration may hold passwords in the clear (`peers[].password`). `redactConfig` removes them from the text
+ * of a configuration by their keys, even if the text does not parse. `scrubber` removes their values from any text.
  */
 import { FAILSAFE_SCHEMA, load } from 'js-yaml';
 
@@ -8,7 +8,7 @@ const redacted = '<redacted>';
 
 /** A key whose value is a secret, in block or flow style, with the white space after its colon. */
 const secretKey = /((?<![\w-])["']?(?:password|passwd|token|secret|private-key)["']?[ \t]*:[ \t]*)/gi;
-/** A shorter value could be a part of any word, and is removed only at its place. */
+/** A shorter value could be a part of any word, so it is removed only after its key. */
 const minValueLength = 4;
 /** Messages cut long values of a configuration to about this many characters. */
 const shownCharacters = 60;
@@ -66,7 +66,7 @@ function valueEnd(text: string, start: number, keyAt: number): number {
   return isInFlow(text, keyAt) ? start + length : lineEnd;
 }
 
-/** An unfinished quotation goes to the end of its line. */
+/** The end of a quoted scalar. An unfinished one ends with its line. */
 function closing(text: string, start: number, pattern: RegExp): number {
   pattern.lastIndex = start;
   const found = pattern.exec(text);

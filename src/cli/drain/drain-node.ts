@@ -25,7 +25,7 @@ export interface DrainOptions {
   readonly print: (line: string) => void;
 }
 
-/** Time between two looks at the speaker. */
+/** Time between two queries of the speaker. */
 const pollMs = 500;
 
 /** Makes the node leave. Resolves to false when it still announces something after the timeout. Rejects when the Node cannot be changed. */

@@ -35,11 +35,11 @@ function addressLines(address: AddressExplanation): string[] {
   const { verdict, summary, causes, pool, protocols, nodes, transitions } = address;
   const [first] = causes;
   // The summary of an address that is not announced is its first cause.
-  const isFirstSaid = verdict !== 'announced';
-  const field = isFirstSaid && first?.field !== undefined ? ` (${first.field})` : '';
+  const isFirstInSummary = verdict !== 'announced';
+  const field = isFirstInSummary && first?.field !== undefined ? ` (${first.field})` : '';
   return [
     `${address.address}: ${summary}${field}`,
-    ...(isFirstSaid ? causes.slice(1) : causes).map((cause) => `  ${causeText(cause)}`),
+    ...(isFirstInSummary ? causes.slice(1) : causes).map((cause) => `  ${causeText(cause)}`),
     ...(pool === undefined ? [] : [`  pool ${pool}, ${protocols.join(' and ') || 'protocol none'}`]),
     ...nodeLines(nodes),
     ...transitionLines(transitions),

@@ -8,8 +8,8 @@ import { shortList } from '../../report/status/words.ts';
 import { counted } from '../counted.ts';
 
 /**
- * A warning for each pool that several nodes announce by BGP and that has addresses of Services with `sessionAffinity: ClientIP`. kube-proxy
- * keeps the affinity on each node for itself.
+ * A warning for each pool that several nodes may announce by BGP and that has addresses of Services with `sessionAffinity: ClientIP`. kube-proxy
+ * keeps the affinity on each node separately.
  */
 export function affinityWarnings(
   config: Config,

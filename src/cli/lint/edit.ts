@@ -1,4 +1,4 @@
-/** Says what an edit of the configuration would do in a cluster: with the allocator, the plan of the speakers and the settings of BGP. Pure. */
+/** Computes the effects of an edit of the configuration in a cluster, with the allocator, the plan of the speakers and the settings of BGP. Pure. */
 import { isServed } from '../../cluster/service-class.ts';
 import type { Config, Labels } from '../../config/index.ts';
 import { addressEffects } from '../../controller/services/edit-outcome.ts';
@@ -20,9 +20,9 @@ export interface EditFacts {
   readonly loadBalancerClass: string | undefined;
 }
 
-/** Plans are computed for each Service and node, twice. A larger cluster is not judged. */
+/** Largest number of pairs of a Service and a node. Each pair takes two plans, so a larger cluster is not judged. */
 const maxPlans = 200_000;
-/** Longest list of Services of one kind of effect. */
+/** Largest number of effects of one kind that are listed. */
 const maxListed = 20;
 
 /** One sentence for each effect. Empty when the edit changes nothing of this kind. */
@@ -51,7 +51,7 @@ function listed(effects: readonly string[], noun: string, plural = 's'): string[
     : [...effects];
 }
 
-/** Addresses that some node may announce before the edit and none after it, or the other way round. */
+/** The addresses that other nodes may announce after the edit than before it. */
 function announcementEffects(before: Config, after: Config, facts: EditFacts): string[] {
   const own = facts.services.filter(
     (service) => isServed(service, facts.loadBalancerClass) && service.ingress.length > 0,
@@ -80,7 +80,7 @@ function announcementEffects(before: Config, after: Config, facts: EditFacts): s
 
 interface Announced {
   readonly nodes: string[];
-  /** Why a node does not announce it. */
+  /** Why one of the other nodes may not announce it. */
   reason?: string;
 }
 

@@ -19,7 +19,7 @@ export interface MetalLbFacts {
   readonly namespace: string;
   /** Number of Pods of MetalLB's controller. */
   readonly controllers: number;
-  /** Name of the Deployment. The manifests and the chart name it differently, and the DaemonSet too. */
+  /** Name of the Deployment. The manifests of MetalLB and its chart give different names to it and to the DaemonSet. */
   readonly deployment: string;
   /** The DaemonSet of the speakers; `undefined` when there is none. */
   readonly daemonSet: DaemonSetFacts | undefined;

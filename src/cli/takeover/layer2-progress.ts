@@ -6,7 +6,7 @@ export interface Layer2Progress {
   readonly addresses: number;
   /** Addresses for which a speaker of Bellman answers. */
   readonly answered: number;
-  /** Addresses that are held back, and that a host was seen to answer for. */
+  /** Addresses that are held back, and for which a speaker has seen a host answer. */
   readonly seen: number;
   /** Addresses that a host without a speaker of Bellman answers for, with its MAC. */
   readonly foreign: readonly string[];

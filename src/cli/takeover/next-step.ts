@@ -136,7 +136,7 @@ function nodes(facts: TakeoverFacts): Step | undefined {
   const label = `kubectl label node ${next.name} ${takeoverKey}`;
   return {
     kind: 'run',
-    text: `end MetalLB on ${next.name}, and let Bellman have its BGP sessions there`,
+    text: `end MetalLB on ${next.name}, and let Bellman open the BGP sessions of this node`,
     command: `${label}=true`,
     back: `${label}-`,
   };
@@ -191,7 +191,7 @@ function theEnd(facts: TakeoverFacts): Step | undefined {
   const set = `kubectl -n ${facts.namespace} set env daemonset/speaker ${adoptOnly}`;
   return {
     kind: 'run',
-    text: 'end the takeover: the speakers restart, one after another, and need no labels and annotations any more',
+    text: 'end the takeover: the speakers restart, one after another, and no longer need labels and annotations',
     command: `${set}-`,
     back: `${set}=true`,
   };

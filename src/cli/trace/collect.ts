@@ -22,7 +22,7 @@ export interface TraceSource {
 export interface Trace {
   /** Oldest first. */
   readonly events: readonly TracedEvent[];
-  /** One sentence for each speaker that was not reached, then the reason why there was no token, if that failed too. */
+  /** One sentence for each speaker that was not reached, then one about the token, if the request for it failed. */
   readonly faults: readonly string[];
 }
 

@@ -1,8 +1,7 @@
 /**
  * Builds and updates elements. Texts of the data become text nodes only, never HTML, because they come from other hosts.
  *
- * An update changes only what differs. So the focus, the selection and the position of a reader stay where they are while the page follows the
- * cluster.
+ * An update changes only what differs, so that it moves neither the focus, nor the selection, nor the scroll position of a reader.
  */
 
 /** @typedef {Node | string | undefined | false} Child */
@@ -76,7 +75,7 @@ function update(present, wanted) {
     return true;
   }
   for (const { name } of [...present.attributes])
-    if (!wanted.hasAttribute(name) && !isKeptByUser(present, name)) present.removeAttribute(name);
+    if (!wanted.hasAttribute(name)) present.removeAttribute(name);
   for (const { name, value } of wanted.attributes)
     if (present.getAttribute(name) !== value) present.setAttribute(name, value);
   replaceChildren(present, [...wanted.childNodes]);
@@ -84,16 +83,7 @@ function update(present, wanted) {
 }
 
 /**
- * Whether the user has set an attribute: the details that the user has opened stay open.
- * @param {Element} present
- * @param {string} name
- */
-function isKeptByUser(present, name) {
-  return name === 'open' && present.nodeName === 'DETAILS';
-}
-
-/**
- * A state as a word with a sign, so that it does not depend on colour.
+ * A state as a sign and a word, so that a reader needs no colours to see it.
  * @param {boolean} isGood
  * @param {string} text
  */
@@ -107,8 +97,8 @@ export function badge(isGood, text) {
 }
 
 /**
- * A table cell with the name of its column, which narrow screens show beside it. The roles keep the table a table where the style sheet lays its
- * cells out in another way.
+ * A table cell with the name of its column, which narrow screens show beside it. The style sheet lays the cells out as a grid there. The roles tell
+ * a screen reader that they are still a table.
  * @param {string} column
  * @param {...Child} children
  */
@@ -130,7 +120,7 @@ export function rowHeader(column, ...children) {
 }
 
 /**
- * A table that scrolls sideways in itself.
+ * A table that scrolls sideways inside its own box.
  * @param {string} label
  * @param {readonly HTMLElement[]} headers
  * @param {readonly HTMLElement[]} rows

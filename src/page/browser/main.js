@@ -1,6 +1,6 @@
 /**
- * The page: asks for the data every few seconds while it is visible, and draws it. The address of the page tells nothing about the cluster, and
- * the page stores nothing.
+ * The page: asks for the data every few seconds while it is visible, and draws it. Its URL reveals nothing about the cluster, and it stores
+ * nothing.
  */
 import { badge, byId, element, replaceChildren, setText } from './dom.js';
 import { explanationBody } from './explanation.js';
@@ -130,7 +130,7 @@ function drawHeader({ problemCount, configuration, leader, addresses, nodes, poo
   replaceChildren(byId('control'), [
     badge(leader.isAsDesired, `leader: ${leader.text}`),
     badge(configuration.isAsDesired, `configuration: ${state}`),
-    // The list of problems shows the errors. Warnings are no problems.
+    // The list of problems shows the errors. Warnings are not problems.
     ...(configuration.isAsDesired ? notes : []).map((note) =>
       element('span', { class: 'quiet' }, note.trim()),
     ),

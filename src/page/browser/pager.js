@@ -31,13 +31,13 @@ export function pager(what, { page, pages, from, to, total }) {
 /**
  * @param {string} text
  * @param {number} page
- * @param {boolean} isUseless
+ * @param {boolean} isDisabled
  */
-function button(text, page, isUseless) {
-  // A button that is disabled loses the focus, so it only says that it is.
+function button(text, page, isDisabled) {
+  // The attribute `disabled` would take the focus away, so `aria-disabled` tells the state, and the listener ignores clicks.
   return element(
     'button',
-    { type: 'button', 'data-page': String(page), 'aria-disabled': isUseless ? 'true' : undefined },
+    { type: 'button', 'data-page': String(page), 'aria-disabled': isDisabled ? 'true' : undefined },
     text,
   );
 }

@@ -46,7 +46,7 @@ export function sortAddresses(addresses, { column, descending }) {
 }
 
 /**
- * What is wrong comes before what is as desired.
+ * In the column of states, wrong rows come before rows that are as desired.
  * @param {PageAddress} a
  * @param {PageAddress} b
  * @param {AddressColumn} column
@@ -70,7 +70,7 @@ function compareColumn(a, b, column) {
  * @param {readonly T[]} rows
  * @param {number} page starts at 0
  * @param {number} size
- * @returns {{ rows: T[], page: number, pages: number, from: number, to: number, total: number }} `from` starts at 1; both are 0 in an empty list
+ * @returns {{ rows: T[], page: number, pages: number, from: number, to: number, total: number }} `from` and `to` count from 1; 0 in an empty list
  */
 export function pageOf(rows, page, size) {
   const pages = Math.max(1, Math.ceil(rows.length / size));
@@ -111,7 +111,7 @@ export function sessionRows(nodes) {
 }
 
 /**
- * The share of a pool that is in use, from 0 to 1. A pool may be larger than any number of JavaScript.
+ * The share of a pool that is in use, from 0 to 1. An IPv6 pool may have more addresses than a JavaScript number can count.
  * @param {{ readonly addresses: string, readonly inUse: string }} pool
  */
 export function shareInUse({ addresses, inUse }) {
@@ -120,7 +120,8 @@ export function shareInUse({ addresses, inUse }) {
 }
 
 /**
- * A number for people: digits in groups of three; a long one as a power of two, because such a pool is a block of IPv6.
+ * Writes a number for people: its digits in groups of three, or the nearest lower power of two of a number with more than 12 digits. Only IPv6
+ * pools are that large.
  * @param {string | number} value
  */
 export function formatCount(value) {
@@ -130,7 +131,7 @@ export function formatCount(value) {
 }
 
 /**
- * How long ago something was, in words. Less than zero counts as now, because clocks differ.
+ * Writes how long ago something was. A time in the future counts as now, because clocks differ.
  * @param {number} ms
  */
 export function formatAge(ms) {

@@ -11,7 +11,7 @@ import { formatAge, formatCount, pageOf, serviceOf, shareInUse } from './rows.js
 /** @typedef {import('./rows.js').Order} Order */
 /** @typedef {import('./rows.js').SessionRow} SessionRow */
 /** @typedef {import('./dom.js').Child} Child */
-/** The most addresses of one node, which fill its bars. @typedef {Pick<PageNode, 'answers' | 'advertises'>} FullBars */
+/** The counts that fill a bar: the largest count of any node. @typedef {Pick<PageNode, 'answers' | 'advertises'>} FullBars */
 
 const sizes = { problems: 20, services: 50, nodes: 24, sessions: 50 };
 
@@ -36,7 +36,7 @@ export function problemsBody({ problems, problemCount }, page, serviceOfAddress)
       element(
         'p',
         { class: 'quiet' },
-        `${formatCount(hidden)} more problems are not listed. The list of Services shows those of Services.`,
+        `${formatCount(hidden)} more problems are not listed. The table of Services shows those that concern a Service.`,
       ),
   ];
 }
@@ -134,7 +134,7 @@ function addressRow({ service, address, pool, policy, text, isAsDesired }) {
  */
 export function nodesBody(nodes, page) {
   const part = pageOf(nodes, page, sizes.nodes);
-  // In one cluster thousands of addresses may be announced by BGP, and a few in layer 2.
+  // Each protocol has its own scale, because a cluster may announce thousands of addresses by BGP and a few in layer 2.
   const full = {
     answers: Math.max(1, ...nodes.map(({ answers }) => answers)),
     advertises: Math.max(1, ...nodes.map(({ advertises }) => advertises)),
@@ -223,7 +223,7 @@ function bar(text, label, value, most) {
 }
 
 /**
- * Draws each link or session as a line from the node: whole while it is up, and broken while it is not.
+ * Draws each link or session as a line from the node: solid while it is up, and dashed while it is not.
  * @param {string} label
  * @param {readonly { isGood: boolean, name: string, text: string }[]} items
  */

@@ -18,10 +18,10 @@ export interface LeaderPageOptions {
 export type ForwardedHeaders = Pick<IncomingHttpHeaders, 'if-none-match' | 'accept-encoding'>;
 
 const silenceMs = 6000;
-/** Nothing but a fault makes the data larger. */
+/** Only a fault makes the data larger. */
 const maxBodyOctets = 64 * 1024 * 1024;
 const addressesMs = 5000;
-/** No token, no right, or too many requests. Another process must not take the place of the leader then. */
+/** The leader's answers to a missing token, a missing right, and too many requests. `bellman page` must not collect the data itself then. */
 const refusals: readonly number[] = [401, 403, 429];
 const passedOn = ['content-type', 'content-encoding', 'etag', 'vary', 'x-collected-at', 'x-failure'] as const;
 

@@ -17,7 +17,7 @@ export interface PageRunOptions {
   readonly port?: number;
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** Prints the address of the page. */
+  /** Prints the URL of the page. */
   readonly print: (line: string) => void;
 }
 

@@ -5,8 +5,8 @@
  *   other users        the path begins with a key that they cannot guess
  *   other web sites    a site whose name resolves to the loopback address sends its own name as `host`, and does not know the key either
  *
- * The files of the page come from this program. Data and explanations come from the leader, which shares them among all viewers. While no
- * leader answers, this process collects them itself, because that is when an operator needs the page most.
+ * The files of the page come from this program. Data and explanations come from the leader, which shares them among all viewers. An operator
+ * needs the page most while no leader answers. This process then collects the data itself.
  */
 import { timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';

@@ -1,4 +1,4 @@
-/** Why an address is not announced, and what is wrong although it is. The most important cause comes first. Pure. */
+/** Why an address is not announced, and the flaws of one that is. The most important cause comes first. Pure. */
 import type { AcceptedConfig } from '../../cluster/accepted-config.ts';
 import type { Protocol } from '../../config/index.ts';
 import type { Service } from '../../kubernetes/model.ts';
@@ -30,7 +30,7 @@ function flawsOf({ nodes, service }: CauseInput): Cause[] {
   return [...layer2Flaws(nodes), ...affinityFlaws(nodes, service)];
 }
 
-/** kube-proxy keeps the affinity on each node for itself. */
+/** kube-proxy keeps the affinity on each node separately. */
 function affinityFlaws(
   nodes: readonly NodeExplanation[],
   { sessionAffinity }: CauseInput['service'],
@@ -180,7 +180,7 @@ function refusalCauses(refusals: readonly NodeRefusal[]): Cause[] {
     });
 }
 
-/** The different reasons of a group. Reasons that do not name their node get its name. */
+/** The different reasons of a group. A reason that does not name its node gets the name. */
 function refusalText(group: readonly NodeRefusal[]): string {
   const reasons = [...new Set(group.map(({ reason }) => reason))];
   const [only] = reasons;

@@ -40,7 +40,7 @@ export interface AddressExplanation {
   readonly verdict: Verdict;
   /** The verdict in one sentence. */
   readonly summary: string;
-  /** Why the address is not announced; or, when it is announced, what is wrong nevertheless. The most important cause comes first. */
+  /** Why the address is not announced, or the flaws of an address that is. The most important cause comes first. */
   readonly causes: readonly Cause[];
   readonly nodes: readonly NodeExplanation[];
   /** Oldest first. */

@@ -1,4 +1,4 @@
-/** Finds with the speaker's own plan how a node may announce an address. Pure. */
+/** Computes with the speaker's own plan how a node may announce an address. Pure. */
 import { type IpAddress, parseIp, parsePrefix } from '../../address/index.ts';
 import type { SpeakerStatus } from '../../cluster/status.ts';
 import { type Config, type PoolConfig, type Protocol, poolIndexOf } from '../../config/index.ts';
@@ -56,7 +56,7 @@ export class AddressPlanner {
     const ip = parseIp(address);
     const pool = ip && poolIndexOf(state.config).poolOf(ip);
     this.#state = state;
-    // A plan refuses an address only when all protocols of its pool do. With one protocol, it gives the reason of this protocol.
+    // A plan refuses an address only when it refuses every protocol of the pool. In a pool with one protocol, it gives the reason of that one.
     const pools = state.config.pools.map((each) =>
       each === pool ? { ...each, protocols: [protocol] } : each,
     );
@@ -77,7 +77,7 @@ export class AddressPlanner {
       candidateSets,
       isOurs: () => true,
       leaving,
-      // Only the speaker knows when it first saw an endpoint. Its report has the wait.
+      // Only the speaker knows when it first saw an endpoint. Its report says whether the node still waits.
       fresh: () => undefined,
       isAnnounced: () => isAdvertised,
       isDrainOver: () => !isAdvertised,

@@ -1,4 +1,4 @@
-/** The guide that says what holds of session affinity, and what a router needs for it. */
+/** The guide to session affinity, and to what it needs from the routers. */
 export const affinityGuide = 'docs/guides/session-affinity.md';
 
 /** The steps that end a refusal, by the field that decides. */
@@ -33,7 +33,7 @@ const byCause: Readonly<Record<string, string>> = {
   'no-peer':
     'let node-selectors of a peer and of a bgp-advertisement match a node, and families include the address',
   'no-link':
-    'take addresses of a subnet of the nodes into the pool, or name interfaces in l2-advertisements, or announce the pool by BGP',
+    'add addresses to the pool that lie in a subnet of the nodes, or name interfaces in l2-advertisements, or announce the pool by BGP',
 };
 
 export function remedyFor({

@@ -1,4 +1,4 @@
-/** The changes that matter to an address, out of the events that the speakers have recorded. Pure. */
+/** Selects from the events of the speakers the changes that matter to an address. Pure. */
 import { describe, shortened, type TracedEvent, timeOf } from '../traced-event.ts';
 import type { Transition } from './explanation.ts';
 

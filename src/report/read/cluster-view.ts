@@ -22,10 +22,10 @@ export interface StatusSource {
   readonly namespace: string;
   readonly speakerPort: number;
   readonly controllerPort: number;
-  /** Address of the leader, if it is known. Otherwise the Lease and the leader's Pod tell it. */
+  /** Address of the leader, if it is known. Otherwise it is read from the Lease and the leader's Pod. */
   readonly controllerAddress?: string;
   readonly loadBalancerClass?: string;
-  /** Longest silence of a daemon, in milliseconds; short by default, because a person waits for a command. */
+  /** Longest silence of a daemon, in milliseconds. The default is short, because a person waits for a command. */
   readonly silenceMs?: number;
   readonly clock: Clock;
 }
@@ -101,7 +101,7 @@ type Refusal = SpeakerStatus['notAnnounced'][number];
 
 /**
  * Returns a function that replaces refusals by equal ones of an earlier status. With `externalTrafficPolicy: Local`, nearly all nodes refuse nearly
- * all addresses for the same reason, and 40 nodes would take 200 MiB for 10,000 Services.
+ * all addresses for the same reason. Without sharing, the refusals of 40 nodes would take 200 MiB for 10,000 Services.
  */
 function refusalSharer(): (status: SpeakerStatus) => SpeakerStatus {
   const known = new Map<string, Refusal>();
@@ -116,8 +116,8 @@ function refusalSharer(): (status: SpeakerStatus) => SpeakerStatus {
 }
 
 /**
- * Speakers that are asked at the same time. With 10,000 Services, the answer of each has up to 4 MB, and decoding one takes 50 ms of CPU. The answers
- * of the others must not seem late meanwhile.
+ * Number of speakers that are asked at the same time. With 10,000 Services, an answer has up to 4 MB, and decoding it takes 50 ms of CPU. If all
+ * speakers were asked at once, the last answers would seem late.
  */
 const speakersAtOnce = 8;
 

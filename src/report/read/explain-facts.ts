@@ -20,7 +20,7 @@ interface KnownFacts extends Pick<ExplainFacts, 'service' | 'nodes' | 'cluster'>
   readonly viewer: ViewerToken;
 }
 
-/** Adds to a view of the cluster what the explanation of one Service needs beside it. Rejects when the API server cannot be reached. */
+/** Adds to a view of the cluster the other facts that the explanation of one Service needs. Rejects when the API server cannot be reached. */
 export async function factsOf(
   client: Api,
   { subject, source, viewer, service, nodes, cluster }: KnownFacts,

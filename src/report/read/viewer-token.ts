@@ -32,10 +32,10 @@ export async function requestDaemonToken(
 
 /** The API server issues tokens for ten minutes. */
 const tokenMs = 300_000;
-/** A refusal is asked about again soon, because an administrator may be granting the right. */
+/** The pause after a refusal is short, because an administrator may be granting the right. */
 const refusalMs = 5000;
 
-/** A token of the viewer account that is always fresh, for a process that asks the daemons again and again. */
+/** Keeps a valid token of the viewer account, for a process that asks the daemons again and again. */
 export class ViewerTokenSource {
   readonly #request: () => Promise<ViewerToken>;
   readonly #clock: Clock;

@@ -147,7 +147,7 @@ function refusalsOf(service: string, address: string, reached: readonly NodeStat
     .sort((a, b) => significanceOf(a.cause) - significanceOf(b.cause));
 }
 
-/** Refusals of a speaker by address. A speaker may refuse all addresses of the cluster, so each list is read once. */
+/** Refusals of a speaker by address. A speaker may refuse all addresses of the cluster, so each list is indexed once. */
 const refusalIndexes = new WeakMap<SpeakerStatus, ReadonlyMap<string, SpeakerStatus['notAnnounced']>>();
 
 function refusalsBy(status: SpeakerStatus, address: string): SpeakerStatus['notAnnounced'] {

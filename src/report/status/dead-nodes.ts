@@ -1,4 +1,4 @@
-/** Says in sentences without a full stop what the leader reports about dead nodes. Pure. */
+/** The report of the leader about dead nodes, in sentences without a full stop. Pure. */
 import type { ClusterView } from './view.ts';
 import { shortList } from './words.ts';
 

@@ -78,7 +78,7 @@ function speakerProblems({ node, status }: SpeakerView, accepted: AcceptedConfig
   );
 }
 
-/** A drain that the floor holds up. It is no fault of the speaker, and all addresses are announced. */
+/** The addresses that the floor keeps on a leaving node. This is not a fault of the speaker, and the addresses are announced. */
 function drainTroubles({ leaving }: SpeakerStatus): string[] {
   const held = leaving?.heldByFloor ?? [];
   if (held.length === 0) return [];

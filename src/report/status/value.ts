@@ -20,7 +20,7 @@ import { troublesOf, viewerTroubles } from './problems.ts';
 import type { ClusterView } from './view.ts';
 import { waitingReason } from './words.ts';
 
-/** The configuration has no longer name of a pool. */
+/** The schema of the configuration allows no longer pool name. */
 const maxPoolCharacters = 253;
 
 /** Version of the JSON and YAML that `bellman status -o` prints. The format only grows. */

@@ -17,7 +17,7 @@ export function waitingReason(service: string, { controller, failures }: Cluster
   return refusal ?? failures.get(service) ?? '';
 }
 
-/** Messages of the refusals of a controller by Service. All Services of the cluster may wait, so each list is read once. */
+/** Messages of the refusals of a controller by Service. All Services of the cluster may wait, so each list is indexed once. */
 const messages = new WeakMap<ControllerStatus, ReadonlyMap<string, string>>();
 
 function refusalsBy(controller: ControllerStatus): ReadonlyMap<string, string> {
