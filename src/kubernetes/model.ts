@@ -5,8 +5,8 @@ export interface ObjectKey {
 }
 
 /**
- * `namespace/name`. The result is kept in many maps. `join` makes a plain string. V8 would keep the result of a template as a pair of strings,
- * and as a plain string too once it is used as a key.
+ * `namespace/name`, a key of many maps. `join` makes one plain string. A template would take more memory: V8 keeps its result as a pair of
+ * strings, and adds a plain string when the result becomes a key.
  */
 export function objectKey(object: ObjectKey): string {
   return [object.namespace, object.name].join('/');

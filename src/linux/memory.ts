@@ -1,6 +1,6 @@
 /**
- * Two calls that give memory of the process back. They are not in `libc.ts`, because a process may need only these two, and only long after
- * its start.
+ * Two calls that give memory of the process back to the kernel. They are not in `libc.ts`, because a process may need only these two, and only
+ * long after its start.
  */
 import koffi from 'koffi';
 

@@ -1,6 +1,5 @@
 /**
- * The announcements of this node as metrics. They are made from the present state when they are read, so that no event costs more because of
- * them.
+ * The announcements of this node as metrics. A scrape computes them from the present state, so that they add no cost to events.
  */
 import type { Registry } from 'prom-client';
 import { refusalCauses } from '../cluster/status.ts';
@@ -27,7 +26,7 @@ export function registerAnnouncedMetrics(registry: Registry, sources: AnnouncedS
   const { nodeName, sync, speaker } = sources;
   registerCollected(registry, {
     name: 'bellman_speaker_announced',
-    help: '1 while this node announces the address of the Service. 0 while it should announce it by BGP and no session with a peer for it is Established.',
+    help: '1 while this node announces the address of the Service. 0 while BGP should announce the address, but no session with one of its peers is Established.',
     type: 'gauge',
     labelNames: ['service', 'protocol', 'node', 'ip'],
     samples: () => announced(sources),

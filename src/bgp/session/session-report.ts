@@ -47,7 +47,7 @@ export class SessionReport {
     this.lastError = new LastError(clock);
   }
 
-  /** Wall clock of the last change of state. */
+  /** Time of the last change of state. */
   get sinceEpochMs(): number {
     return this.#sinceEpochMs;
   }

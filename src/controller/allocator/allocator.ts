@@ -132,8 +132,8 @@ export class Allocator {
   }
 
   /**
-   * Takes the addresses of a Service's status into the books, as another program has assigned them. Refuses the first address that a pool does
-   * not hold, or that the Service may not share with its holders. The Service gets no other address.
+   * Takes the addresses of a Service's status into the books, as another program has assigned them. The refusal names the first address that no
+   * pool holds, or that the Service may not share with its holders. The Service gets no other address.
    */
   adopt(service: Service): Outcome {
     const key = objectKey(service);
@@ -286,7 +286,7 @@ export class Allocator {
     return pools.length === 0 || pools.includes(pool) || pools.includes(allocatedFrom);
   }
 
-  /** The name of the address's pool, or the name by which the Service still asks for the pool that the address came from. */
+  /** The pool that the record names: the present pool, or an earlier one if the Service asks for that one only. */
   #recordOf({ address, allocatedFrom }: Assigned, { pools }: AddressRequest): string {
     const pool = this.#book.poolOf(address)?.config.name ?? '';
     return pools.includes(allocatedFrom) && !pools.includes(pool) ? allocatedFrom : pool;

@@ -89,7 +89,7 @@ function convertPeer(fields: Fields, around: Surroundings, draft: Draft): void {
   if (!isKnown)
     peerAsn?.changed(
       `${at}.peer-asn`,
-      'external; Cilium accepts every AS number, Bellman every one but ours',
+      'external; Cilium accepts every AS number, and Bellman accepts every one except ours',
     );
   const placed = draft.addPeer(peer);
   if (peer.name === name?.value) name?.carried(`${at}.name`);

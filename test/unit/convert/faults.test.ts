@@ -275,7 +275,7 @@ const files: readonly (readonly [string, string, string])[] = [
     'f:3:1: this key appears twice',
   ],
   [
-    'a document that is no object',
+    'a document that is not an object',
     'apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n---\nhello: world\n',
     'f:5:1: not an object of Kubernetes; expected apiVersion, kind and metadata',
   ],
