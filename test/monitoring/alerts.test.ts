@@ -133,7 +133,7 @@ const rows: Readonly<Record<string, Row | readonly Row[]>> = {
   BellmanBgpRoutesRejected: ['code="6",subcode="1"', 'code="3",subcode="1"'].map((error) => ({
     series: {
       [`bellman_bgp_notifications_total{peer="router",direction="received",${error},${a}}`]: '_x20 1x30',
-      // Administrative Shutdown is no rejection.
+      // Administrative Shutdown is not a rejection.
       [`bellman_bgp_notifications_total{peer="other",direction="received",code="6",subcode="2",${a}}`]:
         '_x20 1x30',
       [`bellman_bgp_notifications_total{peer="other",direction="sent",code="3",subcode="1",${a}}`]:
@@ -182,7 +182,7 @@ const rows: Readonly<Record<string, Row | readonly Row[]>> = {
       [`bellman_speaker_in_sync{node="node-2",${b}}`]: '1x30',
     },
     ...{ quietAt: 9, firesAt: 12, resolvedAt: 20, labels: { node: 'node-1' } },
-    description: 'The speaker of the node node-1 served metrics within the last hour and does not now.',
+    description: 'The speaker of the node node-1 served metrics within the last hour, but no longer does.',
   },
   BellmanSpeakerNotInSync: {
     series: { [`bellman_speaker_in_sync{node="node-1",${a}}`]: '0x10 1x10' },
@@ -206,7 +206,7 @@ const rows: Readonly<Record<string, Row | readonly Row[]>> = {
     },
     ...{ quietAt: 9, firesAt: 12, resolvedAt: 30, labels: { node: 'node-1', reason: 'maintenance' } },
     description:
-      'The node node-1 leaves and still announces addresses, because too few other nodes can announce them.',
+      'The node node-1 leaves but still announces addresses, because too few other nodes can announce them.',
   },
   BellmanMembershipPartitioned: {
     series: { [`bellman_membership_unreachable{${a}}`]: '0x5 2x10 0x10' },

@@ -114,7 +114,7 @@ describe('Prometheus scrapes the lab', { concurrency: false }, () => {
   });
 
   test('every query of the dashboards returns data', async () => {
-    // The router says goodbye, so that there is a NOTIFICATION to show.
+    // The router stops with a NOTIFICATION, which a panel then shows.
     await lab.stop('bird');
     await configureBird(lab, 'min rx interval 300 ms; min tx interval 300 ms; multiplier 20;');
     await sessionsUp();
