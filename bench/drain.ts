@@ -6,7 +6,7 @@
  * sends an HTTP request on it. In each round a node leaves by one of the signals, the router forgets its routes, and the node returns. The
  * rounds go through the nodes and the signals. The bench counts the datagrams without an answer: with BIRD and a filter on the router, also for
  * IPv6, with FRR, with GoBGP and a policy, and in layer 2. It fails when one is lost, or when a connection cannot be opened. Connections that are
- * open when the router moves them to another node break. They are counted apart. CASES is a regular expression for the names of the cases.
+ * open when the router moves them to another node break, and are counted separately. CASES is a regular expression for the names of the cases.
  */
 import type { LabNode } from '../lab/fabric.ts';
 import { ownerOf } from '../lab/steps.ts';

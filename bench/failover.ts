@@ -6,7 +6,7 @@
  * takeover, the client's own neighbour table, and up to 50 ms between two datagrams to one address. For a death, the bench pulls the node's
  * cable out and kills the speaker. For a planned stop, it sends SIGTERM to the speaker. Before and after each death or stop, exactly one
  * node must answer for every address of the victim, by ARP or Neighbour Discovery. The bench fails when this does not hold, when the loads
- * of the survivors differ by more than one, when an address moves as the victim returns, when a planned stop loses a datagram, or when the
+ * of the survivors differ by more than one, when an address moves upon the victim's return, when a planned stop loses a datagram, or when the
  * gap after a death exceeds 600 ms in the median or one second in any round.
  */
 import type { LabNode } from '../lab/fabric.ts';

@@ -38,7 +38,7 @@ if (protocol !== 'bgp' && protocol !== 'layer2') throw new Error(`--protocol ${p
 const limits = {
   healthMs: 100,
   arpMs: 10,
-  /** Of the hold time of 9 s. A keepalive is due every 3 s, so that the timer is at 6 s or more when it arrives. */
+  /** Lowest value of BIRD's hold timer that passes. It starts at 9 s, and a keepalive that is due every 3 s finds it at 6 s or more. */
   holdTimerSeconds: 5,
   memory: 2,
   editCpuSeconds: Math.max(1, (5 * services) / 100_000),

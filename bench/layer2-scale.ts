@@ -2,8 +2,8 @@
  * Many addresses in layer 2 on five nodes with real processes: placed, then one node restarts, then one node dies and returns.
  *   lab/world .cache/bin/node bench/layer2-scale.ts [--addresses 20000] [--per-second 5000]
  * A client on the segment asks by ARP for every address, round after round. After each step, exactly one node must answer for every address.
- * The bench fails when this is not so within the deadline, when two nodes still answer in a round that begins a takeover's time after the
- * first complete one, or when an address of a surviving node moves.
+ * The bench fails when this is not so within the deadline, or when an address of a surviving node moves. It counts the rounds in which two nodes
+ * answer for one address.
  */
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';

@@ -63,7 +63,7 @@ function serviceName({ policy, pool }: Target): string {
 interface Kind {
   readonly name: string;
   readonly system: System;
-  /** How long a round goes on: longer than Kubernetes takes by itself, if nothing else tells it of the death. */
+  /** How long a round goes on: longer than Kubernetes takes to notice the death by itself, if nothing else reports it. */
   readonly watchedMs: number;
   readonly marksDeadNodes?: boolean;
 }

@@ -1,5 +1,5 @@
 /**
- * Counts what is lost while the speakers of five nodes are replaced one by one.
+ * Counts the datagrams and sessions that are lost while the speakers of five nodes are replaced one by one.
  *   lab/world .cache/bin/node bench/upgrade.ts [ROUNDS] [CASE]
  * All nodes announce one Service by BGP. A client sends a datagram every millisecond, from 31 ports in turn, so that the router spreads the
  * datagrams over all nodes. In each round every speaker is replaced once, as by a DaemonSet with `maxSurge`. The bench counts the datagrams

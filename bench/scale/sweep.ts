@@ -36,7 +36,7 @@ export interface Effort {
   readonly sampleMicroseconds: number;
   readonly fewestSamples: number;
   readonly mostSamples: number;
-  /** Once the samples have lasted this long together, no more than the fewest are taken. */
+  /** Sampling ends when the samples have lasted this long together, but not before the fewest samples are taken. */
   readonly enoughMicroseconds: number;
   /** Whether each run begins with empty processor caches. Otherwise a small table, which fits into them, is faster than its size explains. */
   readonly isCold: boolean;

@@ -3,9 +3,9 @@ import type { LabNode } from '../../lab/fabric.ts';
 import type { Lab } from '../../lab/lab.ts';
 
 const atOnce = 50;
-/** Patience for each Service. */
+/** Time for each Service until the wait for addresses fails. */
 const patienceMs = 30;
-/** Pause between two looks at the controller's status, for each Service. The status names all Services, so it costs more the more there are. */
+/** Pause for each Service between two reads of the controller's status. The cost of a read grows with the number of Services. */
 const pauseMs = 0.05;
 
 /**
