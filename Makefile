@@ -30,7 +30,7 @@ check: setup ## check types, lint, import walls, dead exports, unit tests: three
 fix: setup ## format the code and apply the linter's safe fixes
 	@node_modules/.bin/biome check --write .
 
-# The labs of the tests have no network, so the program of another project is built before. Tests of takeovers are skipped where that fails.
+# The labs of the tests have no network, so MetalLB is built before they start. Where the build fails, the tests of takeovers are skipped.
 METALLB_VERSION := v0.12.1
 export BELLMAN_METALLB := $(shell lab/metallb/build.sh --folder)
 metallb:
@@ -52,12 +52,12 @@ kubernetes: setup $(if $(FILE),$(if $(findstring takeover,$(FILE)),metallb),meta
 	tests=0; $(NODE) test/run.ts $(or $(FILE),test/e2e/*.test.ts) || tests=$$?; \
 	$(NODE) lab/kubernetes/audit-report.ts $(if $(FILE),,--complete) "$(AUDIT)" && exit $$tests
 
-# Not after `setup`, because the script first says whether this user may run it.
+# This target does not depend on `setup`, because the script first checks whether this user may run it.
 cluster: ## as root: install Bellman in a cluster with kubelets and containerd, and test it there; INSTALL=helm takes the chart
 	@rm -rf "$(AUDIT)-cluster"; BELLMAN_AUDIT="$(AUDIT)-cluster" BELLMAN_CLUSTER_INSTALL="$(INSTALL)" \
 	lab/cluster/run $(NODE) --test --test-reporter=spec test/cluster/*.test.ts && $(NODE) lab/kubernetes/audit-report.ts "$(AUDIT)-cluster"
 
-# Not after `setup`, for the same reason.
+# This target does not depend on `setup` for the same reason.
 conformance: ## as root: run Kubernetes' own tests of Services in such a cluster, and write docs/reference/conformance.md; FOCUS=REGEX runs only these
 	@rm -rf "$(AUDIT)-conformance"; BELLMAN_AUDIT="$(AUDIT)-conformance" lab/conformance/run $(if $(FOCUS),--focus '$(FOCUS)') && \
 	$(NODE) lab/kubernetes/audit-report.ts "$(AUDIT)-conformance"

@@ -3,7 +3,7 @@
  * in turn, because a router with several next hops chooses one for each pair of ports. On SIGTERM or SIGINT it sends no more, waits for the echoes
  * in transit, and prints JSON: for each address, the number of datagrams sent and answered, and the longest time without an answer.
  *   node lab/datagram-prober.ts [--new-flows] INTERVAL_MS ADDRESS…
- * With `--new-flows`, each datagram comes from a port of its own: kube-proxy chooses an endpoint for each flow, and keeps it.
+ * With `--new-flows`, each datagram comes from a port of its own, because kube-proxy sends all datagrams of a flow to one endpoint.
  */
 import { createSocket, type Socket } from 'node:dgram';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -73,7 +73,7 @@ function send(): void {
 const beganAt = performance.now();
 for (const count of counts) count.lastAt = beganAt;
 const sending = setInterval(() => {
-  // When the timer fires late, this sends the datagrams that are due. A machine that is too busy to send them in time must still receive.
+  // When the timer fires late, this sends the datagrams that are due. The limit leaves a busy machine time to receive echoes.
   for (let left = maxBurst; left > 0 && sent * intervalMs < performance.now() - beganAt; left--) send();
 }, intervalMs);
 

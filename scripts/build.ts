@@ -1,6 +1,6 @@
 /**
  * Writes the program as it is shipped to `dist/`: bundles without unused code, with source maps, beside the addons and the Node binary that run
- * them. `dist/` needs nothing else but the C and C++ libraries and libpcap of Debian.
+ * them. `dist/` needs only the C and C++ libraries and libpcap of Debian.
  *   node scripts/build.ts [--arch amd64|arm64] [--root ROOT] [DIRECTORY]
  * Replaces an earlier build. Refuses a folder that holds anything else. Without `--arch`, the architecture is this machine's.
  * `scripts/image/main.ts` prepares what a build for another one needs. With `--root`, DIRECTORY is a path below ROOT, and the program also
@@ -59,7 +59,7 @@ const withoutPushGateway: Plugin = {
   },
 };
 
-/** The code comes from this machine's packages, and the addons from those of the architecture. */
+/** The JavaScript comes from the npm packages of this machine, and the addons from those of the target architecture. */
 const addonsOfTarget: Plugin = {
   name: 'addons-of-target',
   setup(builder) {
@@ -170,8 +170,8 @@ execFileSync(tool(target, 'gcc'), [
 const entered = Object.entries(metafile.outputs).flatMap(([file, { entryPoint }]) =>
   entryPoint?.endsWith('.ts') ? [relative(bundles, join(root, file))] : [],
 );
-// Node keeps the code of what it has loaded. The layer-2 process and the command line end with an error, because they get no arguments.
-// The fixed seed makes V8 write the same code in every build. The program does not need the same seed when it starts.
+// Node keeps the compiled code of the modules that it has loaded. The layer-2 process and the command line end with an error, because they get no
+// arguments. The fixed seed makes V8 write the same code in every build. The program does not need the same seed when it starts.
 const [command = '', ...options] = [
   ...runner(target, values.root),
   join(home, 'bin/node'),

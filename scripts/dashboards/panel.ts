@@ -29,7 +29,7 @@ export interface Panel {
 
 export interface Query {
   readonly expr: string;
-  /** With the values of labels as `{{label}}`. */
+  /** Name of each line of a graph. `{{label}}` stands for the value of a label. */
   readonly legend?: string;
 }
 

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Builds Helm (the tool line of go.mod) with Go, and prints its path. No package of Debian or npm has it.
 #   scripts/helm/build.sh
-# The program lies outside the clone, in ${BELLMAN_CACHE:-~/.cache/bellman}/helm/VERSION-CHECKSUM, so that the next clone finds it. Of two runs at a time, the
-# second one waits for the first. The exit code is 69 (EX_UNAVAILABLE of sysexits.h) when Go or its modules cannot be downloaded, and 1 when the
+# The program lies outside the clone, in ${BELLMAN_CACHE:-~/.cache/bellman}/helm/VERSION-CHECKSUM, so that the next clone finds it. A second run
+# at the same time waits for the first. The exit code is 69 (EX_UNAVAILABLE of sysexits.h) when Go or its modules cannot be downloaded, and 1 when the
 # build fails.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)

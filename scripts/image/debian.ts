@@ -20,8 +20,8 @@ export interface DebianPackage {
 const release = 'bookworm';
 
 /**
- * Downloads packages in the version that this machine's sources offer, and unpacks each to a folder below `cache`. With `dependencies`, the packages
- * that these depend on are among them.
+ * Downloads packages in the version that this machine's sources offer, and unpacks each to a folder below `cache`. `dependencies` adds the packages
+ * that they depend on.
  */
 export function fetchPackages(
   target: Target,
@@ -69,7 +69,7 @@ export function fetchPackages(
     });
 }
 
-/** The names, and those of all packages that apt would install with them on a machine without packages. */
+/** Adds to the names those of all packages that apt would install with them on a machine without packages. */
 function withDependencies(names: readonly string[], options: readonly string[]): readonly string[] {
   const install = ['--simulate', '--no-install-recommends', 'install', ...names];
   const text = execFileSync('apt-get', ['-q', ...options, ...install], { encoding: 'utf8' });

@@ -172,7 +172,7 @@ function digestOf(octets: Buffer): string {
   return `sha256:${createHash('sha256').update(octets).digest('hex')}`;
 }
 
-/** Nothing of this machine shows in the tar: neither its users, nor its times, nor its umask, nor the order of its folders. */
+/** The tar shows nothing of this machine: neither its users, nor its times, nor its umask, nor the order of its folders. */
 function tar(root: string, { paths, without }: LayerPaths, mtimeSeconds: number, file: string): void {
   const below = (path: string) => relative('/', join('/', path));
   execFileSync('tar', [

@@ -1,6 +1,6 @@
 /**
- * Writes the root directory of the image: the program, the shared libraries that it needs, and what describes them. There is no shell, no package
- * manager and no other program. Node brings its own certificates and time zones.
+ * Writes the root directory of the image: the program, the shared libraries that it needs, and files that describe them. It contains no shell, no
+ * package manager and no other program. Node brings its own certificates and time zones.
  */
 import { execFileSync } from 'node:child_process';
 import {
@@ -34,7 +34,7 @@ const libraryPackages = [
   ...['libpcap0.8', 'libdbus-1-3', 'libsystemd0', 'libcap2', 'libgcrypt20', 'libgpg-error0'],
   ...['liblz4-1', 'liblzma5', 'libzstd1'],
 ];
-/** Packages of which the image has only texts: the name of the release, and the licences of others. */
+/** Packages from which the image takes only texts: the name of the release, and the licences of others. */
 const textPackages = ['base-files', 'gcc-12-base'];
 
 const files: Readonly<Record<string, string>> = {
