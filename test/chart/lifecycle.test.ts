@@ -144,7 +144,7 @@ describe('the life of a release', { concurrency: false, skip }, () => {
     assertNothingIsLost();
   });
 
-  test('the policies of the chart keep everybody but the controller from writing its annotations', async () => {
+  test('the policies of the chart let only the controller write its annotations', async () => {
     const annotate = `${annotations.configStatus}=written-by-hand`;
     await eventually('the policy is in force', () => {
       const args = ['annotate', '--overwrite', 'configmap', configMapName, annotate];

@@ -313,7 +313,7 @@ describe(`Bellman in a cluster, installed with ${installer}`, { concurrency: fal
     });
   });
 
-  test('the liveness probe restarts a speaker that answers no more, and its session comes back', async () => {
+  test('the liveness probe restarts a speaker that no longer answers, and its session comes back', async () => {
     const [frozen] = await pods('speaker');
     assert.ok(frozen);
     await underTraffic(

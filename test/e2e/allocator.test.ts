@@ -5,7 +5,7 @@ import { checkAllocator } from '../support/allocator-model.ts';
 test(
   'Allocator keeps its rules through thousands of random histories of hundreds of steps',
   {
-    skip: skippedOnKubernetes('it meets no API server'),
+    skip: skippedOnKubernetes('it uses no API server'),
   },
   () => checkAllocator({ runs: Number(process.env.BELLMAN_RUNS ?? 2000), steps: 200 }),
 );

@@ -23,8 +23,8 @@ import {
 const bellman = fileURLToPath(new URL('../../bin/bellman', import.meta.url));
 
 /**
- * Three seconds without a packet. The hold time of 90 s could not explain what the tests see, and a busy machine does not cause a false
- * alarm.
+ * Detection takes three seconds. That is far less than the hold time of 90 s, so a session that ends within a minute was ended by BFD. It is
+ * enough that a busy machine does not cause a false alarm.
  */
 const profile = { name: 'lab', 'receive-interval': 300, 'transmit-interval': 300, 'detect-multiplier': 10 };
 
@@ -135,7 +135,7 @@ describe('BFD with BIRD', { concurrency: false }, () => {
       lab.log('speaker-node-1'),
       /"BFD process","reason":"SIGKILL".*"child process ended; restarting it"/,
     );
-    // The router takes the new session for a failure of the old one, as it must, and ends BGP once.
+    // The router must take the new session for a failure of the old one, and ends BGP once.
     await lab.until('BGP and BFD again', () => isUp(lab, own));
     await lab.until('both routes again', async () => (await nextHops(lab, address)).length === 2);
     assert.equal((await sessionOf(lab, other))?.since, untouched?.since);

@@ -1,4 +1,4 @@
-/** A lab whose router has no routing daemon yet, and what the BFD tests ask of it. */
+/** A lab whose router has no routing daemon yet, with the queries and the faults of the BFD tests. */
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { birdConfig, type LabNode } from '../../lab/fabric.ts';

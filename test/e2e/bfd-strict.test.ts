@@ -34,7 +34,7 @@ describe('BFD strict mode, negotiated between two speakers', { concurrency: fals
             passive: true,
           },
         ],
-        // Three seconds without a packet, so that a busy machine does not cause a false alarm.
+        // Detection takes three seconds, so that a busy machine does not cause a false alarm.
         'bfd-profiles': [{ name: 'lab', 'detect-multiplier': 10 }],
         'address-pools': [{ name: 'public', protocol: 'bgp', addresses: ['198.51.100.0/24'] }],
       }),

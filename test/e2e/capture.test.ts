@@ -155,7 +155,7 @@ describe('bellman capture', { concurrency: false }, () => {
       if (client.exitCode !== null) client = startClient();
       return (await code('&seconds=1', ...capturer)) === '429';
     });
-    // The end of its client ends the first capture.
+    // The first capture ends with its client.
     client.kill();
     await lab.until('the next capture runs', async () => (await code('&seconds=1', ...capturer)) === '200');
   });

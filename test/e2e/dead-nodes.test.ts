@@ -1,6 +1,6 @@
 /**
- * With `dead-nodes` in the configuration, the controller tells Kubernetes in seconds that a node is dead, and never that a living node is. The
- * EndpointSlice controller of Kubernetes then sets the endpoints of the node to not ready. The pool is announced by BGP only, so the membership
+ * With `dead-nodes` in the configuration, the controller tells Kubernetes within seconds that a node is dead. It never says so of a living node. The
+ * EndpointSlice controller of Kubernetes then sets the endpoints of the dead node to not ready. The pool is announced by BGP only, so the membership
  * runs for dead nodes alone.
  */
 import assert from 'node:assert/strict';
@@ -129,7 +129,7 @@ describe('dead nodes', { concurrency: false, skip }, () => {
     await lab.until('the speakers hear each other again', hearEachOther);
   });
 
-  test('a node that is cut off from the other nodes, and reaches the API server: no Pod is marked, also by the next leader', async () => {
+  test('a node that is cut off from the other nodes but reaches the API server: no Pod is marked, not even by the next leader', async () => {
     await lab.plugNode(victim, false);
     await reportsAre(victim.name);
     const text = 'node is reported dead, but its Pods are not marked';
@@ -158,7 +158,7 @@ describe('dead nodes', { concurrency: false, skip }, () => {
     kubelets.stop(victim.name);
     await lab.until('its Pods are not ready', async () => (await markedNodes()).join() === victim.name);
     await lab.until('its endpoints are gone', async () => (await readyNodes()).join() === 'node-1,node-2');
-    await lab.until('an event tells it', async () => (await eventsOf('NodeDead')).join() === victim.name);
+    await lab.until('an event reports the death', async () => (await eventsOf('NodeDead')).join() === victim.name);
     const status = (await lab.status(lab.fabric.control)) as {
       deadNodes?: { missingRights: readonly string[]; nodes: readonly { node: string; state: string }[] };
     };
@@ -171,7 +171,7 @@ describe('dead nodes', { concurrency: false, skip }, () => {
     await lab.powerOn(victim);
     await kubelets.start(victim.name);
     await lab.until('its Pods are ready again', async () => (await readyNodes()).length === 3);
-    await lab.until('an event tells that', async () => (await eventsOf('NodeAlive')).join() === victim.name);
+    await lab.until('an event reports the return', async () => (await eventsOf('NodeAlive')).join() === victim.name);
     assert.deepEqual(await markedNodes(), []);
   });
 });

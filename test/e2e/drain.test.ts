@@ -130,7 +130,7 @@ describe('a node that leaves', { concurrency: false }, () => {
   });
 
   for (const signal of [rebootTaint, cordon])
-    test(`all nodes leave by ${signal.name}: nothing happens but an event on each`, async () => {
+    test(`all nodes leave by ${signal.name}: the only effect is an event on each`, async () => {
       await assertNoDatagramLost(
         lab,
         routed,

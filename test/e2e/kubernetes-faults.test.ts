@@ -14,7 +14,7 @@ import { SeatHolder } from '../support/seat-holder.ts';
 
 const services = ['web', 'printer'] as const;
 
-/** Watches of a controller or a speaker. */
+/** Number of watches of a controller or a speaker. */
 const watchesOf = { controller: 4, speaker: 8 } as const;
 
 const skip = skippedOnEmbedded('it breaks kube-apiserver and etcd');
@@ -106,7 +106,7 @@ describe('faults of Kubernetes', { concurrency: false, skip }, () => {
   const logged = (text: string) => names().map((name) => lab.log(name).split(text).length - 1);
 
   /**
-   * Causes a fault, and shows what the head of this file promises. `requestLimit` bounds the requests of each process from the beginning of the
+   * Causes a fault, and checks what the head of this file promises. `requestLimit` bounds the requests of each process from the beginning of the
    * fault until everything works again. `during` runs while the fault lasts; traffic flows beside it.
    */
   async function survive(
@@ -280,7 +280,7 @@ describe('faults of Kubernetes', { concurrency: false, skip }, () => {
       assert.ok(count <= 2 * watchesOf.speaker, `${names()[i]} logged ${count} lines`);
   });
 
-  test('priority and fairness refuses everything: the processes wait as long as it asks', async (t) => {
+  test('priority and fairness refuses everything: the processes wait as long as the server asks', async (t) => {
     const levels = '/apis/flowcontrol.apiserver.k8s.io/v1/prioritylevelconfigurations';
     const schemas = '/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas';
     let holder: SeatHolder | undefined;

@@ -1,4 +1,4 @@
-/** 5,000 Services at once in Kubernetes: each gets one address, the processes send as few requests as there are Services, and traffic goes on. */
+/** 5,000 Services at once in Kubernetes: each gets one address by one write, the speakers send few requests, and traffic goes on. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';

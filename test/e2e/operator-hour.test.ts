@@ -14,7 +14,7 @@ import { runStatusOn, untilStatus } from '../support/status-report.ts';
 
 const officeAddresses = ['192.0.2.240-192.0.2.241', '2001:db8:2::f0-2001:db8:2::f1'];
 
-describe('what an operator sees of a fault', { concurrency: false }, () => {
+describe("an operator's view of a fault", { concurrency: false }, () => {
   let lab: Lab;
 
   before(async () => {
@@ -147,7 +147,7 @@ describe('what an operator sees of a fault', { concurrency: false }, () => {
         await node.namespace.ip('route', 'replace', `10.244.${index}.0/24`, 'via', addresses[0]);
   });
 
-  test('a planned handover has one record and one event for each address, none that is false, and no warning of another host', async () => {
+  test('a planned handover has one record and one event for each address, no false event, and no warning of another host', async () => {
     await speakersMeet(lab);
     await lab.addPods('desk', lab.fabric.nodes);
     await lab.apply(
@@ -261,8 +261,7 @@ describe('what an operator sees of a fault', { concurrency: false }, () => {
   });
 
   test('status, an event and a metric say why a Service waits for an address', async () => {
-    const prefixes = { 'bellman.dev/address-pool': 'offices' };
-    await lab.apply(loadBalancer('starved', prefixes));
+    await lab.apply(loadBalancer('starved', { 'bellman.dev/address-pool': 'offices' }));
     await shows('the reason', 1, /^default\/starved +<pending> .*offices/m);
     await lab.until('the event', async () =>
       /service\/starved .*offices/.test(await events('AllocationFailed')),
@@ -278,7 +277,7 @@ describe('what an operator sees of a fault', { concurrency: false }, () => {
     await lab.kubectl('delete', 'service', 'starved');
   });
 
-  test('a misspelt annotation is reported under each prefix, with the name that was meant', async () => {
+  test('a misspelt annotation is reported under each prefix, with the likely name', async () => {
     await lab.apply(
       loadBalancer('misspelt', {
         'bellman.dev/loadbalancerips': '192.0.2.241',
@@ -342,7 +341,7 @@ describe('what an operator sees of a fault', { concurrency: false }, () => {
     const old = await runs(node);
     await lab.configure(config({ office: { priority: 1 } }));
     await lab.until('another node runs the edit', async () => (await runs(lab.node('node-1'))) !== old);
-    assert.equal(await runs(node), old, 'the metric tells that this node runs an older configuration');
+    assert.equal(await runs(node), old, 'the metric shows that this node runs an older configuration');
     await reconnect();
     await untilStatus(lab, 'status reads the speaker again', ({ text }) =>
       /^node-2 +router +Established/m.test(text),

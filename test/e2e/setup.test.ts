@@ -11,7 +11,7 @@ import { skippedOnKubernetes } from '../../lab/start-api-server.ts';
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
 /**
- * Stands in for npm. There is no registry here, so `npm ci` takes the packages from this clone, and leaves out the built addon of raw-socket.
+ * Stands in for npm. The test has no registry, so `npm ci` takes the packages from this clone, and leaves out the built addon of raw-socket.
  * `npm rebuild` is the real one, but builds only this addon, which is the smallest.
  */
 const npm = `#!/bin/sh
@@ -28,7 +28,7 @@ fi
 `;
 
 test('the set-up builds native addons in a path with a space', {
-  skip: skippedOnKubernetes('it meets no API server'),
+  skip: skippedOnKubernetes('it uses no API server'),
 }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'bellman-setup-'));
   try {

@@ -1,6 +1,6 @@
 /**
  * A node takes over the BGP session of FRR, which announces as in MetalLB's FRR mode. It is the only node that announces the address. With graceful
- * restart, the router keeps the route between the two programs, and no datagram may be lost. FRR gets SIGKILL.
+ * restart, the router keeps the route between the two programs, and no datagram may be lost. The test kills FRR with SIGKILL.
  */
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -12,7 +12,7 @@ import { startFrr } from '../support/lab-frr.ts';
 import { nextHops } from '../support/next-hops.ts';
 
 const address = '198.51.100.7';
-/** Apart from the folder of the router's daemons. */
+/** The folder of the announcer's files. The router's daemons have another one. */
 const folder = '/run/lab/announcer';
 const takeoverKey = 'bellman.dev/takeover';
 

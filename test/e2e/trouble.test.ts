@@ -33,7 +33,7 @@ describe('a daemon that cannot start prints the reason and exits with 2', () => 
       test(`${role[0]}: ${name}`, () => {
         const { status, stdout } = spawnSync(bellman, [...role, ...flags], {
           encoding: 'utf8',
-          // Nothing of the environment tells the way to an API server.
+          // The environment names no API server.
           env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE },
           timeout: patienceMs,
         });

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { upgradesWithoutLoss } from './upgrade-fixtures.ts';
 
 upgradesWithoutLoss('BIRD', (upgradeLab) => {
-  test('a new speaker that is killed before it takes over costs nothing', async () => {
+  test('a new speaker that is killed before it takes over costs no session', async () => {
     const { lab } = upgradeLab();
     const [node] = lab.fabric.nodes;
     assert.ok(node);

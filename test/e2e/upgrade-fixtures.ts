@@ -15,8 +15,8 @@ import {
 } from '../support/upgrade.ts';
 
 /**
- * Three seconds without a packet, which a busy machine does not cause. A BFD session that is not passed on starts with another discriminator,
- * and the router takes that for a failure at any interval.
+ * Detection takes three seconds, so that a busy machine does not cause a false alarm. A BFD session that is not passed on starts with another
+ * discriminator, and the router takes that for a failure at any interval.
  */
 const bfd = { intervalMs: 300, multiplier: 10 };
 

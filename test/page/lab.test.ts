@@ -1,4 +1,4 @@
-/** The page of a leader in the lab that has given 10,000 Services their addresses, in headless Chromium on the leader's host. */
+/** The page of a leader that has assigned addresses to 10,000 Services of a lab. Headless Chromium shows it on the leader's host. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
@@ -23,8 +23,8 @@ address-pools:
 const desk: Screen = { width: 1280, height: 900, scheme: 'light' };
 
 /**
- * On two cores with a load of 17, the first data came after 14 s, a collection took 1.1 s of CPU time, and `/healthz` took 9 ms, at most 220 ms. The
- * bounds fail for a cost of another order of magnitude, and not for a busy machine.
+ * On two cores with a load of 17, the first data came after 14 s, and a collection took 1.1 s of CPU time. `/healthz` took 9 ms in the median, and
+ * 220 ms at most. The bounds fail for a cost of another order of magnitude, and not for a busy machine.
  */
 const limits = {
   firstDataMs: 60_000,
@@ -67,7 +67,7 @@ describe(`the page of a leader with ${total} Services`, {
     );
   const count = () => chromium.textOf('#services-body .pager p');
   const formatted = (value: number) => value.toLocaleString('en');
-  /** When the data was collected that the page has now. */
+  /** When the present data of the page was collected. */
   const collectedAt = () =>
     chromium.evaluate<string | null>(
       'fetch("data", { cache: "no-store" }).then(({ headers }) => headers.get("x-collected-at"))',

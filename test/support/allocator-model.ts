@@ -105,7 +105,7 @@ function serviceOf(serviceName: string, each: Request): Service {
   });
 }
 
-/** A key of an address. It costs less than the text: the model compares addresses thousands of times in each step. */
+/** A number for each address. The model compares addresses thousands of times in each step, and numbers cost less than texts. */
 type AddressKey = number | bigint;
 const keyOf = ({ family, value }: IpAddress): AddressKey => (family === 4 ? Number(value) : value);
 
@@ -269,7 +269,7 @@ class Model {
     );
   }
 
-  /** Whether some assignment fulfils the whole request and keeps each held address that the Service asked for and may keep. */
+  /** Whether an assignment fulfils the whole request. A held address must stay in it if the Service asks for the address and may keep it. */
   isPossible(of: Service, before: Outcome['assigned']): boolean {
     const options = familiesOf(of).map((family) => {
       const kept = before.find((each) => each.address.family === family && this.mayKeep(of, each.address));

@@ -87,7 +87,7 @@ function reducedObject(object: Fields): unknown {
 function reducedMetadata(metadata: Fields, kind: string): unknown {
   const kept = Object.entries(metadata).filter(([name]) => !droppedMetadata.has(name));
   const { name, generateName, deletionTimestamp } = metadata;
-  // A controller puts it on each Node, at some time.
+  // A controller puts this annotation on each Node, sooner or later.
   const { 'node.alpha.kubernetes.io/ttl': __, ...annotations } = (metadata.annotations ?? {}) as Fields;
   // The server puts its own label on a Namespace.
   const { 'kubernetes.io/metadata.name': _, ...labels } = (metadata.labels ?? {}) as Fields;

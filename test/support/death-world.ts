@@ -143,7 +143,7 @@ export class DeathWorld {
     return faults.hasPower && faults.reachesApi && !this.isApiAway;
   }
 
-  /** Renews the Lease every 10 s, and after a failure within seconds. The text has no order, as with a clock that jumps. */
+  /** Renews the Lease every 10 s, and within seconds after a failure. The renewal times are in no order, as with a clock that jumps. */
   #kubelet(node: WorldNode): void {
     if (this.now < node.renewAtMs) return;
     const reaches = this.#reachesApi(node);

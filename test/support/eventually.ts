@@ -47,7 +47,7 @@ export async function eventually<T>(
       const error = last === undefined ? '' : `; last error: ${last}`;
       throw new Error(`waited ${deadlineMs} ms for: ${what}${error}${explain()}`, { cause: last });
     }
-    // The pause is also as long as the check, so that an expensive check leaves half of the time to the processes that it waits for.
+    // The pause is at least as long as the check, so that an expensive check leaves half of the time to the processes that it waits for.
     const pauseMs = Math.max(pollMs.shortest, now - beganAt, (now - startedAt) * pausePart);
     await sleep(Math.min(pauseMs, pollMs.longest));
   }

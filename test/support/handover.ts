@@ -7,7 +7,7 @@ import type { Lab } from '../../lab/lab.ts';
 import type { NetworkNamespace } from '../../lab/netns.ts';
 import type { DatagramOptions } from '../../lab/probe.ts';
 
-/** Long, so that the buffer of a pod's socket holds all datagrams that arrive while a busy machine gives the pod no CPU. */
+/** At this interval, the buffer of a pod's socket holds all datagrams that arrive while a busy machine gives the pod no CPU. */
 const intervalMs = 10;
 
 /** Gives a Service of the lab a UDP port that its pods echo. */

@@ -220,7 +220,7 @@ export class MembershipNet {
     this.do(name, (machine, now) => machine.wake(now));
   }
 
-  /** The process of the member does something else for this time, or gets no CPU. Its timers and datagrams wait. */
+  /** Keeps the process of the member busy for this time. Its timers and datagrams wait. */
   spend(name: string, ms: number): void {
     const schedule = this.#schedule(name);
     schedule.freeAt = Math.max(schedule.freeAt, this.now) + ms;
@@ -253,7 +253,7 @@ export class MembershipNet {
     });
   }
 
-  /** Runs what waits, in the order of an event loop: timers, then some datagrams, and then the wake of the machine, again and again. */
+  /** Runs the waiting work of a member in the order of an event loop: timers, some datagrams, the wake of the machine, and then timers again. */
   #resume(name: string, schedule: Schedule): void {
     const member = this.#members.get(name);
     for (;;) {

@@ -147,7 +147,7 @@ export class MemorySpeaker {
     this.#net.do(this.name, (machine, now) => machine.publish(claims.map(payloadOf), now));
   }
 
-  /** Gets no CPU for this time. It answers no neighbours meanwhile, and the kernel keeps what arrives as long as there is room. */
+  /** Stops for this time, as a process without CPU. It answers no neighbours meanwhile. The kernel keeps arriving packets while it has room. */
   stall(ms: number): void {
     this.#net.spend(this.name, ms);
     const untilMs = this.#net.timeOf(this.name);

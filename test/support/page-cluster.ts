@@ -1,4 +1,4 @@
-/** A large cluster as the collector of the page sees it, without one. */
+/** Makes the view of a large cluster that the collector of the page would have, without any cluster. */
 
 import { configHash } from '../../src/cluster/accepted-config.ts';
 import type { SpeakerStatus } from '../../src/cluster/status.ts';

@@ -87,7 +87,7 @@ export async function replaceRouted(lab: Lab, replacement: Replacement): Promise
   });
 }
 
-/** The old pod ends when kube-proxy sends to it from no node. */
+/** The old pod ends when kube-proxy no longer sends to it, on any node. */
 export async function replaceAnywhere(lab: Lab, replacement: Replacement): Promise<void> {
   await replacePod(lab, replacement, async (old) => {
     const rules = await Promise.all(

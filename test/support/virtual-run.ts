@@ -1,17 +1,17 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { VirtualClock } from './virtual-clock.ts';
 
-/** Lets everything run that waits only for promises and not for a timer. */
+/** Runs everything that waits only for promises and not for a timer. */
 export async function settle(): Promise<void> {
   for (let i = 0; i < 10; i++) await turn();
 }
 
-/** Steps that settle although no timer has fired, for what goes on for longer than one step settles. */
+/** Number of steps without a timer that still settle, because work may go on for longer than one `settle`. */
 const quietSteps = 2;
 
 /**
- * Moves virtual time forward in steps, and settles after each step. Where no timer has fired for a while, nothing runs that could settle, and an
- * hour of such steps would take seconds of CPU time, so they do not settle.
+ * Moves virtual time forward in steps, and settles after each step. Later steps without a timer do not settle: nothing runs in them, and an hour
+ * of them would take seconds of CPU time.
  */
 export async function pass(clock: VirtualClock, ms: number, stepMs = 50): Promise<void> {
   let quiet = 0;

@@ -26,7 +26,7 @@ interface Observer {
   /** Whether the node has learned something since its last update. */
   isChanged: boolean;
   updatedAtMs: number;
-  /** Until when the process does not run. Answers wait meanwhile. */
+  /** The time until which the process does not run. Answers wait meanwhile. */
   stalledUntilMs: number;
   readonly unread: Question[];
 }

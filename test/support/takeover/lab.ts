@@ -217,7 +217,7 @@ export class TakeoverLab {
     for (const node of lab.fabric.nodes) this.#startSpeaker(node);
   }
 
-  /** Ends Bellman after the way back, with its configuration and its keys. The Services keep its annotations. */
+  /** Removes Bellman, its configuration and its keys after the way back. The Services keep its annotations. */
   async removeBellman(): Promise<void> {
     const { lab } = this;
     for (const { name } of lab.fabric.nodes) await lab.stop(`speaker-${name}`);

@@ -29,7 +29,7 @@ export class Rehearsal {
     return result;
   }
 
-  /** Bellman takes over, and the same nodes answer in layer 2. `prepare` is done first. */
+  /** Calls `prepare`. Then Bellman takes over, and the same nodes answer in layer 2. */
   async takeOver(
     options: { readonly undoes?: boolean; readonly prepare?: () => Promise<void> } = {},
   ): Promise<Takeover> {

@@ -488,7 +488,7 @@ describe('dead nodes', () => {
     ],
   ];
   for (const [name, deadNodes, expected] of rows)
-    test(`statusReport() and problemsOf() tell of ${name}`, () => {
+    test(`statusReport() and problemsOf() report ${name}`, () => {
       const cluster = view([web], { 'node-1': speakerStatus() }, controller(deadNodes));
       const report = statusReport(cluster);
       assert.ok(report.text.split('\n').includes(expected), report.text);
@@ -500,7 +500,7 @@ describe('dead nodes', () => {
       );
     });
 
-  test('without dead nodes there is nothing to tell', () => {
+  test('statusReport() and problemsOf() report nothing about a cluster without dead nodes', () => {
     const cluster = view([web], { 'node-1': speakerStatus() }, controller(nothing));
     assert.deepEqual(
       problemsOf(cluster).filter(({ kind }) => kind === 'node'),

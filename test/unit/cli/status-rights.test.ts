@@ -130,8 +130,8 @@ for (const account of ['controller', 'speaker'])
         ['node-1'],
       );
       assert.equal(view.viewerProblem, undefined);
-      // The leader itself says why a Service waits, so the events are only a substitute. What the controller alone may read, its
-      // warnings on the ConfigMap tell.
+      // The leader itself says why a Service waits, so the events are only a substitute. A speaker may not read Namespaces and ServiceCIDRs, so it
+      // shows the warnings that the controller wrote to the ConfigMap.
       const optional = account === 'speaker' ? /\/(events|namespaces|servicecidrs)(\?|$)/ : /\/events\?/;
       assert.deepEqual(
         refused.filter((url) => !optional.test(url)),

@@ -239,7 +239,7 @@ describe('DeadNodes', () => {
     assert.deepEqual([marked(), deadNodes.status()], [[], undefined]);
   });
 
-  test('an answer about rights that is no object is counted, and the rights are asked for again', async (t) => {
+  test('an answer about rights that is not an object is counted, and the rights are asked for again', async (t) => {
     const { api, clock, deadNodes, registry } = await setUp(t, { missing: ['patch pods'] });
     const missing = deadNodes.status()?.missingRights;
     const failures = async () => {

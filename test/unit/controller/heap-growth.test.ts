@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-/** Replaces one of many objects again and again. Prints how many times its live objects the heap was at most. */
+/** Replaces one of many objects again and again. Prints the largest size of the heap, as a multiple of the live objects. */
 const program = (begin: string) => `
   import { boundHeapGrowth } from ${JSON.stringify(fileURLToPath(new URL('../../../src/controller/heap-growth.ts', import.meta.url)))};
 

@@ -28,7 +28,7 @@ test('ServiceKeeper keeps the annotations of Bellman and MetalLB, and no others'
   assert.deepEqual(kept(service('LoadBalancer', applied))?.annotations, {});
 });
 
-test('ServiceKeeper leaves out a Service that is no load balancer, unless it shows something to remove', () => {
+test('ServiceKeeper leaves out a Service that is not a load balancer, unless it shows something to remove', () => {
   assert.equal(kept(service('ClusterIP', { other: 'x' })), undefined);
   assert.ok(kept(service('ClusterIP', { 'bellman.dev/ip-allocated-from-pool': 'public' })));
   assert.ok(kept(service('ClusterIP', {}, { loadBalancer: { ingress: [{ ip: '192.0.2.1' }] } })));

@@ -87,7 +87,7 @@ describe('changedConditions()', () => {
     ],
   ];
   for (const [name, service, assigned, announced] of rows)
-    test(`tells of ${name}`, () => {
+    test(`reports ${name}`, () => {
       assert.deepEqual(texts(changedConditions([], service, now)), [assigned, announced]);
     });
 

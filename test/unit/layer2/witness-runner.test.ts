@@ -122,7 +122,7 @@ test('WitnessRunner gives no address up while its process handles requests too l
   assert.equal(messages[0]?.kind, 'unverified');
 });
 
-test('WitnessRunner with an interval of 0 asks for nothing and says that it is no witness', () => {
+test('WitnessRunner with an interval of 0 asks for nothing and says that it is not a witness', () => {
   const { see, clock, asked, runner } = setUp('node-2', 0);
   see(emptyReport);
   clock.advance(60_000);

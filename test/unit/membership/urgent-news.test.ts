@@ -13,7 +13,7 @@ const receivers = (count: number) =>
   }));
 
 describe('UrgentNews', () => {
-  test('goes to no suspect when it goes only to some members', () => {
+  test('skips suspects unless it goes to all members', () => {
     const all = receivers(40).map((each, i) => (i < 35 ? { ...each, state: 'suspect' as const } : each));
     const urgent = new UrgentNews(seededRandom(1));
     urgent.add(textPayload('a'), false, 0);

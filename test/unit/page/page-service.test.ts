@@ -24,7 +24,7 @@ const lists: Readonly<Record<string, readonly object[]>> = {
   ],
   '/api/v1/nodes': [{ metadata: { name: 'a', uid: 'v', resourceVersion: '1' }, status: {} }],
 };
-/** Watches stay open. Everything that is no list does not exist. */
+/** Watches stay open. Lists have the objects above. Everything else does not exist. */
 const server = createServer(({ url = '' }, response) => {
   const [path = '', query = ''] = url.split('?');
   if (query.includes('watch=true') || query.includes('watch=1'))

@@ -32,7 +32,7 @@ test('pageData() finds fault only with the nodes and sessions that a problem nam
       ['node-3', true],
       // It leaves, and nothing holds it up.
       ['node-4', true],
-      // Its speaker was not reached. That the others call it dead is no fault of theirs.
+      // Its speaker was not reached. The others report it as dead, which is not a fault of theirs.
       ['node-5', false],
     ],
   );

@@ -9,8 +9,8 @@ const speakerWith = (results: Partial<AnnouncedSources['speaker']['results']>) =
   results: { advertisedByService: () => [], refusalsByService: () => [], ...results },
 });
 
-/** The samples of a speaker in this state whose name has the prefix. */
-async function samples(prefix: string, state: Partial<AnnouncedSources>): Promise<string[]> {
+/** The samples of a metric, for a speaker in this state. */
+async function samples(metric: string, state: Partial<AnnouncedSources>): Promise<string[]> {
   const registry = new Registry();
   registerAnnouncedMetrics(registry, {
     nodeName: 'node-1',
@@ -21,10 +21,10 @@ async function samples(prefix: string, state: Partial<AnnouncedSources>): Promis
     inConflict: () => [],
     ...state,
   });
-  return (await registry.metrics()).split('\n').filter((line) => line.startsWith(`${prefix}{`));
+  return (await registry.metrics()).split('\n').filter((line) => line.startsWith(`${metric}{`));
 }
 
-test('the sample of an address that BGP should announce is 1 while a session with one of its peers is Established, else 0', async () => {
+test('the sample of an address that BGP should announce is 1 while a session with one of its peers is Established, and otherwise 0', async () => {
   const advertised = [
     ['default/web', [{ address: '198.51.100.1', peers: ['a', 'b'] }]],
     ['default/mail', [{ address: '198.51.100.2', peers: ['a'] }]],

@@ -104,7 +104,7 @@ describe('authentication', () => {
       for (let at = 0; at < octets.length; at++) {
         const bad = changed(octets, at, (octets[at] ?? 0) ^ 0x10);
         const result = decodePacket(bad);
-        // Some changes make the octets no packet of this type at all.
+        // After some changes, the octets are not a packet of this type.
         if (result.ok && result.value.authentication?.type === type)
           assert.ok(!hasValidDigest(bad, type, key), `octet ${at}`);
       }

@@ -13,7 +13,7 @@ after(() => rmSync(folder, { recursive: true }));
 const cache = join(folder, 'a cache');
 const built = join(folder, 'built');
 
-/** It fails at the program that FAIL_AT names, after it has written a part of it. */
+/** Writes only a part of the program that FAIL_AT names, and fails. */
 const go = `#!/bin/sh
 case "$1 $2" in
   'env GOVERSION') echo go1.99.0 ;;

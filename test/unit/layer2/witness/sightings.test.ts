@@ -47,7 +47,7 @@ describe('Sightings', () => {
     assert.deepEqual([...machine.links()], ['eth0']);
   });
 
-  test('names the node of the MAC that answers, once, also when it is this node', () => {
+  test('names only once the node whose MAC answers, even if it is this node', () => {
     const machine = machines().get('node-1') ?? assert.fail();
     const answer = (mac: string) => machine.answered({ address, mac, interface: 'eth0' }, 1);
     assert.equal(answer(macOf('node-1'))?.node, 'node-1');
@@ -67,7 +67,7 @@ describe('Sightings', () => {
     assert.deepEqual(machine.see(nodes), []);
   });
 
-  test('says that no host answers after three questions, only on the first asker', () => {
+  test('reports on the first asker only that no host has answered three questions', () => {
     const all = machines();
     const silent = [...all].filter(([, machine]) => {
       for (const nowMs of [0, 2000, 4000, 6000]) assert.deepEqual(machine.ask(nowMs).sightings, []);

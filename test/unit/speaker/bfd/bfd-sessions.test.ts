@@ -91,7 +91,7 @@ describe('BfdSessions', () => {
     assert.equal(resolve([peer('router', { bfd })]).sessions[0]?.echo, undefined);
   });
 
-  test('two peers at one address share a session; a warning tells when their profiles differ', () => {
+  test('two peers at one address share a session; a warning says that their profiles differ', () => {
     const slow = { ...profile, name: 'slow', transmitIntervalMs: 1000 };
     const peers = [
       peer('a', { bfd }),
@@ -166,7 +166,7 @@ describe('BfdSessions', () => {
     });
   });
 
-  test('names the peers whose session is another one, or gone', () => {
+  test('names the peers that get a session, get another one, or lose theirs', () => {
     const { resolve } = resolver();
     const at = (address: string) => [peer('router', { bfd, address: ip(address) })];
     assert.deepEqual(resolve(at('10.0.0.1')).replaced, ['id-router']);

@@ -14,7 +14,7 @@ test('keptService() keeps the announcing record and no other annotation', () => 
   assert.equal('selector' in (kept ?? {}), false);
 });
 
-test('keptService() leaves out a Service that is no load balancer, unless it carries a record to remove', () => {
+test('keptService() leaves out a Service that is not a load balancer, unless it carries a record to remove', () => {
   const plain = { ...service('web', []), type: 'ClusterIP', annotations: { other: 'x' } };
   assert.equal(keptService(plain), undefined);
   const annotations = { 'bellman.dev/announcing': '192.0.2.1=a/eth0' };
