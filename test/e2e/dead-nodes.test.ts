@@ -158,7 +158,10 @@ describe('dead nodes', { concurrency: false, skip }, () => {
     kubelets.stop(victim.name);
     await lab.until('its Pods are not ready', async () => (await markedNodes()).join() === victim.name);
     await lab.until('its endpoints are gone', async () => (await readyNodes()).join() === 'node-1,node-2');
-    await lab.until('an event reports the death', async () => (await eventsOf('NodeDead')).join() === victim.name);
+    await lab.until(
+      'an event reports the death',
+      async () => (await eventsOf('NodeDead')).join() === victim.name,
+    );
     const status = (await lab.status(lab.fabric.control)) as {
       deadNodes?: { missingRights: readonly string[]; nodes: readonly { node: string; state: string }[] };
     };
@@ -171,7 +174,10 @@ describe('dead nodes', { concurrency: false, skip }, () => {
     await lab.powerOn(victim);
     await kubelets.start(victim.name);
     await lab.until('its Pods are ready again', async () => (await readyNodes()).length === 3);
-    await lab.until('an event reports the return', async () => (await eventsOf('NodeAlive')).join() === victim.name);
+    await lab.until(
+      'an event reports the return',
+      async () => (await eventsOf('NodeAlive')).join() === victim.name,
+    );
     assert.deepEqual(await markedNodes(), []);
   });
 });
