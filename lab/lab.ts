@@ -31,13 +31,12 @@ import {
   probeHttp,
 } from './probe.ts';
 import { Processes } from './processes.ts';
+import { bellman } from './program.ts';
 import { type NamedObject, put } from './put.ts';
 import { podEnvironment, withServiceAccount, writeServiceAccount } from './service-account.ts';
 import { startApiServer } from './start-api-server.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-/** The program of the daemons: from source, unless the variable names another one, such as the result of `make build`. */
-const program = process.env.BELLMAN_PROGRAM ?? join(root, 'bin/bellman');
 const folder = '/run/lab';
 const apiPort = 6443;
 export const apiUrl = `https://${addresses.control}:${apiPort}`;
@@ -225,14 +224,14 @@ export class Lab {
 
   startController(...flags: readonly string[]): void {
     const args = ['controller', '--metrics-address', `:${metricsPort}`, ...flags];
-    this.#startInPod('controller', this.fabric.control, [program, ...args]);
+    this.#startInPod('controller', this.fabric.control, [bellman, ...args]);
   }
 
   startSpeaker(node: LabNode, ...flags: readonly string[]): void {
     // As in manifests/speaker.yaml.
     const listen = ['--metrics-address', `127.0.0.1:${metricsPort},${node.addresses[0]}`];
     const args = ['speaker', '--node-name', node.name, ...listen, ...flags];
-    this.#startInPod(`speaker-${node.name}`, node.namespace, [program, ...args]);
+    this.#startInPod(`speaker-${node.name}`, node.namespace, [bellman, ...args]);
   }
 
   /** Starts the speaker of a node by another command, as in its Pod. */

@@ -2,11 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { addresses, type Fabric } from '../../lab/fabric.ts';
 import { kubeconfigPath, Lab } from '../../lab/lab.ts';
-
-const bellman = fileURLToPath(new URL('../../bin/bellman', import.meta.url));
+import { bellman } from '../../lab/program.ts';
 
 describe('/status and /debug of a speaker', { concurrency: false }, () => {
   let lab: Lab;

@@ -5,9 +5,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { addresses, type LabNode } from '../../lab/fabric.ts';
 import { kubeconfigPath, type Lab } from '../../lab/lab.ts';
+import { bellman } from '../../lab/program.ts';
 import { nextHops } from '../support/next-hops.ts';
 import {
   bfdProcessOf,
@@ -19,8 +19,6 @@ import {
   startWithoutRouter,
   unsilence,
 } from './bfd-fixtures.ts';
-
-const bellman = fileURLToPath(new URL('../../bin/bellman', import.meta.url));
 
 /**
  * Detection takes three seconds. That is far less than the hold time of 90 s, so a session that ends within a minute was ended by BFD. It is

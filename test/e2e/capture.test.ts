@@ -2,13 +2,12 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { after, before, describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { kubeconfigPath, type Lab } from '../../lab/lab.ts';
+import { bellman } from '../../lab/program.ts';
 import { runCapture } from '../../src/cli/capture/run.ts';
 import { labSource } from '../support/status-report.ts';
 import { config, ExplainedLab, peer, pools, serviceObjects } from './explain-fixtures.ts';
 
-const bellman = fileURLToPath(new URL('../../bin/bellman', import.meta.url));
 const six = '- {name: six, protocol: layer2, auto-assign: false, addresses: ["2001:db8:2::f0/124"]}\n';
 
 describe('bellman capture', { concurrency: false }, () => {

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { kubeconfigPath, type Lab } from '../../lab/lab.ts';
+import { bellman } from '../../lab/program.ts';
 import { writeBundle } from '../../src/cli/collect/write.ts';
 import { labSource } from '../support/status-report.ts';
 import { config, ExplainedLab, peer, serviceObjects } from './explain-fixtures.ts';
@@ -104,7 +105,6 @@ describe('bellman collect', { concurrency: false }, () => {
   });
 
   test('the command writes the archive to standard output', async () => {
-    const bellman = new URL('../../bin/bellman', import.meta.url).pathname;
     const flags = ['--kubeconfig', kubeconfigPath, '--controller-port', '7472'];
     const archive = execFileSync(bellman, ['collect', ...flags], { maxBuffer: 1 << 28 });
     assert.match(gunzipSync(archive).toString('latin1'), /bellman\/README\.txt/);

@@ -367,7 +367,7 @@ test('validate --kubeconfig names the addresses that an edit would orphan, and e
     await writeFile(kept, good);
     await writeFile(orphaning, good.replace('198.51.100.0/28', '203.0.113.0/28'));
     const validate = async (file: string) => {
-      const args = ['src/main.ts', 'validate', '--kubeconfig', plane.kubeconfig, file];
+      const args = ['validate', '--kubeconfig', plane.kubeconfig, file];
       const process = new Daemon(args);
       return { code: await process.exited, text: process.messages.join('\n'), errors: process.errors };
     };
@@ -436,7 +436,7 @@ test('the roles in the manifests allow every request of the controller', async (
 
 test('a command that cannot run prints the reason in one line and exits with 2', async () => {
   const missing = join(plane.folder, 'missing');
-  const without = new Daemon(['src/main.ts', 'controller', '--metrics-address', '127.0.0.1:0'], {
+  const without = new Daemon(['controller', '--metrics-address', '127.0.0.1:0'], {
     KUBECONFIG: missing,
   });
   assert.equal(await without.exited, 2);
@@ -445,7 +445,7 @@ test('a command that cannot run prints the reason in one line and exits with 2',
     [['error', 'cannot start']],
   );
   assert.match(String(without.lines[0]?.reason), new RegExp(`^kubeconfig ${missing} cannot be read: `));
-  const unknown = new Daemon(['src/main.ts', 'controller', '--no-such-flag']);
+  const unknown = new Daemon(['controller', '--no-such-flag']);
   assert.equal(await unknown.exited, 2);
   assert.match(unknown.errors, /unknown option '--no-such-flag'/);
 });

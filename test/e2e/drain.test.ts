@@ -4,9 +4,9 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import type { LabNode } from '../../lab/fabric.ts';
 import { kubeconfigPath, type Lab } from '../../lab/lab.ts';
+import { bellman } from '../../lab/program.ts';
 import { ownerOf } from '../../lab/steps.ts';
 import {
   bird,
@@ -25,8 +25,6 @@ import { assertNoDatagramLost } from '../support/handover.ts';
 import { vtysh } from '../support/lab-frr.ts';
 import { nextHops } from '../support/next-hops.ts';
 import { sessionOf } from './bfd-fixtures.ts';
-
-const bellman = fileURLToPath(new URL('../../bin/bellman', import.meta.url));
 
 describe('a node that leaves', { concurrency: false }, () => {
   let lab: Lab;

@@ -7,11 +7,10 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { before, describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { kubeconfigPath, type Lab } from '../../lab/lab.ts';
+import { bellman } from '../../lab/program.ts';
 import { config, peer, pools, serviceObjects, useExplainedLab } from './explain-fixtures.ts';
 
-const bellman = fileURLToPath(new URL('../../bin/bellman', import.meta.url));
 describe('faults in a lab', { concurrency: false }, () => {
   const { explained, problems, remove, ...faulty } = useExplainedLab();
   let lab: Lab;

@@ -3,11 +3,10 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import type { V1ConfigMap } from '@kubernetes/client-node';
 import { kubeconfigPath, Lab } from '../../lab/lab.ts';
+import { bellman } from '../../lab/program.ts';
 
-const bellman = fileURLToPath(new URL('../../bin/bellman', import.meta.url));
 let lab: Lab;
 let v4 = '';
 let v6 = '';

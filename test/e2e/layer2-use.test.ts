@@ -1,13 +1,11 @@
 /** The layer-2 process of a speaker runs only while a pool is announced in layer 2. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import type { LabNode } from '../../lab/fabric.ts';
 import { kubeconfigPath, Lab } from '../../lab/lab.ts';
+import { bellman } from '../../lab/program.ts';
 import { ownerOf } from '../../lab/steps.ts';
 import { defaultHttpPort } from '../../src/cli/flags.ts';
-
-const bellman = fileURLToPath(new URL('../../bin/bellman', import.meta.url));
 
 const bgp = `peers:
 - {my-asn: 64512, peer-asn: 64500, peer-address: 192.0.2.1}

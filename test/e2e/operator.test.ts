@@ -5,15 +5,14 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import type { LabNode } from '../../lab/fabric.ts';
 import { kubeconfigPath, Lab, speakerPod } from '../../lab/lab.ts';
+import { bellman } from '../../lab/program.ts';
 import { ownerOf } from '../../lab/steps.ts';
 import { peerPasswordLabel } from '../../src/cluster/names.ts';
 import { assertNoDatagramLost, exposeEcho } from '../support/handover.ts';
 import { runStatusOn, untilStatus } from '../support/status-report.ts';
 
-const bellman = fileURLToPath(new URL('../../bin/bellman', import.meta.url));
 const office = '192.0.2.240-192.0.2.250';
 
 describe('the view of an operator', { concurrency: false }, () => {

@@ -3,11 +3,10 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { birdConfig } from '../../lab/fabric.ts';
 import { birdSocketPath, Lab } from '../../lab/lab.ts';
+import { bellman } from '../../lab/program.ts';
 
-const bellman = fileURLToPath(new URL('../../bin/bellman', import.meta.url));
 const password = 'lab-password';
 const config = `
 peers:

@@ -5,14 +5,12 @@ import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { kubeconfigText } from '../../lab/apiserver/kubeconfig.ts';
 import { Lab } from '../../lab/lab.ts';
 import { plug } from '../../lab/netns.ts';
+import { bellman } from '../../lab/program.ts';
 import { ownerOf } from '../../lab/steps.ts';
 import { patienceMs, soonMs } from '../support/eventually.ts';
-
-const bellman = fileURLToPath(new URL('../../bin/bellman', import.meta.url));
 
 describe('a daemon that cannot start prints the reason and exits with 2', () => {
   const kubeconfig = '/run/trouble-kubeconfig';

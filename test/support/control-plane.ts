@@ -8,6 +8,7 @@ import type { ApiServer, Knob } from '../../lab/api-server.ts';
 import { kubeconfigText } from '../../lab/apiserver/kubeconfig.ts';
 import { labClient } from '../../lab/client.ts';
 import { ownHost, Processes } from '../../lab/processes.ts';
+import { bellman } from '../../lab/program.ts';
 import { isKubernetes, startApiServer } from '../../lab/start-api-server.ts';
 import type { KubernetesClient } from '../../src/kubernetes/client.ts';
 import { eventually } from './eventually.ts';
@@ -21,20 +22,15 @@ export interface LogLine {
   readonly [key: string]: unknown;
 }
 
-/** A process of Bellman or the lab, with its JSON log lines. */
+/** A process of Bellman, with its JSON log lines. */
 export class Daemon {
   readonly lines: LogLine[] = [];
   readonly exited: Promise<number | NodeJS.Signals | null>;
   readonly #child: ChildProcess;
   #errors = '';
 
-  /** The program is Node unless another one is named. */
-  constructor(
-    args: readonly string[],
-    environment: Readonly<Record<string, string>> = {},
-    program = process.execPath,
-  ) {
-    const child = spawn(program, args, {
+  constructor(args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
+    const child = spawn(bellman, args, {
       cwd: root,
       env: { ...process.env, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -173,14 +169,9 @@ export class ControlPlane {
     await rm(this.folder, { recursive: true });
   }
 
-  /** Starts a controller: the program that BELLMAN_PROGRAM names, or else the source. */
   controller(...flags: string[]): Daemon {
-    const { BELLMAN_PROGRAM: program } = process.env;
     const args = ['controller', '--metrics-address', '127.0.0.1:0', ...flags];
-    const environment = { KUBECONFIG: this.#controllerKubeconfig };
-    const daemon = program
-      ? new Daemon(args, environment, program)
-      : new Daemon(['src/main.ts', ...args], environment);
+    const daemon = new Daemon(args, { KUBECONFIG: this.#controllerKubeconfig });
     this.#daemons.push(daemon);
     return daemon;
   }

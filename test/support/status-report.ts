@@ -2,16 +2,14 @@
  * Reports of `bellman status` in a lab. A process of the command that starts from source needs more than a second of CPU time, so a test that waits
  * for a report runs the code of the command in its own process.
  */
-import { fileURLToPath } from 'node:url';
 import { kubeconfigPath, type Lab } from '../../lab/lab.ts';
 import type { NetworkNamespace } from '../../lab/netns.ts';
+import { bellman } from '../../lab/program.ts';
 import { exitCodes } from '../../src/cli/exit-codes.ts';
 import { defaultHttpPort } from '../../src/cli/flags.ts';
 import { runStatus } from '../../src/cli/status/run.ts';
 import { systemClock } from '../../src/clock.ts';
 import { defaultNamespace } from '../../src/cluster/names.ts';
-
-const bellman = fileURLToPath(new URL('../../bin/bellman', import.meta.url));
 
 /** How the code of a command that runs in the process of the test reaches the cluster of a lab. */
 export const labSource = {

@@ -4,13 +4,13 @@
  */
 
 import { hostname } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { dump, load } from 'js-yaml';
 import { parseArping } from '../../../bench/rivals/parse.ts';
 import { metalLbNamespace } from '../../../bench/rivals/system.ts';
 import { addresses, type LabNode } from '../../../lab/fabric.ts';
 import { kubeconfigPath, Lab } from '../../../lab/lab.ts';
 import { podStatus } from '../../../lab/pods.ts';
+import { bellman } from '../../../lab/program.ts';
 import { put } from '../../../lab/put.ts';
 import { isKubernetes } from '../../../lab/start-api-server.ts';
 import type { Step } from '../../../src/cli/takeover/next-step.ts';
@@ -23,7 +23,6 @@ import { bird, type Router } from '../drain.ts';
 import { labSource } from '../status-report.ts';
 import type { Incumbent } from './incumbent.ts';
 
-const bellman = fileURLToPath(new URL('../../../bin/bellman', import.meta.url));
 /** MetalLB has the usual ports, so Bellman gets others, as the guide says. */
 const speakerPort = 7482;
 const speakerFlags = ({ addresses: [v4] }: LabNode) => [

@@ -5,19 +5,18 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { load, loadAll } from 'js-yaml';
 import { metalLbNamespace } from '../../../bench/rivals/system.ts';
 import { addresses } from '../../../lab/fabric.ts';
 import { kubeconfigPath, type Lab } from '../../../lab/lab.ts';
 import { type MetalLbPrograms, metalLbPrograms } from '../../../lab/metallb/programs.ts';
+import { bellman } from '../../../lab/program.ts';
 import { type Incumbent, peer, pools } from './incumbent.ts';
 import { type PodProcess, PodRunner, type RunnerPod } from './pod-runner.ts';
 
 /** The newest version whose modules the Go module proxy has without a gap. */
 export const resourceMetalLb = metalLbPrograms('v0.16.1');
 
-const bellman = fileURLToPath(new URL('../../../bin/bellman', import.meta.url));
 const secretFolder = '/run/lab/metallb';
 const metadata = (name: string) => ({ name, namespace: metalLbNamespace });
 const resources = [
