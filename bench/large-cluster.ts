@@ -16,7 +16,7 @@ import { parseArgs } from 'node:util';
 import { Lab } from '../lab/lab.ts';
 import { askDuring, paced } from './support/asker.ts';
 import { makeManyServices } from './support/many-services.ts';
-import { longestTurnOf, loopProbeEnvironment, probeHealth } from './support/process-probes.ts';
+import { longestTurnOf, loopProbeVariables, probeHealth } from './support/process-probes.ts';
 import { processesOf, usageOf } from './support/processes.ts';
 
 const { values } = parseArgs({
@@ -107,11 +107,9 @@ const setReady = (names: readonly string[], isReady: boolean) =>
 await makeManyServices(lab, node, { from: 0, to: services });
 
 mkdirSync(probes, { recursive: true });
+const variables = Object.entries(loopProbeVariables(probes)).map(([name, value]) => `${name}=${value}`);
 const listen = ['--metrics-address', `127.0.0.1:7472,${node.addresses[0]}`];
-lab.startSpeakerAs(
-  node,
-  ...['env', ...loopProbeEnvironment(probes), program, 'speaker', '--node-name', node.name, ...listen],
-);
+lab.startSpeakerAs(node, ...['env', ...variables, program, 'speaker', '--node-name', node.name, ...listen]);
 const speakerStatus = async () =>
   (await lab.status(node.namespace)) as { longWork: object[]; announcing: object; advertised: object };
 const count = async (filter: string) =>

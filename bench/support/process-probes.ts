@@ -22,9 +22,9 @@ export async function probeHealth(host: Host, url: string): Promise<() => Promis
 }
 
 /** The variables with which a process measures its event loop. `folder` takes the results. */
-export function loopProbeEnvironment(folder: string): readonly string[] {
+export function loopProbeVariables(folder: string): Readonly<Record<string, string>> {
   const probe = fileURLToPath(new URL('loop-probe.cjs', import.meta.url));
-  return [`NODE_OPTIONS=--require=${probe}`, `BELLMAN_LOOP_PROBE=${folder}`];
+  return { NODE_OPTIONS: `--require=${probe}`, BELLMAN_LOOP_PROBE: folder };
 }
 
 export interface LongestTurn {

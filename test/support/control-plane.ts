@@ -53,6 +53,10 @@ export class Daemon {
     return this.#errors;
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   /** Resident memory now and at its peak, in MiB. */
   async memory(): Promise<{ readonly now: number; readonly peak: number }> {
     const status = await readFile(`/proc/${this.#child.pid}/status`, 'utf8');
@@ -170,8 +174,13 @@ export class ControlPlane {
   }
 
   controller(...flags: string[]): Daemon {
+    return this.controllerWith({}, ...flags);
+  }
+
+  /** Starts a controller with more environment variables. */
+  controllerWith(variables: Readonly<Record<string, string>>, ...flags: string[]): Daemon {
     const args = ['controller', '--metrics-address', '127.0.0.1:0', ...flags];
-    const daemon = new Daemon(args, { KUBECONFIG: this.#controllerKubeconfig });
+    const daemon = new Daemon(args, { ...variables, KUBECONFIG: this.#controllerKubeconfig });
     this.#daemons.push(daemon);
     return daemon;
   }
