@@ -16,16 +16,22 @@ export interface Assigned {
   readonly allocatedFrom: string;
 }
 
-/** Everything that a Service holds. */
-export interface Holding {
+/** The entry of a Service in the book. There may be a hundred thousand entries. */
+interface KeptHolding {
   readonly assigned: readonly Assigned[];
   readonly terms: SharingTerms;
+}
+
+/** Everything that a Service held. */
+export interface Holding extends KeptHolding {
   /** Seniority on each address, in the order of `assigned`. A Service with a lower number has held the address for longer. */
   readonly since: readonly number[];
 }
 
 /** Services that hold an address. Few share an address, and a short array takes less memory than a map. */
 type Holders = readonly Holder[] | Crowd;
+/** Most addresses have one holder, which stands alone. An array around it would take more memory than the holder. */
+type KeptHolders = Holder | Holders;
 
 const noHolders: Holders = [];
 /** The smallest crowd. Fewer holders are compared one by one, which is faster. */
@@ -42,8 +48,8 @@ export class AddressBook {
   #poolsByName: ReadonlyMap<string, PoolState> = new Map();
   #index = new PoolIndex<PoolState>([]);
   /** Holdings by Service. */
-  readonly #holdings = new Map<string, Holding>();
-  readonly #holders: Readonly<Record<Family, Map<bigint, Holders>>> = {
+  readonly #holdings = new Map<string, KeptHolding>();
+  readonly #holders: Readonly<Record<Family, Map<bigint, KeptHolders>>> = {
     4: new Map(),
     6: new Map(),
   };
@@ -125,7 +131,9 @@ export class AddressBook {
   }
 
   holdersOf({ family, value }: IpAddress): Holders {
-    return this.#holders[family].get(value) ?? noHolders;
+    const kept = this.#holders[family].get(value);
+    if (kept === undefined) return noHolders;
+    return 'service' in kept ? [kept] : kept;
   }
 
   /**
@@ -164,7 +172,7 @@ export class AddressBook {
       if (holders instanceof Crowd && holders.agreesWith(holding.terms, { acrossNamespaces: true })) continue;
       for (const { service: other, seniority } of holders) {
         const theirs = this.#holdings.get(other)?.terms;
-        const isYounger = seniority > seniorityIn(holding, address);
+        const isYounger = seniority > this.#seniorityOf(key, address);
         if (theirs && isYounger && sharingRefusal(theirs, holding.terms, { acrossNamespaces: true }))
           displaced.add(other);
       }
@@ -199,7 +207,6 @@ export class AddressBook {
   ): void {
     this.release(key);
     if (assigned.length === 0) return;
-    const since: number[] = [];
     const placed = assigned.map(({ address, allocatedFrom }) => {
       const { family, value } = address;
       const pool = this.poolOf(address);
@@ -207,11 +214,8 @@ export class AddressBook {
       pool?.free(family).take(value);
       const known = before && seniorityIn(before, address);
       const seniority = known === undefined || known === newcomer ? ++this.#lastSeniority : known;
-      since.push(seniority);
-      this.#holders[family].set(
-        value,
-        this.#with(this.holdersOf(address), { service: key, seniority }, terms),
-      );
+      const holder = { service: key, seniority };
+      this.#keepHolders(address, this.#with(this.holdersOf(address), holder, terms));
       for (const scope of scopesOf(terms, this.#allowsAcross(address))) {
         const shared = this.#shared.get(scope) ?? { 4: new Set(), 6: new Set() };
         shared[family].add(value);
@@ -219,19 +223,21 @@ export class AddressBook {
       }
       return { address, pool: pool?.config.name ?? '', allocatedFrom };
     });
-    this.#holdings.set(key, { assigned: placed, terms, since: since.slice() });
+    this.#holdings.set(key, { assigned: placed, terms });
   }
 
   /** Removes a Service and returns what it held. */
   release(key: string): Holding | undefined {
-    const holding = this.#holdings.get(key);
-    if (!holding) return undefined;
+    const kept = this.#holdings.get(key);
+    if (!kept) return undefined;
+    const since = kept.assigned.map(({ address }) => this.#seniorityOf(key, address));
+    const holding = { ...kept, since };
     this.#holdings.delete(key);
     const { namespace } = holding.terms;
     for (const { address } of holding.assigned) {
       const { family, value } = address;
       const holders = without(this.holdersOf(address), key, holding.terms);
-      if (holders) this.#holders[family].set(value, holders);
+      if (holders) this.#keepHolders(address, holders);
       else this.#holders[family].delete(value);
       const pool = this.poolOf(address);
       if (pool && !this.isHeldIn(namespace, address)) pool.count(namespace, -1);
@@ -257,6 +263,21 @@ export class AddressBook {
       if (refusal !== undefined) return refusal;
     }
     return undefined;
+  }
+
+  #keepHolders({ family, value }: IpAddress, holders: Holders): void {
+    const only = holders instanceof Crowd || holders.length > 1 ? undefined : holders[0];
+    this.#holders[family].set(value, only ?? holders);
+  }
+
+  /** Seniority of a Service on an address that it holds. */
+  #seniorityOf(key: string, address: IpAddress): number {
+    const holders = this.holdersOf(address);
+    const seniority =
+      holders instanceof Crowd
+        ? holders.seniorityOf(key)
+        : holders.find(({ service }) => service === key)?.seniority;
+    return seniority ?? newcomer;
   }
 
   #with(holders: Holders, holder: Holder, terms: SharingTerms): Holders {

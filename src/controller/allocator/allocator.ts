@@ -11,6 +11,7 @@
  */
 import { type Family, formatIp, type IpAddress, parseIp, sameIp } from '../../address/index.ts';
 import { annotations } from '../../cluster/names.ts';
+import { SharedValues } from '../../cluster/shared-values.ts';
 import type { Config, Labels } from '../../config/index.ts';
 import { objectKey, type Service } from '../../kubernetes/model.ts';
 import { AddressBook, type Assigned, type Holding, includesIp } from './address-book.ts';
@@ -66,6 +67,8 @@ const familyNumbers = { IPv4: 4, IPv6: 6 } as const;
 
 export class Allocator {
   readonly #book = new AddressBook();
+  /** Sharing keys and ports. */
+  readonly #lists = new SharedValues<readonly string[]>();
   #namespaces: ReadonlyMap<string, Labels> = new Map();
   /** Services that lack an address or have a refusal, in the order in which they began to wait. */
   readonly #waiting = new Map<string, Refusal | undefined>();
@@ -86,8 +89,7 @@ export class Allocator {
    * address.
    */
   learn(service: Service, before?: Holding): void {
-    const key = objectKey(service);
-    const terms = sharingTerms(key, service, readSharingKeys(service));
+    const terms = this.#termsOf(service, before?.terms.service ?? objectKey(service));
     const shown = service.ingress.flatMap(({ ip }) => parseIp(ip) ?? []);
     const pools = (service.annotations[annotations.pool] ?? '').split(',');
     const recorded = shown.map((address, i) => ({ address, allocatedFrom: pools[i] ?? pools[0] ?? '' }));
@@ -96,21 +98,20 @@ export class Allocator {
         shown.findIndex(({ family }) => family === address.family) === i &&
         this.#book.learnRefusal(address, terms) === undefined,
     );
-    this.#book.hold(key, legal, terms, before);
+    this.#book.hold(terms.service, legal, terms, before);
   }
 
   /**
    * Decides about a Service: whether it keeps its addresses, gets new addresses, or is refused with a cause. After an exception, the
-   * Service holds what it held before.
+   * Service holds what it held before. The book keeps the key. A key that the caller keeps too takes memory once.
    */
-  reconcile(service: Service): Outcome {
-    const key = objectKey(service);
+  reconcile(service: Service, key = objectKey(service)): Outcome {
     const before = this.#book.release(key);
     try {
-      const terms = sharingTerms(key, service, readSharingKeys(service));
+      const terms = this.#termsOf(service, before?.terms.service ?? key);
       const families = wantedFamilies(service);
       const { assigned: decided, refusal } = this.#decide(service, terms, families, before);
-      this.#book.hold(key, decided, terms, before);
+      this.#book.hold(terms.service, decided, terms, before);
       const assigned = this.#book.holdingOf(key);
       if (refusal || assigned.length < families.length) this.#waiting.set(key, refusal);
       else this.#waiting.delete(key);
@@ -126,7 +127,7 @@ export class Allocator {
             before.assigned.some(({ address }) => !includesIp(assigned, address))),
       };
     } catch (error) {
-      if (before) this.#book.hold(key, before.assigned, before.terms, before);
+      if (before) this.#book.hold(before.terms.service, before.assigned, before.terms, before);
       throw error;
     }
   }
@@ -145,8 +146,12 @@ export class Allocator {
     return { assigned, ...(refusal ? { refusal } : {}), displaced: [], opensAddresses: false };
   }
 
+  #termsOf(service: Service, key: string): SharingTerms {
+    return sharingTerms(key, service, readSharingKeys(service), this.#lists);
+  }
+
   #conflictOf(service: Service, assigned: readonly Assigned[]): Refusal | undefined {
-    const terms = sharingTerms(objectKey(service), service, readSharingKeys(service));
+    const terms = this.#termsOf(service, objectKey(service));
     for (const address of service.ingress.flatMap(({ ip }) => parseIp(ip) ?? [])) {
       if (!this.#book.poolOf(address)) return refusals.adoptedWithoutPool(address, this.#poolNames());
       if (includesIp(assigned, address)) continue;

@@ -56,6 +56,11 @@ export class Crowd {
     return terms.ports.every((port) => (this.#ports.get(port) ?? 0) <= own);
   }
 
+  /** `undefined` when the Service is not among them. */
+  seniorityOf(service: string): number | undefined {
+    return this.#holders.get(service)?.seniority;
+  }
+
   hasNamespace(namespace: string): boolean {
     return this.#namespaces.has(namespace);
   }

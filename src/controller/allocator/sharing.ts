@@ -1,3 +1,4 @@
+import type { SharedValues } from '../../cluster/shared-values.ts';
 import type { Service } from '../../kubernetes/model.ts';
 
 /** The properties that decide whether two Services may share an address. */
@@ -19,13 +20,20 @@ export interface SharingTerms {
   readonly backends: string;
 }
 
-export function sharingTerms(key: string, service: Service, keys: readonly string[]): SharingTerms {
+/** `lists` holds the lists of keys and of ports, because thousands of Services have equal ones. */
+export function sharingTerms(
+  key: string,
+  service: Service,
+  keys: readonly string[],
+  lists: SharedValues<readonly string[]>,
+): SharingTerms {
   const { namespace, ports, selector, externalTrafficPolicy } = service;
+  const shared = (list: readonly string[]) => lists.shared(JSON.stringify(list), () => list);
   return {
     service: key,
     namespace,
-    keys,
-    ports: ports.map(({ protocol, port }) => `${protocol}/${port}`),
+    keys: shared(keys),
+    ports: shared(ports.map(({ protocol, port }) => `${protocol}/${port}`)),
     backends:
       externalTrafficPolicy === 'Local'
         ? Object.entries(selector)

@@ -2,7 +2,7 @@
  * The parts of Services that the controller keeps in memory. There may be tens of thousands of Services, so it keeps only the fields that
  * decisions need. Services with equal parts share them, because the parser makes new strings, lists and maps for each Service.
  */
-import { requestPrefixes } from '../../cluster/names.ts';
+import { annotations as names, requestPrefixes } from '../../cluster/names.ts';
 import { SharedValues } from '../../cluster/shared-values.ts';
 import type { Service, ServiceCondition } from '../../kubernetes/model.ts';
 
@@ -13,6 +13,8 @@ export class ServiceKeeper {
   readonly #texts = new SharedValues<string>();
   readonly #ports = new SharedValues<Service['ports']>();
   readonly #families = new SharedValues<Service['ipFamilies']>();
+  readonly #annotations = new SharedValues<Service['annotations']>();
+  readonly #conditions = new SharedValues<readonly ServiceCondition[]>();
 
   /**
    * The part of a Service to keep. Returns `undefined` for a Service that is not a load balancer and shows nothing of Bellman or MetalLB.
@@ -20,7 +22,7 @@ export class ServiceKeeper {
    */
   kept(service: Service): Service | undefined {
     const { type, ports, ipFamilies, externalTrafficPolicy, loadBalancerClass, loadBalancerIP } = service;
-    const annotations = requestsOf(service.annotations);
+    const annotations = this.#sharedAnnotations(requestsOf(service.annotations));
     const isPlain = service.ingress.length === 0 && service.conditions === undefined;
     if (type !== loadBalancer && isPlain && annotations === nothing) return undefined;
     // V8 stores the fields of an object literal inside the object. It stores fields that a spread adds outside the object, with spare room.
@@ -40,19 +42,29 @@ export class ServiceKeeper {
       ports: this.#ports.shared(JSON.stringify(ports), () => ports),
       selector: externalTrafficPolicy === 'Local' ? service.selector : nothing,
       ingress: service.ingress,
-      ...(service.conditions === undefined ? {} : { conditions: service.conditions.map(this.#condition) }),
+      ...(service.conditions === undefined ? {} : { conditions: this.#sharedConditions(service.conditions) }),
       ...(loadBalancerClass === undefined ? {} : { loadBalancerClass }),
       ...(loadBalancerIP === undefined ? {} : { loadBalancerIP }),
     };
   }
 
-  /** Thousands of Services have conditions with the same few texts. */
+  /** Most Services name only their pool. The nodes that announce an address are of one Service only, so such annotations are not shared. */
+  #sharedAnnotations(annotations: Service['annotations']): Service['annotations'] {
+    if (annotations === nothing || annotations[names.announcing] !== undefined) return annotations;
+    return this.#annotations.shared(JSON.stringify(annotations), () => annotations);
+  }
+
+  /** Thousands of Services have conditions with the same few texts, and many change in the same second. */
+  #sharedConditions(conditions: readonly ServiceCondition[]): readonly ServiceCondition[] {
+    return this.#conditions.shared(JSON.stringify(conditions), () => conditions.map(this.#condition));
+  }
+
   readonly #condition = ({ type, status, reason, message, lastTransitionTime }: ServiceCondition) => ({
     type,
     status,
     reason: this.#text(reason),
     message: this.#text(message),
-    lastTransitionTime,
+    lastTransitionTime: this.#text(lastTransitionTime),
   });
 
   #text(text: string): string {

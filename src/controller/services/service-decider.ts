@@ -131,7 +131,9 @@ export class ServiceDecider {
         return { kind: 'leaving', key };
       }
       const before = this.#allocator.holdingOf(key);
-      const outcome = this.#adoptOnly ? this.#allocator.adopt(service) : this.#allocator.reconcile(service);
+      const outcome = this.#adoptOnly
+        ? this.#allocator.adopt(service)
+        : this.#allocator.reconcile(service, key);
       return { kind: 'reconciled', key, service, before, outcome };
     } catch (error) {
       return { kind: 'failed', key, error };

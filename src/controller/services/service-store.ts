@@ -4,8 +4,8 @@ import { isOlderVersion } from '../../kubernetes/write.ts';
 /** The Services as the API server last showed them, with an index of the addresses in their status. */
 export class ServiceStore {
   readonly #services = new Map<string, Service>();
-  /** Keys of Services. Few share an address, and a short array takes less memory than a set. */
-  readonly #byAddress = new Map<string, readonly string[]>();
+  /** Keys of Services. Most addresses have one, which stands alone, because an array around it would take more memory. */
+  readonly #byAddress = new Map<string, string | readonly string[]>();
 
   /** Keys of Services by namespace. */
   readonly #byNamespace = new Map<string, Set<string>>();
@@ -36,7 +36,7 @@ export class ServiceStore {
     }
     for (const { ip } of before?.ingress ?? []) {
       const others = this.#othersShowing(ip, key);
-      if (others.length > 0) this.#byAddress.set(ip, others);
+      if (others.length > 0) this.#byAddress.set(ip, others.length === 1 ? (others[0] ?? key) : others);
       else this.#byAddress.delete(ip);
     }
     if (!service) {
@@ -47,15 +47,15 @@ export class ServiceStore {
     if (!before) this.#joinNamespace(key, service);
     for (const { ip } of service.ingress) {
       const others = this.#othersShowing(ip, key);
-      // A single key is stored without a spread, because V8 reserves room for 16 more keys in an array that a spread creates.
-      this.#byAddress.set(ip, others.length === 0 ? [key] : [...others, key]);
+      this.#byAddress.set(ip, others.length === 0 ? key : [...others, key]);
     }
     return true;
   }
 
   /** Keys of the Services whose status shows the address. */
-  showing(ip: string): Iterable<string> {
-    return this.#byAddress.get(ip) ?? [];
+  showing(ip: string): readonly string[] {
+    const keys = this.#byAddress.get(ip) ?? [];
+    return typeof keys === 'string' ? [keys] : keys;
   }
 
   /** Keys of the Services in the namespace. */
@@ -75,7 +75,7 @@ export class ServiceStore {
   }
 
   #othersShowing(ip: string, key: string): readonly string[] {
-    return (this.#byAddress.get(ip) ?? []).filter((other) => other !== key);
+    return this.showing(ip).filter((other) => other !== key);
   }
 
   /** All Services, oldest first. */

@@ -26,6 +26,8 @@ test('Crowd agrees with terms exactly when each Service does', () => {
           crowd.add({ service: each.service, seniority }, each);
         for (const [i, each] of named.entries()) if (all[i]?.isRemoved) crowd.remove(each.service, each);
         const left = named.filter((_, i) => !all[i]?.isRemoved);
+        for (const [seniority, { service }] of named.entries())
+          assert.equal(crowd.seniorityOf(service), all[seniority]?.isRemoved ? undefined : seniority);
         const newcomer = { ...asked, service: `${asked.namespace}/new` };
         const agrees = (of: SharingTerms, others: readonly SharingTerms[]) =>
           others.every((other) => sharingRefusal(of, other, { acrossNamespaces }) === undefined);

@@ -64,6 +64,23 @@ test('ServiceKeeper shares equal parts', () => {
   assert.notDeepEqual(one?.ports, other?.ports);
 });
 
+test('ServiceKeeper shares equal annotations and conditions, but not the nodes that announce an address', () => {
+  const keeper = new ServiceKeeper();
+  const condition = {
+    ...{ type: 'bellman.dev/AddressAssigned', status: 'True', reason: 'Assigned', message: 'It has.' },
+    lastTransitionTime: '2026-01-01T00:00:00Z',
+  };
+  const of = (annotations: Readonly<Record<string, string>>) =>
+    keeper.kept(service('LoadBalancer', annotations, { conditions: [condition] }));
+  const pool = { 'bellman.dev/ip-allocated-from-pool': 'public' };
+  assert.equal(of(pool)?.annotations, of({ ...pool, other: 'x' })?.annotations);
+  assert.equal(of(pool)?.conditions, of({})?.conditions);
+  assert.deepEqual(of(pool)?.conditions, [condition]);
+  const announced = { ...pool, 'bellman.dev/announcing': '192.0.2.1=node-1/eth0' };
+  assert.deepEqual(of(announced)?.annotations, announced);
+  assert.notEqual(of(announced)?.annotations, of(announced)?.annotations);
+});
+
 test('ServiceKeeper forgets lists of ports before they take much memory, however long each is', () => {
   const keeper = new ServiceKeeper();
   const portsOf = (first: number) => {
