@@ -1,4 +1,5 @@
 import { LoadHeap, LoadRanking } from './load-ranking.ts';
+import { sortedInSteps } from './sorted-in-steps.ts';
 import type { Steps } from './steps.ts';
 
 /** An address that has lost its owner, or never had one. */
@@ -48,7 +49,7 @@ export function* electOwners(
   standing: Standing,
 ): Steps<Map<string, string>> {
   const election = new Election(standing);
-  const sorted = [...vacant].sort(byGroup);
+  const sorted = yield* sortedInSteps(vacant, byGroup);
   const recorded = sorted.filter(({ recordedOwner }) => recordedOwner !== undefined);
   for (const { address, group, recordedOwner = '' } of recorded) {
     yield;
@@ -61,9 +62,11 @@ export function* electOwners(
     if (owner !== undefined) election.place(each.address, each.group, owner);
   }
   // Only a group whose addresses all have a record may move. Any other group stays with the owner that its unrecorded address got.
-  const whole = [...groupsOf(sorted)].filter((group) =>
-    group.every((each) => each.recordedOwner !== undefined),
-  );
+  const whole: (readonly VacantAddress[])[] = [];
+  for (const group of groupsOf(sorted)) {
+    yield;
+    if (group.every((each) => each.recordedOwner !== undefined)) whole.push(group);
+  }
   yield* election.relieve(Map.groupBy(whole, ([first]) => first?.recordedOwner ?? ''));
   for (const { address, takenBy } of recorded)
     if (takenBy !== undefined) election.owners.set(address, takenBy);
