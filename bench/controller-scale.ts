@@ -18,7 +18,7 @@ import { writeConfig } from '../test/e2e/controller-fixtures.ts';
 import { ControlPlane } from '../test/support/control-plane.ts';
 import { eventually } from '../test/support/eventually.ts';
 import type { HealthAnswers } from './health-probe.ts';
-import { longestTurnOf, loopProbeVariables, probeHealth } from './support/process-probes.ts';
+import { longestTurnOf, loopProbeVariables, probeHealth, turnText } from './support/process-probes.ts';
 import { processesOf, usageOf } from './support/processes.ts';
 
 const { values } = parseArgs({
@@ -83,8 +83,7 @@ try {
       `${health.medianMs.toFixed(1)}, ${health.p99Ms.toFixed(1)}, ${health.mostMs.toFixed(1)} ms`,
       health.bad === 0 && health.mostMs <= limits.healthMs,
     );
-    const turn = await longestTurnOf(controller.pid, probes);
-    report('longest turn: CPU (wall)', `${turn.longestCpuMs.toFixed(1)} (${turn.longestMs.toFixed(0)}) ms`);
+    report('longest turn: CPU (wall)', turnText(await longestTurnOf(controller.pid, probes)));
     const cpu = [[controller.pid], servers, [process.pid]].map((pids) => usageOf(pids).cpuSeconds.toFixed(0));
     report('CPU so far: controller, API server, this program', `${cpu.join(', ')} s`);
     const { now, peak } = await controller.memory();

@@ -16,7 +16,7 @@ import { parseArgs } from 'node:util';
 import { Lab } from '../lab/lab.ts';
 import { askDuring, paced } from './support/asker.ts';
 import { makeManyServices } from './support/many-services.ts';
-import { longestTurnOf, loopProbeVariables, probeHealth } from './support/process-probes.ts';
+import { longestTurnOf, loopProbeVariables, probeHealth, turnText } from './support/process-probes.ts';
 import { processesOf, usageOf } from './support/processes.ts';
 
 const { values } = parseArgs({
@@ -134,9 +134,7 @@ const all = [...main, ...processesOf(executable, isLayer2)];
 
 async function longestTurns(): Promise<string> {
   const turns = await Promise.all(all.map((pid) => longestTurnOf(pid, probes)));
-  return turns
-    .map(({ longestCpuMs, longestMs }) => `${longestCpuMs.toFixed(1)} (${longestMs.toFixed(0)}) ms`)
-    .join(', ');
+  return turns.map(turnText).join('; ');
 }
 
 await pause(10_000);
@@ -219,7 +217,7 @@ async function edit(): Promise<void> {
   );
   report(
     `longest turn meanwhile: CPU (wall), at most ${limits.turnCpuMs} ms`,
-    `${turn.longestCpuMs.toFixed(1)} (${turn.longestMs.toFixed(0)}) ms`,
+    turnText(turn),
     turn.longestCpuMs <= limits.turnCpuMs,
   );
   report('/healthz meanwhile: most', `${answers.mostMs.toFixed(1)} ms`, answers.mostMs <= limits.healthMs);

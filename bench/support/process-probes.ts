@@ -30,6 +30,12 @@ export function loopProbeVariables(folder: string): Readonly<Record<string, stri
 export interface LongestTurn {
   readonly longestCpuMs: number;
   readonly longestMs: number;
+  /** The longest collection of garbage that the process asked for; 0 for none. It is not part of a turn. */
+  readonly collectionCpuMs: number;
+}
+
+export function turnText({ longestCpuMs, longestMs, collectionCpuMs }: LongestTurn): string {
+  return `${longestCpuMs.toFixed(1)} (${longestMs.toFixed(0)}) ms, collection ${collectionCpuMs.toFixed(0)} ms`;
 }
 
 /** The longest turn of the process since the last call. */
