@@ -1,7 +1,7 @@
 /**
- * Keeps the memory of a process small. When `collection-schedule.ts` says so, it collects garbage and gives three kinds of memory back:
+ * Keeps the memory of a process small. `collection-schedule.ts` says when. A collection frees garbage, and the pages of V8's heap that held it;
+ * a plain major collection would free objects, but V8 would keep their pages. A return gives two kinds of pages back:
  *
- * - Pages of V8's heap. A plain major collection frees objects, but V8 keeps their pages.
  * - Free pages of the C heap. The start allocates megabytes there, for compiled code, compilers and OpenSSL.
  * - Pages of the Node binary. A start maps tens of megabytes of it, and later work needs little of that. The pages stay in the page cache of
  *   the kernel. A page that is needed again costs about a microsecond, and the kernel can drop the others when memory is short.
@@ -14,9 +14,10 @@ import {
   type CollectionSchedule,
   checkEveryMs,
   isCollectionDue,
+  isReturnDue,
   type MemoryReading,
 } from './collection-schedule.ts';
-import { programPages } from './program-pages.ts';
+import { type AddressRange, programPages } from './program-pages.ts';
 
 export interface MemoryKeeperOptions {
   readonly clock: Clock;
@@ -34,19 +35,27 @@ export interface MemoryKeeperOptions {
 export function keepMemorySmall({ clock, logger, longestPauseMs, signal }: MemoryKeeperOptions): void {
   const collect = globalThis.gc;
   if (!collect) return;
-  let schedule: CollectionSchedule = { checked: readMemory(clock), collected: undefined };
+  let schedule: CollectionSchedule = {
+    checked: readMemory(clock),
+    collected: undefined,
+    returnedAtMs: undefined,
+  };
   const check = (): void => {
     if (signal?.aborted) return;
     const reading = readMemory(clock);
-    let { collected } = schedule;
+    let { collected, returnedAtMs } = schedule;
     if (isCollectionDue(schedule, reading, longestPauseMs)) {
       collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
       collected = readMemory(clock);
+      returnedAtMs = undefined;
+    }
+    if (isReturnDue({ ...schedule, returnedAtMs }, reading)) {
       givePagesBack().catch((error: Error) =>
         logger.debug({ reason: error.message }, 'memory not given back'),
       );
+      returnedAtMs = reading.atMs;
     }
-    schedule = { checked: reading, collected };
+    schedule = { checked: reading, collected, returnedAtMs };
     clock.after(checkEveryMs, check);
   };
   clock.after(checkEveryMs, check);
@@ -65,7 +74,18 @@ function readMemory(clock: Clock): MemoryReading {
 async function givePagesBack(): Promise<void> {
   const { dropPages, trimHeap } = await import('../linux/memory.ts');
   trimHeap();
+  for (const { start, end } of await programMappings()) dropPages(start, end);
+}
+
+let knownMappings: Promise<readonly AddressRange[]> | undefined;
+
+/** The kernel maps the program once, and nothing writes to these mappings, so they are read once. */
+function programMappings(): Promise<readonly AddressRange[]> {
+  knownMappings ??= readProgramMappings();
+  return knownMappings;
+}
+
+async function readProgramMappings(): Promise<readonly AddressRange[]> {
   const program = await readlink('/proc/self/exe');
-  for (const { start, end } of programPages(await readFile('/proc/self/smaps', 'utf8'), program))
-    dropPages(start, end);
+  return programPages(await readFile('/proc/self/smaps', 'utf8'), program);
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { isCollectionDue } from '../../../src/memory/collection-schedule.ts';
+import { isCollectionDue, isReturnDue } from '../../../src/memory/collection-schedule.ts';
 
 const before = { atMs: 1000, cpuMs: 700, heapOctets: 30e6, loadPerProcessor: 0.5 };
 const longestPauseMs = 600;
@@ -73,6 +73,33 @@ for (const { name, collected, after, isDue } of cases)
     const schedule = {
       checked: before,
       collected: collected && { atMs: now.atMs - agoMs, heapOctets: collected.heapMb * 1e6 },
+      returnedAtMs: undefined,
     };
     assert.equal(isCollectionDue(schedule, now, longestPauseMs), isDue);
+  });
+
+const returnCases = [
+  { name: 'calm, before the first one', returnedAgoMs: undefined, after: {}, isDue: true },
+  { name: 'calm, half a minute after the last one', returnedAgoMs: 30_000, after: {}, isDue: true },
+  { name: 'calm, sooner after the last one', returnedAgoMs: 29_999, after: {}, isDue: false },
+  { name: 'busy, before the first one', returnedAgoMs: undefined, after: { cpuMs: 501 }, isDue: false },
+  { name: 'busy, long after the last one', returnedAgoMs: 1e6, after: { cpuMs: 501 }, isDue: false },
+  {
+    name: 'calm on a machine that is too busy for a collection',
+    returnedAgoMs: undefined,
+    after: { load: 100 },
+    isDue: true,
+  },
+] as const satisfies readonly {
+  readonly name: string;
+  readonly returnedAgoMs: number | undefined;
+  readonly after: Parameters<typeof reading>[0];
+  readonly isDue: boolean;
+}[];
+
+for (const { name, returnedAgoMs, after, isDue } of returnCases)
+  test(`a return of pages is ${isDue ? '' : 'not '}due: ${name}`, () => {
+    const now = reading(after);
+    const returnedAtMs = returnedAgoMs === undefined ? undefined : now.atMs - returnedAgoMs;
+    assert.equal(isReturnDue({ checked: before, collected: undefined, returnedAtMs }, now), isDue);
   });
