@@ -3,7 +3,7 @@
  *   lab/world .cache/bin/node bench/idle.ts [--services 10000] [--protocol bgp|layer2] [--minutes 60]
  * The daemons are restarted when the Services have their addresses. The measurement begins 90 seconds after the last address is announced,
  * when the garbage of the start is collected. Fails when a process uses a hundredth of a processor, or when its memory grows by more than
- * 1 MB an hour beyond twice the error of the slope. BELLMAN_PROGRAM names the program that `make build` wrote.
+ * 1 MB an hour. The growth is the slope minus twice its standard error. BELLMAN_PROGRAM names the program that `make build` wrote.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';

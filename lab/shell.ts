@@ -34,7 +34,7 @@ await lab.until('web answers', () => lab.curl(lab.fabric.far, web).then(() => tr
 await lab.until('printer answers', () => lab.curl(lab.fabric.near, printer).then(() => true));
 
 mkdirSync(bin);
-// The scripts of this folder run programs on a host of their own choice. A command that `on` runs must not find them, because it has a host.
+// The scripts of this folder choose the host on which a program runs. `on` has chosen a host already, so its command must not find them.
 script('on', 'host=$1; shift', `PATH='${process.env.PATH}' exec ip netns exec "$host" "$@"`);
 script(
   'kubectl',

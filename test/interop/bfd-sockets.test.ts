@@ -26,7 +26,7 @@ socket.bind({ port: 0, ...(source ? { address: source } : {}) }, () => {
   socket.send(Buffer.from(octets, 'hex'), Number(port), address, () => socket.close());
 });`;
 
-/** The same, with TTL 255 and as fast as it can. */
+/** A program for `node -e` in the router's namespace. It sends one datagram with TTL 255 again and again, without a pause. */
 const flooder = `
 const [octets, address] = process.argv.slice(1);
 const socket = require('node:dgram').createSocket('udp4');

@@ -11,7 +11,7 @@ import { runStatus } from '../../src/cli/status/run.ts';
 import { systemClock } from '../../src/clock.ts';
 import { defaultNamespace } from '../../src/cluster/names.ts';
 
-/** How the code of a command that runs in the process of the test reaches the cluster of a lab. */
+/** The options with which a test calls the code of a command for the cluster of a lab. */
 export const labSource = {
   kubeconfig: kubeconfigPath,
   namespace: defaultNamespace,

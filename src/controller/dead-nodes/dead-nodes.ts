@@ -35,7 +35,7 @@ export class DeadNodes {
     return this.#period?.watch.decisions ?? [];
   }
 
-  /** The part of `/status`; `undefined` while the configuration does not have `dead-nodes`. */
+  /** The part of `/status` about dead nodes; `undefined` while the configuration does not have `dead-nodes`. */
   status() {
     const watch = this.#period?.watch;
     if (!watch) return undefined;

@@ -31,7 +31,7 @@ export class AdoptionReport {
     const text = JSON.stringify(watched);
     if (text !== this.#watched) layer2.watch(watched);
     this.#watched = text;
-    // If several Services share an address, an admitted one counts.
+    // Several Services can share an address. An admitted one takes precedence.
     const byAddress = new Map<string, HeldForService>();
     for (const each of inLayer2)
       if (!byAddress.get(each.address)?.isAdmitted) byAddress.set(each.address, each);
@@ -39,7 +39,7 @@ export class AdoptionReport {
     this.#log(state, held);
   }
 
-  /** The part of `/status`. */
+  /** The part of `/status` about the adoption. */
   status(state: AdoptionState): NonNullable<SpeakerStatusBody['adoption']> {
     const { nodeName, firstOwners } = this.#options;
     return {

@@ -7,7 +7,7 @@ const object = (name: string, more: object = {}) => ({ metadata: { name }, ...mo
 const summary = (changes: readonly Change[] | undefined) =>
   changes?.map(({ type, object: { metadata } }) => `${type} ${metadata.name}`);
 
-test('each write has a later resourceVersion than all earlier writes, also of other kinds', () => {
+test('the resourceVersion grows with each write, of whatever kind', () => {
   const store = new Store();
   const versions = [
     store.put(kind, 'a', object('a')),

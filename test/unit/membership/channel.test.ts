@@ -198,7 +198,7 @@ describe('Channel', () => {
     assert.deepEqual(wire.dropped, ['b: authentication', 'b: replayed', 'b: replayed', 'b: replayed']);
   });
 
-  test('drops a datagram that is cut short, at whatever length', () => {
+  test('drops a datagram without its end, at each length', () => {
     const { wire } = acquainted();
     wire.send('a', 'b');
     const good = wire.seen.findLast(({ to }) => to === 'b')?.datagram ?? Buffer.alloc(0);
@@ -457,7 +457,7 @@ describe('Channel, keys', () => {
     assert.deepEqual(wire.delivered.slice(2), ['b heard a: gossip', 'a heard b: gossip']);
   });
 
-  test('two members that have followed each other to an old key leave it as soon as one seals with the new key', () => {
+  test('two members stop using the old key as soon as one has sealed with the new key', () => {
     const { wire, a, b } = acquainted();
     const talk = () => {
       wire.seen.length = 0;
