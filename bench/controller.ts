@@ -2,8 +2,9 @@
  * The controller process with 10,000 Services against the lab's API server. First, 16 clients create all Services while a controller runs
  * (the storm). Then a new controller starts with all of them (the cold start).
  *   .cache/bin/node bench/controller.ts [--services N]
- * Storm: time from the last creation to the last address, and from the moment a Service is seen until its status is written. Cold
- * start: time from the start of the process until the state of the cluster is known, and until a new Service has its address.
+ * The storm has two times: from the last creation to the last address, and from the moment at which the controller sees a Service until it
+ * has written the status. The cold start has two as well: from the start of the process until the controller knows the state of the
+ * cluster, and until a new Service has its address.
  */
 import { parseArgs } from 'node:util';
 import { addresses, makeService, makeServices, writeConfig } from '../test/e2e/controller-fixtures.ts';

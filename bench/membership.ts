@@ -1,7 +1,7 @@
 /**
  * The membership in virtual time: clusters of 10, 100 and 1,000 speakers with a datagram loss of 0, 5 and 20 %.
  *   .cache/bin/node bench/membership.ts [--nodes N,…] [--loss PERCENT,…] [--scale FACTOR]
- * Detection: time from a death until the first other speaker declares it, and until all of them have. False positives: living speakers
+ * Detection: time from a death until the first speaker declares it, and until all others have declared it. False positives: living speakers
  * declared dead per simulated node-day. Traffic: datagrams per speaker and second while nothing happens.
  */
 import { parseArgs } from 'node:util';

@@ -5,8 +5,8 @@
  * Five nodes run the kube-proxy, the EndpointSlice controller and the node-lifecycle controller of Kubernetes, and Services with Pods on four
  * nodes. Each externalTrafficPolicy has a Service in layer 2, with a client on the segment, and one by BGP, with a client behind the router (BIRD).
  * The clients open a connection to each Service every 20 ms. In a round, the cables of a node are cut and its speaker and kubelet end. The figure is
- * the time from then until the last failed request before two seconds without a failure. Later failures do not count, because single requests fail
- * on a busy machine. The figure includes the failover of the address in layer 2, if the node owned it.
+ * the time from then until the last failed request. Requests after two seconds without a failure do not count, because single requests fail on a
+ * busy machine. The figure includes the failover of the address in layer 2, if the node owned it.
  *
  * Bellman has BFD (300 ms × 3) with the router. The native BGP of MetalLB v0.12.1 has no BFD, so it gets the shortest hold time, 3 s. MetalLB is
  * measured when `lab/metallb/build.sh v0.12.1` has built it. KINDS is a regular expression for `without dead-nodes`, `with dead-nodes` and
@@ -131,7 +131,7 @@ async function isSettled(): Promise<boolean> {
   );
 }
 
-/** Time from the cut to the last failed request before two seconds without a failure; 0 if none failed. */
+/** Time from the cut to the last failed request that counts; 0 if none failed. */
 function failingMs(failedAtMs: readonly number[], fromMs: number): number {
   let lastMs = fromMs;
   for (const atMs of failedAtMs.toSorted((a, b) => a - b)) {

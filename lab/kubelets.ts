@@ -1,6 +1,6 @@
 /**
- * In a lab with Kubernetes, plays the part of the kubelets by which Kubernetes judges which nodes live: each renews the Lease of its node
- * every 10 s, and sets its Node and its Pods to ready again if another process called them not ready.
+ * In a lab with Kubernetes, does the work of the kubelets from which Kubernetes sees which nodes live. Each kubelet renews the Lease of its
+ * node every 10 s. If another process sets its Node or a Pod to not ready, the kubelet sets it to ready again.
  */
 import { ApiError } from '../src/kubernetes/api-error.ts';
 import type { KubernetesClient } from '../src/kubernetes/client.ts';

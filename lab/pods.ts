@@ -58,7 +58,7 @@ export class Pods {
       made.map(async (pod) => {
         const object = podObject(pod);
         await put(this.#client, podsPath, object);
-        // The API server drops the status of a Pod that is created.
+        // The API server ignores the status in a request that creates a Pod.
         await this.#client.request({
           method: 'PATCH',
           path: `${podsPath}/${pod.name}/status`,
@@ -81,8 +81,8 @@ export class Pods {
   }
 
   /**
-   * Lets the Service's pods on a node terminate like a deleted Pod with a `preStop` hook: their endpoints are no longer ready, and still serve until
-   * they are ended.
+   * Lets the Service's pods on a node terminate like a deleted Pod with a `preStop` hook. Their endpoints are no longer ready, but the pods serve
+   * until the lab ends them.
    */
   async terminate(service: string, node: LabNode): Promise<TerminatingPods> {
     const gone = this.#pods.filter((pod) => pod.service === service && pod.node === node);
@@ -192,7 +192,7 @@ function podObject({ name, service, node }: Pod) {
   };
 }
 
-/** The status that the kubelet reports of a Pod that runs and is ready, and that has one container. */
+/** The status that the kubelet reports of a ready Pod with one container. */
 export function podStatus(ips: readonly string[], container = { name: 'server', image: 'pod.ts' }): object {
   const state = { running: { startedAt: new Date().toISOString() } };
   return {

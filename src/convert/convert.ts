@@ -36,8 +36,8 @@ export interface ConvertOptions {
 }
 
 /**
- * Converts the objects of one source. Objects of other programs are ignored. Fails with all faults of the source at once or, when it has
- * none, with all errors of the gate. There is no partial result. Equal objects give equal results. Never throws.
+ * Converts the objects of one source, and ignores objects of other programs. If the source has faults, fails with all of them. Otherwise, if
+ * the gate finds errors, fails with all of those. There is no partial result. Equal objects give equal results. Never throws.
  */
 export function convert(
   objects: readonly SourceObject[],

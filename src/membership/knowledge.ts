@@ -68,8 +68,8 @@ export class Knowledge {
   }
 
   /**
-   * Compares the buckets of another member with this member's own. A bucket that differs gives its records, or its branch when the bucket
-   * holds many records, the other member holds some of them, and `mayBranch` allows it.
+   * Compares the buckets of another member with this member's own. A bucket that differs usually gives its records. It gives its branch if
+   * `mayBranch` allows it, the bucket holds many records, and the other member holds some of them.
    *
    * The hashes of payloads leave out the records of members that are not live. When the two members disagree about most others, as at the
    * end of a partition, these hashes therefore differ although the records are the same. Then only the records of members are compared.

@@ -21,8 +21,8 @@ import {
 } from './bfd-fixtures.ts';
 
 /**
- * Detection takes three seconds. That is far less than the hold time of 90 s, so a session that ends within a minute was ended by BFD. It is
- * enough that a busy machine does not cause a false alarm.
+ * Detection takes three seconds. That is far less than the hold time of 90 s, so a session that ends within a minute was ended by BFD. Still,
+ * it is so long that a busy machine does not cause a false alarm.
  */
 const profile = { name: 'lab', 'receive-interval': 300, 'transmit-interval': 300, 'detect-multiplier': 10 };
 
@@ -94,7 +94,7 @@ describe('BFD with BIRD', { concurrency: false }, () => {
     assert.equal(session?.bfd?.state, 'Up');
   });
 
-  test('a silent cut ends the session at both ends and takes the route away long before the hold time, and other nodes do not notice', async () => {
+  test('a silent cut removes the session and the route long before the hold time, and does not affect other nodes', async () => {
     const other = await sessionOf(lab, node('node-2'));
     await silence(lab, node('node-1'));
     const cutAt = Date.now();
@@ -133,13 +133,13 @@ describe('BFD with BIRD', { concurrency: false }, () => {
       lab.log('speaker-node-1'),
       /"BFD process","reason":"SIGKILL".*"child process ended; restarting it"/,
     );
-    // The router must take the new session for a failure of the old one, and ends BGP once.
+    // To the router, the new session means that the old one has failed, so it ends BGP once.
     await lab.until('BGP and BFD again', () => isUp(lab, own));
     await lab.until('both routes again', async () => (await nextHops(lab, address)).length === 2);
     assert.equal((await sessionOf(lab, other))?.since, untouched?.since);
   });
 
-  test('the removal of the profile ends BFD, and an added one starts it again', async () => {
+  test('BFD ends when the profile is removed, and starts again when a profile is added', async () => {
     const edit = (peer: object) =>
       lab.configure(
         JSON.stringify({

@@ -3,7 +3,7 @@
  * only persistent state. A restart with the same Services and the same configuration gives the same assignments.
  *
  * A Service keeps an address for as long as a pool holds it, the Service wants its family, and the sharing rules allow it. When Services
- * may no longer share an address, the Service that has held it longest keeps it, even if the change was its own.
+ * may no longer share an address, the Service that has held it longest keeps it. This is so even if a change of that Service is the reason.
  *
  * A Service that needs an address of a family gets the address that it requests, if it requests one of that family. Otherwise the address
  * comes from the pools that the Service names. A Service that names no pool gets it from the restricted pools, by priority and name, and then
@@ -84,7 +84,7 @@ export class Allocator {
   }
 
   /**
-   * Takes over the first address of each family in a Service's status, unless a senior holder does not share it. The caller learns all
+   * Takes over the first address of each family in a Service's status, if all senior holders may share it. The caller learns all
    * Services before it reconciles any. It begins with the oldest Service, because a Service that is learned earlier is senior on a shared
    * address.
    */
@@ -133,8 +133,8 @@ export class Allocator {
   }
 
   /**
-   * Takes the addresses of a Service's status into the books, as another program has assigned them. The refusal names the first address that no
-   * pool holds, or that the Service may not share with its holders. The Service gets no other address.
+   * Records the addresses of a Service's status, which another program has assigned. The refusal names the first address that no pool holds,
+   * or that the Service may not share with its holders. The Service gets no other address.
    */
   adopt(service: Service): Outcome {
     const key = objectKey(service);

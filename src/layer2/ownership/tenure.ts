@@ -17,7 +17,7 @@ export function isReleasedSince(newest: Claim | undefined, { entry }: TrackedEnt
 
 /**
  * Whether the owner may keep the address, from the viewpoint of the node `self`. An owner gives the address up to a node that the entry
- * prefers, unless `movesToPreferred` is false, or the owner has observed a newer version of the entry.
+ * prefers. It keeps the address if `movesToPreferred` is false, or if it has observed a newer version of the entry.
  */
 export function mayKeep(
   { owner, observedVersion }: Claim,

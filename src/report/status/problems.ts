@@ -87,7 +87,7 @@ function drainTroubles({ leaving }: SpeakerStatus): string[] {
   ];
 }
 
-/** Whether a speaker was not reached only because this command has no token. The reason for that is one problem for all nodes. */
+/** Whether the missing token of this command is the only reason why a speaker was not reached. It is one problem for all nodes. */
 function isExplainedByViewer(
   { status }: SpeakerView,
   { viewerProblem }: Pick<ClusterView, 'viewerProblem'>,

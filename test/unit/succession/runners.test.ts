@@ -77,7 +77,7 @@ describe('succession over a local socket', () => {
     await runner.stop();
   });
 
-  test('there is no predecessor without a socket, and none behind a socket without a process', async () => {
+  test('no predecessor is found without a socket, or at a socket that no process serves', async () => {
     assert.equal(waiting(ok).successor, undefined);
     const { runner } = serving();
     await runner.stop();

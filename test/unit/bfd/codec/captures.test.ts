@@ -113,7 +113,7 @@ for (const { name, hex, means, type } of captures)
         assert.equal(decodePacket(octets.subarray(0, length)).ok, false, `${length} octets`);
     });
 
-    test('never raises an exception when an octet changes, and is not authentic then', () => {
+    test('is not authentic after a change of any octet, and raises no exception', () => {
       for (let at = 0; at < octets.length; at++)
         for (let value = 0; value < 256; value++) {
           if (value === octets[at]) continue;

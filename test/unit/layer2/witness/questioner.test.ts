@@ -78,7 +78,7 @@ describe('Questioner', () => {
     assert.deepEqual([...questioner.report(3000).unanswered], [['node-1', new Set(['a1'])]]);
   });
 
-  test('names only once a node that has never answered on the segment, and never one that has', () => {
+  test('names a node once if it has never answered on the segment, and does not name other nodes', () => {
     const questioner = new Questioner(5000);
     questioner.watch(subjects(2), controls, 50, 0);
     const hears = ({ node }: Question) => node === 'node-2';

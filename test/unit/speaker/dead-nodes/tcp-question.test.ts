@@ -22,7 +22,7 @@ describe('askByTcp()', () => {
     assert.equal(await askByTcp(['224.0.0.1', '127.0.0.1'], port, systemClock), 'answered');
   });
 
-  test('a node without an address, or that cannot be asked from here, is unknown and not silent', async () => {
+  test('a node without an address, or with addresses that cannot be asked, is unknown and not silent', async () => {
     assert.equal(await askByTcp([], 7946, systemClock), 'unknown');
     assert.equal(await askByTcp(['224.0.0.1'], 7946, systemClock), 'unknown');
   });
