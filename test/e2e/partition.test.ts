@@ -10,7 +10,7 @@ import { Lab } from '../../lab/lab.ts';
 import { parseAnnouncing } from '../../src/cluster/announcing.ts';
 
 const services = ['a', 'b', 'c', 'd', 'e', 'f'] as const;
-/** Longer than speakers take to declare a death, and than a node waits before it overwrites another node's line of a record. */
+/** In this time, speakers declare a death, and a node overwrites another node's line of a record. */
 const partitionMs = 14_000;
 /** Longer than a node waits before it removes a line that it believes to be stale. */
 const aftermathMs = 14_000;

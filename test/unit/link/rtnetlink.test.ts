@@ -123,7 +123,7 @@ describe('LinkTable leaves out', () => {
       assert.deepEqual(table.links(), []);
     });
 
-  test('but not a member of a VRF', () => {
+  test('no member of a VRF', () => {
     const table = new LinkTable(0);
     table.apply({ ...eth0, master: 5, memberKind: 'vrf' });
     assert.equal(table.links().length, 1);

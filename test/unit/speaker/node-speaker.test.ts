@@ -396,7 +396,7 @@ test('NodeSpeaker ends its sessions at once when its Node is no longer admitted,
   assert.deepEqual(take(), []);
 });
 
-test('NodeSpeaker lets an admitted layer-2 address be answered when its record names an owner, and goes on when the record is lost', () => {
+test('NodeSpeaker admits a layer-2 address when its record names an owner, and also after the record is lost', () => {
   const { speaker, take, held } = adopting();
   speaker.setAdmittedPools(new Set(['office']));
   assert.deepEqual(take(), []);

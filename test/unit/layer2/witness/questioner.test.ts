@@ -92,7 +92,7 @@ describe('Questioner', () => {
     assert.deepEqual(questioner.takeStrangers(), []);
   });
 
-  test('names no node while it hears none', () => {
+  test('names no node while no node answers', () => {
     const questioner = new Questioner(5000);
     questioner.watch(subjects(1), controls, 50, 0);
     run(questioner, 30_000, () => false);
