@@ -27,8 +27,8 @@ export interface JudgeOptions {
 }
 
 /**
- * The gate accepts a text that parses, can be stored, and has a pool for every assigned address. It does not matter which pool. An edit
- * may therefore split, merge or rename pools, or change their protocol.
+ * The gate accepts a text that parses, can be stored, and has a pool for every assigned address. Any pool is good enough. An edit may
+ * therefore split, merge or rename pools, or change their protocol.
  */
 export function judge(text: string, { assigned = [], storageFault }: JudgeOptions = {}): Judgement {
   const parsed = parseConfig(text);

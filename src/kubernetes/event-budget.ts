@@ -3,7 +3,7 @@
  */
 const burst = 25;
 const msPerToken = 300_000;
-/** Buckets that are kept. The one that was used longest ago is forgotten first, and then begins full. */
+/** Maximum number of buckets. The one that was used longest ago is dropped first. Later events of its object begin with a full bucket. */
 const maxBuckets = 4096;
 
 interface Bucket {

@@ -117,7 +117,7 @@ export class Channel {
     this.#guard.forget(name);
   }
 
-  /** Returns a datagram that carries the packet for each key that the member may need, or nothing when the endpoint cannot be reached. */
+  /** Seals the packet into one datagram for each key that the member may need. Returns none when the endpoint cannot be reached. */
   send(to: string, endpoint: Endpoint, packet: Packet, nowMs: number): Transmission[] {
     if (!isDeliverable(endpoint)) return [];
     return this.#keysFor(to, nowMs).map((key) => {
@@ -198,7 +198,7 @@ export class Channel {
   /**
    * The keys with which a datagram to the member is sealed. Speakers read a changed Secret at different times, and a speaker that cannot reach
    * the API server does not read it at all. A member that uses another key than ours may therefore lack ours, and gets each datagram twice.
-   * Ours comes last, so it is the one that a member with both keys remembers, and both members return to one datagram.
+   * The datagram with our key comes last. A member that has both keys therefore uses ours from then on, and one datagram is enough again.
    */
   #keysFor(to: string, nowMs: number): readonly SharedKey[] {
     const { sealing } = this.#keyring;

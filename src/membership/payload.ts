@@ -33,7 +33,7 @@ export interface PayloadStore extends PayloadFormat {
   newest(key: string): PayloadRecord | undefined;
   /** Notes that the member is live or no longer live. No member is live at first. */
   setLive(member: string, isLive: boolean): void;
-  /** Keys of the records in this leaf of the tree that other members should receive, also of members that are not live. */
+  /** Keys of the records in this leaf of the tree that other members should receive. This includes records of members that are not live. */
   keysIn(leaf: number): Iterable<string>;
   /** Drops records that are no longer needed. */
   expire(nowMs: number): void;

@@ -1,6 +1,6 @@
 /**
  * Fuzzes the BFD engine with datagrams. Some sessions authenticate, and some do not. A datagram comes from the peer or from elsewhere. It is a
- * packet with random fields, signed with the key or not, most of them mutated.
+ * packet with random fields, signed with the key or not. Most packets are mutated.
  *
  * No datagram raises an exception, and none gets more than one answer. In a session that authenticates, a datagram that was not signed with
  * the key changes nothing. A datagram from elsewhere changes nothing. Only a datagram with our discriminator changes a session that is Up.

@@ -1,6 +1,6 @@
 /**
- * Writes the conditions of Services. There is only one write at a time, so that writes of addresses do not wait for conditions, which only
- * inform people. A Service is written only when a condition changes.
+ * Writes the conditions of Services. Only one write runs at a time. Conditions only inform people, so writes of addresses must not wait for
+ * them. A Service is written only when a condition changes.
  */
 import type { Clock } from '../../clock.ts';
 import type { Api } from '../../kubernetes/api.ts';

@@ -1,6 +1,6 @@
 import type { RequestOptions } from 'node:https';
 
-/** The address of an API server, and proof for each request of who sends it. */
+/** The address of an API server, and what proves to the server who sends a request. */
 export interface Credentials {
   readonly server: URL;
   /** True when `apply` sets an agent that connects through a proxy. */
