@@ -138,24 +138,24 @@ function drawHeader({ problemCount, configuration, leader, addresses, nodes, poo
   const sessions = sessionRows(nodes);
   replaceChildren(byId('tiles'), [
     tile('problems', 'wrong', problemCount, isGood ? 'nothing' : 'see the list', isGood),
-    ratioTile('services', 'addresses', addresses),
-    ratioTile('nodes', 'nodes', nodes),
-    ratioTile('sessions', 'sessions', sessions),
+    ratioTile('services', ['address', 'addresses'], addresses),
+    ratioTile('nodes', ['node', 'nodes'], nodes),
+    ratioTile('sessions', ['session', 'sessions'], sessions),
     tile('pools', pools.length === 1 ? 'pool' : 'pools', pools.length, '', true),
   ]);
 }
 
 /**
  * @param {string} section
- * @param {string} noun
+ * @param {readonly [singular: string, plural: string]} nouns
  * @param {readonly { readonly isAsDesired: boolean }[]} items
  */
-function ratioTile(section, noun, items) {
+function ratioTile(section, [singular, plural], items) {
   const good = items.filter(({ isAsDesired }) => isAsDesired).length;
   const isGood = good === items.length;
   return tile(
     section,
-    noun,
+    items.length === 1 ? singular : plural,
     items.length,
     isGood ? 'all as desired' : `${formatCount(items.length - good)} not as desired`,
     isGood,
