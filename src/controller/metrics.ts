@@ -20,6 +20,7 @@ interface CollectedGauge {
   readonly help: string;
   readonly labelNames: readonly string[];
   readonly samples: (source: GaugeSource) => Iterable<Sample>;
+  readonly takenInSlices?: boolean;
 }
 
 const collectedGauges: readonly CollectedGauge[] = [
@@ -72,6 +73,7 @@ const collectedGauges: readonly CollectedGauge[] = [
     help: 'Always 1. The labels name an address, the Service that holds it, and its pool.',
     labelNames: ['service', 'ip', 'pool'],
     samples: assignedAddresses,
+    takenInSlices: true,
   },
 ];
 
@@ -185,7 +187,9 @@ function* heldPerNamespace({ pools, allocator }: GaugeSource): Iterable<Sample> 
     if (limited.has(pool)) yield [{ pool, namespace }, held];
 }
 
+/** Each Service is visited once, even if a decision about it is made meanwhile. */
 function* assignedAddresses({ allocator }: GaugeSource): Iterable<Sample> {
-  for (const { service, address, pool } of allocator.assigned())
-    yield [{ service, ip: formatIp(address), pool }, 1];
+  for (const service of allocator.services())
+    for (const { address, pool } of allocator.holdingOf(service))
+      yield [{ service, ip: formatIp(address), pool }, 1];
 }

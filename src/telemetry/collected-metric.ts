@@ -9,6 +9,11 @@ export interface CollectedMetricOptions {
   readonly labelNames: readonly string[];
   /** Called whenever the registry is read. */
   readonly samples: () => Iterable<Sample>;
+  /**
+   * Whether the samples may be taken over several turns of the event loop. They are then not all of one moment. Whatever changes meanwhile,
+   * `samples` must not give two samples with the same labels, which Prometheus refuses.
+   */
+  readonly takenInSlices?: boolean;
 }
 
 /**
@@ -21,13 +26,15 @@ export class CollectedMetric {
   readonly type: string;
   readonly labelNames: readonly string[];
   readonly samples: () => Iterable<Sample>;
+  readonly takenInSlices: boolean;
 
-  constructor({ name, help, type, labelNames, samples }: CollectedMetricOptions) {
+  constructor({ name, help, type, labelNames, samples, takenInSlices = false }: CollectedMetricOptions) {
     this.name = name;
     this.help = help;
     this.type = type;
     this.labelNames = labelNames;
     this.samples = samples;
+    this.takenInSlices = takenInSlices;
   }
 
   /** The metric as prom-client's JSON. A registry calls this. */

@@ -25,16 +25,20 @@ export async function metricsText(
   return pieces.join('') + (await others.metrics());
 }
 
-/** The text of one metric, in pieces. All samples are of the moment when the first piece is made. */
-function* metricPieces({ name, help, type, samples }: CollectedMetric): Generator<string> {
-  const all = [...samples()];
+/** The text of one metric, in pieces. Unless the metric says otherwise, all samples are of the moment when the first piece is made. */
+function* metricPieces({ name, help, type, samples, takenInSlices }: CollectedMetric): Generator<string> {
+  const all = takenInSlices ? samples() : [...samples()];
   yield `# HELP ${name} ${help.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')}\n# TYPE ${name} ${type}\n`;
-  for (let from = 0; from < all.length; from += pieceSamples)
-    yield all
-      .slice(from, from + pieceSamples)
-      .map((sample) => line(name, sample))
-      .join('');
-  yield '\n';
+  let piece = '';
+  let taken = 0;
+  for (const sample of all) {
+    piece += line(name, sample);
+    taken++;
+    if (taken % pieceSamples > 0) continue;
+    yield piece;
+    piece = '';
+  }
+  yield `${piece}\n`;
 }
 
 function line(name: string, [labels, value]: Sample): string {

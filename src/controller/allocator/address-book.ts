@@ -117,6 +117,11 @@ export class AddressBook {
     return this.#holdings.get(key)?.assigned ?? [];
   }
 
+  /** The Services that hold an address now. */
+  services(): readonly string[] {
+    return [...this.#holdings.keys()];
+  }
+
   termsOf(key: string): SharingTerms | undefined {
     return this.#holdings.get(key)?.terms;
   }

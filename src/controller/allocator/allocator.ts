@@ -196,6 +196,11 @@ export class Allocator {
     return this.#book.assigned();
   }
 
+  /** The Services that hold an address now. */
+  services(): readonly string[] {
+    return this.#book.services();
+  }
+
   holdingOf(key: string): readonly Assigned[] {
     return this.#book.holdingOf(key);
   }
