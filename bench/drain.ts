@@ -4,9 +4,10 @@
  * Three nodes announce Services by BGP, and one of them answers for another Service in layer 2. A client sends a datagram every millisecond, from
  * 31 ports in turn, so that the router spreads the datagrams over all nodes. In one case it opens a TCP connection every 5 ms instead, and
  * sends an HTTP request on it. In each round a node leaves by one of the signals, the router forgets its routes, and the node returns. The
- * rounds go through the nodes and the signals. The bench counts the datagrams without an answer: with BIRD and a filter on the router, also for
- * IPv6, with FRR, with GoBGP and a policy, and in layer 2. It fails when one is lost, or when a connection cannot be opened. Connections that are
- * open when the router moves them to another node break, and are counted separately. CASES is a regular expression for the names of the cases.
+ * rounds go through the nodes and the signals. The bench counts the datagrams without an answer. The router runs BIRD with a filter, FRR, or
+ * GoBGP with a policy; other cases use IPv6 or layer 2. The bench fails when a datagram is lost, or when a connection cannot be opened.
+ * Connections that are open when the router moves them to another node break, and are counted separately. CASES is a regular expression for the
+ * names of the cases.
  */
 import type { LabNode } from '../lab/fabric.ts';
 import { ownerOf } from '../lab/steps.ts';

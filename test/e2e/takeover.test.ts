@@ -1,7 +1,7 @@
 /**
  * MetalLB v0.12.1 announces Services by BGP and in layer 2, and Bellman takes over by the commands that `bellman takeover status` prints, with BIRD
- * and with FRR on the router. No datagram may be lost, and no address may change. Each step is undone once by its command back, and at the end all of
- * them are.
+ * and with FRR on the router. No datagram may be lost, and no address may change. Each step is undone once by its command back. At the end, all steps
+ * are undone.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';

@@ -7,7 +7,7 @@ const folder = '/run/prometheus';
 const listen = '127.0.0.1:9090';
 /** The port that the lab gives to all processes of Bellman. */
 const metricsPort = 7472;
-/** Instead of the minutes of the shipped rules. */
+/** Replaces the times of the shipped rules, which last minutes. */
 const pendingTime = '2s';
 
 interface Sample {

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { addresses } from '../../lab/fabric.ts';
 import type { Lab } from '../../lab/lab.ts';
 
-/** How often the kernel gets what GoBGP has. */
+/** Interval between two copies of GoBGP's routes to the kernel. */
 const copyEveryMs = 100;
 const defaultLocalPref = 100;
 const attributeType = { nextHop: 3, localPref: 5, communities: 8 } as const;
@@ -19,9 +19,9 @@ export interface GobgpPath {
 }
 
 /**
- * Starts GoBGP on the router of a lab. A policy prefers routes without GRACEFUL_SHUTDOWN. It sets LOCAL_PREF to 1, because GoBGP ignores
- * an action with the value 0. GoBGP leaves the kernel to zebra, and GoBGP 3.10 does not speak the protocol of zebra 8.4. A loop copies its IPv4
- * routes to the kernel instead. The returned function ends both.
+ * Starts GoBGP on the router of a lab. A policy gives routes with GRACEFUL_SHUTDOWN the LOCAL_PREF 1, because GoBGP ignores an action with the
+ * value 0. GoBGP leaves the kernel to zebra, and GoBGP 3.10 does not speak the protocol of zebra 8.4. A loop copies the IPv4 routes of GoBGP to
+ * the kernel instead. The returned function ends both.
  */
 export async function startGobgp(lab: Lab): Promise<() => Promise<void>> {
   const file = '/run/lab/gobgpd.toml';

@@ -118,7 +118,7 @@ export class WitnessCluster {
     return this.cluster.members.get(name)?.view.nodes.get(name)?.witness?.isDeaf ?? false;
   }
 
-  /** Forges the report of a node: none of the addresses of any other node is answered. */
+  /** Forges the report of a node. The report says that no address of another node is answered. */
   lie(name: string): void {
     const unanswered = new Map(
       this.names.filter((each) => each !== name).map((each) => [each, new Set(['*'])]),

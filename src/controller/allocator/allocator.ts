@@ -133,8 +133,8 @@ export class Allocator {
   }
 
   /**
-   * Records the addresses of a Service's status, which another program has assigned. The refusal names the first address that no pool holds,
-   * or that the Service may not share with its holders. The Service gets no other address.
+   * Takes the addresses of a Service's status, which another program has assigned, into the books. The refusal names the first address that no
+   * pool holds, or that the Service may not share with its holders. The Service gets no other address.
    */
   adopt(service: Service): Outcome {
     const key = objectKey(service);

@@ -445,7 +445,7 @@ describe('Channel, keys', () => {
     assert.deepEqual(wire.dropped, ['b: unknown-key', 'a: unknown-key', 'b: unknown-key']);
   });
 
-  test('a member that lacks the new first key hears the others, and proves itself to one that restarts', () => {
+  test('a member that lacks the new first key hears the others, and answers the challenge of one that restarts', () => {
     const { wire, b } = acquainted();
     b.setKeys([key(2), key(1)], 0);
     wire.send('b', 'a');

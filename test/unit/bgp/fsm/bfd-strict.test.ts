@@ -459,7 +459,7 @@ describe('an edit of bfd-strict', () => {
     peer.take({ kind: 'configure', settings: settings(to), restart: false });
 
   for (const [from, to] of edits)
-    test(`from ${from} to ${to} leaves an Established session up, also while BFD is Down, and the next session follows it`, () => {
+    test(`from ${from} to ${to} leaves an Established session up, even while BFD is Down, and applies to the next session`, () => {
       const peer = new Peer(modes[from]);
       if (from === 'local') peer.clock.advance(startWaitMs);
       peer.opens(90);

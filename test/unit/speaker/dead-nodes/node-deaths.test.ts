@@ -85,7 +85,7 @@ describe('NodeDeaths', () => {
     assert.deepEqual(deaths.dead, []);
   });
 
-  test('an answer shows that only the speaker died, and the node is left to Kubernetes until its speaker is heard', () => {
+  test('a node that answers without its speaker is left to Kubernetes until its speaker is heard again', () => {
     const { deaths, members, ask, pass } = setUp();
     members('b');
     ask('answered', 1);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { actsForDeadNode, membersByKubernetes } from '../../../../src/speaker/record/acts-for-dead-node.ts';
 
-test('actsForDeadNode() selects one live node, but none in a minority unless Kubernetes rules the dead node out', () => {
+test('actsForDeadNode() selects one live node, in a minority only if Kubernetes rules the dead node out', () => {
   const members = (text: string) =>
     text.split(' ').map((each) => {
       const [node = '', state = 'alive'] = each.split('=');
