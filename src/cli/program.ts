@@ -24,7 +24,7 @@ import { validateCommand } from './validate.ts';
  *   drain, undrain        write the annotation of a Node by which the node leaves
  *   status, explain, trace
  *                         read the API server and the HTTP endpoints of the daemons (`src/report/read/`), then format the answers
- *   collect               writes what they see to an archive, without secrets
+ *   collect               writes these answers to an archive, without secrets
  *   capture               lets the speakers capture frames, and joins their files
  *   takeover              says how far the change from MetalLB to Bellman is, and what is next
  *   page                  serves the web page of the cluster to a browser on this host (`src/page/`)

@@ -1,6 +1,6 @@
 import type { Service } from '../kubernetes/model.ts';
 
-/** Whether Bellman serves a Service: one of type LoadBalancer, with Bellman's own class or, if Bellman has none, without a class. */
+/** Whether Bellman serves a Service: its type is LoadBalancer, and its class matches. */
 export function isServed(
   service: Pick<Service, 'type' | 'loadBalancerClass'>,
   ownClass: string | undefined,
@@ -9,8 +9,8 @@ export function isServed(
 }
 
 /**
- * Whether Bellman serves the class of a Service (`spec.loadBalancerClass`). If Bellman has a class, it serves only that one. If Bellman has no
- * class, it serves only Services without a class.
+ * Whether the class of a Service (`spec.loadBalancerClass`) matches. If Bellman has a class, only Services of that class match. If Bellman has no
+ * class, only Services without a class match.
  */
 export function loadBalancerClassMatches(
   service: Pick<Service, 'loadBalancerClass'>,

@@ -1,6 +1,6 @@
 /**
- * The completion of `kubectl bellman`. kubectl 1.26 or newer runs the program `kubectl_complete-bellman` for it. The arguments are the words
- * after `kubectl bellman`, and the last one is to be completed. The program prints one candidate a line, with a tab before the description.
+ * The completion of `kubectl bellman`. kubectl 1.26 or newer runs the program `kubectl_complete-bellman` for it, with the words after
+ * `kubectl bellman` as arguments. The program completes the last word. It prints one candidate a line, with a tab before the description.
  * Its last line is a directive of Cobra, kubectl's library for commands. Pure.
  */
 import type { Command } from 'commander';
@@ -9,7 +9,7 @@ import { type CommandWords, commandWords, type FlagWords } from './words.ts';
 /** ShellCompDirectiveDefault: the shell may offer files. ShellCompDirectiveNoFileComp: it offers nothing else. */
 const directive = { files: 0, nothingElse: 4 } as const;
 
-/** The plugin does not run the daemons, because the manifests do. */
+/** The plugin does not run the daemons, because the manifests run them. */
 const daemons: ReadonlySet<string> = new Set(['controller', 'speaker']);
 
 /** The plugin takes these flags itself, before or after the command. */

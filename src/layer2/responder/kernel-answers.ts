@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { IpAddress } from '../../address/index.ts';
 import { carries, type Link, type LocalAddress } from '../../link/link-table.ts';
 
-/** An address that the kernel of this node answers for too, with the link's own MAC, whichever node owns the address. */
+/** An address for which the kernel of this node answers too, with the MAC of the link. It does so whichever node owns the address. */
 export interface KernelAnswer {
   readonly address: IpAddress;
   /** Interface that has the address: kube-ipvs0 with kube-proxy in IPVS mode, or an interface that was configured by hand. */

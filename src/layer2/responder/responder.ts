@@ -105,11 +105,11 @@ export interface NeighbourResponder {
    * when the question could not be sent.
    */
   ask(interfaceName: string, address: IpAddress): boolean;
-  /** Like the witness's questions and answers, but answers of other programs on this host are heard too. */
+  /** Asks and listens as a witness does, and also hears the answers of other programs on this host. */
   readonly watch: Pick<QuestionPorts, 'ask' | 'listen'>;
   /** Whether this process handled the last request too late to answer it. */
   isLate(): boolean;
-  /** Stops listening for answers on all other links. */
+  /** Stops listening for answers on all links but these. */
   keepQuestionLinks(interfaces: ReadonlySet<string>): void;
   /** Handles the frames that have arrived. Long tasks call it between items so that neighbours do not wait. */
   drainCaptures(): void;

@@ -55,7 +55,7 @@ export class WitnessRanking {
     return best.map(({ node }) => node);
   }
 
-  /** A question needs a sender address of the node, and a link that an entry names may lack one. */
+  /** Whether the node has an address from which it can ask. A link that the entry names may lack such an address. */
   #canAsk(node: string, address: IpAddress, entry: AddressEntry): boolean {
     const interfaces = interfacesOf(entry, node);
     if (interfaces.length === 0) return true;

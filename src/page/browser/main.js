@@ -13,7 +13,7 @@ import { nodesBody, poolsBody, problemsBody, servicesBody, sessionsBody } from '
 /** @typedef {'problems' | 'services' | 'nodes' | 'sessions'} List */
 
 const pollMs = 5000;
-/** While the first data is being collected. */
+/** Pause between two requests while the first data is being collected. */
 const firstPollMs = 500;
 /** Data that is older than this is called old. */
 const oldMs = 30_000;

@@ -14,7 +14,7 @@ export interface LeaderPageOptions {
   readonly clock: Clock;
 }
 
-/** The headers of a browser that the leader needs. */
+/** The headers of a browser's request that the leader needs. */
 export type ForwardedHeaders = Pick<IncomingHttpHeaders, 'if-none-match' | 'accept-encoding'>;
 
 const silenceMs = 6000;

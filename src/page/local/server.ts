@@ -1,5 +1,6 @@
 /**
- * The HTTP server of `bellman page`. It adds the token that a browser cannot send by itself, so it must serve this user's browser only:
+ * The HTTP server of `bellman page`. It adds the token that a browser cannot send by itself, so it must serve only this user's browser. Others are
+ * kept out:
  *
  *   other hosts        it listens on the loopback address
  *   other users        the path begins with a key that they cannot guess
@@ -67,7 +68,7 @@ async function replyTo(
   const [path = '/', query = ''] = url.split('?', 2);
   const [, given = '', ...rest] = path.split('/');
   if (!isEqual(given, key) || rest.length === 0)
-    return problemReply(404, 'open the whole address that bellman page has printed');
+    return problemReply(404, 'open the whole URL that bellman page has printed');
   const name = rest.join('/');
   if (name === 'data' || name === 'explain') {
     const { 'if-none-match': ifNoneMatch, 'accept-encoding': acceptEncoding } = headers;

@@ -1,5 +1,5 @@
 /**
- * Whether a node leaves: it is going to stop, or to be worked on, and other nodes should announce its addresses first. A node that leaves
+ * Whether a node leaves: it will stop or get maintenance, and other nodes should announce its addresses first. A node that leaves
  * differs from one that may not announce (`nodeRefusal`): it keeps announcing until the others do, and for as long as too few others could
  * (`floor.ts`).
  *

@@ -7,7 +7,7 @@ import { KnownSpeakerList } from '../known-speakers.ts';
 import type { RunSpeakerOptions } from '../options.ts';
 import type { KeptService } from '../plan/kept-objects.ts';
 
-/** The things that all stages of the speaker process use. */
+/** The parts of the daemon and the state that all stages of the speaker process use. */
 export interface Foundation extends Daemon {
   readonly options: RunSpeakerOptions;
   readonly cluster: ClusterState;
