@@ -14,8 +14,9 @@ export interface Library {
 }
 
 /**
- * Returns the libraries that the files need, directly or through other libraries, sorted by name. Throws when no package has a needed
- * library, and when a package has no needed library. In both cases the list of packages is wrong, or an addon is linked to wrong libraries.
+ * Returns the libraries that the files need, directly or through other libraries, sorted by name. Throws when a file needs a library that no
+ * package has, and when no file needs a library of a package. In both cases the list of packages is wrong, or an addon is linked to wrong
+ * libraries.
  */
 export function neededLibraries(
   target: Target,

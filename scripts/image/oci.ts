@@ -1,6 +1,6 @@
 /**
  * Writes images in the OCI layout (OCI Image Format Specification 1.0), and as the archives that `docker load` and `ctr images import` read. GNU tar
- * and gzip make the layers: their output depends on nothing but the files, so the same files have the same digest on every machine. umoci
+ * and gzip make the layers: their output depends only on the files, so the same files have the same digest on every machine. umoci
  * and skopeo cannot write an image for several architectures, and the digests of buildah change with its version.
  */
 import { execFileSync } from 'node:child_process';

@@ -19,7 +19,7 @@ const exitMeanings: Record<keyof typeof exitCodes, Readonly<Record<string, strin
     collect: 'The archive was written. Its `README.txt` names what could not be read.',
     drain:
       'The annotation is written. With `--wait`: the speaker of the node runs, knows that the node leaves, and announces nothing.',
-    undrain: 'The node does not have the annotation of `drain` any more.',
+    undrain: 'The node no longer has the annotation of `drain`.',
     takeover: 'The next command may be run, or nothing is left to do.',
     page: 'A signal ended it, or the end of standard input with `--end-with-input`.',
     completion: 'The completion was printed.',

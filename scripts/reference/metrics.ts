@@ -94,7 +94,7 @@ const processes: readonly Process[] = [
   },
   {
     title: 'Speaker: the node',
-    text: 'A node leaves before it stops or is worked on. See [maintenance](../guides/maintenance.md).',
+    text: 'A node leaves before it stops or gets maintenance. See [maintenance](../guides/maintenance.md).',
     register: (registry) => {
       registerLeavingMetrics(registry, '', () => ({ leaving: undefined }));
       registerDeathMetrics(registry, { dead: [] });
