@@ -1,5 +1,5 @@
 /**
- * The controller process in a large cluster: all Services are made, and then many Namespaces are made and as many change their labels at once.
+ * The controller process in a large cluster. First all Services are made. Then many Namespaces are made while as many others change their labels.
  *   BELLMAN_PROGRAM=$PWD/dist/bellman lab/world .cache/bin/node bench/controller-scale.ts [--services 100000] [--namespaces 1000]
  * The pool is restricted to Namespaces by label, so a changed label leads to decisions about the Services in that Namespace. Meanwhile, a program
  * asks for `/healthz` every 20 ms. Fails when `/healthz` takes longer than 100 ms, when the Lease changes hands or is not renewed, or when the

@@ -242,7 +242,7 @@ describe('the page', { skip: missingChromium(), concurrency: false }, () => {
     await chromium.until('the focus moves', 'document.activeElement.id === "problems"');
   });
 
-  test('follows the cluster, and leaves what the user is doing', async () => {
+  test('follows the cluster, and does not disturb the user', async () => {
     await chromium.click('#services-search');
     await chromium.type('service-7');
     await chromium.evaluate('document.getElementById("services-search").setSelectionRange(2, 5)');
@@ -262,7 +262,7 @@ describe('the page', { skip: missingChromium(), concurrency: false }, () => {
     await keepShot(chromium, 'desk-light-sound');
   });
 
-  test('says that what it shows is old when it cannot be renewed', async () => {
+  test('says that its data is old when the data cannot be renewed', async () => {
     failure = 'the API server does not answer';
     await chromium.until('the alert', '!document.getElementById("alert").hidden');
     assert.equal(

@@ -179,7 +179,7 @@ describe('kubectl-bellman page', { concurrency: false }, () => {
       await eventually('the input of the page ends', () =>
         readFileSync(calls, 'utf8').includes('the input of page has ended'),
       );
-      // No program can end its children then. A kubectl that forwards a port to nothing does no harm.
+      // After SIGKILL, the plugin cannot end its children. The kubectl that is left forwards a port to nothing, which does no harm.
       if (signal === 'SIGKILL') return rmSync(join(folder, 'forward'));
       await eventually('port-forward ends', () =>
         readFileSync(calls, 'utf8').includes('port-forward was stopped'),

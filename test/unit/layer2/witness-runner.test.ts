@@ -62,7 +62,7 @@ function setUp(owner: string, everySeconds = 5) {
 }
 
 test('WitnessRunner asks for the address of another node, and takes only an answer of that node', () => {
-  // A hash makes one of the two other nodes the first witness. With at least one of these owners, it is this node.
+  // A hash chooses the first witness among the two nodes that do not own the address. For at least one of these owners, it chooses node-1.
   const worlds = ['node-2', 'node-3'].map((owner) => ({ owner, ...setUp(owner) }));
   for (const { see, clock } of worlds) {
     see(emptyReport);

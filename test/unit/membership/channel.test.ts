@@ -35,7 +35,7 @@ class Wire {
   readonly packets: Packet[] = [];
   readonly dropped: string[] = [];
   readonly seen: SeenDatagram[] = [];
-  /** Endpoints that have no channel and to which a datagram was sent. */
+  /** Endpoints without a channel to which a datagram was sent. */
   readonly astray: Endpoint[] = [];
   nowMs = 0;
   readonly #channels = new Map<string, Channel>();

@@ -30,7 +30,7 @@ test('pageData() finds fault only with the nodes and sessions that a problem nam
       ['node-2', false],
       // An address of it is not verified, which is a problem of the address.
       ['node-3', true],
-      // It leaves, and nothing holds it up.
+      // It leaves, and the floor keeps no address on it.
       ['node-4', true],
       // Its speaker was not reached. The others report it as dead, which is not a fault of theirs.
       ['node-5', false],

@@ -61,7 +61,7 @@ test('A node waits for announce-delay after its first endpoint has become ready,
   assert.deepEqual(scene.speaker.results.refusals(), []);
 });
 
-test('A node waits again after it had no ready endpoint, and does not when only another of its endpoints becomes ready', () => {
+test('A node waits again after it had no ready endpoint, but not while one of its endpoints stays ready', () => {
   const scene = localScene(delayed, ['node-1', 'node-2']);
   scene.endpoints('own', 'node-1', 'node-1*', 'node-2');
   scene.endpoints('own', 'node-1', 'node-2');
@@ -105,7 +105,7 @@ test('A node whose endpoints all terminate stays until the other node has waited
   assert.deepEqual(scene.take(), ['announce 198.51.100.8/32 marked localpref 0']);
 });
 
-test('A node that drains an address marks it until the drain is over, also when an endpoint becomes ready and waits', () => {
+test('A node that drains an address marks it until the drain is over, even if a new endpoint becomes ready meanwhile', () => {
   const scene = localScene(delayed, ['node-1', 'node-2']);
   scene.endpoints('own', 'node-1*', 'node-2');
   scene.clock.advance(7_000);
@@ -143,7 +143,7 @@ const step = fc.record({
   thenMs: fc.nat({ max: 7_000 }),
 });
 
-test('While an endpoint serves, a node with an endpoint announces the address unmarked, and in the end every node with an endpoint that stays announces it', () => {
+test('While any endpoint serves, at least one node announces the address unmarked; in the end, every node whose endpoint stays does', () => {
   fc.assert(
     fc.property(fc.array(step, { minLength: 1, maxLength: 12 }), (steps) => {
       const scenes = all.map((name) => new Scene({}, delayed, name));

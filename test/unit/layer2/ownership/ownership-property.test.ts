@@ -227,7 +227,7 @@ test('after any history each address has one owner and has not moved without nee
           cluster.run(waitMs);
         }
         cluster.heal();
-        // Within this time, even a node that alone has an entry has passed over all other nodes.
+        // Within this time, even the only node that has an entry has passed over all other nodes.
         cluster.run(quietMs + 1000 * size);
         neverTwo(cluster);
         for (const name of names) cluster.setStale(name, false);

@@ -33,7 +33,7 @@ class Stopped {
     });
   }
 
-  /** Lets calls return, and waits for what follows. Returns the calls since then. */
+  /** Lets the named calls return. Returns the calls that follow. */
   async settle(...names: readonly string[]): Promise<string[]> {
     const before = this.calls.length;
     for (const name of names) this.#pending.get(name)?.();
