@@ -69,7 +69,7 @@ export function fetchPackages(
     });
 }
 
-/** Adds to the names those of all packages that apt would install with them on a machine without packages. */
+/** The names of these packages and of their dependencies. apt finds the dependencies as on a machine that has no package yet. */
 function withDependencies(names: readonly string[], options: readonly string[]): readonly string[] {
   const install = ['--simulate', '--no-install-recommends', 'install', ...names];
   const text = execFileSync('apt-get', ['-q', ...options, ...install], { encoding: 'utf8' });
