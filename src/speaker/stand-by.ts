@@ -26,7 +26,7 @@ const foreignPortMs = 120_000;
 
 export class StandBy {
   /**
-   * Resolves when the endpoint is served, and so no other speaker runs. Resolves to `undefined` when this process stops before that.
+   * Resolves when the endpoint is served. From then on, no other speaker runs. Resolves to `undefined` when this process stops before that.
    * Rejects when the endpoint cannot be served.
    */
   readonly endpoint: Promise<HttpEndpoint | undefined>;

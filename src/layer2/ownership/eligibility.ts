@@ -89,7 +89,7 @@ export class Eligibility {
     return remaining.length > 0 ? remaining : nodes;
   }
 
-  /** Whether no other node that is eligible and ready is preferred to this eligible node. */
+  /** Whether this eligible node is preferred. Other nodes count only if they are eligible and ready. */
   isPreferred(node: string, address: IpAddress, entry: AddressEntry): boolean {
     if (!entry.preferences) return true;
     const others = this.eligible(address, entry).filter((other) => other === node || this.isReady(other));

@@ -28,7 +28,7 @@ export interface QuestionPortsOptions {
   readonly openCapture?: OpenCapture;
   readonly onAnswer: (answer: NeighbourAnswer) => void;
   readonly onDrop: (protocol: Protocol, reason: DropReason) => void;
-  /** Whether to hear also the answers and announcements that other programs on this host send. */
+  /** Whether to hear the answers and announcements of other programs on this host too. */
   readonly hearsOwnHost?: boolean;
 }
 

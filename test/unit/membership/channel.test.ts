@@ -35,7 +35,7 @@ class Wire {
   readonly packets: Packet[] = [];
   readonly dropped: string[] = [];
   readonly seen: SeenDatagram[] = [];
-  /** Endpoints without a channel to which a datagram was sent. */
+  /** Endpoints that got a datagram but have no channel. */
   readonly astray: Endpoint[] = [];
   nowMs = 0;
   readonly #channels = new Map<string, Channel>();
