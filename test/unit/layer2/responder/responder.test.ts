@@ -63,7 +63,7 @@ test('NeighbourResponder answers while it announces many addresses', () => {
   assert.ok(reply >= 0 && reply < host.sent.length - 1, `reply at ${reply} of ${host.sent.length}`);
 });
 
-test('NeighbourResponder joins the solicited-node group of an address, and stops answering at once and leaves the group when the address is removed', () => {
+test('NeighbourResponder joins the solicited-node group of an address, and leaves the group and stops answering when the address is removed', () => {
   const host = new MemoryHost();
   host.responder.add(ip('2001:db8::a'));
   assert.deepEqual([...host.groups], ['2 ff0200000000000000000001ff00000a']);
