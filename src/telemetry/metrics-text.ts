@@ -29,16 +29,15 @@ export async function metricsText(
 function* metricPieces({ name, help, type, samples, takenInSlices }: CollectedMetric): Generator<string> {
   const all = takenInSlices ? samples() : [...samples()];
   yield `# HELP ${name} ${help.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')}\n# TYPE ${name} ${type}\n`;
-  let piece = '';
-  let taken = 0;
+  let lines: string[] = [];
   for (const sample of all) {
-    piece += line(name, sample);
-    taken++;
-    if (taken % pieceSamples > 0) continue;
-    yield piece;
-    piece = '';
+    lines.push(line(name, sample));
+    if (lines.length < pieceSamples) continue;
+    // `join` makes a plain string. A sum of strings would keep each line until the text is sent.
+    yield lines.join('');
+    lines = [];
   }
-  yield `${piece}\n`;
+  yield `${lines.join('')}\n`;
 }
 
 function line(name: string, [labels, value]: Sample): string {
