@@ -61,6 +61,13 @@ describe('the program that is shipped', { concurrency: false }, () => {
     }
   });
 
+  test('contains no part of prom-client that Bellman does not use', () => {
+    const files = readdirSync(join(dist, 'app')).filter((name) => name.endsWith('.js'));
+    const everything = files.map((name) => readFileSync(join(dist, 'app', name), 'utf8')).join('');
+    assert.match(everything, /AggregatorRegistry/, 'no bundle contains prom-client');
+    assert.doesNotMatch(everything, /TDigest|opentelemetry\.js\.api|process_cpu_user_seconds_total/);
+  });
+
   test('prints the version of the package', () => {
     const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
     assert.equal(execFileSync(join(dist, 'bellman'), ['--version'], { encoding: 'utf8' }).trim(), version);
