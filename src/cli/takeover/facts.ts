@@ -55,4 +55,6 @@ export interface AddressFacts {
   readonly service: string;
   /** Whether the annotation of the Service admits it. */
   readonly isAdmitted: boolean;
+  /** The node that the record of the Service names for it. */
+  readonly recordedNode: string | undefined;
 }

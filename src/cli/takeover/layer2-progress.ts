@@ -10,6 +10,8 @@ export interface Layer2Progress {
   readonly seen: number;
   /** Addresses that a host without a speaker of Bellman answers for, with its MAC. */
   readonly foreign: readonly string[];
+  /** Addresses for which no speaker answers, although a record names one. */
+  readonly stale: readonly AddressFacts[];
   /** Whether all of the pool's addresses are admitted. */
   readonly isAdmitted: boolean;
   /** An address that is admitted by its Service. */
@@ -43,6 +45,9 @@ export function layer2Progress({ pools, nodes, admittedPools }: TakeoverFacts): 
             ? hosts.map((host) => `${text} (${host})`)
             : [];
         }),
+        stale: addresses.filter(
+          ({ address, recordedNode }) => recordedNode !== undefined && !answering.has(address),
+        ),
         isAdmitted: admittedPools.includes('*') || admittedPools.includes(name),
         first: addresses.find(({ isAdmitted }) => isAdmitted),
       };

@@ -95,6 +95,13 @@ function layer2(facts: TakeoverFacts): Step | undefined {
   const open = progress.find((each) => !each.isAdmitted || each.answered < each.addresses);
   if (!open) return undefined;
   if (open.isAdmitted) return { kind: 'wait', text: remaining(open) };
+  const [stale] = open.stale;
+  // A recorded node would be the first owner, wherever MetalLB announces the address.
+  if (stale)
+    return {
+      kind: 'wait',
+      text: `the record of ${stale.address} names ${stale.recordedNode}, which no longer answers; a speaker removes the line within ten seconds`,
+    };
   const isFirstPool = progress.every((each) => !each.isAdmitted);
   if (isFirstPool && !progress.some(({ first }) => first)) return firstService(facts, open);
   const tried = progress.find(({ first }) => first);

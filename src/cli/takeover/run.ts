@@ -1,5 +1,6 @@
 import { parseIp } from '../../address/index.ts';
 import { recallAcceptedConfig } from '../../cluster/accepted-config.ts';
+import { parseAnnouncing } from '../../cluster/announcing.ts';
 import { takeoverKey } from '../../cluster/names.ts';
 import { poolIndexOf } from '../../config/pool-index.ts';
 import type { Api, RawObject } from '../../kubernetes/api.ts';
@@ -139,15 +140,18 @@ function poolFacts({ configMap, acceptedCopy, services }: ClusterView): PoolFact
   const config = recallAcceptedConfig(configMap, acceptedCopy)?.config;
   if (!config) return [];
   const index = poolIndexOf(config);
-  const addresses = services.flatMap(({ namespace, name, annotations, ingress }) =>
-    ingress.flatMap(({ ip }) => {
+  const addresses = services.flatMap(({ namespace, name, annotations, ingress }) => {
+    const isAdmitted = annotations[takeoverKey] === 'true';
+    const record = parseAnnouncing({ annotations });
+    return ingress.flatMap(({ ip }) => {
       const address = parseIp(ip);
       const pool = address && index.poolOf(address)?.name;
+      const recordedNode = record.get(ip)?.node;
       return pool === undefined
         ? []
-        : [{ pool, address: ip, namespace, service: name, isAdmitted: annotations[takeoverKey] === 'true' }];
-    }),
-  );
+        : [{ pool, address: ip, namespace, service: name, isAdmitted, recordedNode }];
+    });
+  });
   return config.pools.map(({ name, protocols }) => ({
     name,
     protocols,

@@ -38,7 +38,7 @@ export class Rehearsal {
       await options.prepare?.();
       return this.takeover.takeOver(options);
     });
-    assert.deepEqual(taken.macs, macs);
+    assert.deepEqual(taken.macs, macs, taken.moves.join('\n'));
     this.#taken = taken;
     return taken;
   }

@@ -38,7 +38,7 @@ const node = (
   ...over,
 });
 const office = ['192.0.2.150', '192.0.2.151'].map((address, i) => ({
-  ...{ address, namespace: 'default', service: `printer-${i}`, isAdmitted: false },
+  ...{ address, namespace: 'default', service: `printer-${i}`, isAdmitted: false, recordedNode: undefined },
 }));
 const answering = { announcing: { '192.0.2.150': '', '192.0.2.151': '' } };
 
@@ -107,6 +107,19 @@ const rows: readonly (readonly [
     /^Service a\/b: no; and 1 other Service$/,
   ],
   [
+    'a record of an earlier takeover',
+    inLayer2({
+      pools: [
+        {
+          ...{ name: 'office', protocols: ['layer2'] },
+          addresses: office.map((each, i) => ({ ...each, recordedNode: i === 1 ? 'node-2' : undefined })),
+        },
+      ],
+    }),
+    'wait',
+    /^the record of 192\.0\.2\.151 names node-2, which no longer answers/,
+  ],
+  [
     'two controllers, of which one assigns',
     facts(),
     'run',
@@ -172,7 +185,15 @@ const rows: readonly (readonly [
         {
           name: 'lab',
           protocols: ['bgp', 'layer2'],
-          addresses: [{ address: '192.0.2.200', namespace: 'a', service: 'b', isAdmitted: false }],
+          addresses: [
+            {
+              address: '192.0.2.200',
+              namespace: 'a',
+              service: 'b',
+              isAdmitted: false,
+              recordedNode: undefined,
+            },
+          ],
         },
       ],
     }),
