@@ -48,7 +48,7 @@ export interface Takeover {
   /** The steps in their order. */
   readonly steps: readonly TakenStep[];
   /** The MACs that answer before the last step: in that step all speakers restart, and hand addresses over. */
-  readonly macs: ReadonlyMap<string, string | undefined>;
+  readonly macs: ReadonlyMap<string, string>;
   /** A sentence for each address that got another MAC before the last step. */
   readonly moves: readonly string[];
 }
@@ -175,8 +175,8 @@ export class TakeoverLab {
     });
   }
 
-  /** The MAC that answers the client for each layer-2 address. */
-  async macs(): Promise<Map<string, string | undefined>> {
+  /** The MAC that answers the client for each layer-2 address; all of them when several answer, and an empty text when none does. */
+  async macs(): Promise<Map<string, string>> {
     return new Map(
       await Promise.all(
         this.local.map(async (ip) => [ip, [...(await this.#answers(ip))].join(' and ')] as const),
@@ -399,8 +399,8 @@ export class TakeoverLab {
 }
 
 function movesBetween(
-  before: ReadonlyMap<string, string | undefined>,
-  now: ReadonlyMap<string, string | undefined>,
+  before: ReadonlyMap<string, string>,
+  now: ReadonlyMap<string, string>,
   command: string,
 ): string[] {
   return [...now].flatMap(([ip, mac]) =>
