@@ -1,6 +1,16 @@
 import { readFileSync } from 'node:fs';
+import type { ApiRequest } from '../src/kubernetes/api.ts';
 import { KubernetesClient } from '../src/kubernetes/client.ts';
 import { parseKubeconfig } from './apiserver/kubeconfig.ts';
+
+/** Bounds a request of a lab. An API server that has just started beside other labs may need more than the 15 s that Bellman waits. */
+const patienceMs = 60_000;
+
+class PatientClient extends KubernetesClient {
+  override request<T>(request: ApiRequest): Promise<T> {
+    return super.request({ timeoutMs: patienceMs, ...request });
+  }
+}
 
 /**
  * A client with the credentials of a kubeconfig that the lab has written. `connect()` takes any kubeconfig, but loads `@kubernetes/client-node`,
@@ -8,7 +18,7 @@ import { parseKubeconfig } from './apiserver/kubeconfig.ts';
  */
 export function labClient(kubeconfig: string, userAgent: string): KubernetesClient {
   const { url, certificate, token } = parseKubeconfig(readFileSync(kubeconfig, 'utf8'));
-  return new KubernetesClient(
+  return new PatientClient(
     {
       server: new URL(url),
       isProxied: false,
