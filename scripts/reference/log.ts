@@ -14,7 +14,7 @@ const fields: Readonly<Record<string, string>> = {
   attributeType: 'type code of the path attribute',
   before: 'the value before the change',
   bgp: 'whether this node announces by BGP: `held`, `waiting` or `live`',
-  capabilities: 'names of the capabilities',
+  capabilities: 'codes of the capabilities, or `all`',
   cause: 'cause of a [refusal](../design/allocation.md#refusals)',
   entrance: 'where the input came from: `bgp`, `bfd`, `membership`, `frame`, `http`, `watch`',
   err: 'the exception, with its stack',

@@ -124,7 +124,7 @@ describe("an operator's view of a fault", { concurrency: false }, () => {
     assert.equal(await nextHops(`${v6}/128`), 2);
     assert.match(
       loggedSince(logLength, 'speaker-node-3'),
-      /"reason":"ipv6-unicast is not sent: there is no global IPv6 address[^}]*"msg":"address family not carried"/,
+      /"reason":"ipv6-unicast is not sent: there is no global IPv6 address[^}]*"msg":"address family not sent"/,
     );
     assert.match(
       await lab.metrics(node.namespace),
@@ -138,7 +138,7 @@ describe("an operator's view of a fault", { concurrency: false }, () => {
     await shows('two routes', 0, /^node-3 +router +Established +\S+ +2\b(?! of)(?!.*not sent)/m);
     assert.match(
       loggedSince(logLength, 'speaker-node-3'),
-      /"families":\["ipv6-unicast"\],"msg":"address family carried"/,
+      /"families":\["ipv6-unicast"\],"msg":"now sending address family"/,
     );
     await node.namespace.ip('route', 'add', 'default', 'via', '192.0.2.1');
     await node.namespace.ip('-6', 'route', 'replace', 'default', 'via', '2001:db8:2::1');

@@ -1,4 +1,4 @@
-/** Describes to operators why connections end, fail or are refused. Pure. */
+/** Describes to operators why connections end, fail or are rejected. Pure. */
 import { formatIp } from '../../address/index.ts';
 import type { DownCause } from '../fsm/connection-events.ts';
 import type { RejectReason } from '../fsm/peer-events.ts';
@@ -44,11 +44,11 @@ function describeSent(error: NotificationError): string {
   return error.text ? `${described}, ${error.text}` : described;
 }
 
-/** Why a connection made by the peer is refused; `undefined` when the refusal is ordinary and needs no report. */
+/** Why a connection that the peer made, or an earlier process passed on, is rejected; `undefined` when this is ordinary and needs no report. */
 export function describeRejection(reason: RejectReason): string | undefined {
   switch (reason) {
     case 'occupied':
-      return 'a connection from the peer was refused: two connections with the peer are already open';
+      return 'a connection from the peer was rejected: two connections with the peer are already open';
     case 'other-open':
       return 'the session of the earlier speaker ended: this speaker would send a different OPEN';
     case 'idle':

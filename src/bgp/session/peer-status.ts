@@ -64,7 +64,9 @@ function warningsOf({ peer, carried, negotiated, routesRefused, isBfdDamped }: S
       : [`the peer has refused our OPEN, so we now send it without ${withheld.join(', ')}`]),
     ...(routesRefused === 0
       ? []
-      : [`${routesRefused} routes are not sent: their path attributes fill a whole message`]),
+      : [
+          `${routesRefused} routes are not sent: their path attributes leave no room for a prefix in a BGP message`,
+        ]),
   ];
 }
 

@@ -6,11 +6,11 @@ import type { CarriedFamilies } from './carried-families.ts';
 import { bounded } from './cause-text.ts';
 import { describeDamping, formatRouterId } from './peer-status.ts';
 
-/** Octets of a malformed attribute that are logged. */
+/** How many octets of a malformed attribute are logged. */
 const loggedOctets = 64;
 /**
- * Limits the different failures that are logged before a session comes up. Otherwise a peer that always fails in a new way would fill the
- * log.
+ * Maximum number of distinct failures logged before a session comes up. Without a limit, a peer that fails in a new way each time would fill
+ * the log.
  */
 const maxRememberedFailures = 64;
 
@@ -49,15 +49,16 @@ export class SessionLog {
       },
       'session established',
     );
-    for (const reason of warnings) this.#logger.warn({ reason }, 'address family not carried');
+    for (const reason of warnings) this.#logger.warn({ reason }, 'address family not sent');
   }
 
   /** The families that the session carries have changed with the node's addresses. */
   familiesChanged(before: CarriedFamilies, { families, warnings }: CarriedFamilies): void {
     const gained = families.filter((family) => !before.families.includes(family));
-    if (gained.length > 0) this.#logger.info({ families: gained.map(familyName) }, 'address family carried');
+    if (gained.length > 0)
+      this.#logger.info({ families: gained.map(familyName) }, 'now sending address family');
     for (const reason of warnings)
-      if (!before.warnings.includes(reason)) this.#logger.warn({ reason }, 'address family not carried');
+      if (!before.warnings.includes(reason)) this.#logger.warn({ reason }, 'address family not sent');
   }
 
   closed(reason: string): void {
@@ -73,18 +74,22 @@ export class SessionLog {
       this.#logger.info({ reason }, 'one of two connections closed');
   }
 
-  connectionRefused(reason: string): void {
-    if (this.#isNewFailure(reason)) this.#logger.warn({ reason }, 'connection refused');
+  connectionRejected(reason: string): void {
+    if (this.#isNewFailure(reason)) this.#logger.warn({ reason }, 'incoming connection rejected');
+  }
+
+  notInherited(reason: string): void {
+    if (this.#isNewFailure(reason)) this.#logger.warn({ reason }, 'session not inherited');
   }
 
   capabilitiesRefused(capabilities: readonly number[] | 'all'): void {
     this.#logger.warn(
       { capabilities },
-      'the peer refuses capabilities; our OPENs leave them out until a session has come up and ended',
+      'the peer rejected capabilities; OPEN messages omit them until the next established session ends',
     );
   }
 
-  /** Logged once until a session comes up. */
+  /** Logged at most once between two established sessions. */
   noBfd(): void {
     const reason = `BFD did not come up within ${startWaitMs / 1000} s`;
     if (this.#isNewFailure(reason)) this.#logger.warn({ reason }, 'session begins without BFD');
@@ -98,11 +103,12 @@ export class SessionLog {
     this.#logger.info('BFD no longer damped');
   }
 
-  /** Path attributes that fill a whole message are an operator's mistake, so this is an error. Logged once for each session. */
+  /** Only a configuration mistake makes path attributes this long, so this is an error. Logged once for each session. */
   unsendable(): void {
     if (this.#isUnsendableLogged) return;
     this.#isUnsendableLogged = true;
-    this.#logger.error({ reason: 'path attributes fill a whole message' }, 'route not announced');
+    const reason = 'the path attributes leave no room for a prefix in a BGP message';
+    this.#logger.error({ reason }, 'route not announced');
   }
 
   /** Logs a malformed attribute, as RFC 7606 section 6 asks. */

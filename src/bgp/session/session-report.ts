@@ -91,7 +91,8 @@ export class SessionReport {
         const reason = describeRejection(action.reason);
         if (reason === undefined) return;
         this.#keep(reason);
-        this.log.connectionRefused(reason);
+        if (action.reason === 'other-open') this.log.notInherited(reason);
+        else this.log.connectionRejected(reason);
         return;
       }
       case 'no-bfd':

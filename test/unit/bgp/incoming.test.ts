@@ -178,9 +178,10 @@ describe('incoming connections', () => {
     assert.ok(transport.arrive(routerAddress));
     assert.ok(transport.arrive(routerAddress));
     assert.equal(transport.arrive(routerAddress), undefined, 'both connections are in use');
-    const refused = 'a connection from the peer was refused: two connections with the peer are already open';
-    assert.equal(status().lastError, refused);
-    assert.equal(lines.filter((line) => line.includes(refused)).length, 1);
+    const rejected =
+      'a connection from the peer was rejected: two connections with the peer are already open';
+    assert.equal(status().lastError, rejected);
+    assert.equal(lines.filter((line) => line.includes(rejected)).length, 1);
     clock.advance(5000);
     const stream = transport.arrive(routerAddress);
     assert.ok(stream);

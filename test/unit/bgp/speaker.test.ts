@@ -373,8 +373,8 @@ describe('a session in virtual time', () => {
     assert.equal(updates()[3]?.attributes.mpUnreach?.withdrawn.length, 1);
     assert.deepEqual(status().families, ['ipv4-unicast']);
     assert.equal(status().state, 'Established');
-    assert.equal(lines.filter((line) => line.includes('address family carried')).length, 1);
-    assert.equal(lines.filter((line) => line.includes('address family not carried')).length, 2);
+    assert.equal(lines.filter((line) => line.includes('now sending address family')).length, 1);
+    assert.equal(lines.filter((line) => line.includes('address family not sent')).length, 2);
   });
 
   test('a link that goes down ends the sessions of its directly connected peers, and no others', () => {
