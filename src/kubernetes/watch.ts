@@ -142,9 +142,9 @@ class CollectionWatch<T> {
     const { state, relist, report } = step;
     this.#retry = state;
     if (relist) this.#resourceVersion = undefined;
-    if (report === 'granted') logger.info({ resource: path }, 'API server grants access again');
+    if (report === 'granted') logger.info({ resource: path }, 'API server accepts requests again');
     if (report === 'refused')
-      logger.warn({ resource: path, reason: state.refusal?.logged }, 'API server refuses, retrying');
+      logger.warn({ resource: path, reason: state.refusal?.logged }, 'API server rejects requests, retrying');
     return step;
   }
 

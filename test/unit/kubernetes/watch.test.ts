@@ -15,8 +15,8 @@ import { VirtualClock } from '../../support/virtual-clock.ts';
 import { pass, settle } from '../../support/virtual-run.ts';
 
 /**
- * A server that answers each list and each watch with the next entry of a script. A list for which the script has no entry is refused. A
- * watch for which the script has no entry stays open and sends nothing.
+ * A server that answers each list and each watch with the next entry of a script. A list for which the script has no entry
+ * fails with ECONNREFUSED. A watch for which the script has no entry stays open and sends nothing.
  */
 class ScriptedApi implements Api {
   readonly clock = new VirtualClock();
@@ -201,7 +201,7 @@ test('watch() backs off during an outage and logs its start and end once', async
   await stop();
 });
 
-test('watch() counts a resumed watch as an answer as soon as it opens, even without an event', async () => {
+test('watch() treats the API server as reachable as soon as a resumed watch opens, before any event', async () => {
   const api = new ScriptedApi();
   api.lists.push(list('7', []));
   const { clock, lines, stop } = follow(api, []);
@@ -216,7 +216,7 @@ test('watch() counts a resumed watch as an answer as soon as it opens, even with
   await stop();
 });
 
-test('watch() retries at once when another exchange shows that the server is back', async () => {
+test('watch() retries at once when another request gets an answer', async () => {
   const api = new ScriptedApi();
   const seen: string[] = [];
   const { clock, stop } = follow(api, seen);
@@ -242,7 +242,7 @@ test('watch() does not log a refusal of a few seconds', async () => {
   await stop();
 });
 
-test('watch() logs once a refusal that lasts ten seconds, and logs its end', async () => {
+test('watch() logs a refusal once, after ten seconds, and logs its end', async () => {
   const api = new ScriptedApi();
   for (let i = 0; i < 9; i++) api.lists.push(forbidden);
   api.lists.push(list('7', []));
@@ -250,12 +250,12 @@ test('watch() logs once a refusal that lasts ten seconds, and logs its end', asy
   await pass(clock, 60_000, 100);
   assert.deepEqual(
     lines.map(({ msg }) => msg),
-    ['API server refuses, retrying', 'API server grants access again'],
+    ['API server rejects requests, retrying', 'API server accepts requests again'],
   );
   await stop();
 });
 
-test('watch() ignores an object that the decoder leaves out, and reports the object as gone if it was known before', async () => {
+test('watch() ignores an object that the decoder filters out, and reports it as gone if the handler knows it', async () => {
   const api = new ScriptedApi();
   api.lists.push(list('7', [object('x', '3'), object('never', '4')]));
   api.watches.push((lines) => lines.send({ type: 'MODIFIED', object: object('x', '8') }));
@@ -268,7 +268,7 @@ test('watch() ignores an object that the decoder leaves out, and reports the obj
   await stop();
 });
 
-test('watch() handles an object again, without another request, after its handler threw', async () => {
+test('watch() retries an object after the handler threw, without another request', async () => {
   const api = new ScriptedApi();
   api.lists.push(list('7', [object('x', '3'), object('y', '3')]));
   api.watches.push((lines) => {
@@ -296,7 +296,7 @@ test('watch() handles an object again, without another request, after its handle
   await stop();
 });
 
-test('watch() handles only the newest state of an object whose handler threw, deletion included', async () => {
+test('watch() retries a failed object with its newest state only, even if that is a deletion', async () => {
   const api = new ScriptedApi();
   api.lists.push(list('7', [object('x', '3')]));
   const seen: string[] = [];
@@ -423,7 +423,7 @@ test('watch() asks for smaller pages when a page is too large', async () => {
   await stop();
 });
 
-test('watch() survives arbitrary events and afterwards holds what the server holds', async () => {
+test('watch() survives arbitrary events and ends up in step with the server', async () => {
   const anything = fc.anything({ withNullPrototype: false, maxDepth: 4 });
   const service = fc.record(
     { type: anything, ports: anything, ipFamilies: anything, selector: anything },
