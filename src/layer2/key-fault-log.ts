@@ -44,6 +44,6 @@ export class KeyFaultLog {
   }
 
   #logMissing(reason: string): void {
-    this.#logger.error({ reason }, 'no membership keys: no layer-2 address is answered');
+    this.#logger.error({ reason }, 'no membership keys; this speaker answers for no layer-2 address');
   }
 }

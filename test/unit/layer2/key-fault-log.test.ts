@@ -6,7 +6,7 @@ import { VirtualClock } from '../../support/virtual-clock.ts';
 
 const absent = 'Secret bellman-membership does not exist';
 const waiting = `info waiting for membership keys: ${absent}`;
-const missing = `error no membership keys: no layer-2 address is answered: ${absent}`;
+const missing = `error no membership keys; this speaker answers for no layer-2 address: ${absent}`;
 
 /** A key fault log. `take` returns its new lines as `level message: reason`. */
 function keyFaultLog() {
@@ -28,7 +28,7 @@ test('KeyFaultLog logs no error when the keys arrive within ten seconds after th
   assert.deepEqual(take(), []);
 });
 
-test('KeyFaultLog logs an error once the keys have been missing for ten seconds', () => {
+test('KeyFaultLog logs one error when the keys are still missing ten seconds after the start', () => {
   const { clock, log, take } = keyFaultLog();
   log.update(absent, false);
   clock.advance(9999);
