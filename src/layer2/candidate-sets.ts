@@ -24,7 +24,7 @@ const noNodes: CandidateNodes = { candidates: [], interfaces: [] };
 
 /**
  * The sets of candidates that entries name by number. All entries with equal sources get the same list of candidates, so a set with thousands
- * of nodes costs its size once. A change of a set becomes a change of the entries that name it.
+ * of nodes costs its size once. When a set changes, `resolve` returns the entries that name it.
  */
 export class CandidateSets {
   readonly #sets = new Map<number, CandidateSet>();

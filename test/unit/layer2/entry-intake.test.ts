@@ -32,7 +32,7 @@ const set = (...candidates: string[]) => ({
 const nothing = { sets: [], upsert: [], remove: [] };
 
 describe('EntryIntake', () => {
-  test('passes a table on after its last part, with the nodes of its sets', () => {
+  test('passes a table on when its last part arrives, and fills in the nodes of each candidate set', () => {
     const { intake, take } = fixture();
     intake.take({
       kind: 'table',
@@ -58,7 +58,7 @@ describe('EntryIntake', () => {
     assert.deepEqual(take(), ['change 192.0.2.2 a, -192.0.2.1']);
   });
 
-  test('makes a change of a set a change of the entries that name it', () => {
+  test('reports the entries that name a set when the set changes', () => {
     const { clock, intake, take } = fixture();
     intake.take({ kind: 'table', sets: [set('a')], upsert: [entry('192.0.2.1')], remove: [] });
     take();
@@ -67,7 +67,7 @@ describe('EntryIntake', () => {
     assert.deepEqual(take(), ['change 192.0.2.1 a+b']);
   });
 
-  test('drops the changes that wait when a table replaces everything, and on cancel()', () => {
+  test('drops pending changes when a table arrives, and on cancel()', () => {
     const { clock, intake, take } = fixture();
     intake.take({ kind: 'change', sets: [set('a')], upsert: [entry('192.0.2.1')], remove: [] });
     intake.take({ ...nothing, kind: 'change', upsert: [entry('192.0.2.2')] });

@@ -13,7 +13,7 @@ after(() => rmSync(folder, { recursive: true }));
 const cache = join(folder, 'a cache');
 const built = join(folder, 'built');
 
-/** Writes only a part of the program that FAIL_AT names, and fails. */
+/** A stand-in for `go`. It lists each build in $BUILT. For the program that FAIL_AT names, it writes a partial file and exits with 1. */
 const go = `#!/bin/sh
 case "$1 $2" in
   'env GOVERSION') echo go1.99.0 ;;
@@ -58,7 +58,7 @@ function build(environment: Readonly<Record<string, string>> = {}, ...args: read
 const buildsOf = () => readFileSync(built, 'utf8').trim().split('\n');
 const programs = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-proxy', 'kubectl'];
 
-test('builds each program once, and prints the folder that holds exactly these', async () => {
+test('builds each program once, and prints the path of a folder that holds exactly these programs', async () => {
   const first = await build();
   assert.equal(first.code, 0, first.stderr);
   assert.match(first.stdout, /a cache\/kubernetes\/v\d+\.\d+\.\d+$/);
@@ -80,7 +80,7 @@ test('builds kubelet and kube-scheduler only for a cluster', async () => {
   assert.equal(buildsOf().length, programs.length + 2);
 });
 
-test('after a failure, leaves no part of a program and goes on where it stopped', async () => {
+test('leaves no partial program after a failure, and the next run resumes there', async () => {
   const { code, stdout, stderr } = await build({ FAIL_AT: 'kube-controller-manager' });
   assert.equal(code, 1);
   assert.equal(stdout, '');
@@ -89,7 +89,7 @@ test('after a failure, leaves no part of a program and goes on where it stopped'
   assert.equal(buildsOf().length, programs.length + 1);
 });
 
-test('of two runs at once, one builds and the other waits for it', async () => {
+test('when two runs start together, one builds and the other waits', async () => {
   const [one, two] = await Promise.all([build(), build()]);
   assert.deepEqual([one.code, two.code], [0, 0], one.stderr + two.stderr);
   assert.equal(one.stdout, two.stdout);
@@ -102,7 +102,7 @@ test('exits with 69 and says so when the modules cannot be downloaded', async ()
   assert.match(stderr, /no route\nkubernetes: Go cannot download the modules of Kubernetes \(see above\)\n$/);
 });
 
-test('builds the version that KUBERNETES_VERSION names, and refuses an unknown version with the list of known ones', async () => {
+test('builds the version that KUBERNETES_VERSION names, rejects an unknown version and lists the known ones', async () => {
   const { code, stderr } = await build({ KUBERNETES_VERSION: 'v1.2.3' });
   assert.equal(code, 1);
   const [newest = '', oldest = '', ...others] =
