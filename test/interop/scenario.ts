@@ -23,7 +23,7 @@ const ourRouterId = 0xc0000201;
 
 export const plain: RouteAttributes = { asPathPrepend: 0, communities: [], largeCommunities: [] };
 
-/** A peer with the defaults of the configuration and short timers. */
+/** A peer with the default settings of the configuration, except that it retries a connection after 1 s. */
 export function peer(changes: Partial<PeerSettings> = {}, password?: string): ResolvedPeer {
   return {
     settings: {
