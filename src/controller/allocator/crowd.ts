@@ -1,6 +1,5 @@
 import { type SharingTerms, sharingRefusal } from './sharing.ts';
 
-/** A Service that holds an address. */
 export interface Holder {
   /** `namespace/name`. */
   readonly service: string;
@@ -9,8 +8,8 @@ export interface Holder {
 }
 
 /**
- * The many Services that share one address. Their terms are counted, so that one more Service is compared with a few numbers and not with each
- * of them. Services with the same namespace, keys and backends differ only in their ports.
+ * The many Services that share one address. Holders with equal namespace, keys and backends are counted together. Checking one more Service
+ * therefore costs one comparison for each distinct combination and one lookup for each port.
  */
 export class Crowd {
   readonly #holders = new Map<string, Holder>();
@@ -26,7 +25,7 @@ export class Crowd {
     return this.#holders.values();
   }
 
-  /** Adds a Service that is not among them. */
+  /** Adds a Service that is not yet a holder. */
   add(holder: Holder, terms: SharingTerms): void {
     this.#holders.set(holder.service, holder);
     const key = kindOf(terms);
@@ -48,7 +47,7 @@ export class Crowd {
     count(this.#namespaces, terms.namespace, -1);
   }
 
-  /** Whether a Service with these terms may share the address with all others. It may be one of them. */
+  /** Whether a Service with these terms may share the address with every other holder. The Service may itself already be a holder. */
   agreesWith(terms: SharingTerms, rules: { readonly acrossNamespaces: boolean }): boolean {
     for (const { terms: theirs } of this.#kinds.values())
       if (sharingRefusal(terms, theirs, rules) !== undefined) return false;
@@ -56,7 +55,7 @@ export class Crowd {
     return terms.ports.every((port) => (this.#ports.get(port) ?? 0) <= own);
   }
 
-  /** `undefined` when the Service is not among them. */
+  /** `undefined` when the Service does not hold the address. */
   seniorityOf(service: string): number | undefined {
     return this.#holders.get(service)?.seniority;
   }
@@ -65,7 +64,7 @@ export class Crowd {
     return this.#namespaces.has(namespace);
   }
 
-  /** Whether a Service of another namespace is among them. */
+  /** Whether a Service of another namespace holds the address. */
   hasOtherNamespace(namespace: string): boolean {
     return this.#namespaces.size > (this.#namespaces.has(namespace) ? 1 : 0);
   }

@@ -31,7 +31,7 @@ const pageSize = 500;
 /** Writes under way at once. */
 const lanes = 8;
 
-/** Marks all ready Pods of the node. Rejects when the API server refuses. */
+/** Marks all ready Pods of the node. Rejects when a request fails, except because a Pod has changed or is gone. */
 export async function markPods(node: string, options: PodMarkerOptions): Promise<MarkedPods> {
   const waiting = await readyPods(options.client, node);
   const done = { marked: 0, skipped: 0, isStopped: false };
