@@ -1,6 +1,6 @@
 /**
- * Whether a node leaves: it will stop or get maintenance, and other nodes should announce its addresses first. A node that leaves
- * differs from one that may not announce (`nodeRefusal`): it keeps announcing until the others do, and for as long as too few others could
+ * Whether a node leaves: it will stop or get maintenance, and other nodes should announce its addresses first. A leaving node
+ * differs from one that must not announce (`nodeRefusal`): it keeps announcing until the others do, and for as long as too few others could
  * (`floor.ts`).
  *
  *   annotation of Bellman         bellman.dev/maintenance
@@ -31,7 +31,7 @@ export interface Leaving {
   readonly cause: LeavingCause;
   /** The cause in words, after the name of the node: `is tainted …`. */
   readonly reason: string;
-  /** The kind of the object and its field that decide, such as `Node spec.unschedulable`. */
+  /** The object kind and field that make the node leave, such as `Node spec.unschedulable`. */
   readonly field: string;
   /** When the cause began, RFC 3339, if the Node says so. */
   readonly since?: string;

@@ -6,23 +6,23 @@ const excludeLabelField = `Node metadata.labels[${excludeFromLoadBalancersLabel}
 const outOfServiceField = `Node spec.taints[key=${outOfServiceTaint}]`;
 
 export interface NodeRefusalRules {
-  /** Whether a node announces although a label excludes it from load balancers. kubeadm sets that label on control-plane nodes. */
+  /** Whether a node with the exclude-from-external-load-balancers label announces anyway. kubeadm sets that label on control-plane nodes. */
   readonly ignoresExcludeLabel: boolean;
 }
 
 /** The rules by which a speaker judges nodes. */
 export interface NodeRules extends NodeRefusalRules, LeavingRules {}
 
-/** Why a node may not carry load balancer traffic. */
+/** Why a node must not carry load balancer traffic. */
 export interface NodeRefusal {
   readonly reason: string;
-  /** The kind of the object and its field that decide, such as `Node metadata.name`. */
+  /** The object kind and field that caused the refusal, such as `Node metadata.name`. */
   readonly field: string;
 }
 
 /**
- * Why a node may not carry load balancer traffic, or `undefined` when it may. A node that may not carry it stops announcing at once. A node
- * that leaves, such as one that is shutting down, may still carry traffic.
+ * Why a node must not carry load balancer traffic, or `undefined` when it may. A node that must not carry it stops announcing at once. A
+ * leaving node, such as one that is shutting down, may still carry traffic.
  */
 export function nodeRefusal(
   name: string,
@@ -43,9 +43,7 @@ export function nodeRefusal(
   return undefined;
 }
 
-/**
- * The node's fields that affect plans, as text to compare. Other fields change every few seconds, and such a change causes no new plans.
- */
+/** The parts of a Node that affect planning, as text to compare. Other changes, such as heartbeats, must not cause new plans. */
 export function planningKey(name: string, node: Node | undefined, rules: NodeRules): string {
   if (!node) return '';
   const refusal = nodeRefusal(name, node, rules);
