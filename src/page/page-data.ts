@@ -1,5 +1,5 @@
 /**
- * The JSON at `/page/data`, which the browser draws. The page and the process that serves it are of one release, so the format may change with
+ * The JSON at `/page/data`, which the browser draws. Each process serves the page that belongs to its data, so the format may change with
  * each release. `bellman status -o json` is the stable format. All texts are one line, without control characters.
  */
 
@@ -10,7 +10,7 @@ export interface PageFinding {
 }
 
 export interface PageData {
-  /** Release of the program that made the data. */
+  /** Release of the process that serves the data. */
   readonly release: string;
   readonly namespace: string;
   readonly configuration: PageFinding;
@@ -36,7 +36,7 @@ export interface PagePool {
   readonly pool: string;
   readonly protocol: string;
   readonly family: string;
-  /** Decimal numbers, because an IPv6 pool may be larger than a JSON number. */
+  /** Counts as decimal strings, because an IPv6 pool can exceed the integers that a JavaScript number holds exactly. */
   readonly addresses: string;
   readonly inUse: string;
   readonly free: string;
@@ -64,14 +64,17 @@ export interface PageNode {
   readonly links: readonly { readonly name: string; readonly subnets: readonly string[] }[];
   /** Number of addresses that the node answers for in layer 2. */
   readonly answers: number;
-  /** Number of addresses that the node announces by BGP, in sessions that are up. */
+  /** Number of addresses that the node announces by BGP over at least one established session. */
   readonly advertises: number;
   readonly sessions: readonly PageSession[];
   /** Number of other speakers that this one hears. */
   readonly members: number;
   /** Other speakers that this one does not hear, each with its state. */
   readonly missingMembers: readonly string[];
-  /** Why the node leaves, since when and how far; absent when it does not leave. A node that leaves may be as desired. */
+  /**
+   * Why and since when the node is leaving, how many addresses it still drains, and how many it keeps because too few other nodes could
+   * announce them. Absent when it is not leaving. A leaving node may still be as desired.
+   */
   readonly leaving?: string;
   /** False when a problem names the node. */
   readonly isAsDesired: boolean;
@@ -89,6 +92,6 @@ export interface PageSession {
   /** False when a problem names the session or its BFD session. */
   readonly isAsDesired: boolean;
   readonly notes: string;
-  /** State and detection time of the BFD session; absent when none watches the peer. */
+  /** State and detection time of the BFD session; absent when BFD does not monitor the peer. */
   readonly bfd?: string;
 }
