@@ -12,7 +12,7 @@ export const wellKnown = Flag.transitive;
 export const optional = Flag.optional;
 export const optionalTransitive = Flag.optional | Flag.transitive;
 
-/** IANA's numbers of the attributes that other files refer to. */
+/** IANA type codes of the attributes that other files use. */
 export const AttributeType = { origin: 1, asPath: 2, nextHop: 3, mpReach: 14, mpUnreach: 15 } as const;
 
 /** The attributes decoded so far, while a list is being read. */
@@ -26,7 +26,7 @@ export type Draft = { -readonly [K in keyof PathAttributes]: PathAttributes[K] }
 export interface Problem {
   readonly subcode: number;
   readonly text: string;
-  /** Overrides the treatment of the row. */
+  /** Overrides the row's treatment. */
   readonly treatment?: 'discard' | 'withdraw';
 }
 
@@ -35,7 +35,7 @@ export interface AttributeRow {
   readonly name: string;
   /** The Optional and Transitive flags that the attribute must have. */
   readonly flags: number;
-  /** RFC 7606's treatment of a malformed value. */
+  /** How RFC 7606 treats a malformed value. */
   readonly treatment: 'discard' | 'withdraw';
   /** The attribute is discarded when an external peer sends it, malformed or not (RFC 7606 sections 7.5, 7.9 and 7.10). */
   readonly isInternal?: true;
@@ -43,7 +43,10 @@ export interface AttributeRow {
    * Stores the value in the draft, or returns a problem when it is malformed. A malformed value that can still be read is stored as well.
    */
   decode(value: Uint8Array, draft: Draft, options: ReceiveOptions): Problem | undefined;
-  /** The value to send; `undefined` when the attribute is absent. A row without `encode` is for an attribute that we never originate. */
+  /**
+   * The value to send; `undefined` when the attribute is absent. A row without `encode` is for an attribute that we never originate: its value
+   * is kept unparsed in `unknown`.
+   */
   encode?(attributes: PathAttributes, options: SendOptions): Uint8Array | undefined;
 }
 
@@ -110,7 +113,7 @@ export function list<K extends ListKey>(
   };
 }
 
-/** Makes the row of an optional transitive attribute whose value is checked as its RFC asks but kept as octets. */
+/** Makes the row of an optional transitive attribute whose value is validated as its RFC requires, but kept as octets. */
 export function judged(name: string, judge: (value: Uint8Array) => Problem | undefined): AttributeRow {
   return { name, flags: optionalTransitive, treatment: 'withdraw', decode: judge };
 }

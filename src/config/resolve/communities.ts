@@ -10,7 +10,7 @@ export type Community =
 
 const wellKnown = (value: number): Community => ({ kind: 'standard', value });
 
-/** The names that routers use (RFC 1997, RFC 3765, RFC 7999, RFC 8326). An equal name under `bgp-communities` overrides them. */
+/** The well-known community names (RFC 1997, RFC 3765, RFC 7999, RFC 8326). The same name under `bgp-communities` overrides one. */
 export const wellKnownCommunities: ReadonlyMap<string, Community> = new Map([
   ['no-export', wellKnown(0xffffff01)],
   ['no-advertise', wellKnown(0xffffff02)],
@@ -39,7 +39,7 @@ export function readCommunity(text: string): Result<Community, string> {
   return fail(`${show(text)} is not a community like 64512:1 or 64512:1:2${sexagesimalHint(text)}`);
 }
 
-/** Reads a community or one of the names. Complains about any other text. */
+/** Reads a community or one of the names. Reports any other text as an error. */
 export function resolveCommunity(
   text: string,
   path: Path,
@@ -60,7 +60,7 @@ export function resolveCommunity(
   return undefined;
 }
 
-/** YAML 1.1 reads an unquoted 64512:1 as 64512 × 60 + 1. A tool that reads YAML 1.1 and rewrites the file writes that number. */
+/** YAML 1.1 reads an unquoted 64512:1 as 64512 × 60 + 1. A YAML 1.1 tool that rewrites the file replaces the community with that number. */
 function sexagesimalHint(text: string): string {
   const number = /^\d{1,10}$/.test(text) ? Number(text) : 0;
   if (number < 60) return '';
