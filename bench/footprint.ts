@@ -2,8 +2,8 @@
  * The memory and CPU time of all processes of Bellman, by number of Services.
  *   lab/world .cache/bin/node bench/footprint.ts [--services 0,1000,10000] [--protocol bgp|layer2] [--settle-seconds 30] [--parts]
  * The lab has one node. Its speaker and the controller are restarted after the Services have their addresses. The speaker includes its
- * layer-2 process, if there is one. `--parts` also shows what the memory of each process consists of, beside a Node process that does
- * nothing. BELLMAN_PROGRAM names the program that `make build` wrote.
+ * layer-2 process, if there is one. `--parts` also breaks down the memory of each process, with an idle Node process for comparison.
+ * BELLMAN_PROGRAM names the program that `make build` wrote.
  */
 import { spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
@@ -65,7 +65,7 @@ async function printParts(roles: Map<string, readonly number[]>, bare: number | 
     for (const pid of pids)
       if (role !== 'speaker') await read(role, pid);
       else if (!layer2.has(pid)) await read('speaker, main process', pid);
-  if (bare !== undefined) await read('Node that does nothing', bare);
+  if (bare !== undefined) await read('idle Node process', bare);
   console.log(`\n| part, MB of PSS | ${columns.map(([name]) => name).join(' | ')} |`);
   console.log(`|---|${columns.map(() => '---|').join('')}`);
   for (const part of memoryParts)

@@ -1,9 +1,9 @@
 /**
- * Many addresses in layer 2 on five nodes with real processes: placed, then one node restarts, then one node dies and returns.
+ * Many layer-2 addresses on five nodes with real processes: they are placed, one speaker restarts, and one node dies and returns.
  *   lab/world .cache/bin/node bench/layer2-scale.ts [--addresses 20000] [--per-second 5000]
- * A client on the segment asks by ARP for every address, round after round. After each step, exactly one node must answer for every address.
- * The bench fails when this is not so within the deadline, or when an address of a surviving node moves. It counts the rounds in which two nodes
- * answer for one address.
+ * A client on the segment asks by ARP for every address, round after round. After each step, exactly one node must answer for each address. The
+ * bench fails when this is not so within the deadline, or when an address of a surviving node moves. It counts the rounds in which more than one
+ * node answers for an address.
  */
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
@@ -29,7 +29,7 @@ const lastIp: IpAddress = { family: 4, value: firstIp.value + BigInt(count - 1) 
 
 const lab = await Lab.start({ nodes: 5 });
 const [home, restarting, dying] = lab.fabric.nodes;
-if (!home || !restarting || !dying) throw new Error('a lab without nodes');
+if (!home || !restarting || !dying) throw new Error('the lab has fewer than three nodes');
 // The stand-in for kube-proxy cannot handle so many Services, and this bench sends no packets to them.
 await lab.stop('kube-proxy');
 await lab.configure(`address-pools:
@@ -69,7 +69,10 @@ function fail(what: string): void {
   process.exitCode = 1;
 }
 
-/** Waits for rounds in which exactly one node answers for each address: two in a row, so that no late packet hides a second answerer. */
+/**
+ * Waits for two consecutive rounds in which exactly one node answers for each address. One round is not enough, because an answer that arrives
+ * late counts in the next round.
+ */
 async function settle(step: string, beganAtMs: number): Promise<void> {
   const isRight = (round: CensusRound | undefined) => round?.answeredByOne === count;
   const since = () => rounds.filter((round) => round.beganAtMs >= beganAtMs);
@@ -102,7 +105,7 @@ console.log(
   `${count} addresses, five nodes, a request for each address every ${(count / Number(values['per-second']) + 1).toFixed(1)} s`,
 );
 console.log(
-  '| step | one answerer each after, s | unanswered at most | by two at most | rounds with two | addresses per node | CPU per node, s |',
+  '| step | settled after, s | most unanswered | most answered by several nodes | rounds with several answerers | addresses per node | CPU per node, s |',
 );
 console.log('|---|---|---|---|---|---|---|');
 

@@ -104,7 +104,7 @@ function restart(names: readonly string[]): void {
 console.log(`${members} members, ${addresses} addresses, racks of ${rack}, loss ${values.loss} %`);
 row(
   ...['event', 'one answerer each after, s', 'all agree after, s', 'all synced after, s'],
-  ...['unanswered at most', 'two answerers at most', 'for at most, ms'],
+  ...['most unanswered', 'most answered by several nodes', 'for at most, ms'],
   ...['datagrams/member in the busiest second', 'CPU, s', 'CPU per member, ms/s'],
 );
 row(...Array.from({ length: 10 }, () => '---'));

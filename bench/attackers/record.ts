@@ -13,6 +13,8 @@ openCapture({
   clock: systemClock,
   onFrame: (frame, length) => {
     const bytes = Buffer.from(frame.subarray(0, length));
+    // Ethernet takes 14 octets, IPv4 without options 20, and UDP 8. The source address is therefore at 26, the UDP header at 34 with its length
+    // at 38, and the payload at 42.
     const payload = bytes.subarray(42, 34 + bytes.readUInt16BE(38));
     console.log(JSON.stringify({ source: bytes.subarray(26, 30).join('.'), hex: payload.toString('hex') }));
     if (++seen === Number(count)) process.exit();
@@ -21,4 +23,5 @@ openCapture({
     throw new Error(reason);
   },
 });
+// Keeps the process alive until enough datagrams have come. The timers of the capture do not.
 setInterval(() => {}, 1000);

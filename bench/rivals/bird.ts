@@ -54,8 +54,8 @@ export class BirdControl {
   }
 
   /**
-   * Waits for the last line of an answer, which begins with a code and a space. The other lines begin with a code and a hyphen, or with a space
-   * if they have the same code as the line before.
+   * Takes one complete answer from the buffer, if there is one. The last line of an answer begins with a code and a space; earlier lines begin
+   * with a code and a hyphen, or with a space if their code is that of the line before.
    */
   #read(): void {
     const end = /^\d{4} .*\n/m.exec(this.#text);
@@ -100,8 +100,8 @@ export class RouteWatch {
   }
 
   /**
-   * Resolves to the time (`performance.now`) at which the route of the address next changes in this way. The address `any` stands for every
-   * route. Only one caller may wait for the same change of the same address. Rejects after the deadline.
+   * Resolves to the time (`performance.now`) at which BIRD next adds or removes the host route of `address`. With `any`, the first such change
+   * of any host route counts. Only one caller may wait for the same change of the same address. Rejects after the deadline.
    */
   next(change: 'added' | 'removed', address: string): Promise<number> {
     return new Promise((resolve, reject) => {
