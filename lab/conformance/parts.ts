@@ -25,7 +25,7 @@ export const groups = ['LoadBalancers', 'LoadBalancers ExternalTrafficPolicy: Lo
 /** Tests that are left out, and the reason, which the page gives. */
 export const leftOut: Readonly<Record<string, string>> = {
   'should handle load balancer cleanup finalizer for service':
-    'it tests the finalizer `service.kubernetes.io/load-balancer-cleanup` of a cloud provider’s service controller, which must delete a load balancer of the cloud. Bellman leaves nothing outside the cluster to delete, so it sets no finalizer.',
+    "it tests the finalizer `service.kubernetes.io/load-balancer-cleanup` that the service controller of a cloud provider sets, so that it can delete the cloud's load balancer before the Service is gone. Bellman leaves nothing outside the cluster to delete, so it sets no finalizer.",
 };
 
 /** The names of those tests that belong to the part. `names` are the names of all tests that the program has. */

@@ -96,7 +96,7 @@ export function pageOf(results: readonly TestResult[], version: string): string 
     '',
   ];
   return [
-    '# Kubernetes’ own tests',
+    '# Kubernetes end-to-end tests of Services',
     '',
     `\`make conformance\` runs the end-to-end tests of Kubernetes ${version} that concern Services, in a cluster of three nodes with Bellman, and`,
     'writes this page. The Services get their addresses from a BGP pool, and the client is behind the router.',
