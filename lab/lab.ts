@@ -5,6 +5,7 @@
  */
 
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { V1Service } from '@kubernetes/client-node';
@@ -69,21 +70,25 @@ export interface LabOptions {
 
 /** The Pod that a DaemonSet would create. The lab itself starts the process. */
 export function speakerPod(node: string): NamedObject {
+  return podOf('speaker', `speaker-${node}`, node);
+}
+
+function podOf(account: Account, name: string, nodeName: string): NamedObject {
   return {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: {
-      name: `speaker-${node}`,
+      name,
       namespace: 'bellman-system',
-      labels: { 'app.kubernetes.io/name': 'bellman', 'app.kubernetes.io/component': 'speaker' },
+      labels: { 'app.kubernetes.io/name': 'bellman', 'app.kubernetes.io/component': account },
     },
     spec: {
-      nodeName: node,
+      nodeName,
       hostNetwork: true,
-      serviceAccountName: 'speaker',
+      serviceAccountName: account,
       // No kubelet confirms the end of a Pod, so a deletion takes effect at once.
       terminationGracePeriodSeconds: 0,
-      containers: [{ name: 'speaker', image: 'bellman' }],
+      containers: [{ name: account, image: 'bellman' }],
     },
   };
 }
@@ -174,10 +179,17 @@ export class Lab {
     await Promise.all(
       nodes.map(async ({ name, addresses: own }) => {
         await put(this.client, paths.pods('bellman-system'), speakerPod(name));
-        await this.#setPodStatus(`speaker-${name}`, own);
+        await this.#setPodStatus('speaker', `speaker-${name}`, own);
       }),
     );
     await Promise.all(nodes.map(({ name }) => this.#issueToken('speaker', `speaker-${name}`)));
+  }
+
+  /** Makes the Pod of the controller. Its name is the host name, which the Lease names, so commands find the leader by it. */
+  async makeControllerPod(): Promise<void> {
+    const name = hostname();
+    await put(this.client, paths.pods('bellman-system'), podOf('controller', name, 'node-1'));
+    await this.#setPodStatus('controller', name, [addresses.control]);
   }
 
   /** Plays what the embedded API server lacks. */
@@ -288,12 +300,12 @@ export class Lab {
   }
 
   /** Reports a Pod as the kubelet does. */
-  async #setPodStatus(name: string, ips: readonly string[]): Promise<void> {
+  async #setPodStatus(account: Account, name: string, ips: readonly string[]): Promise<void> {
     await this.client.request({
       method: 'PATCH',
       path: `${paths.pods('bellman-system')}/${name}/status`,
       contentType: 'application/merge-patch+json',
-      body: { status: podStatus(ips, { name: 'speaker', image: 'bellman' }) },
+      body: { status: podStatus(ips, { name: account, image: 'bellman' }) },
     });
   }
 
