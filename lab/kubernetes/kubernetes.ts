@@ -2,9 +2,10 @@
  * A real control plane as processes of a lab or a test: etcd, kube-apiserver with RBAC, admission and an audit log, and
  * kube-controller-manager. Nothing here needs root.
  *
- * Without kubelets, the lab itself starts the processes of Bellman, and the manifests of this project are applied as they are. Three
- * controllers are then off, unless a lab asks for them. The node-lifecycle controller would mark the lab's nodes as Unknown. Those of Deployments
- * and DaemonSets would make Pods that no kubelet runs. With kubelets (see `lab/cluster/`), all controllers run, and a kube-scheduler too.
+ * Without kubelets, the lab itself starts the processes of Bellman, and the manifests of this project are applied as they are. Only
+ * {@link basicControllers} then run, unless a lab asks for more: the node-lifecycle controller would mark the lab's nodes as Unknown, and those of
+ * Deployments and DaemonSets would make Pods that no kubelet runs. With kubelets (see `lab/cluster/`), all controllers run, and a kube-scheduler
+ * too.
  */
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -31,6 +32,24 @@ const serviceNetworks = '10.96.0.0/16,fd00:96::/112';
 const firstServiceIp = '10.96.0.1';
 const allPrograms = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-proxy', 'kubectl'];
 const clusterPrograms = ['kube-scheduler', 'kubelet'];
+
+/**
+ * Go collects garbage when the heap has doubled, which costs a server that starts a fifth of its CPU time. Here it collects when it has this much
+ * memory.
+ */
+const goMemory = { GOGC: 'off', GOMEMLIMIT: '1GiB' } as const;
+/**
+ * The controllers that Services, Namespaces and ServiceAccounts need. Each further one costs CPU time, because it follows more collections of the
+ * API server.
+ */
+const basicControllers = [
+  'serviceaccount-controller',
+  'root-ca-certificate-publisher-controller',
+  'namespace-controller',
+  'garbage-collector-controller',
+  'endpointslice-controller',
+  'service-cidr-controller',
+];
 
 /** Names of verbs in the counts of requests, where they are not the verb of the audit log in capitals. */
 const countedVerbs: Readonly<Record<string, string>> = {
@@ -263,22 +282,28 @@ export class Kubernetes implements ApiServer {
     const file = this.#credentials.path.bind(this.#credentials);
     this.#note('start', auditPath);
     const etcdAddress = host === this.#options.host ? '127.0.0.1' : this.#options.address;
-    processes.start(name, host, this.program('kube-apiserver'), [
-      ...['--etcd-servers', `http://${etcdAddress}:${this.#ports.etcd}`],
-      ...advertisement(address),
-      ...['--bind-address', '0.0.0.0', '--secure-port', String(port)],
-      ...['--tls-cert-file', file('api.crt'), '--tls-private-key-file', file('api.key')],
-      ...['--service-cluster-ip-range', serviceNetworks],
-      ...['--service-account-issuer', 'https://kubernetes.default.svc'],
-      ...['--service-account-key-file', file('accounts.pub')],
-      ...['--service-account-signing-key-file', file('accounts.key')],
-      ...['--authorization-mode', 'Node,RBAC', '--token-auth-file', file('tokens.csv')],
-      '--allow-privileged=true',
-      // `kubectl exec` and `kubectl logs` go through the kubelet. No DNS knows the names of the nodes.
-      '--kubelet-preferred-address-types=InternalIP',
-      ...['--audit-policy-file', join(import.meta.dirname, 'audit-policy.yaml')],
-      ...['--audit-log-path', auditPath],
-    ]);
+    processes.start(
+      name,
+      host,
+      this.program('kube-apiserver'),
+      [
+        ...['--etcd-servers', `http://${etcdAddress}:${this.#ports.etcd}`],
+        ...advertisement(address),
+        ...['--bind-address', '0.0.0.0', '--secure-port', String(port)],
+        ...['--tls-cert-file', file('api.crt'), '--tls-private-key-file', file('api.key')],
+        ...['--service-cluster-ip-range', serviceNetworks],
+        ...['--service-account-issuer', 'https://kubernetes.default.svc'],
+        ...['--service-account-key-file', file('accounts.pub')],
+        ...['--service-account-signing-key-file', file('accounts.key')],
+        ...['--authorization-mode', 'Node,RBAC', '--token-auth-file', file('tokens.csv')],
+        '--allow-privileged=true',
+        // `kubectl exec` and `kubectl logs` go through the kubelet. No DNS knows the names of the nodes.
+        '--kubelet-preferred-address-types=InternalIP',
+        ...['--audit-policy-file', join(import.meta.dirname, 'audit-policy.yaml')],
+        ...['--audit-log-path', auditPath],
+      ],
+      goMemory,
+    );
     await this.#until(`${name} is ready`, async () => {
       if (!processes.isRunning(name)) throw new Error(`${name} has ended`);
       const { stdout } = await run('curl', ['-sk', '--max-time', '2', `https://${address}:${port}/readyz`]);
@@ -358,7 +383,7 @@ export class Kubernetes implements ApiServer {
 
   #startProgram(program: string, flags: readonly string[]): void {
     const { processes, host } = this.#options;
-    processes.start(program, host, this.program(program), flags);
+    processes.start(program, host, this.program(program), flags, goMemory);
   }
 
   async #kubectl(...args: readonly string[]): Promise<void> {
@@ -390,11 +415,9 @@ export class Kubernetes implements ApiServer {
 }
 
 function controllers(hasWorkloads: boolean, hasNodeLifecycle: boolean): string {
-  const off = [
-    ...(hasNodeLifecycle ? [] : ['-node-lifecycle-controller']),
-    ...(hasWorkloads ? [] : ['-deployment-controller', '-daemonset-controller']),
-  ];
-  return ['*', ...off].join(',');
+  const nodeLifecycle = 'node-lifecycle-controller';
+  if (hasWorkloads) return hasNodeLifecycle ? '*' : `*,-${nodeLifecycle}`;
+  return [...basicControllers, ...(hasNodeLifecycle ? [nodeLifecycle] : [])].join(',');
 }
 
 /**

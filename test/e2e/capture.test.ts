@@ -106,7 +106,6 @@ describe('bellman capture', { concurrency: false }, () => {
   });
 
   test('works in the Pod of the controller, and writes a file that only its owner may read', async () => {
-    await lab.makeControllerPod();
     const file = '/run/lab/capture.pcapng';
     await lab.execAs(
       'controller',

@@ -74,6 +74,7 @@ export class ExplainedLab {
   static async start(): Promise<ExplainedLab> {
     const lab = await Lab.start({ nodes: 2 });
     const explained = new ExplainedLab(lab);
+    await lab.makeControllerPod();
     await lab.configure(config());
     await lab.apply(...serviceObjects('web', 'public'), ...serviceObjects('printer', 'office'));
     await explained.heals();
