@@ -6,7 +6,7 @@ export XDG_CACHE_HOME := $(CURDIR)/.cache
 export NODE_COMPILE_CACHE := $(CURDIR)/.cache/compiled
 .DEFAULT_GOAL := help
 .PHONY: help setup metallb build image image-test chart-test monitoring page-test check fix test kubernetes cluster conformance demo lab bench rivals chaos fuzz interop schema docs clean
-BENCHES := allocator attack bfd bfd-cut bfd-node bgp-codec bgp-convergence bgp-memory config controller drain failover footprint layer2-scale link-loss membership neighbour resync rolling scale service-latency witness
+BENCHES := allocator attack bfd bfd-cut bfd-node bgp-codec bgp-convergence bgp-memory config controller controller-scale drain failover footprint idle large-cluster layer2-scale link-loss membership membership-scale neighbour power-loss resync rolling scale service-latency takeover upgrade witness
 
 help: ## print this list of targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
