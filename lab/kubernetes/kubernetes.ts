@@ -33,8 +33,8 @@ const firstServiceIp = '10.96.0.1';
 const allPrograms = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-proxy', 'kubectl'];
 const clusterPrograms = ['kube-scheduler', 'kubelet'];
 
-/** By default, Go collects garbage whenever the heap has doubled, which costs a server that starts a fifth of its CPU time. */
-const goMemory = { GOGC: '400' } as const;
+/** By default (100), Go collects garbage whenever the heap has doubled, which costs a server that starts a fifth of its CPU time. */
+const goMemory = { GOGC: process.env.GOGC ?? '400' } as const;
 /**
  * The controllers that Services, Namespaces and ServiceAccounts need. Each further one costs CPU time, because it follows more collections of the
  * API server.
