@@ -20,6 +20,8 @@ interface CandidateSet {
   readonly addresses: Set<string>;
 }
 
+type PutChange = Exclude<CandidateSetChange, { readonly isDropped: true }>;
+
 const noNodes: CandidateNodes = { candidates: [], interfaces: [] };
 
 /**
@@ -36,7 +38,8 @@ export class CandidateSets {
   resolve({ kind, sets, upsert, remove }: EntriesMessage): ResolvedEntries {
     if (kind === 'table') this.#clear();
     const changed = new Map<string, SourcedEntry>();
-    for (const change of sets) for (const entry of this.#change(change)) changed.set(entry.address, entry);
+    for (const [number, puts] of this.#putsBySet(sets))
+      for (const entry of this.#change(number, puts)) changed.set(entry.address, entry);
     for (const entry of upsert) {
       this.#forget(entry.address);
       this.#keep(entry);
@@ -55,16 +58,28 @@ export class CandidateSets {
     this.#joined.clear();
   }
 
-  /** Returns the entries that name the set. */
-  #change(change: CandidateSetChange): SourcedEntry[] {
-    this.#joined.clear();
-    if ('isDropped' in change) {
-      this.#sets.delete(change.set);
-      return [];
+  /** Drops the sets that no entry names any more. Returns the other changes by set, in their order. */
+  #putsBySet(changes: readonly CandidateSetChange[]): ReadonlyMap<number, readonly PutChange[]> {
+    const bySet = new Map<number, PutChange[]>();
+    if (changes.length > 0) this.#joined.clear();
+    for (const change of changes) {
+      if ('isDropped' in change) {
+        bySet.delete(change.set);
+        this.#sets.delete(change.set);
+        continue;
+      }
+      const puts = bySet.get(change.set) ?? [];
+      puts.push(change);
+      bySet.set(change.set, puts);
     }
-    const set = this.#set(change.set);
-    set.nodes = withChange(set.nodes, change);
-    set.observedVersion = change.observedVersion;
+    return bySet;
+  }
+
+  /** Returns the entries that name the set. */
+  #change(number: number, changes: readonly PutChange[]): SourcedEntry[] {
+    const set = this.#set(number);
+    set.nodes = withChanges(set.nodes, changes);
+    set.observedVersion = changes.at(-1)?.observedVersion ?? set.observedVersion;
     return [...set.addresses].flatMap((address) => this.#entries.get(address) ?? []);
   }
 
@@ -117,21 +132,29 @@ export class CandidateSets {
   }
 }
 
-function withChange(
-  before: CandidateNodes,
-  { remove, put }: { readonly remove: readonly string[]; readonly put: CandidateNodes },
-): CandidateNodes {
-  if (before.candidates.length === 0) return put;
-  const gone = new Set(remove);
+/** One list of all nodes is made, however many changes there are. */
+function withChanges(before: CandidateNodes, changes: readonly PutChange[]): CandidateNodes {
+  const [first] = changes;
+  if (first && changes.length === 1 && before.candidates.length === 0) return first.put;
   const interfaces = new Map<string, readonly string[]>();
   const preferences = new Map<string, number>();
-  for (const each of [before, put])
-    for (const node of each.candidates) {
-      if (each === before && gone.has(node)) continue;
-      interfaces.set(node, interfacesOf(each, node));
-      preferences.set(node, each.preferences?.[node] ?? 0);
+  const avoided = new Set<string>();
+  const add = (nodes: CandidateNodes) => {
+    for (const node of nodes.candidates) {
+      interfaces.set(node, interfacesOf(nodes, node));
+      preferences.set(node, nodes.preferences?.[node] ?? 0);
+      avoided.delete(node);
     }
-  const replaced = new Set([...gone, ...put.candidates]);
-  const avoided = (before.avoided ?? []).filter((node) => !replaced.has(node));
-  return candidateNodes(interfaces, preferences, [...avoided, ...(put.avoided ?? [])]);
+    for (const node of nodes.avoided ?? []) avoided.add(node);
+  };
+  add(before);
+  for (const { remove, put } of changes) {
+    for (const node of remove) {
+      interfaces.delete(node);
+      preferences.delete(node);
+      avoided.delete(node);
+    }
+    add(put);
+  }
+  return candidateNodes(interfaces, preferences, [...avoided]);
 }

@@ -1,28 +1,30 @@
-import type { AddressEntry, AddressRemoval } from './address-entry.ts';
-import type { ResolvedEntries } from './candidate-sets.ts';
+import type { AddressRemoval, CandidateSetChange, SourcedEntry } from './address-entry.ts';
+import type { EntriesChange } from './messages.ts';
 
-/** Changes to address entries that the agent has not applied yet. Only the newest change for each address is kept. */
+/**
+ * Changes to address entries and candidate sets that the agent has not applied yet. Only the newest change for each address is kept. The changes
+ * of sets stay in their order.
+ */
 export class PendingEntries {
-  readonly #changes = new Map<
-    string,
-    { readonly upsert: AddressEntry } | { readonly remove: AddressRemoval }
-  >();
+  #sets: CandidateSetChange[] = [];
+  readonly #changes = new Map<string, SourcedEntry | AddressRemoval>();
 
-  add({ upsert, remove }: Pick<ResolvedEntries, 'upsert' | 'remove'>): void {
-    for (const entry of upsert) this.#changes.set(entry.address, { upsert: entry });
-    for (const removal of remove) this.#changes.set(removal.address, { remove: removal });
+  add({ sets, upsert, remove }: EntriesChange): void {
+    for (const change of sets) this.#sets.push(change);
+    for (const change of [...upsert, ...remove]) this.#changes.set(change.address, change);
   }
 
   clear(): void {
+    this.#sets = [];
     this.#changes.clear();
   }
 
-  take(): { readonly upsert: readonly AddressEntry[]; readonly remove: readonly AddressRemoval[] } {
-    const changes = [...this.#changes.values()];
-    this.#changes.clear();
-    return {
-      upsert: changes.flatMap((change) => ('upsert' in change ? change.upsert : [])),
-      remove: changes.flatMap((change) => ('remove' in change ? change.remove : [])),
-    };
+  take(): EntriesChange {
+    const [sets, upsert, remove] = [this.#sets, [] as SourcedEntry[], [] as AddressRemoval[]];
+    for (const change of this.#changes.values())
+      if ('sources' in change) upsert.push(change);
+      else remove.push(change);
+    this.clear();
+    return { sets, upsert, remove };
   }
 }

@@ -49,6 +49,40 @@ describe('CandidateSets', () => {
     ]);
   });
 
+  test('takes many changes of a set as it takes them one after another', () => {
+    const table = {
+      kind: 'table',
+      sets: [set(1, nodes('a', 'b'))],
+      upsert: [entry(web, 1)],
+      remove: [],
+    } as const;
+    const changes = [
+      set(1, { ...nodes('c'), avoided: ['c'] } as never, ['a'], 2),
+      set(1, { ...nodes('a'), preferences: { a: 7 }, interfaces: ['eth1'] } as never, ['b'], 3),
+      set(1, nodes('c'), [], 4),
+      set(1, nodes('d'), ['c'], 5),
+      set(1, nodes('c', 'e'), ['e'], 6),
+    ];
+    const [together, alone] = [new CandidateSets(), new CandidateSets()];
+    together.resolve(table);
+    alone.resolve(table);
+    const one = changes.map((change) =>
+      alone.resolve({ kind: 'change', sets: [change], upsert: [], remove: [] }),
+    );
+    const all = together.resolve({ kind: 'change', sets: changes, upsert: [], remove: [] });
+    assert.deepEqual(all.upsert, one.at(-1)?.upsert);
+    assert.deepEqual(all.upsert[0]?.candidates, ['a', 'c', 'd', 'e']);
+  });
+
+  test('forgets the changes of a set that is dropped after them', () => {
+    const sets = new CandidateSets();
+    const dropped = { set: 1, isDropped: true } as const;
+    sets.resolve({ kind: 'table', sets: [set(1, nodes('a'))], upsert: [], remove: [] });
+    sets.resolve({ kind: 'change', sets: [set(1, nodes('b')), dropped], upsert: [], remove: [] });
+    const { upsert } = sets.resolve({ kind: 'change', sets: [], upsert: [entry(web, 1)], remove: [] });
+    assert.deepEqual(upsert[0]?.candidates, []);
+  });
+
   test('keeps the avoided nodes of a set through its changes', () => {
     const sets = new CandidateSets();
     const put = { ...nodes('a', 'b', 'c'), avoided: ['a', 'b'] };

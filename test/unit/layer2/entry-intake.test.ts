@@ -67,6 +67,18 @@ describe('EntryIntake', () => {
     assert.deepEqual(take(), ['change 192.0.2.1 a+b']);
   });
 
+  test('passes an entry on once, however many changes of its set arrive in 50 ms', () => {
+    const { clock, intake, take } = fixture();
+    clock.advance(1000);
+    intake.take({ kind: 'table', sets: [set('a')], upsert: [entry('192.0.2.1')], remove: [] });
+    intake.take({ ...nothing, kind: 'change', sets: [set('b')] });
+    take();
+    for (const node of ['c', 'd', 'e']) intake.take({ ...nothing, kind: 'change', sets: [set(node)] });
+    assert.deepEqual(take(), []);
+    clock.advance(50);
+    assert.deepEqual(take(), ['change 192.0.2.1 a+b+c+d+e']);
+  });
+
   test('drops pending changes when a table arrives, and on cancel()', () => {
     const { clock, intake, take } = fixture();
     intake.take({ kind: 'change', sets: [set('a')], upsert: [entry('192.0.2.1')], remove: [] });
