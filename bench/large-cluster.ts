@@ -38,8 +38,11 @@ if (protocol !== 'bgp' && protocol !== 'layer2') throw new Error(`--protocol ${p
 const limits = {
   healthMs: 100,
   arpMs: 10,
-  /** Lowest value of BIRD's hold timer that passes. It starts at 9 s, and a keepalive that is due every 3 s finds it at 6 s or more. */
-  holdTimerSeconds: 5,
+  /**
+   * Lowest value of BIRD's hold timer that passes. BIRD starts it at 6.75 to 9 s, at random, and a keepalive that is due every 3 s finds it at
+   * 3.75 s or more. This allows a delay of a quarter of a second.
+   */
+  holdTimerSeconds: 3.5,
   memory: 2,
   editCpuSeconds: Math.max(1, (5 * services) / 100_000),
   turnCpuMs: 10,
