@@ -108,17 +108,21 @@ export class CandidateSets {
       ...this.#nodesOf(sources),
       group,
       ...(recordedOwner === undefined ? {} : { recordedOwner }),
-      observedVersion: Math.max(observedVersion, ...this.#versionsOf(sources)),
+      observedVersion: this.#newestVersion(sources, observedVersion),
     };
   }
 
-  #versionsOf(sources: readonly CandidateSource[]): number[] {
-    return sources.map((source) =>
-      typeof source === 'number' ? (this.#sets.get(source)?.observedVersion ?? 0) : 0,
-    );
+  #newestVersion(sources: readonly CandidateSource[], version: number): number {
+    let newest = version;
+    for (const source of sources)
+      if (typeof source === 'number') newest = Math.max(newest, this.#sets.get(source)?.observedVersion ?? 0);
+    return newest;
   }
 
   #nodesOf(sources: readonly CandidateSource[]): CandidateNodes {
+    const [only] = sources;
+    // Nearly every entry has one source. This path makes no lists.
+    if (sources.length === 1 && typeof only === 'number') return this.#sets.get(only)?.nodes ?? noNodes;
     const nodes = () =>
       sources.map((source) =>
         typeof source === 'number' ? (this.#sets.get(source)?.nodes ?? noNodes) : source,
