@@ -4,8 +4,8 @@
  *   GOGC=100 BELLMAN_KUBERNETES=$(lab/kubernetes/build.sh) lab/world .cache/bin/node bench/api-server-scale.ts
  *     [--services 10000] [--nodes 1000] [--events 200] [--minutes 5]
  * The cluster has five nodes with speakers. All other nodes are objects only. The cost of an event for one speaker is the difference between
- * the event with five speakers and with none, divided by five. BELLMAN_PROGRAM names the program. GOGC=100 is the value
- * that kube-apiserver has by itself; labs use a larger one.
+ * the event with five speakers and with none, divided by five. BELLMAN_PROGRAM names the program. GOGC=100 is the
+ * default of kube-apiserver; labs use a larger value.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -13,8 +13,8 @@ import type { LabNode } from '../lab/fabric.ts';
 import { Kubernetes } from '../lab/kubernetes/kubernetes.ts';
 import { countRequests } from '../lab/kubernetes/request-counts.ts';
 import { Lab } from '../lab/lab.ts';
-import { listPages } from '../src/kubernetes/list.ts';
 import { paths } from '../src/kubernetes/write.ts';
+import { inParallel, servedServices } from './support/many-requests.ts';
 import { processesOf, usageOf } from './support/processes.ts';
 
 const { values } = parseArgs({
@@ -29,7 +29,6 @@ const [services, nodes, events, minutes] = [values.services, values.nodes, value
   Number,
 ) as [number, number, number, number];
 const speakers = 5;
-const atOnce = 16;
 const patienceMs = 600_000;
 /** Longer than a speaker takes to handle an event or to write what follows from it. */
 const quietMs = 10_000;
@@ -38,36 +37,19 @@ const slicesPath = '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices'
 
 const lab = await Lab.start({ nodes: speakers });
 const { server } = lab;
-if (!(server instanceof Kubernetes)) throw new Error('BELLMAN_KUBERNETES is not set');
+if (!(server instanceof Kubernetes))
+  throw new Error('BELLMAN_KUBERNETES is not set: this bench measures kube-apiserver');
 const serverPids = processesOf(server.program('kube-apiserver'), () => true);
 const names = lab.fabric.nodes.map(({ name }) => name);
 
-const post = (path: string, body: object) =>
-  lab.client.request({ method: 'POST', path, body, timeoutMs: 60_000 });
+const post = (path: string, body: object) => lab.client.request({ method: 'POST', path, body });
 const patch = (path: string, body: object) =>
-  lab.client.request({
-    method: 'PATCH',
-    path,
-    contentType: 'application/merge-patch+json',
-    body,
-    timeoutMs: 60_000,
-  });
+  lab.client.request({ method: 'PATCH', path, contentType: 'application/merge-patch+json', body });
 
-async function inParallel(count: number, request: (i: number) => Promise<unknown>): Promise<void> {
-  let next = 0;
-  const worker = async () => {
-    while (next < count) await request(next++);
-  };
-  await Promise.all(Array.from({ length: atOnce }, worker));
-}
-
-/** The octets that each of the nodes has received from the API server and sent to it. */
-async function octetsOf(node: LabNode): Promise<{ readonly received: number; readonly sent: number }> {
+/** The octets that the node has received from the API server since {@link countOctets}. */
+async function receivedBy(node: LabNode): Promise<number> {
   const text = await node.namespace.exec('nft', 'list', 'table', 'inet', 'octets');
-  const [received = 0, sent = 0] = [...text.matchAll(/counter packets \d+ bytes (\d+)/g)].map(([, octets]) =>
-    Number(octets),
-  );
-  return { received, sent };
+  return Number(/counter packets \d+ bytes (\d+)/.exec(text)?.[1] ?? 0);
 }
 
 const countOctets = (node: LabNode) =>
@@ -76,9 +58,7 @@ const countOctets = (node: LabNode) =>
     [
       'add table inet octets',
       'add chain inet octets in { type filter hook input priority 0; }',
-      'add chain inet octets out { type filter hook output priority 0; }',
       'add rule inet octets in tcp sport 6443 counter',
-      'add rule inet octets out tcp dport 6443 counter',
     ].join('; '),
   );
 
@@ -143,22 +123,11 @@ await inParallel(services, async (i) => {
     endpoints: endpoints(i, true),
   });
 });
-interface ServiceStatus {
-  readonly status: { readonly loadBalancer: { readonly ingress?: readonly object[] } };
-}
-async function served(): Promise<number> {
-  let count = 0;
-  for await (const { items } of listPages(lab.client, servicesPath, { pageSize: 500 }))
-    count += (items as readonly ServiceStatus[]).filter(
-      (each) => each.status.loadBalancer.ingress?.length === 1,
-    ).length;
-  return count;
-}
 await lab.until(
   'every Service has an address',
   async () => {
     await sleep(2000);
-    return (await served()) === services;
+    return (await servedServices(lab.client, servicesPath)) === services;
   },
   patienceMs,
 );
@@ -173,8 +142,8 @@ const speakerRequests = (fromMs: number) =>
     process.startsWith('bellman-speaker '),
   );
 const sumOctets = async () => {
-  const all = await Promise.all(lab.fabric.nodes.map(octetsOf));
-  return all.reduce((sum, { received }) => sum + received, 0);
+  const all = await Promise.all(lab.fabric.nodes.map(receivedBy));
+  return all.reduce((sum, received) => sum + received, 0);
 };
 
 const wasReady: boolean[] = [];
@@ -197,6 +166,7 @@ const kinds: readonly EventKind[] = [
     (i) => patch(`${paths.nodes}/${far(i % (nodes - speakers))}/status`, { status: status(i, new Date()) }),
   ],
 ];
+
 interface Cost {
   readonly cpuMs: number;
   readonly octets: number;
@@ -204,7 +174,7 @@ interface Cost {
 
 /** The costs of one event of each kind, beyond those of the same time at rest. */
 async function costs(): Promise<ReadonlyMap<string, Cost>> {
-  const measure = async (run: () => Promise<void>) => {
+  const measure = async (run: () => Promise<unknown>) => {
     const [cpu, octets, from] = [serverCpu(), await sumOctets(), performance.now()];
     await run();
     return {
@@ -213,7 +183,7 @@ async function costs(): Promise<ReadonlyMap<string, Cost>> {
       elapsedMs: performance.now() - from,
     };
   };
-  const rest = await measure(() => sleep(3 * quietMs).then(() => undefined));
+  const rest = await measure(() => sleep(3 * quietMs));
   const result = new Map<string, Cost>();
   for (const [name, event] of kinds) {
     const { elapsedMs, cpuMs, octets } = await measure(async () => {
@@ -241,12 +211,7 @@ const without = await costs();
 console.log('| start of a speaker | requests | octets received | CPU of kube-apiserver | seconds |');
 console.log('|---|---|---|---|---|');
 for (const node of lab.fabric.nodes) {
-  const [cpu, { received }, fromMs, from] = [
-    serverCpu(),
-    await octetsOf(node),
-    Date.now(),
-    performance.now(),
-  ];
+  const [cpu, received, fromMs, from] = [serverCpu(), await receivedBy(node), Date.now(), performance.now()];
   lab.startSpeaker(node);
   await lab.until(
     `${node.name} announces every address`,
@@ -261,7 +226,7 @@ for (const node of lab.fabric.nodes) {
     [...byKind.keys()].some((kind) => kind.startsWith('list')),
   );
   const kindsOf = [...(request?.byKind ?? [])].map(([kind, count]) => `${count} ${kind}`).join(', ');
-  const megabytes = ((await octetsOf(node)).received - received) / 1e6;
+  const megabytes = ((await receivedBy(node)) - received) / 1e6;
   console.log(
     `| ${node.name} | ${request?.total} (${kindsOf}) | ${megabytes.toFixed(1)} MB | ${(serverCpu() - cpu).toFixed(2)} s | ${seconds.toFixed(1)} |`,
   );

@@ -14,12 +14,12 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { ownHost } from '../lab/processes.ts';
 import { controllerLeaseName } from '../src/cluster/names.ts';
-import { listPages } from '../src/kubernetes/list.ts';
 import { paths } from '../src/kubernetes/write.ts';
 import { writeConfig } from '../test/e2e/controller-fixtures.ts';
 import { ControlPlane } from '../test/support/control-plane.ts';
 import { eventually } from '../test/support/eventually.ts';
 import type { HealthAnswers } from './health-probe.ts';
+import { inParallel, isServed, type ServiceStatus, servedServices } from './support/many-requests.ts';
 import { longestTurnOf, loopProbeVariables, probeHealth, turnText } from './support/process-probes.ts';
 import { processesOf, usageOf } from './support/processes.ts';
 
@@ -31,7 +31,6 @@ const { values } = parseArgs({
 });
 const [services, namespaces] = [Number(values.services), Number(values.namespaces)];
 const limits = { healthMs: 100, memoryMb: 256, leaseSeconds: 15 };
-const clients = 16;
 const deadlineMs = 300_000 + services * 30;
 const lease = `${paths.leases('bellman-system')}/${controllerLeaseName}`;
 
@@ -43,26 +42,9 @@ interface Lease {
   };
 }
 
-interface ServiceStatus {
-  readonly status: { readonly loadBalancer: { readonly ingress?: readonly object[] } };
-}
-
-function isServed({ status }: ServiceStatus): boolean {
-  return status.loadBalancer.ingress?.length === 1;
-}
-
 function report(what: string, figure: string, isRight = true): void {
   console.log(`${what.padEnd(70)} ${figure}${isRight ? '' : '  TOO MUCH'}`);
   if (!isRight) process.exitCode = 1;
-}
-
-/** Runs all requests, some of them at a time. */
-async function inParallel(count: number, request: (i: number) => Promise<unknown>): Promise<void> {
-  let next = 0;
-  const worker = async () => {
-    while (next < count) await request(next++);
-  };
-  await Promise.all(Array.from({ length: clients }, worker));
 }
 
 const plane = await ControlPlane.start();
@@ -110,13 +92,10 @@ try {
   // to a write is lost, no metric of the controller counts the address.
   const hasWritten = async () => {
     await pause(5000);
-    return (await controller.metric('bellman_controller_queue_depth')) === 0 && (await served()) >= services;
-  };
-  const served = async () => {
-    let count = 0;
-    for await (const { items } of listPages(plane.client, paths.services, { pageSize: 500 }))
-      count += (items as readonly ServiceStatus[]).filter(isServed).length;
-    return count;
+    return (
+      (await controller.metric('bellman_controller_queue_depth')) === 0 &&
+      (await servedServices(plane.client, paths.services)) >= services
+    );
   };
   await eventually('all addresses', hasWritten, { deadlineMs });
   report('all have addresses after', `${((performance.now() - begunMs) / 1000).toFixed(0)} s`);
