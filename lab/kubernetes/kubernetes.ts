@@ -34,7 +34,7 @@ const allPrograms = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-
 const clusterPrograms = ['kube-scheduler', 'kubelet'];
 
 /** By default (100), Go collects garbage whenever the heap has doubled, which costs a server that starts a fifth of its CPU time. */
-const goMemory = { GOGC: process.env.GOGC ?? '400' } as const;
+const goEnvironment = { GOGC: process.env.GOGC ?? '400' } as const;
 /**
  * The controllers that Services, Namespaces and ServiceAccounts need. Each further one costs CPU time, because it follows more collections of the
  * API server.
@@ -299,7 +299,7 @@ export class Kubernetes implements ApiServer {
         ...['--audit-policy-file', join(import.meta.dirname, 'audit-policy.yaml')],
         ...['--audit-log-path', auditPath],
       ],
-      goMemory,
+      goEnvironment,
     );
     await this.#until(`${name} is ready`, async () => {
       if (!processes.isRunning(name)) throw new Error(`${name} has ended`);
@@ -380,7 +380,7 @@ export class Kubernetes implements ApiServer {
 
   #startProgram(program: string, flags: readonly string[]): void {
     const { processes, host } = this.#options;
-    processes.start(program, host, this.program(program), flags, goMemory);
+    processes.start(program, host, this.program(program), flags, goEnvironment);
   }
 
   async #kubectl(...args: readonly string[]): Promise<void> {
