@@ -3,7 +3,7 @@
  *   .cache/bin/node bench/rivals/main.ts [--only start,failover] [--rounds 3] [--page FILE]
  * Needs Go, the result of `make build`, and a machine that does nothing else. The programs in `tables/` make the tables, each in a private
  * world of its own. Results stay in `.cache/rivals`, so a table that failed can be repeated alone. The page is written when every table has a
- * result of this commit and this number of rounds.
+ * result of this number of rounds and of the last commit that changed the program.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -52,10 +52,11 @@ interface Stored extends Result {
 }
 
 const { rounds } = values;
-const commit = execFileSync('git', ['describe', '--always', '--dirty'], {
-  cwd: root,
-  encoding: 'utf8',
-}).trim();
+const git = (...args: readonly string[]) => execFileSync('git', args, { cwd: root, encoding: 'utf8' }).trim();
+/** What `make build` makes the program of, and how. A change elsewhere leaves the results valid. */
+const programParts = ['src', 'scripts', 'package.json', 'package-lock.json'];
+const isChanged = git('status', '--porcelain', '--', ...programParts) !== '';
+const commit = `${git('log', '-1', '--format=%h', '--', ...programParts)}${isChanged ? '-dirty' : ''}`;
 const fileOf = (name: string) => join(rivalsFolder, 'results', `${name}.json`);
 mkdirSync(join(rivalsFolder, 'results'), { recursive: true });
 
