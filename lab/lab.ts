@@ -355,7 +355,10 @@ export class Lab {
   }
 
   /** Drops a node's traffic to and from a port, e.g. `udp 7946`. The returned function undoes it. */
-  async cut(node: LabNode, what: 'udp 7946' | 'tcp 6443' | 'udp 3784'): Promise<() => Promise<void>> {
+  async cut(
+    node: LabNode,
+    what: 'udp 7946' | 'tcp 6443' | 'tcp 179' | 'udp 3784',
+  ): Promise<() => Promise<void>> {
     const [protocol = '', port = ''] = what.split(' ');
     const table = `cut-${port}`;
     const dropping = ['input', 'output'].flatMap((hook) => [

@@ -1,4 +1,5 @@
 /** The cluster that both systems find: the same configuration text, and the same Services, which already have their addresses. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { LabNode } from '../../lab/fabric.ts';
 import { type Lab, speakerPod } from '../../lab/lab.ts';
 import { put } from '../../lab/put.ts';
@@ -13,6 +14,7 @@ import { paths } from '../../src/kubernetes/write.ts';
 import { metalLbNamespace, metalLbPodLabels } from './system.ts';
 
 const atOnce = 50;
+const quietSeconds = 10;
 const services = '/api/v1/namespaces/default/services';
 const endpoints = '/api/v1/namespaces/default/endpoints';
 const slices = '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices';
@@ -28,7 +30,8 @@ export interface ManyServices {
   /** Services are named by number, from `from` up to but not including `to`. */
   readonly from: number;
   readonly to: number;
-  readonly addressOf: (index: number) => string;
+  /** The address in the status of each Service. Without it, the Services wait for one. */
+  readonly addressOf?: (index: number) => string;
   readonly protocol?: 'TCP' | 'UDP';
   /** Addresses of the pods of all Services. */
   readonly pods: readonly string[];
@@ -82,7 +85,7 @@ export async function configureMetalLb(lab: Lab, text: string): Promise<void> {
   });
 }
 
-/** Makes Services with addresses in their status. */
+/** Makes Services, with addresses in their status if there is `addressOf`. */
 export async function makeServices(lab: Lab, many: ManyServices): Promise<void> {
   await inBatches(many.from, many.to, (index) => makeService(lab, index, many));
 }
@@ -117,7 +120,7 @@ async function makeService(
       selector: { app: name },
     },
   });
-  await setAddress(lab, index, addressOf(index));
+  if (addressOf) await setAddress(lab, index, addressOf(index));
 }
 
 export async function deleteServices(lab: Lab, from: number, to: number): Promise<void> {
@@ -131,6 +134,47 @@ export async function deleteServices(lab: Lab, from: number, to: number): Promis
 export async function setAddress(lab: Lab, index: number, address: string | undefined): Promise<void> {
   const ingress = address === undefined ? null : [{ ip: address }];
   await setStatus(lab, `${services}/${nameOf(index)}`, { loadBalancer: { ingress } });
+}
+
+export async function hasAddress(lab: Lab, index: number): Promise<boolean> {
+  const service = await lab.client.request({ method: 'GET', path: `${services}/${nameOf(index)}` });
+  return holdsAddress(service as ServiceStatus);
+}
+
+/** The numbers of the Services that have addresses. */
+export async function addressesGiven(lab: Lab): Promise<number[]> {
+  const list = await lab.client.request({ method: 'GET', path: services });
+  return (list as { readonly items: readonly ServiceStatus[] }).items
+    .filter(holdsAddress)
+    .map(({ metadata }) => Number(metadata.name.slice(1)));
+}
+
+interface ServiceStatus {
+  readonly metadata: { readonly name: string };
+  readonly status?: { readonly loadBalancer?: { readonly ingress?: readonly unknown[] } };
+}
+
+function holdsAddress({ status }: ServiceStatus): boolean {
+  return (status?.loadBalancer?.ingress ?? []).length > 0;
+}
+
+/** Waits until no Service has been written for some time. */
+export async function untilNoWrites(lab: Lab): Promise<void> {
+  const isWrite = (key: string) => / (POST|PUT|PATCH) services(\/status)?$/.test(key);
+  let before = -1;
+  let quietSince = performance.now();
+  await lab.until(
+    'no more writes of Services',
+    async () => {
+      const requests = [...(await lab.requests())];
+      const writes = requests.reduce((sum, [key, count]) => sum + (isWrite(key) ? count : 0), 0);
+      if (writes !== before) quietSince = performance.now();
+      before = writes;
+      await sleep(500);
+      return performance.now() - quietSince > quietSeconds * 1000;
+    },
+    600_000,
+  );
 }
 
 async function setStatus(lab: Lab, path: string, status: object): Promise<void> {

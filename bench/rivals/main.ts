@@ -14,7 +14,18 @@ import { keepalivedVersion } from './keepalived.ts';
 import { page, type Result } from './page.ts';
 import { bellmanNode, bellmanProgram, metalLbVersion, rivalsFolder, root } from './paths.ts';
 
-const tables = ['memory', 'start', 'failover', 'arp', 'bgp', 'size'];
+const tables = [
+  'memory',
+  'start',
+  'failover',
+  'arp',
+  'bgp',
+  'silent-router',
+  'senders',
+  'controller',
+  'allocator',
+  'size',
+];
 const { values } = parseArgs({
   options: {
     only: { type: 'string', default: '' },
@@ -38,6 +49,13 @@ const built = spawnSync(join(root, 'lab/metallb/build.sh'), [metalLbVersion], {
 });
 if (built.status !== 0) fail(`MetalLB ${metalLbVersion} cannot be built (see above)`);
 const metalLbFolder = dirname(built.stdout.trim());
+if (chosen.includes('allocator')) {
+  const build = join(root, 'bench/rivals/allocators/build.sh');
+  const { status } = spawnSync(build, [metalLbVersion, rivalsFolder], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  if (status !== 0) fail(`MetalLB's allocator cannot be built (see above)`);
+}
 
 /** Load per processor above which figures say more about the machine than about the programs. */
 const quietLoad = 0.3;
@@ -53,7 +71,7 @@ interface Stored extends Result {
 
 const { rounds } = values;
 const git = (...args: readonly string[]) => execFileSync('git', args, { cwd: root, encoding: 'utf8' }).trim();
-/** What `make build` makes the program of, and how. A change elsewhere leaves the results valid. */
+/** The inputs of `make build`. A change elsewhere leaves the results valid. */
 const programParts = ['src', 'scripts', 'package.json', 'package-lock.json'];
 const isChanged = git('status', '--porcelain', '--', ...programParts) !== '';
 const commit = `${git('log', '-1', '--format=%h', '--', ...programParts)}${isChanged ? '-dirty' : ''}`;

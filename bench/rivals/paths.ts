@@ -7,3 +7,5 @@ export const metalLbVersion = 'v0.12.1';
 /** The program as it is shipped. The lab reads the same variable. */
 export const bellmanProgram = process.env.BELLMAN_PROGRAM ?? join(root, 'dist/bellman');
 export const bellmanNode = join(dirname(bellmanProgram), 'bin/node');
+/** The program that measures MetalLB's allocator alone. `main.ts` builds it. */
+export const metalLbAllocator = join(rivalsFolder, 'metallb-allocator');

@@ -18,6 +18,8 @@ export interface System extends Speakers {
   stopController(): Promise<void>;
   /** Process ids. A speaker may consist of several processes. */
   readonly pids: { speaker(): number[]; controller(): number[] };
+  /** Whether the speaker's metrics say that its one BGP session is up. */
+  sessionIsUp(node: LabNode): Promise<boolean>;
   /** Number of layer-2 addresses that a speaker says it answers for. */
   answering(node: LabNode): Promise<number>;
 }
@@ -35,6 +37,7 @@ export function bellman(lab: Lab): System {
     startSpeaker: (node) => lab.startSpeaker(node),
     stopSpeaker: (node, signal) => lab.stop(`speaker-${node.name}`, signal),
     pids: { speaker: pids(false), controller: pids(true) },
+    sessionIsUp: async (node) => /^bellman_bgp_session_up\{.*\} 1$/m.test(await lab.metrics(node.namespace)),
     answering: async (node) => {
       const { announcing } = (await lab.status(node.namespace)) as { announcing: object };
       return Object.keys(announcing).length;
@@ -47,6 +50,8 @@ export function metalLb(lab: Lab, { controllerPort = 7472 } = {}): System {
   const programs = metalLbPrograms(metalLbVersion);
   const port = 7472;
   const environment = { ...lab.podEnvironment, METALLB_NAMESPACE: metalLbNamespace };
+  const metrics = (node: LabNode) =>
+    node.namespace.exec('curl', '-sS', `http://${node.addresses[0]}:${port}/metrics`);
   const flagsWith = (httpPort: number) => [
     ...[`--port=${httpPort}`, '--config=config', '--log-level=info', `--kubeconfig=${kubeconfigPath}`],
   ];
@@ -77,9 +82,8 @@ export function metalLb(lab: Lab, { controllerPort = 7472 } = {}): System {
       speaker: () => processesOf(programs.speaker, () => true),
       controller: () => processesOf(programs.controller, () => true),
     },
-    answering: async (node) => {
-      const metrics = await node.namespace.exec('curl', '-sS', `http://${node.addresses[0]}:${port}/metrics`);
-      return metrics.match(/^metallb_speaker_announced\{.*\} 1$/gm)?.length ?? 0;
-    },
+    sessionIsUp: async (node) => /^metallb_bgp_session_up\{.*\} 1$/m.test(await metrics(node)),
+    answering: async (node) =>
+      (await metrics(node)).match(/^metallb_speaker_announced\{.*\} 1$/gm)?.length ?? 0,
   };
 }

@@ -8,7 +8,7 @@ import { Lab } from '../../../lab/lab.ts';
 import { usageOf } from '../../support/processes.ts';
 import { BirdControl } from '../bird.ts';
 import { type Figure, Figures, unfinished } from '../figures.ts';
-import { configure, deleteServices, makePods, makeServices } from '../ground.ts';
+import { configure, deleteServices, makePods, makeServices, untilNoWrites } from '../ground.ts';
 import { progress, runTable, secondsUntil } from '../run.ts';
 import { bellman, metalLb, type System } from '../system.ts';
 
@@ -17,7 +17,6 @@ const flags = {
   'idle-seconds': '60',
   'deadline-seconds': '300',
 };
-const quietSeconds = 10;
 const roles = ['speaker', 'controller'] as const;
 
 function configText(protocol: string): string {
@@ -25,25 +24,6 @@ function configText(protocol: string): string {
   return `${protocol === 'bgp' ? peers : ''}address-pools:
 - {name: big, protocol: ${protocol}, addresses: [10.32.0.0/15]}
 `;
-}
-
-/** Waits until no Service has been written for some time. */
-async function untilNoWrites(lab: Lab): Promise<void> {
-  const isWrite = (key: string) => / (POST|PUT|PATCH) services(\/status)?$/.test(key);
-  let before = -1;
-  let quietSince = performance.now();
-  await lab.until(
-    'no more writes of Services',
-    async () => {
-      const requests = [...(await lab.requests())];
-      const writes = requests.reduce((sum, [key, count]) => sum + (isWrite(key) ? count : 0), 0);
-      if (writes !== before) quietSince = performance.now();
-      before = writes;
-      await sleep(500);
-      return performance.now() - quietSince > quietSeconds * 1000;
-    },
-    600_000,
-  );
 }
 
 await runTable(flags, async (values, rounds) => {

@@ -1,0 +1,33 @@
+/**
+ * Host routes at BIRD, by the program that sends them.
+ *   lab/world .cache/bin/node bench/rivals/tables/senders.ts [--rounds 3] [--out FILE] [--routes 10000]
+ */
+import {
+  bareSocket,
+  bellmanSender,
+  birdSender,
+  exabgpSender,
+  gobgpSender,
+  hostRoutes,
+  measureSender,
+} from '../../support/route-senders.ts';
+import { Figures } from '../figures.ts';
+import { progress, runTable } from '../run.ts';
+
+const senders = [bareSocket, bellmanSender, birdSender, gobgpSender, exabgpSender];
+
+await runTable({ routes: '10000' }, async ({ routes }, rounds) => {
+  const hosts = hostRoutes(Number(routes));
+  const figures = new Figures(senders.map(({ name }) => name));
+  for (let round = 0; round < rounds; round++)
+    for (const sender of senders) {
+      const { announceMs, withdrawMs } = await measureSender(sender, hosts);
+      figures.add('the router holds all routes after, ms', sender.name, announceMs);
+      figures.add('all routes are gone after, ms', sender.name, withdrawMs);
+      progress(`${sender.name}: ${Math.round(announceMs)} ms, ${Math.round(withdrawMs)} ms`);
+    }
+  return figures.table('Host routes by sender', [
+    `${hosts.length.toLocaleString('en')} host routes to BIRD 2 on one cable, from the session's start, and from the withdrawal. The bare socket replays Bellman's octets, so`,
+    'it shows the time that the router alone needs. Bellman is its BGP code in Node, without Kubernetes.',
+  ]);
+});
