@@ -4,6 +4,7 @@ import type { CandidateNodes } from '../../src/layer2/address-entry.ts';
 import { CandidateSets } from '../../src/layer2/candidate-sets.ts';
 import { splitMessage } from '../../src/layer2/message-parts.ts';
 import { EntryTable } from '../../src/layer2/ownership/entry-table.ts';
+import { complete } from '../../src/layer2/ownership/steps.ts';
 import type { KeptService } from '../../src/speaker/plan/kept-objects.ts';
 import { AnnouncingReconciler } from '../../src/speaker/record/announcing-reconciler.ts';
 import { Guard } from '../../src/telemetry/guard.ts';
@@ -31,19 +32,22 @@ const nodesOf = (count: number): CandidateNodes => ({
 function received(nodes: number): Work {
   const sets = new CandidateSets();
   const table = new EntryTable('node', (entry, address) => ({ entry, address }));
-  sets.resolve({
-    kind: 'table',
-    sets: [{ set: 1, observedVersion: 1, remove: [], put: nodesOf(nodes) }],
-    upsert: entries,
-    remove: [],
-  });
+  complete(
+    sets.resolve({
+      kind: 'table',
+      sets: [{ set: 1, observedVersion: 1, remove: [], put: nodesOf(nodes) }],
+      upsert: entries,
+      remove: [],
+    }),
+  );
   const texts = [...splitMessage({ kind: 'change', sets: [], upsert: entries, remove: [] })].map((part) =>
     JSON.stringify(part),
   );
   return {
     units: entryCount,
     run: () => {
-      for (const text of texts) for (const entry of sets.resolve(JSON.parse(text)).upsert) table.put(entry);
+      for (const text of texts)
+        for (const entry of complete(sets.resolve(JSON.parse(text))).upsert) table.put(entry);
     },
   };
 }
@@ -52,12 +56,14 @@ function received(nodes: number): Work {
 function setChanges(nodes: number): Work {
   const sets = new CandidateSets();
   const table = new EntryTable('node', (entry, address) => ({ entry, address }));
-  sets.resolve({
-    kind: 'table',
-    sets: [{ set: 1, observedVersion: 1, remove: [], put: nodesOf(nodes) }],
-    upsert: entries,
-    remove: [],
-  });
+  complete(
+    sets.resolve({
+      kind: 'table',
+      sets: [{ set: 1, observedVersion: 1, remove: [], put: nodesOf(nodes) }],
+      upsert: entries,
+      remove: [],
+    }),
+  );
   const name = nodeName(0);
   let isIn = true;
   return {
@@ -65,12 +71,8 @@ function setChanges(nodes: number): Work {
     run: () => {
       isIn = !isIn;
       const put = isIn ? { candidates: [name], interfaces: [] } : { candidates: [], interfaces: [] };
-      const { upsert } = sets.resolve({
-        kind: 'change',
-        sets: [{ set: 1, observedVersion: 2, remove: isIn ? [] : [name], put }],
-        upsert: [],
-        remove: [],
-      });
+      const change = { set: 1, observedVersion: 2, remove: isIn ? [] : [name], put };
+      const { upsert } = complete(sets.resolve({ kind: 'change', sets: [change], upsert: [], remove: [] }));
       for (const entry of upsert) table.put(entry);
     },
   };

@@ -24,6 +24,7 @@ import type { Logger } from '../log.ts';
 import type { Changes } from '../membership/change-log.ts';
 import type { FlightRecorder, RecordedEvent } from '../telemetry/flight-recorder.ts';
 import type { Guard } from '../telemetry/guard.ts';
+import { Turns } from '../turns.ts';
 import { Answers } from './answers.ts';
 import { Coalescer } from './coalescer.ts';
 import { CountsReport } from './counts-report.ts';
@@ -116,6 +117,7 @@ export class Layer2Agent {
       onWatchedAnswer: (answer) => this.#sightings.answered(answer),
       onLinksChanged: () => this.#linksChanged(),
     });
+    const turns = new Turns(clock);
     const drainCaptures = () => this.#responder.drainCaptures();
     this.#answers = new Answers({
       ...{ clock, logger, report, nodeName },
@@ -131,6 +133,7 @@ export class Layer2Agent {
     });
     this.#runner = new OwnershipRunner({
       clock,
+      turns,
       ownership: this.#ownership,
       recorder: this.#ownershipRecorder,
       answers: this.#answers,
@@ -182,6 +185,7 @@ export class Layer2Agent {
     this.#handover = new Handover(clock);
     this.#intake = new EntryIntake({
       clock,
+      turns,
       onTable: (entries) =>
         this.#decideOnEntries({ kind: 'table', entries }, () => this.#firstDecision.entriesArrived()),
       onChange: (change) => this.#decideOnEntries({ kind: 'change', ...change }),

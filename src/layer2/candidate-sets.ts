@@ -7,6 +7,7 @@ import type {
 } from './address-entry.ts';
 import { candidateNodes, interfacesOf, joinCandidates } from './address-entry.ts';
 import type { EntriesMessage } from './message-parts.ts';
+import type { Steps } from './ownership/steps.ts';
 
 /** Entries with their candidates. */
 export interface ResolvedEntries extends Pick<EntriesMessage, 'kind' | 'remove'> {
@@ -34,22 +35,36 @@ export class CandidateSets {
   /** The joined nodes of several sets, by the numbers of the sets. A change of any set empties the map. */
   readonly #joined = new Map<string, CandidateNodes>();
 
-  /** Takes a whole message. Returns the entries that it changes, each with its new candidates. */
-  resolve({ kind, sets, upsert, remove }: EntriesMessage): ResolvedEntries {
+  /**
+   * Takes a whole message. Returns the entries that it changes, each with its new candidates. Another message may be taken only when the steps
+   * are complete.
+   */
+  *resolve({ kind, sets, upsert, remove }: EntriesMessage): Steps<ResolvedEntries> {
     if (kind === 'table') this.#clear();
     const changed = new Map<string, SourcedEntry>();
     for (const [number, puts] of this.#putsBySet(sets))
-      for (const entry of this.#change(number, puts)) changed.set(entry.address, entry);
+      for (const address of this.#change(number, puts)) {
+        yield;
+        const entry = this.#entries.get(address);
+        if (entry) changed.set(address, entry);
+      }
     for (const entry of upsert) {
+      yield;
       this.#forget(entry.address);
       this.#keep(entry);
       changed.set(entry.address, entry);
     }
     for (const { address } of remove) {
+      yield;
       this.#forget(address);
       changed.delete(address);
     }
-    return { kind, upsert: [...changed.values()].map((entry) => this.#resolved(entry)), remove };
+    const resolved: AddressEntry[] = [];
+    for (const entry of changed.values()) {
+      yield;
+      resolved.push(this.#resolved(entry));
+    }
+    return { kind, upsert: resolved, remove };
   }
 
   #clear(): void {
@@ -75,12 +90,12 @@ export class CandidateSets {
     return bySet;
   }
 
-  /** Returns the entries that name the set. */
-  #change(number: number, changes: readonly PutChange[]): SourcedEntry[] {
+  /** Returns the addresses of the entries that name the set. */
+  #change(number: number, changes: readonly PutChange[]): Iterable<string> {
     const set = this.#set(number);
     set.nodes = withChanges(set.nodes, changes);
     set.observedVersion = changes.at(-1)?.observedVersion ?? set.observedVersion;
-    return [...set.addresses].flatMap((address) => this.#entries.get(address) ?? []);
+    return set.addresses;
   }
 
   #set(number: number): CandidateSet {

@@ -1,12 +1,15 @@
 import type { Clock } from '../clock.ts';
+import type { TurnHandle, Turns } from '../turns.ts';
 import type { AddressEntry } from './address-entry.ts';
 import { CandidateSets, type ResolvedEntries } from './candidate-sets.ts';
 import { Coalescer } from './coalescer.ts';
 import { type EntriesMessage, MessageAssembler } from './message-parts.ts';
+import type { Steps } from './ownership/steps.ts';
 import { PendingEntries } from './pending-entries.ts';
 
 export interface EntryIntakeOptions {
   readonly clock: Clock;
+  readonly turns: Turns;
   /** Receives all entries, which replace the present ones. */
   readonly onTable: (entries: readonly AddressEntry[]) => void;
   /** Receives the newest change of each address. */
@@ -14,9 +17,9 @@ export interface EntryIntakeOptions {
 }
 
 /**
- * Takes the address entries from the speaker process. It joins the parts of a message, and gives each entry the nodes of its candidate sets. A
- * table is passed on at once. Changes are gathered, because each of them costs an election. When hundreds of nodes change at once, each has a
- * message of its own, and each message concerns every entry that names a set with that node.
+ * Takes the address entries from the speaker process. It joins the parts of a message, and gives each entry the nodes of its candidate sets.
+ * Changes are gathered, because each of them costs an election. When hundreds of nodes change at once, each has a message of its own, and each
+ * message concerns every entry that names a set with that node. Thousands of entries are therefore resolved in slices (`turns.ts`).
  */
 export class EntryIntake {
   readonly #options: EntryIntakeOptions;
@@ -24,12 +27,20 @@ export class EntryIntake {
   readonly #candidateSets = new CandidateSets();
   readonly #pending = new PendingEntries();
   readonly #coalescer: Coalescer;
+  readonly #task: TurnHandle;
+  readonly #queue: EntriesMessage[] = [];
+  /** The steps of the message that is being resolved. */
+  #resolving: Steps<ResolvedEntries> | undefined;
 
   constructor(options: EntryIntakeOptions) {
     this.#options = options;
-    this.#coalescer = new Coalescer(options.clock, () => {
-      const { upsert, remove } = this.#candidateSets.resolve({ kind: 'change', ...this.#pending.take() });
-      options.onChange({ upsert, remove });
+    this.#coalescer = new Coalescer(options.clock, () =>
+      this.#enqueue({ kind: 'change', ...this.#pending.take() }),
+    );
+    this.#task = options.turns.task({
+      name: 'address entries',
+      step: () => this.#step(),
+      remaining: () => this.#queue.reduce((sum, { upsert }) => sum + upsert.length, 0),
     });
   }
 
@@ -43,11 +54,37 @@ export class EntryIntake {
       return;
     }
     this.#pending.clear();
-    this.#options.onTable(this.#candidateSets.resolve(whole).upsert);
+    this.#enqueue(whole);
   }
 
   /** Changes that have not been passed on are lost. */
   cancel(): void {
     this.#coalescer.cancel();
+    this.#task.end();
+  }
+
+  #enqueue(message: EntriesMessage): void {
+    this.#queue.push(message);
+    this.#task.request();
+  }
+
+  /** Does one step. Returns false when no message is left. */
+  #step(): boolean {
+    if (!this.#resolving) {
+      const next = this.#queue.shift();
+      if (!next) return false;
+      this.#resolving = this.#candidateSets.resolve(next);
+    }
+    const { done, value } = this.#resolving.next();
+    if (done) {
+      this.#resolving = undefined;
+      this.#passOn(value);
+    }
+    return true;
+  }
+
+  #passOn({ kind, upsert, remove }: ResolvedEntries): void {
+    if (kind === 'table') this.#options.onTable(upsert);
+    else this.#options.onChange({ upsert, remove });
   }
 }

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { CandidateSets } from '../../../src/layer2/candidate-sets.ts';
+import type { EntriesMessage } from '../../../src/layer2/message-parts.ts';
+import { complete } from '../../../src/layer2/ownership/steps.ts';
+
+const resolve = (sets: CandidateSets, message: EntriesMessage) => complete(sets.resolve(message));
 
 const nodes = (...candidates: string[]) => ({ candidates, interfaces: [] });
 const entry = (address: string, ...sources: (number | ReturnType<typeof nodes>)[]) => ({
@@ -25,7 +29,7 @@ const [web, dns] = ['192.0.2.1', '192.0.2.2'] as const;
 describe('CandidateSets', () => {
   test('gives all entries that name one set the same list', () => {
     const sets = new CandidateSets();
-    const { upsert } = sets.resolve({
+    const { upsert } = resolve(sets, {
       kind: 'table',
       sets: [set(1, nodes('a', 'b'))],
       upsert: [entry(web, 1), entry(dns, 1)],
@@ -37,14 +41,14 @@ describe('CandidateSets', () => {
 
   test('turns a change of a set into a change of the entries that name it, with the later version', () => {
     const sets = new CandidateSets();
-    sets.resolve({
+    resolve(sets, {
       kind: 'table',
       sets: [set(1, nodes('a', 'b')), set(2, nodes('c'))],
       upsert: [entry(web, 1), entry(dns, 2)],
       remove: [],
     });
     const change = { kind: 'change', sets: [set(1, nodes('d'), ['a'], 9)], upsert: [], remove: [] } as const;
-    assert.deepEqual(sets.resolve(change).upsert, [
+    assert.deepEqual(resolve(sets, change).upsert, [
       { address: web, ...nodes('b', 'd'), group: web, observedVersion: 9 },
     ]);
   });
@@ -64,12 +68,12 @@ describe('CandidateSets', () => {
       set(1, nodes('c', 'e'), ['e'], 6),
     ];
     const [together, alone] = [new CandidateSets(), new CandidateSets()];
-    together.resolve(table);
-    alone.resolve(table);
+    resolve(together, table);
+    resolve(alone, table);
     const one = changes.map((change) =>
-      alone.resolve({ kind: 'change', sets: [change], upsert: [], remove: [] }),
+      resolve(alone, { kind: 'change', sets: [change], upsert: [], remove: [] }),
     );
-    const all = together.resolve({ kind: 'change', sets: changes, upsert: [], remove: [] });
+    const all = resolve(together, { kind: 'change', sets: changes, upsert: [], remove: [] });
     assert.deepEqual(all.upsert, one.at(-1)?.upsert);
     assert.deepEqual(all.upsert[0]?.candidates, ['a', 'c', 'd', 'e']);
   });
@@ -77,18 +81,18 @@ describe('CandidateSets', () => {
   test('forgets the changes of a set that is dropped after them', () => {
     const sets = new CandidateSets();
     const dropped = { set: 1, isDropped: true } as const;
-    sets.resolve({ kind: 'table', sets: [set(1, nodes('a'))], upsert: [], remove: [] });
-    sets.resolve({ kind: 'change', sets: [set(1, nodes('b')), dropped], upsert: [], remove: [] });
-    const { upsert } = sets.resolve({ kind: 'change', sets: [], upsert: [entry(web, 1)], remove: [] });
+    resolve(sets, { kind: 'table', sets: [set(1, nodes('a'))], upsert: [], remove: [] });
+    resolve(sets, { kind: 'change', sets: [set(1, nodes('b')), dropped], upsert: [], remove: [] });
+    const { upsert } = resolve(sets, { kind: 'change', sets: [], upsert: [entry(web, 1)], remove: [] });
     assert.deepEqual(upsert[0]?.candidates, []);
   });
 
   test('keeps the avoided nodes of a set through its changes', () => {
     const sets = new CandidateSets();
     const put = { ...nodes('a', 'b', 'c'), avoided: ['a', 'b'] };
-    sets.resolve({ kind: 'table', sets: [set(1, put)], upsert: [entry(web, 1)], remove: [] });
+    resolve(sets, { kind: 'table', sets: [set(1, put)], upsert: [entry(web, 1)], remove: [] });
     const avoidedAfter = (next: ReturnType<typeof nodes>, remove: string[] = []) =>
-      sets.resolve({ kind: 'change', sets: [set(1, next, remove)], upsert: [], remove: [] }).upsert[0]
+      resolve(sets, { kind: 'change', sets: [set(1, next, remove)], upsert: [], remove: [] }).upsert[0]
         ?.avoided;
     assert.deepEqual(avoidedAfter(nodes('d')), ['a', 'b']);
     assert.deepEqual(avoidedAfter(nodes('a')), ['b']);
@@ -99,7 +103,7 @@ describe('CandidateSets', () => {
 
   test('joins the sources of an address that Services share', () => {
     const sets = new CandidateSets();
-    const { upsert } = sets.resolve({
+    const { upsert } = resolve(sets, {
       kind: 'table',
       sets: [
         set(1, { ...nodes('a', 'b'), interfaces: ['eth0'] } as never),
@@ -129,34 +133,35 @@ describe('CandidateSets', () => {
   test('forgets an entry that is removed, moved to another set, or replaced by a table', () => {
     const sets = new CandidateSets();
     const change = (version: number) =>
-      sets
-        .resolve({ kind: 'change', sets: [set(1, nodes(), ['a'], version)], upsert: [], remove: [] })
-        .upsert.map(({ address }) => address);
-    sets.resolve({
+      resolve(sets, {
+        ...{ kind: 'change', upsert: [], remove: [] },
+        sets: [set(1, nodes(), ['a'], version)],
+      }).upsert.map(({ address }) => address);
+    resolve(sets, {
       kind: 'table',
       sets: [set(1, nodes('a'))],
       upsert: [entry(web, 1), entry(dns, 1)],
       remove: [],
     });
     assert.deepEqual(change(2), [web, dns]);
-    sets.resolve({
+    resolve(sets, {
       kind: 'change',
       sets: [],
       upsert: [entry(web, nodes('b'))],
       remove: [{ address: dns, observedVersion: 6 }],
     });
     assert.deepEqual(change(3), []);
-    sets.resolve({ kind: 'change', sets: [], upsert: [entry(web, 1)], remove: [] });
+    resolve(sets, { kind: 'change', sets: [], upsert: [entry(web, 1)], remove: [] });
     assert.deepEqual(change(4), [web]);
-    sets.resolve({ kind: 'table', sets: [], upsert: [], remove: [] });
+    resolve(sets, { kind: 'table', sets: [], upsert: [], remove: [] });
     assert.deepEqual(change(5), []);
   });
 
   test('gives no candidates to an entry that names a dropped set', () => {
     const sets = new CandidateSets();
-    sets.resolve({ kind: 'table', sets: [set(1, nodes('a'))], upsert: [], remove: [] });
-    sets.resolve({ kind: 'change', sets: [{ set: 1, isDropped: true }], upsert: [], remove: [] });
-    const { upsert } = sets.resolve({ kind: 'change', sets: [], upsert: [entry(web, 1)], remove: [] });
+    resolve(sets, { kind: 'table', sets: [set(1, nodes('a'))], upsert: [], remove: [] });
+    resolve(sets, { kind: 'change', sets: [{ set: 1, isDropped: true }], upsert: [], remove: [] });
+    const { upsert } = resolve(sets, { kind: 'change', sets: [], upsert: [entry(web, 1)], remove: [] });
     assert.deepEqual(upsert[0]?.candidates, []);
   });
 });

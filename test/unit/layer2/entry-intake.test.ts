@@ -1,15 +1,33 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { Timer } from '../../../src/clock.ts';
 import type { AddressEntry, SourcedEntry } from '../../../src/layer2/address-entry.ts';
 import { EntryIntake } from '../../../src/layer2/entry-intake.ts';
+import { Turns } from '../../../src/turns.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
-function fixture() {
-  const clock = new VirtualClock();
+/** Each look at the clock takes some time, as work does. */
+class BusyClock extends VirtualClock {
+  turns = 0;
+  #spentMs = 0;
+
+  override now(): number {
+    this.#spentMs += 0.01;
+    return super.now() + this.#spentMs;
+  }
+
+  override after(delayMs: number, callback: () => void): Timer {
+    if (delayMs === 0) this.turns++;
+    return super.after(delayMs, callback);
+  }
+}
+
+function fixture(clock = new VirtualClock()) {
   const lines: string[] = [];
   const shown = ({ address, candidates }: AddressEntry) => `${address} ${candidates.join('+')}`;
   const intake = new EntryIntake({
     clock,
+    turns: new Turns(clock),
     onTable: (entries) => lines.push(`table ${entries.map(shown).join(', ')}`),
     onChange: ({ upsert, remove }) =>
       lines.push(
@@ -91,5 +109,20 @@ describe('EntryIntake', () => {
     intake.cancel();
     clock.advance(1000);
     assert.deepEqual(take(), []);
+  });
+
+  test('resolves thousands of entries in slices, and passes messages on in their order', () => {
+    const clock = new BusyClock();
+    const { intake, take } = fixture(clock);
+    const upsert = Array.from({ length: 2000 }, (_, i) => entry(`10.0.${i >> 8}.${i & 255}`));
+    intake.take({ kind: 'table', sets: [set('a')], upsert, remove: [] });
+    intake.take({ ...nothing, kind: 'change', sets: [set('b')] });
+    assert.deepEqual(take(), []);
+    clock.advance(100);
+    const lines = take();
+    assert.ok(clock.turns > 20, `${clock.turns} turns`);
+    assert.equal(lines.length, 2);
+    assert.match(lines[0] ?? '', /^table 10\.0\.0\.0 a,/);
+    assert.match(lines[1] ?? '', /^change 10\.0\.0\.0 a\+b,.* 10\.0\.7\.207 a\+b$/);
   });
 });

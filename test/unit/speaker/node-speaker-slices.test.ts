@@ -10,6 +10,7 @@ import type { AddressEntry } from '../../../src/layer2/address-entry.ts';
 import { CandidateSets, type ResolvedEntries } from '../../../src/layer2/candidate-sets.ts';
 import { MessageAssembler, splitMessage } from '../../../src/layer2/message-parts.ts';
 import type { EntriesChange } from '../../../src/layer2/messages.ts';
+import { complete } from '../../../src/layer2/ownership/steps.ts';
 import { NodeSpeaker } from '../../../src/speaker/node-speaker.ts';
 import type { KeptSlice } from '../../../src/speaker/plan/kept-objects.ts';
 import { Guard } from '../../../src/telemetry/guard.ts';
@@ -73,7 +74,7 @@ class Announcer {
   #receive(kind: 'table' | 'change', change: EntriesChange): void {
     for (const part of splitMessage({ kind, ...change })) {
       const whole = this.#assembler.take(JSON.parse(JSON.stringify(part)));
-      if (whole) this.#apply(this.#sets.resolve(whole));
+      if (whole) this.#apply(complete(this.#sets.resolve(whole)));
     }
   }
 

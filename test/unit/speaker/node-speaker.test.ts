@@ -5,6 +5,7 @@ import { formatPrefix } from '../../../src/address/index.ts';
 import type { BgpSpeaker, ResolvedPeer } from '../../../src/bgp/index.ts';
 import { CandidateSets } from '../../../src/layer2/candidate-sets.ts';
 import type { EntriesChange } from '../../../src/layer2/messages.ts';
+import { complete } from '../../../src/layer2/ownership/steps.ts';
 import { NodeSpeaker } from '../../../src/speaker/node-speaker.ts';
 import { Guard } from '../../../src/telemetry/guard.ts';
 import { Turns } from '../../../src/turns.ts';
@@ -57,11 +58,11 @@ function recorded(over: { readonly ignoresExcludeLabel?: boolean; readonly adopt
     layer2: {
       use: (isUsed) => void uses.push(isUsed),
       table: (all) => {
-        const { upsert } = sets.resolve({ kind: 'table', ...all });
+        const { upsert } = complete(sets.resolve({ kind: 'table', ...all }));
         lines.push(`table ${upsert.map(({ address }) => address).join(' ')}`.trim());
       },
       change: (change: EntriesChange) => {
-        const { upsert, remove } = sets.resolve({ kind: 'change', ...change });
+        const { upsert, remove } = complete(sets.resolve({ kind: 'change', ...change }));
         lines.push(
           `change ${upsert.map((e) => `${e.address}:${e.candidates}`).join(' ')} -${remove.map(({ address }) => address)}`,
         );

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import type { EndpointSlice } from '../../../../src/kubernetes/model.ts';
 import { joinCandidates } from '../../../../src/layer2/address-entry.ts';
 import { CandidateSets } from '../../../../src/layer2/candidate-sets.ts';
+import { complete } from '../../../../src/layer2/ownership/steps.ts';
 import { CandidateSetTable } from '../../../../src/speaker/plan/candidate-set-table.ts';
 import { mayLeave } from '../../../../src/speaker/plan/floor.ts';
 import { type Leaving, leavingOf } from '../../../../src/speaker/plan/leaving.ts';
@@ -134,7 +135,7 @@ test('no matter which nodes leave, at least min-announcers of the candidates ann
 function layer2Owners({ plan, candidateSets }: ReturnType<typeof plansOf>[number]): readonly string[] {
   const upsert = plan.layer2.map((entry) => ({ ...entry, observedVersion: 0 }));
   const sets = candidateSets.all();
-  const [entry] = new CandidateSets().resolve({ kind: 'table', sets, upsert, remove: [] }).upsert;
+  const [entry] = complete(new CandidateSets().resolve({ kind: 'table', sets, upsert, remove: [] })).upsert;
   const preference = (name: string) => entry?.preferences?.[name] ?? 0;
   const best = Math.max(...(entry?.candidates ?? []).map(preference));
   return (entry?.candidates ?? []).filter((name) => preference(name) === best);

@@ -6,6 +6,7 @@ import type { LabelSelector } from '../../../../src/config/config.ts';
 import type { Node } from '../../../../src/kubernetes/model.ts';
 import type { AddressEntry } from '../../../../src/layer2/address-entry.ts';
 import { CandidateSets } from '../../../../src/layer2/candidate-sets.ts';
+import { complete } from '../../../../src/layer2/ownership/steps.ts';
 import { CandidateSetTable } from '../../../../src/speaker/plan/candidate-set-table.ts';
 import { leavingOf } from '../../../../src/speaker/plan/leaving.ts';
 import { planService } from '../../../../src/speaker/plan/plan.ts';
@@ -50,7 +51,7 @@ function entryOf(
     observedVersion: 0,
   }));
   const sets = planContext.candidateSets.all();
-  return new CandidateSets().resolve({ kind: 'table', sets, upsert, remove: [] }).upsert[0];
+  return complete(new CandidateSets().resolve({ kind: 'table', sets, upsert, remove: [] })).upsert[0];
 }
 
 function prefixes(plan: ReturnType<typeof planService>): string[] {
