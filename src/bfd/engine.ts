@@ -42,14 +42,14 @@ export interface EngineOptions {
   readonly clock?: Clock;
 }
 
-/** Packets that are read from one socket before a peer is called silent. */
+/** At most this many packets are read from each socket before a session judges whether its peer is silent. */
 const packetsBeforeJudgement = 4096;
 /** How often the engine tries again to open a socket that it could not open, and looks for replaced interfaces. */
 const maintenanceMs = 1000;
 /** A session that was removed goes on for at most this long, to tell the peer. */
 const maxFarewellMs = 5000;
 const minFarewellMs = 1000;
-/** When the process ends, it waits this long for the second AdminDown packet. */
+/** When the process ends, it waits this long, so that each session can send AdminDown a second time. The first packet may be lost. */
 const stopMs = 1000;
 
 export class BfdEngine {

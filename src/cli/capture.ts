@@ -17,18 +17,19 @@ interface CaptureFlags {
 }
 
 /**
- * `bellman capture`: writes the ARP, Neighbour Discovery, BGP and BFD frames of a Service, an address or a peer, captured on the nodes that
- * announce it. Exit codes: 0 when every node captured; 1 when one did not; 2 when nothing could be captured.
+ * `bellman capture`: writes the ARP, Neighbour Discovery, BGP and BFD frames of a Service, an address or a peer. The nodes that announce it, or
+ * that have a session with the peer, capture them: at most eight nodes. Exit codes: 0 when each of these nodes captured; 1 when one did not; 2
+ * when nothing could be captured or written.
  */
 export function captureCommand(): Command {
   return new Command('capture')
     .description(
-      'capture the ARP, Neighbour Discovery, BGP and BFD frames of a Service, an address or a peer on the nodes that announce it',
+      'capture the ARP, Neighbour Discovery, BGP and BFD frames of a Service, an address or a peer on the nodes that announce it or have a session with it',
     )
     .addArgument(
       new Argument(
         '<subject>',
-        'name or IP address of a peer, namespace/name or name of a Service, or an address',
+        'a peer (name or IP address), a Service (namespace/name or name), or an IP address of a Service',
       ),
     )
     .addOption(clusterFlag())

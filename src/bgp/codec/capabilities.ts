@@ -256,8 +256,8 @@ function steps(value: Uint8Array, from: number, width: number): number[] {
 const textDecoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /**
- * The text; `undefined` when the octets are not UTF-8. A decoder that throws would cost 15 µs for each of the 500 names that an OPEN can
- * hold, so this function looks for the replacement character instead.
+ * The text; `undefined` when the octets are not UTF-8. A decoder that throws would cost 15 µs for each malformed name, and an OPEN can hold more
+ * than a thousand names. This function therefore looks for the replacement character instead.
  */
 function utf8(bytes: Uint8Array): string | undefined {
   const text = textDecoder.decode(bytes);

@@ -4,15 +4,17 @@
  *
  *     a majority of all speakers reports the node ──→ the Lease and all reports are read, and read again ──→ dead ──→ its Pods are marked
  *                                                        │                                                     │
- *                                                        └── a sign of life: waits                             └── a sign of life: returned
+ *                                                        └── a sign of life: held                              └── a sign of life: returned
  *
- * A sign of life is a renewal of the node's Lease in `kube-node-lease`, or a write of its own death report. A speaker that is cut off
- * misses several others at once and then writes its report, so a living node that still reaches the API server shows itself. The rules:
+ * A sign of life is a renewal of the node's Lease in `kube-node-lease`, or a write of its own death report. A speaker that is cut off from the
+ * other speakers finds several of them dead at once, and writes them in its own report. So a living node that still reaches the API server gives a
+ * sign of life. The rules:
  *
- * - A report counts when it arrives after the last sign of life. It does not count within ten seconds after the node wrote its own report:
- *   two speakers that report each other are two sides of a partition. Only a long silence lets such reports count.
- * - More than half of all nodes that have a speaker must report the node. A speaker that says nothing counts against it.
- * - The Lease must exist, and must stay the same between two reads. The node must have a death report too.
+ * - A report counts when it arrives after the last sign of life. A report that arrives within ten seconds after the node wrote its own report does
+ *   not count: two speakers that report each other are two sides of a partition. Only a long silence lets such reports count.
+ * - More than half of all nodes that have a speaker must report the node. A speaker that says nothing counts as one that does not report it.
+ * - The Lease must exist, and must stay the same between two reads. The node's own speaker must have written a death report before, because
+ *   otherwise one of its signs of life could not be seen.
  * - Nodes that Kubernetes itself calls not ready are left to Kubernetes.
  * - At most `max-nodes` nodes may be dead at once, and at most as many are marked within a minute. When more are dead at once, none is
  *   marked.
@@ -27,7 +29,7 @@ export const deathTiming = {
    * arrives within this time.
    */
   settleMs: 500,
-  /** For this long after a node has written its own report, reports about it do not count. */
+  /** Reports about a node that arrive within this time after its own report do not count until the node is silent. */
   quietMs: 10_000,
   /**
    * A node without a sign of life for this long is silent. The kubelet renews the Lease every 10 s, so a silent node has missed two
@@ -52,7 +54,7 @@ export interface NodeFacts {
 
 /**
  * `waiting`: more reads of the Lease are needed. `held`: a rule forbids marking the node. `dead`: the node is to be marked. `marked`: it is
- * marked, and the reasons still hold.
+ * marked, and has shown no sign of life since.
  */
 export const deathStates = ['waiting', 'held', 'dead', 'marked'] as const;
 
@@ -63,7 +65,7 @@ export interface DeathDecision {
   readonly reports: number;
   /** All nodes that have a speaker. */
   readonly speakers: number;
-  /** Why the node is not marked; empty when it is. The rest of a sentence whose subject is the node. */
+  /** Why the node is not to be marked; empty in the states `dead` and `marked`. The rest of a sentence whose subject is the node. */
   readonly reason: string;
 }
 
@@ -99,7 +101,7 @@ export class DeathJudge {
   /** For each reported node, the time from which each speaker reports it without a break. Nodes that no speaker reports are not in it. */
   readonly #reportedSinceMs = new Map<string, Map<string, number>>();
   readonly #leases = new Map<string, LeaseReads>();
-  /** The time from which a majority of counted reports has named the node. */
+  /** The time from which the reports that count have come from a majority of all speakers. */
   readonly #majoritySinceMs = new Map<string, number>();
   readonly #markedAtMs = new Map<string, number>();
   readonly #returnedAtMs = new Map<string, number>();
@@ -206,7 +208,10 @@ export class DeathJudge {
     });
   }
 
-  /** Unmarks the nodes that showed a sign of life. Each of them is returned once. */
+  /**
+   * Forgets the marks of the nodes that showed a sign of life, or that no majority reports any more. Gives each of them to the caller once. Also
+   * forgets the marks of nodes that are gone, or that Kubernetes itself calls not ready.
+   */
   takeReturned(nowMs: number): ReturnedNode[] {
     const returned: ReturnedNode[] = [];
     for (const node of [...this.#markedAtMs.keys()]) {
@@ -227,7 +232,7 @@ export class DeathJudge {
     const { rateMs, returnedMs } = deathTiming;
     const counted = this.#counted(node, nowMs);
     if (!this.#isMajority(counted))
-      return 'has shown signs of life since a majority of the speakers reported it';
+      return 'has shown a sign of life shortly before or after the speakers reported it';
     const limit = this.#limit;
     const dead = this.#deadTogether(node);
     if (dead.size > limit)
@@ -235,7 +240,7 @@ export class DeathJudge {
     if (this.#nodes.get(node)?.isControlPlane && this.#losesControlPlane(dead))
       return 'is a control-plane node, and less than half of these may be dead';
     if (this.#marks.filter((atMs) => nowMs - atMs < rateMs).length >= limit)
-      return `died within ${rateMs / 1000} s after another node that was marked`;
+      return `has to wait, because within ${rateMs / 1000} s no more nodes are marked than max-nodes allows, ${limit}`;
     const returnedAtMs = this.#returnedAtMs.get(node);
     if (returnedAtMs !== undefined && nowMs - returnedAtMs < returnedMs)
       return `was marked and came back within the last ${returnedMs / 60_000} minutes`;
@@ -332,7 +337,7 @@ export class DeathJudge {
     return this.#isMajority(this.#counted(node, nowMs)) ? undefined : 'is heard by speakers again';
   }
 
-  /** Drops the records of nodes that no speaker reports. */
+  /** Drops the Lease reads of nodes that are neither reported nor marked, and the return times of nodes that no longer exist. */
   #forget(): void {
     for (const node of [...this.#leases.keys()]) {
       if (!this.#reportedSinceMs.has(node) && !this.#markedAtMs.has(node)) this.#leases.delete(node);

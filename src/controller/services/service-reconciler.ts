@@ -194,8 +194,8 @@ export class ServiceReconciler {
   }
 
   /**
-   * The addresses in use. Decides about pending changes first. Before the first configuration, these are the addresses that are recorded on
-   * Services.
+   * The addresses in use. Decides about pending changes first, unless decisions are held. Before the first configuration, these are the addresses
+   * that are recorded on Services.
    */
   assigned(): Iterable<AssignedAddress> {
     if (this.#phase === 'gathering') return this.#recordedAddresses();
@@ -319,7 +319,7 @@ export class ServiceReconciler {
     if (decision.kind === 'released' && decision.service && isMarked(decision.service)) this.#writes.add(key);
     if (decision.kind === 'reconciled' && serviceChange(decision.service, decision.outcome.assigned))
       this.#writes.add(key);
-    // After a write of the addresses, the watch delivers the Service, and another decision follows.
+    // When addresses are to be written, the conditions wait: the watch delivers the written Service, and another decision considers them.
     else this.#conditions?.consider(key);
   }
 

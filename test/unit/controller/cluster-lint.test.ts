@@ -32,7 +32,7 @@ async function started(text: string, prepare: (harness: ControllerHarness) => vo
 
 const shown = (harness: ControllerHarness) => harness.annotation('cluster-warnings');
 
-test('the controller warns of an accepted configuration in its cluster, in an annotation, the log and the status', async () => {
+test('an annotation, the log and the status show the warnings about an accepted configuration in its cluster', async () => {
   const harness = await started(overNode);
   assert.equal(shown(harness), warning);
   assert.equal(harness.log.filter((msg) => msg === 'configuration has warnings in this cluster').length, 1);
@@ -118,7 +118,7 @@ test('a rejected text shows its error and no warnings, which come back with the 
   await harness.stop();
 });
 
-test('Services, namespaces, ServiceCIDR objects and the addresses of Pods are judged', async () => {
+test('the configuration is judged against Services, namespaces, ServiceCIDR objects and the addresses of Pods', async () => {
   const text = config(
     '- {name: s, protocol: bgp, addresses: [198.51.100.0/28], service-selectors: [{match-labels: {tier: gold}}], namespaces: [default, shop]}',
     '- {name: p, protocol: bgp, addresses: [10.244.1.0/28, 10.96.1.0/24]}',
@@ -169,7 +169,7 @@ for (const [what, collection, status, isJudged] of [
     await harness.stop();
   });
 
-test('a Node that no client could have written is left out, and the others are judged', async () => {
+test('a malformed Node, which no real API server stores, is left out, and the configuration is judged against the others', async () => {
   const harness = await started(overNode, ({ api }) =>
     api.put('/api/v1/nodes/a-odd', { metadata: { name: 'a-odd' }, status: { addresses: 7 } }),
   );
