@@ -1,4 +1,5 @@
 /** `make demo`: the guided tour. Exits with 0 only if every check held. */
+import { reasonOf } from '../src/result.ts';
 import { Lab } from './lab.ts';
 import { steps } from './steps.ts';
 import { Tour } from './tour.ts';
@@ -13,7 +14,7 @@ try {
     await run(lab, tour);
   }
 } catch (error) {
-  tour.verdict(`the demo stopped early: ${error instanceof Error ? error.message : String(error)}`, false);
+  tour.verdict(`the demo stopped early: ${reasonOf(error)}`, false);
 }
 process.exitCode = tour.finish();
 await lab?.close();

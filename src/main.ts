@@ -2,6 +2,7 @@
 import { CommanderError } from 'commander';
 import { exitCodes } from './cli/exit-codes.ts';
 import { bellmanProgram } from './cli/program.ts';
+import { reasonOf } from './result.ts';
 import { version } from './version.ts';
 
 /**
@@ -22,7 +23,7 @@ try {
   if (error instanceof CommanderError)
     process.exitCode = error.exitCode === 0 ? exitCodes.success : exitCodes.failed;
   else {
-    process.stderr.write(`bellman: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(`bellman: ${reasonOf(error)}\n`);
     process.exitCode = exitCodes.failed;
   }
 }

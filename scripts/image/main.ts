@@ -13,6 +13,7 @@ import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { reasonOf } from '../../src/result.ts';
 import { cacheFolder, hostTarget, isHost, root, type Target, targetNamed, tool } from '../target.ts';
 import { run } from './debian.ts';
 import { prepareModules } from './modules.ts';
@@ -40,7 +41,7 @@ try {
   if (values.root === undefined) buildImages();
   else writeRoot(hostTarget(), resolve(values.root), commitSeconds(), cacheFolder(hostTarget()));
 } catch (error) {
-  say(error instanceof Error ? error.message : String(error));
+  say(reasonOf(error));
   process.exitCode = 1;
 }
 

@@ -1,4 +1,5 @@
 /** The shell of the echo function of one session: its socket, its counters, and the check that a returned packet is ours. */
+import { reasonOf } from '../result.ts';
 import { decodeEcho, encodeEcho } from './codec/echo-packet.ts';
 import type { BfdSessionSettings } from './session-settings.ts';
 import type { BfdTransport, EchoKey, EchoSocket } from './transport/transport.ts';
@@ -39,7 +40,7 @@ export class EchoFunction {
       this.#socket = this.#options.transport.openEcho(key, this.#options.onReadable);
       this.fault = undefined;
     } catch (error) {
-      this.fault = error instanceof Error ? error.message : String(error);
+      this.fault = reasonOf(error);
     }
   }
 

@@ -5,6 +5,7 @@
  */
 import type { Clock, Timer } from '../clock.ts';
 import type { Logger } from '../log.ts';
+import { reasonOf } from '../result.ts';
 import type { BfdState } from './codec/state.ts';
 import { listenKeyOf, listenKeyText, mayReceive, minimumTtlOf } from './demultiplexer.ts';
 import type { BfdSessionSettings } from './session-settings.ts';
@@ -118,7 +119,7 @@ export class ReceivePorts<Session extends Receiver> {
     try {
       port.socket ??= this.#options.transport.listen(port.key, () => this.#read(port, packetsAtOnce));
     } catch (error) {
-      fault = error instanceof Error ? error.message : String(error);
+      fault = reasonOf(error);
     }
     for (const session of port.sessions) session.setReceiveFault(fault);
     this.#updateFilter(port);

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { limitRealtimeCpu, SystemError, scheduleFifo } from '../linux/libc.ts';
+import { reasonOf } from '../result.ts';
 import type { BfdProcessStatus } from './messages.ts';
 
 export type Scheduling = Pick<BfdProcessStatus, 'scheduling' | 'schedulingFault'>;
@@ -37,7 +38,7 @@ function raisePriority(): boolean {
 
 function faultOf(error: unknown): string {
   if (!(error instanceof SystemError) || error.code !== 'EPERM')
-    return `real-time scheduling failed: ${error instanceof Error ? error.message : error}`;
+    return `real-time scheduling failed: ${reasonOf(error)}`;
   if (!hasCapability()) return 'real-time scheduling needs the capability SYS_NICE';
   return 'the kernel gives the control group no real-time budget (cpu.rt_runtime_us is 0)';
 }

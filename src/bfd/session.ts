@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
+import { reasonOf } from '../result.ts';
 import type { FlightRecorder } from '../telemetry/flight-recorder.ts';
 import { diagnosticText } from './codec/diagnostic.ts';
 import type { ReceivedPacket } from './codec/packet.ts';
@@ -111,7 +112,7 @@ export class BfdSession {
       });
       this.#sendFault = undefined;
     } catch (error) {
-      this.#setSendFault(error instanceof Error ? error.message : String(error));
+      this.#setSendFault(reasonOf(error));
     }
   }
 

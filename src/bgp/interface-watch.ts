@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../clock.ts';
 import type { Logger } from '../log.ts';
+import { reasonOf } from '../result.ts';
 import type { NodeInterface } from './session/direct-link.ts';
 
 /** Polling interval. Without a call of `hint`, a change is noticed within this time. One reading costs about 2 µs for each address. */
@@ -82,7 +83,7 @@ export class InterfaceWatch {
     try {
       return this.#options.read();
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = reasonOf(error);
       if (!this.#isFailureLogged) this.#options.logger.warn({ reason }, 'cannot read the interfaces');
       this.#isFailureLogged = true;
       return undefined;

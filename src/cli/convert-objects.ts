@@ -11,7 +11,7 @@ import {
   type SourceObject,
 } from '../convert/index.ts';
 import { printable } from '../printable.ts';
-import type { Result } from '../result.ts';
+import { type Result, reasonOf } from '../result.ts';
 import { counted } from './counted.ts';
 import { exitCodes } from './exit-codes.ts';
 import { formatTable } from './status/table.ts';
@@ -92,7 +92,7 @@ async function readFiles(
       faults.push({
         object: '',
         field: '',
-        message: `cannot read ${file}: ${error instanceof Error ? error.message : String(error)}`,
+        message: `cannot read ${file}: ${reasonOf(error)}`,
       });
     }
   }

@@ -1,4 +1,5 @@
 import type { Logger } from '../log.ts';
+import { reasonOf } from '../result.ts';
 import { exitCodes } from './exit-codes.ts';
 
 /**
@@ -9,7 +10,7 @@ export async function runDaemon(logger: Logger, run: () => Promise<void>): Promi
   try {
     await run();
   } catch (error) {
-    logger.error({ reason: error instanceof Error ? error.message : String(error) }, 'cannot start');
+    logger.error({ reason: reasonOf(error) }, 'cannot start');
     process.exit(exitCodes.failed);
   }
 }

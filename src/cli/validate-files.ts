@@ -3,6 +3,7 @@ import { formatIp } from '../address/index.ts';
 import { encodeAcceptedConfig } from '../cluster/accepted-config.ts';
 import { configMapKey, configMapName } from '../cluster/names.ts';
 import { type AssignedAddress, type Config, type ConfigError, findConfigs, judge } from '../config/index.ts';
+import { reasonOf } from '../result.ts';
 import { counted } from './counted.ts';
 import { exitCodes } from './exit-codes.ts';
 
@@ -43,7 +44,7 @@ export async function runValidate(files: readonly string[], io: ValidateIo): Pro
     try {
       text = await (file === '-' ? io.stdin() : io.readFile(file));
     } catch (error) {
-      io.stderr(`bellman: cannot read ${file}: ${error instanceof Error ? error.message : String(error)}\n`);
+      io.stderr(`bellman: cannot read ${file}: ${reasonOf(error)}\n`);
       code = exitCodes.failed;
       continue;
     }

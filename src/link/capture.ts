@@ -11,6 +11,7 @@
  */
 import pcap from 'pcap';
 import type { Clock, Timer } from '../clock.ts';
+import { reasonOf } from '../result.ts';
 import { CaptureLiveness } from './capture-liveness.ts';
 import { openingPacketSocket, wakePacketSocket } from './packet-socket.ts';
 
@@ -169,7 +170,7 @@ class PcapCapture implements Capture {
       const isDeaf = this.#liveness.check(received, this.#delivered) === 'deaf';
       return isDeaf ? 'the kernel counts frames that are not delivered' : undefined;
     } catch (error) {
-      return error instanceof Error ? error.message : String(error);
+      return reasonOf(error);
     }
   }
 

@@ -5,6 +5,7 @@
  */
 import { endianness } from 'node:os';
 import raw from 'raw-socket';
+import { reasonOf } from '../result.ts';
 import type { GroupSocket } from './solicited-node-groups.ts';
 
 const IPPROTO_IPV6 = 41;
@@ -106,10 +107,6 @@ class RawGroupSocket implements GroupSocket {
       return reasonOf(error);
     }
   }
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 /**

@@ -20,6 +20,7 @@ import { factsOf } from '../report/read/explain-facts.ts';
 import { ViewerTokenSource } from '../report/read/viewer-token.ts';
 import type { ClusterView } from '../report/status/view.ts';
 import { parseSubject } from '../report/subject.ts';
+import { reasonOf } from '../result.ts';
 import type { ExplainAnswer, FromPage, Snapshot } from './messages.ts';
 import { pageData } from './view-model.ts';
 
@@ -147,8 +148,4 @@ export class PageCollector {
       collectedAt: new Date(this.#options.clock.epochMs()).toISOString(),
     };
   }
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -10,6 +10,7 @@ import { ChildProcess } from '../child-process/child-process.ts';
 import { childProgram } from '../child-process/program.ts';
 import type { Clock, Timer } from '../clock.ts';
 import type { Logger } from '../log.ts';
+import { reasonOf } from '../result.ts';
 import type { PageRequest } from '../telemetry/http-server.ts';
 import { assetNamed } from './assets.ts';
 import type { ExplainAnswer, FromPage, PageProcessOptions, ToPage } from './messages.ts';
@@ -80,7 +81,7 @@ export class PageService {
         ? reply(200, { 'content-type': 'application/json' }, answer.json)
         : problemReply(503, answer.problem);
     } catch (error) {
-      return problemReply(503, error instanceof Error ? error.message : String(error));
+      return problemReply(503, reasonOf(error));
     }
   }
 

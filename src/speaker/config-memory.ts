@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { type AcceptedConfig, configHash } from '../cluster/accepted-config.ts';
 import { parseConfig } from '../config/index.ts';
+import { reasonOf } from '../result.ts';
 
 const remembered = z.object({ text: z.string(), generation: z.number(), at: z.string() });
 
@@ -29,7 +30,7 @@ export class ConfigMemory {
       renameSync(unfinished, this.#path);
       return undefined;
     } catch (error) {
-      return error instanceof Error ? error.message : String(error);
+      return reasonOf(error);
     }
   }
 

@@ -1,6 +1,7 @@
 import type { BgpSpeaker } from '../bgp/index.ts';
 import { watchLinks } from '../link/link-watcher.ts';
 import type { Logger } from '../log.ts';
+import { reasonOf } from '../result.ts';
 import type { Guard } from '../telemetry/guard.ts';
 
 /**
@@ -13,7 +14,7 @@ export function sendLinkHints(bgp: BgpSpeaker, guard: Guard, logger: Logger): { 
     links.onChange(() => bgp.interfacesChanged());
     return links;
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = reasonOf(error);
     logger.warn({ reason }, 'no link notifications, polling every second');
     return { close: () => undefined };
   }

@@ -6,6 +6,7 @@ import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import * as libc from '../linux/libc.ts';
 import { AF_UNIX, encodeSocketPath } from '../linux/socket-address.ts';
+import { reasonOf } from '../result.ts';
 import { decodeRecord, encodeRecord, maxRecordOctets, type SuccessionRecord } from './record.ts';
 
 /** SOCK_SEQPACKET | SOCK_CLOEXEC: a connection that keeps the boundaries of messages. */
@@ -137,7 +138,7 @@ export function listenChannel({ path, onConnected, onRefused }: ListenOptions): 
       checkUser(connection);
     } catch (error) {
       libc.closeDescriptor(connection);
-      onRefused(error instanceof Error ? error.message : String(error));
+      onRefused(reasonOf(error));
       return;
     }
     onConnected(connection);

@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../clock.ts';
 import type { Logger } from '../log.ts';
+import { reasonOf } from '../result.ts';
 import type { FlightRecorder } from '../telemetry/flight-recorder.ts';
 import type { Guard } from '../telemetry/guard.ts';
 import { Channel, listenChannel } from './channel.ts';
@@ -62,7 +63,7 @@ export class PredecessorRunner {
           logger.warn({ reason }, 'a process that is not a speaker tried to take the sessions over'),
       });
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = reasonOf(error);
       logger.warn({ path, reason }, 'no other speaker can take the sessions of this one over');
     }
   }
@@ -137,7 +138,7 @@ export class PredecessorRunner {
     try {
       this.#channel?.send(record);
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = reasonOf(error);
       this.#options.logger.info({ reason }, 'the connection with the waiting speaker has ended');
       this.#handle({ kind: 'closed' });
     }
@@ -153,7 +154,7 @@ export class PredecessorRunner {
         await this.#sendPatiently({ kind: 'item', octets }, descriptor);
       await this.#sendPatiently({ kind: 'offered', items: offered.items.length });
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = reasonOf(error);
       this.#options.logger.warn({ reason }, 'the sessions could not be passed on');
       this.#handle({ kind: 'offer-failed' });
     }
@@ -172,7 +173,7 @@ export class PredecessorRunner {
     try {
       this.#channel?.send({ kind: 'committed' });
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = reasonOf(error);
       logger.warn({ reason }, 'the other speaker ended while it took the sessions over');
     }
     this.#settle?.('passed');

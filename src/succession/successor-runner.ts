@@ -1,6 +1,6 @@
 import { closeDescriptor } from '../linux/libc.ts';
 import type { Logger } from '../log.ts';
-import type { Result } from '../result.ts';
+import { type Result, reasonOf } from '../result.ts';
 import type { FlightRecorder } from '../telemetry/flight-recorder.ts';
 import type { Guard } from '../telemetry/guard.ts';
 import { type Channel, connectChannel } from './channel.ts';
@@ -39,7 +39,7 @@ export function connectToPredecessor(options: SuccessorOptions): Successor | und
     const runner = new SuccessorRunner(options);
     return runner.connect() ? runner : undefined;
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = reasonOf(error);
     options.logger.warn({ path: options.path, reason }, 'the speaker that serves cannot be reached');
     return undefined;
   }
@@ -128,7 +128,7 @@ class SuccessorRunner implements Successor {
     try {
       this.#channel?.send(record);
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = reasonOf(error);
       this.#options.logger.info({ reason }, 'the connection with the speaker that serves has ended');
       this.#handle({ kind: 'closed' });
     }

@@ -5,6 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Clock } from '../clock.ts';
+import { reasonOf } from '../result.ts';
 
 /** The verdict on a request. A refusal has an HTTP status and a reason. */
 export type Access =
@@ -62,7 +63,7 @@ export class AccessControl {
       this.#keep(key, access);
       return access;
     } catch (error) {
-      const cause = error instanceof Error ? error.message : error;
+      const cause = reasonOf(error);
       // The status lets a client tell the two faults apart: 502 when the account of this process may not ask, 503 in an outage.
       return this.#options.isRefusal?.(error)
         ? { allowed: false, status: 502, reason: `the API server does not judge the token: ${cause}` }

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
+import { reasonOf } from '../result.ts';
 import { type FlightRecorder, plain } from './flight-recorder.ts';
 import { sourceStack } from './source-stack.ts';
 
@@ -26,7 +27,7 @@ export function endOnCrash({ logger, recorder, clock, handOver }: CrashOptions):
   let isEnding = false;
   const end = () => process.exit(crashExitCode);
   const crash = (kind: string, error: unknown) => {
-    const reason = plain(error instanceof Error ? error.message : String(error));
+    const reason = plain(reasonOf(error));
     const stack = sourceStack(error);
     recorder.record('crash', 'ending', { kind, reason }, []);
     logger.error({ kind, reason, stack }, 'bug: the process ends');

@@ -4,6 +4,7 @@
  * once per source and kind with the first octets of the input, and records it in the flight recorder.
  */
 import type { Logger } from 'pino';
+import { reasonOf } from '../result.ts';
 import { type FlightRecorder, plain } from './flight-recorder.ts';
 import { sourceStack } from './source-stack.ts';
 
@@ -54,7 +55,7 @@ export class Guard {
     const kind = kindOf(error);
     count?.(entrance, kind);
     const first = octets?.subarray(0, loggedOctets);
-    const reason = plain(error instanceof Error ? error.message : String(error));
+    const reason = plain(reasonOf(error));
     recorder?.record('guard', 'input dropped', { entrance, source, kind, reason, octets: first }, []);
     if (!this.#isNew(`${entrance} ${source} ${kind}`)) return;
     const stack = sourceStack(error);

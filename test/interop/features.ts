@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { formatIp } from '../../src/address/index.ts';
 import type { PeerStatus } from '../../src/bgp/speaker-api.ts';
+import { reasonOf } from '../../src/result.ts';
 import { ip, prefix } from '../support/addresses.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Daemon, Feature, RouterConfig, RunningDaemon, SeenRoute } from './daemons/daemon.ts';
@@ -62,7 +63,7 @@ async function session(
   } catch (error) {
     const status = our.speaker.status().find(({ name }) => name === 'router');
     throw new Error(
-      `${error instanceof Error ? error.message : error}; our side: ${status?.state}, ${status?.lastError}; the router's log ends: ${running.log().slice(-3000)}`,
+      `${reasonOf(error)}; our side: ${status?.state}, ${status?.lastError}; the router's log ends: ${running.log().slice(-3000)}`,
       { cause: error },
     );
   } finally {

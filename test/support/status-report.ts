@@ -10,6 +10,7 @@ import { defaultHttpPort } from '../../src/cli/flags.ts';
 import { runStatus } from '../../src/cli/status/run.ts';
 import { systemClock } from '../../src/clock.ts';
 import { defaultNamespace } from '../../src/cluster/names.ts';
+import { reasonOf } from '../../src/result.ts';
 
 /** The options with which a test calls the code of a command for the cluster of a lab. */
 export const labSource = {
@@ -59,6 +60,6 @@ export async function untilStatus(
       return holds(report);
     })
     .catch((error: unknown) => {
-      throw new Error(`${error instanceof Error ? error.message : String(error)}\n${last}`);
+      throw new Error(`${reasonOf(error)}\n${last}`);
     });
 }

@@ -4,6 +4,7 @@ import { carries, type Link } from '../../link/link-table.ts';
 import type { Links } from '../../link/link-watcher.ts';
 import type { Logger } from '../../log.ts';
 import type { GroupSocket } from '../../ndp/solicited-node-groups.ts';
+import { reasonOf } from '../../result.ts';
 import type { Guard } from '../../telemetry/guard.ts';
 import type { AddressState } from './address-state.ts';
 import { LinkPort } from './link-port.ts';
@@ -125,7 +126,7 @@ export class LinkPorts {
       log.info({ interface: link.name }, 'answering neighbours on the link');
       return port;
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = reasonOf(error);
       if (this.#failures.get(link.index) !== reason)
         log.warn({ interface: link.name, reason }, 'cannot capture frames on the link; retrying');
       this.#failures.set(link.index, reason);

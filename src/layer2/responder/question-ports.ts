@@ -7,6 +7,7 @@ import type { Link } from '../../link/link-table.ts';
 import type { Links } from '../../link/link-watcher.ts';
 import type { Logger } from '../../log.ts';
 import { encodeSolicitation, readAdvertisement } from '../../ndp/packet.ts';
+import { reasonOf } from '../../result.ts';
 import type { Guard } from '../../telemetry/guard.ts';
 import type { Protocol } from './link-port.ts';
 
@@ -136,7 +137,7 @@ export class QuestionPorts {
       this.#ports.set(link.name, port);
       return port;
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = reasonOf(error);
       log.debug({ interface: link.name, reason }, 'cannot capture answers on the link');
       this.#retryAtMs.set(link.name, clock.now() + reopenDelayMs);
       return undefined;

@@ -12,6 +12,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { reasonOf } from '../../result.ts';
 import type { PageService } from '../page-service.ts';
 import { type PageReply, problemReply } from '../replies.ts';
 import type { LeaderPage } from './leader-page.ts';
@@ -54,7 +55,7 @@ async function answer(
   options: PageServerOptions,
 ): Promise<void> {
   const { status, headers, body } = await replyTo(request, options).catch((error: unknown) =>
-    problemReply(500, error instanceof Error ? error.message : String(error)),
+    problemReply(500, reasonOf(error)),
   );
   response.writeHead(status, headers).end(request.method === 'HEAD' ? undefined : body);
 }

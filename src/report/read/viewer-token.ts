@@ -2,6 +2,7 @@ import type { Clock } from '../../clock.ts';
 import { viewerAudience, viewerServiceAccount } from '../../cluster/viewer.ts';
 import type { Api } from '../../kubernetes/api.ts';
 import { requestToken } from '../../kubernetes/token-request.ts';
+import { reasonOf } from '../../result.ts';
 
 export interface ViewerToken {
   readonly token?: string;
@@ -23,7 +24,7 @@ export async function requestDaemonToken(
   try {
     return { token: await requestToken(client, namespace, account, viewerAudience) };
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = reasonOf(error);
     return {
       problem: `daemons on other hosts show their state only with a token of ServiceAccount ${namespace}/${account}, and the request for this token failed: ${reason}`,
     };

@@ -8,6 +8,7 @@ import type { BfdChange, BfdSessionStatus } from '../../../src/bfd/messages.ts';
 import { type Bfd, createBfd } from '../../../src/bfd/parent.ts';
 import type { BfdAuthentication, BfdSessionSettings } from '../../../src/bfd/session-settings.ts';
 import { createLogger } from '../../../src/log.ts';
+import { reasonOf } from '../../../src/result.ts';
 import { eventually } from '../../support/eventually.ts';
 import {
   endProcess,
@@ -88,7 +89,7 @@ async function scene(
     await body({ bfd, namespace, daemon: running, settings, config, changes, capture });
   } catch (error) {
     throw new Error(
-      `${error instanceof Error ? error.message : error}; our side: ${JSON.stringify(bfd.status())}; the daemon's log ends: ${running.log().slice(-3000)}`,
+      `${reasonOf(error)}; our side: ${JSON.stringify(bfd.status())}; the daemon's log ends: ${running.log().slice(-3000)}`,
       { cause: error },
     );
   } finally {
