@@ -5,24 +5,46 @@
  *
  * A timer fires in each turn, but at most once in `everyMs`. What it sees is therefore one long turn, or several short ones.
  *
- * A collection of garbage that the process asks for (`src/memory/keeper.ts`) cannot be cut into slices. It is not part of the turn, and is
- * reported as `collectionCpuMs`.
+ * A collection of garbage cannot be cut into slices. A collection that the process asks for (`src/memory/keeper.ts`) is not part of the turn,
+ * and is reported as `collectionCpuMs`. `ownCpuMs` is the longest turn without the collections that V8 decides on.
  *
  * The first turn is left out. In it the process loads its program, and it has no session and no address yet.
  */
 'use strict';
 const { renameSync, writeFileSync } = require('node:fs');
 const { join } = require('node:path');
+const { PerformanceObserver } = require('node:perf_hooks');
 
 const everyMs = 2;
+/** Shorter turns are not kept one by one. */
+const longMs = 5;
 let [longestCpuMs, longestMs, collectionCpuMs] = [0, 0, 0];
 let [cpu, at] = [process.threadCpuUsage(), performance.now()];
 let isLoaded = false;
+/** @typedef {{ readonly from: number, readonly to: number }} Span In milliseconds of `performance.now()`. */
+/** @type {(Span & { readonly cpuMs: number })[]} */
+let longTurns = [];
+/** All collections. @type {Span[]} */
+let collections = [];
+/** Those that the process asked for. @type {Span[]} */
+let requested = [];
+
+/** @param {readonly { readonly startTime: number, readonly duration: number }[]} entries */
+const noteCollections = (entries) => {
+  for (const { startTime, duration } of entries)
+    collections.push({ from: startTime, to: startTime + duration });
+};
+const observer = new PerformanceObserver((list) => noteCollections(list.getEntries()));
+observer.observe({ entryTypes: ['gc'] });
+
 setInterval(() => {
   const { user, system } = process.threadCpuUsage(cpu);
+  const now = performance.now();
+  const cpuMs = (user + system) / 1000;
   if (isLoaded) {
-    longestCpuMs = Math.max(longestCpuMs, (user + system) / 1000);
-    longestMs = Math.max(longestMs, performance.now() - at);
+    longestCpuMs = Math.max(longestCpuMs, cpuMs);
+    longestMs = Math.max(longestMs, now - at);
+    if (cpuMs > longMs) longTurns.push({ from: at, to: now, cpuMs });
   }
   isLoaded = true;
   cpu = process.threadCpuUsage();
@@ -37,17 +59,35 @@ if (gc)
       const beganAt = performance.now();
       const result = Reflect.apply(target, self, options);
       const took = process.threadCpuUsage(beganCpu);
+      const endedAt = performance.now();
       collectionCpuMs = Math.max(collectionCpuMs, (took.user + took.system) / 1000);
       cpu = { user: cpu.user + took.user, system: cpu.system + took.system };
-      at += performance.now() - beganAt;
+      at += endedAt - beganAt;
+      requested.push({ from: beganAt, to: endedAt });
       return result;
     },
   });
 
+/** @param {Span} a @param {Span} b */
+const overlapMs = (a, b) => Math.max(0, Math.min(a.to, b.to) - Math.max(a.from, b.from));
+
+function longestOwnMs() {
+  noteCollections(observer.takeRecords());
+  const byV8 = collections.filter((each) => !requested.some((other) => overlapMs(each, other) > 0));
+  const own = longTurns.map(
+    (turn) => turn.cpuMs - byV8.reduce((sum, each) => sum + overlapMs(turn, each), 0),
+  );
+  return Math.max(Math.min(longestCpuMs, longMs), ...own);
+}
+
 process.on('SIGUSR2', () => {
   const file = join(process.env.BELLMAN_LOOP_PROBE ?? '/tmp', `${process.pid}.json`);
+  const measured = { longestCpuMs, ownCpuMs: longestOwnMs(), longestMs, collectionCpuMs };
   // A reader never sees half of the file.
-  writeFileSync(`${file}.part`, JSON.stringify({ longestCpuMs, longestMs, collectionCpuMs }));
+  writeFileSync(`${file}.part`, JSON.stringify(measured));
   renameSync(`${file}.part`, file);
   [longestCpuMs, longestMs, collectionCpuMs] = [0, 0, 0];
+  longTurns = [];
+  collections = [];
+  requested = [];
 });

@@ -29,13 +29,16 @@ export function loopProbeVariables(folder: string): Readonly<Record<string, stri
 
 export interface LongestTurn {
   readonly longestCpuMs: number;
+  /** Without the collections of garbage that V8 decides on. */
+  readonly ownCpuMs: number;
   readonly longestMs: number;
   /** The longest collection of garbage that the process asked for; 0 for none. It is not part of a turn. */
   readonly collectionCpuMs: number;
 }
 
-export function turnText({ longestCpuMs, longestMs, collectionCpuMs }: LongestTurn): string {
-  return `${longestCpuMs.toFixed(1)} (${longestMs.toFixed(0)}) ms, collection ${collectionCpuMs.toFixed(0)} ms`;
+export function turnText({ longestCpuMs, ownCpuMs, longestMs, collectionCpuMs }: LongestTurn): string {
+  const turn = `${longestCpuMs.toFixed(1)} (${longestMs.toFixed(0)}) ms`;
+  return `${turn}, without V8's collections ${ownCpuMs.toFixed(1)} ms, collection ${collectionCpuMs.toFixed(0)} ms`;
 }
 
 /** The longest turn of the process since the last call. */
