@@ -18,8 +18,8 @@ interface CaptureFlags {
 
 /**
  * `bellman capture`: writes the ARP, Neighbour Discovery, BGP and BFD frames of a Service, an address or a peer. The nodes that announce it, or
- * that have a session with the peer, capture them: at most eight nodes. Exit codes: 0 when each of these nodes captured; 1 when one did not; 2
- * when nothing could be captured or written.
+ * that have a session with the peer, capture them: at most eight nodes. Exit codes: 0 when each of these nodes captured; 1 when a node did not,
+ * even if none did; 2 when there was no node to ask, or the API server could not be reached, or the file could not be written.
  */
 export function captureCommand(): Command {
   return new Command('capture')

@@ -13,8 +13,8 @@ interface ConvertFlags {
 
 /**
  * `bellman convert`: converts the configuration of another program to one ConfigMap. The ConfigMap goes to standard output, and the table
- * of all fields to standard error. Exit codes: 0 when the ConfigMap was written and its pools hold every address in use, 1 when no pool
- * holds an address in use or `--strict` found a field that is not carried, 2 when the source could not be read or converted.
+ * of all fields to standard error. Exit codes: 0 when the ConfigMap was written and its pools hold every address in use, 1 when an address
+ * in use is in none of its pools or `--strict` found a field that is not carried, 2 when the source could not be read or converted.
  */
 export function convertCommand(): Command {
   return new Command('convert')

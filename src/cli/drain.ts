@@ -43,7 +43,10 @@ export function drainCommand(): Command {
     });
 }
 
-/** `bellman undrain`: removes what `bellman drain` wrote. Exit codes: 0 when it is removed or was not there; 2 when that failed. */
+/**
+ * `bellman undrain`: removes the annotation that `bellman drain` wrote. Exit codes: 0 when the annotation is gone or was never there; 2 when it
+ * could not be removed.
+ */
 export function undrainCommand(): Command {
   return new Command('undrain')
     .description('end what drain began: the node announces as before')

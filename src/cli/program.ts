@@ -15,7 +15,7 @@ import { traceCommand } from './trace.ts';
 import { validateCommand } from './validate.ts';
 
 /**
- * The `bellman` program: two daemons, and the tools that show their state. Each command parses its flags, loads the module that does
+ * The `bellman` program: two daemons, and the tools of an operator. Each command parses its flags, loads the module that does
  * the work, and prints the result. The module is loaded late, so that a tool does not load the code of a daemon.
  *
  *   controller, speaker   run the daemons (`daemon.ts`: failures to start; `stop-signal.ts`: SIGTERM)

@@ -29,7 +29,8 @@ export interface ClusterJudgement {
 /**
  * Judges each file with the controller's gate. The name `-` stands for standard input. A file holds a configuration, or manifests that
  * include the ConfigMap. Each error prints as `file:line:column: path: message`, and each warning as
- * `file:line:column: warning: path: message`. Each valid file also prints one line, and with a cluster one line for each effect of the edit.
+ * `file:line:column: warning: path: message`. A warning that depends on the cluster has no line and column. Each valid file also prints one line,
+ * and with a cluster one line for each effect of the edit.
  *
  * Returns 0 when all files are valid, 1 when a file is not valid, and 2 when a file could not be read.
  */

@@ -1,6 +1,6 @@
 /** Guesses what a misspelt word was meant to be, for error messages. */
 
-/** Keys of other programs and of older versions, with the key that means the same here. */
+/** Keys of other programs, and words that people write in place of a key, with the key that means the same here. */
 const synonyms: Readonly<Record<string, string>> = {
   asn: 'my-asn',
   'local-as': 'local-asn',

@@ -59,7 +59,7 @@ function convertConfigMap(object: SourceObject, draft: Draft, report: Report): v
   );
   const lists = data.names().flatMap((key) => listOf(data, key));
   const skipsEnds = data.boolean('skip-end-ips-in-cidr');
-  // kube-vip takes no address from a hidden key. It may have taken some before somebody wrote the key that hides it.
+  // A cidr key can hide a range key: kube-vip then assigns no address of the range. Services may still hold some that it assigned before.
   const hasGlobalCidr = lists.some(({ namespace, kind }) => namespace === allNamespaces && kind === 'cidr');
   const isHidden = ({ namespace, kind }: AddressList) =>
     kind === 'range' &&

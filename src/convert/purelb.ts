@@ -2,8 +2,8 @@
  * PureLB: ServiceGroup and LBNodeAgent, v1 and v2.
  *
  * A group becomes a pool. A `local` group of v2 puts its addresses on the subnet of the nodes, which is layer 2 here. A `remote` group
- * leaves them to a routing daemon, which is BGP here. In v1 PureLB decides by the subnet of each node. There the aggregation shows
- * which of the two is meant: only a routing daemon can use a length like `/32`.
+ * leaves them to a routing daemon, which is BGP here. A group of v1 does not say which of the two is meant, because PureLB decides by the
+ * subnet of each node. The aggregation of the group shows it: only a routing daemon can use a length like `/32`.
  */
 import type { IpRange } from '../address/index.ts';
 import type { RawLayer2Advertisement, RawPool } from '../config/index.ts';

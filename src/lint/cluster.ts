@@ -102,7 +102,7 @@ function* selectorWarnings({ peers, pools }: Config, cluster: LintedCluster): Ge
     );
 }
 
-/** Peers with the same endpoint whose selectors both match some node. */
+/** Warns of two peers with the same endpoint whose selectors match the same node. */
 function* doubleSessionWarnings({ peers }: Config, { nodes }: LintedCluster): Generator<LintWarning[]> {
   const known = new Map<string, { readonly peer: PeerConfig; readonly index: number }[]>();
   for (const [i, peer] of peers.entries()) {

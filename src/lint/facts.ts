@@ -5,7 +5,7 @@ import type { RawObject } from '../kubernetes/api.ts';
 import { decodeNode, decodeService } from '../kubernetes/decode.ts';
 import { objectKey } from '../kubernetes/model.ts';
 
-/** A fact that was not read is `undefined`. The judge says nothing that would need it. */
+/** A fact that was not read is `undefined`. Warnings that need it are left out. */
 export interface LintedCluster {
   readonly nodes: readonly LintedNode[];
   /** The labels of each Service of type LoadBalancer. */

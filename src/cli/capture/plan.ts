@@ -42,8 +42,8 @@ export function planPeer(peer: string, speakers: readonly SpeakerView[], only: s
 
 /**
  * Captures ARP and Neighbour Discovery on the node that answers for an address, and the sessions that carry the address on the nodes that
- * announce it by BGP. When no node announces the address, captures ARP and Neighbour Discovery on all nodes that were reached, because the
- * requests of clients arrive there.
+ * announce it by BGP. When no node announces the address, captures ARP and Neighbour Discovery on any nodes that were reached, because the
+ * requests of clients arrive there. `maxNodes` bounds the number of nodes in each case.
  */
 export function planAddresses(
   addresses: readonly string[],

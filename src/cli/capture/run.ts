@@ -40,7 +40,7 @@ export interface CaptureAnswer {
 /** The time that a speaker gets to answer, in addition to the capture itself. */
 const extraMs = 5000;
 
-/** Rejects when the API server cannot be reached, or when nothing can be captured. */
+/** Rejects when the API server cannot be reached, or when there is no node to ask. If a node does not capture, only a note says so. */
 export async function runCapture(subject: string, source: CaptureSource): Promise<CaptureAnswer> {
   const client = await connect(source.kubeconfig, 'bellman-capture');
   try {

@@ -203,7 +203,7 @@ async function* daemonFiles(collected: Collected, events: TracedEvent[]): AsyncG
   events.sort((a, b) => a.at - b.at);
 }
 
-/** Explains the Services with a problem, from the facts that were collected before. */
+/** Explains the Services with a problem, from the facts that were collected before and the endpoints of each Service. */
 async function* explanationFiles(
   collected: Collected,
   events: readonly TracedEvent[],

@@ -13,7 +13,7 @@ const minValueLength = 4;
 /** Messages cut long values of a configuration to about this many characters. */
 const shownCharacters = 60;
 
-/** The secrets of a configuration, also of one that the gate would reject. A text that is not YAML has none here. */
+/** The secrets of a configuration, also of one that the gate would reject. Returns none for a text that is not YAML. */
 export function secretsOf(configText: string): string[] {
   let document: unknown;
   try {

@@ -25,7 +25,7 @@ const maxPlans = 200_000;
 /** Largest number of effects of one kind that are listed. */
 const maxListed = 20;
 
-/** One sentence for each effect. Empty when the edit changes nothing of this kind. */
+/** One sentence for each effect. Empty when the edit has no effect on sessions, addresses and announcements. */
 export function editEffects(before: Config, after: Config, facts: EditFacts): string[] {
   const verbs = { restart: 'restarts', start: 'starts', end: 'ends' } as const;
   const sessions = sessionEffects(before, after, facts.nodes).map(
@@ -51,7 +51,7 @@ function listed(effects: readonly string[], noun: string, plural = 's'): string[
     : [...effects];
 }
 
-/** The addresses that other nodes may announce after the edit than before it. */
+/** One sentence for each address for which the edit changes the set of nodes that may announce it. */
 function announcementEffects(before: Config, after: Config, facts: EditFacts): string[] {
   const own = facts.services.filter(
     (service) => isServed(service, facts.loadBalancerClass) && service.ingress.length > 0,

@@ -72,7 +72,7 @@ function structured(
     : dump(value, { lineWidth: -1, noRefs: true });
 }
 
-/** Selects Services by the argument and by `-n`. A name without a namespace selects the Services with this name of all namespaces. */
+/** Selects Services by the argument and by `-n`. A name without a namespace selects the Services with this name in all namespaces. */
 export function serviceFilter(
   text: string | undefined,
   namespace: string | undefined,

@@ -7,8 +7,9 @@ import { printable } from '../../printable.ts';
 const maxLineCharacters = 1024;
 
 /**
- * Warnings in sentences. `judged` is what this command has found by itself. It may read less than the controller may, for instance in a
- * Pod of a speaker. Then `configMap` adds what the controller has found in other places of the configuration.
+ * Warnings in sentences. `judged` holds the warnings that this command has found. The command may have fewer rights than the controller, for
+ * instance in a Pod of a speaker. The caller then gives `configMap`, which adds the controller's warnings about other places of the
+ * configuration.
  */
 export function clusterWarnings(judged: readonly LintWarning[], configMap: ConfigMap | undefined): string[] {
   const lines = configMap?.annotations[annotations.clusterWarnings]?.split('\n') ?? [];

@@ -96,7 +96,7 @@ function layer2(facts: TakeoverFacts): Step | undefined {
   if (!open) return undefined;
   if (open.isAdmitted) return { kind: 'wait', text: remaining(open) };
   const [stale] = open.stale;
-  // A recorded node would be the first owner, wherever MetalLB announces the address.
+  // The recorded node would become the first owner, even if MetalLB announces the address from another node.
   if (stale)
     return {
       kind: 'wait',

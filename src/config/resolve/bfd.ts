@@ -5,7 +5,7 @@ import type { Findings, RawBfdProfile, RawPeer, Sound } from '../schema/index.ts
 import { spellingHint } from '../spelling.ts';
 import { readSeconds } from './values.ts';
 
-/** MetalLB's defaults, which are those of FRR. */
+/** MetalLB's defaults, which are those of FRR. Neither authenticates BFD, so the key id has a default of our own. */
 const defaults = {
   intervalMs: 300,
   detectMultiplier: 3,

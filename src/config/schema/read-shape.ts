@@ -129,7 +129,7 @@ function typedScalar({ text, value, isPlain }: YamlScalar, schema: Schema): unkn
   const types = scalarTypes(schema);
   if (types.boolean && yesWord.test(text)) return true;
   if (types.boolean && noWord.test(text)) return false;
-  // Some parsers read a leading zero as octal, others ignore it. Such a number stays text, and the schema refuses text here.
+  // Some parsers read a leading zero as octal, others ignore it. Such a number stays text, which the schema or the next stage refuses.
   if (types.number) return /^[-+]?0\d/.test(text) ? text : value;
   return types.text ? text : value;
 }

@@ -117,7 +117,7 @@ function leftOutReason(
   return hasPools ? undefined : 'there is no pool';
 }
 
-/** Whether no prefix of this length reaches beyond the pool. */
+/** Whether the gate allows this length: each range of the family must hold at least one whole prefix of this length. */
 function fits(length: Field<number> | undefined, { value: pool }: SourcePool, family: 4 | 6): boolean {
   const ranges = pool.addresses
     .flatMap((text) => readRange(text) ?? [])

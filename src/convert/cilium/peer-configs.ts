@@ -104,7 +104,7 @@ export function advertises(config: PeerConfigSource, labels: Readonly<Record<str
   );
 }
 
-/** Gives each field of the settings its outcome, when all peers and advertisements are converted. */
+/** Gives each field of the settings its outcome, after all peers and advertisements were converted. */
 export function reportPeerConfig(config: PeerConfigSource): void {
   const { users, spec, restart } = config;
   const to = (key: string) => users.map(({ at }) => `${at}.${key}`);

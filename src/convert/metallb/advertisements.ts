@@ -197,7 +197,7 @@ function reportSelection(
   report.row(placeOf(object), places.length === 0 ? 'not carried' : 'changed', detail);
 }
 
-/** Remembers where an advertisement is, and returns the places of one of its keys. */
+/** Remembers where an advertisement is. Returns a function that gives the places of one of its keys. */
 function placesOf(
   places: readonly string[],
   object: SourceObject,

@@ -146,8 +146,9 @@ function multihopOf(spec: Fields, peer: RawPeer, to: string): boolean | undefine
 }
 
 /**
- * The families of a session. MetalLB since v0.15 carries only the family of the session's address, unless `dualStackAddressFamily` is
- * set, and its API server writes the default `false`. Where that field is absent, MetalLB is older, and only `disableMP` limits the session.
+ * The families of a session. In MetalLB since v0.15, a session carries only the family of its address, unless `dualStackAddressFamily` is
+ * set. The API server writes `false`, the default of this field, into every BGPPeer. Where the field is absent, MetalLB is older, and only
+ * `disableMP` limits the session.
  */
 function familiesOf(spec: Fields, address: string, to: string): RawPeer['families'] {
   const [disable, dual] = [spec.boolean('disableMP'), spec.boolean('dualStackAddressFamily')];
