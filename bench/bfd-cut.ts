@@ -181,7 +181,7 @@ function show(name: string, times: readonly number[]): string {
   return `${name} ${sorted[sorted.length >> 1]?.toFixed(0)} ms in the median, ${sorted.at(-1)?.toFixed(0)} ms at most`;
 }
 
-/** 200 ms at 50 ms × 3, and 1 s at 300 ms × 3. */
+/** 200 ms at 50 ms × 3, 350 ms at 100 ms × 3, and 1 s at 300 ms × 3. */
 function limitOf({ intervalMs, multiplier }: Timers): number {
   const inForceMs = isRealtime ? intervalMs : Math.max(intervalMs, floors.ordinary.minimumIntervalMs);
   const detectionMs = inForceMs * multiplier;

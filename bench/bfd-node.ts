@@ -220,7 +220,7 @@ async function measure(): Promise<boolean> {
     ...{ kind: 'arp', from: '02:00:00:00:00:66', asked: layer2Address, rate: Number(values.arp), seconds },
     ...{ targets: [{ mac: await lab.macOf(node), address: node.addresses[0] }], recorded: [] },
   };
-  // The neighbour is another machine, so the load of this one must not slow it down.
+  // The neighbour stands for another machine, which the load of the node would not slow down.
   const [asksAs = '', ...asksWith] = realtime;
   const asker = lab.fabric.near.spawn(
     asksAs,

@@ -88,8 +88,8 @@ try {
     }),
   );
   report(`${services} Services are made after`, `${((performance.now() - begunMs) / 1000).toFixed(0)} s`);
-  // Each reading of the metrics writes a line for each address, so the program reads them seldom. The API server tells the rest: when the answer
-  // to a write is lost, no metric of the controller counts the address.
+  // Each reading of the metrics writes a line for each address, so this program reads them seldom. It also counts the addresses in the API
+  // server, because no metric of the controller counts an address when the answer to its write is lost.
   const hasWritten = async () => {
     await pause(5000);
     return (

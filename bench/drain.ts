@@ -74,7 +74,7 @@ function byRouter(router: Router, { address = routed, suffix = '', counter = dat
     router,
     what: counter === connections ? 'connections' : 'datagrams',
     async round(signal, number) {
-      // After all signals, each of them has its turn with another node.
+      // Without the second term, each of the nine signals would always meet the same node.
       const node = inTurn(nodes, number + Math.floor(number / signals.length));
       await announcing(address, nodes.length);
       return counter(far, address, async () => {

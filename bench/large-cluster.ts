@@ -4,10 +4,10 @@
  * For an edit with 100,000 Services: `--services 100000 --nodes 10 --not-ready 0`.
  *
  * While the Nodes change, a program asks for `/healthz` every 20 ms, another host sends 1,000 ARP requests a second, and BIRD has a hold time of
- * 9 s. Fails when `/healthz` takes longer than 100 ms, when the p99 of the ARP answers exceeds 10 ms, when a keepalive is late, when the
- * memory exceeds twice its rest, or when the edit costs more than 5 s of CPU for 100,000 Services or holds the event loop for longer than 10 ms.
- * The turn of the loop is measured in CPU time, because a busy machine stretches the time that passes. It counts without the collections of garbage
- * that V8 decides on, which no slice can shorten.
+ * 9 s. Fails when `/healthz` takes longer than 100 ms, when the p99 of the ARP answers exceeds 10 ms, when a keepalive is late, when the memory
+ * exceeds twice its size at rest, or when the edit costs more than 5 s of CPU for 100,000 Services or holds the event loop for longer than 10 ms.
+ * A turn of the loop is measured in CPU time, because a busy machine stretches the time that passes. Collections of garbage that V8 decides on do
+ * not count, because no slice can shorten them.
  */
 import { mkdirSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';

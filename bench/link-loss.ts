@@ -103,7 +103,7 @@ async function timesToEnd({ at, lose, restore, report }: Loss): Promise<readonly
   // The kernel delays the report of a carrier that changes twice within a second.
   await sleep(1500);
   order(at, restore);
-  // Each loss makes the peer wait longer before it connects. Removing and adding the peer ends this wait.
+  // Each loss makes the speaker wait longer before it connects again. Removing and adding the peer ends this wait.
   speaker.setPeers([other]);
   speaker.setPeers([measured, other]);
   await eventually('the session again', bothUp);
@@ -111,7 +111,7 @@ async function timesToEnd({ at, lose, restore, report }: Loss): Promise<readonly
   return [end - orderedAt, end - reportedAt];
 }
 
-// The programs that wait need a moment to start.
+// The `ip` programs, which run all the time, need a moment to start.
 await eventually('the first report of the kernel', () => {
   order(atNode, 'address replace 198.18.255.1/32 dev lo');
   return kernel.firstAt(/198\.18\.255\.1/);

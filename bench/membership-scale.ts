@@ -3,7 +3,7 @@
  *   .cache/bin/node --max-old-space-size=8192 bench/membership-scale.ts [--members 1000] [--addresses 50000] [--rack 10] [--loss PERCENT]
  * Each member describes three links in some 230 octets. The nodes of a rack may answer for the same addresses. Every member has the claims on
  * all addresses. The bench fails when an address keeps two answerers for longer than a takeover, when the cluster does not settle in
- * time, or when a member sends too many datagrams.
+ * time, or when the members send too many datagrams.
  */
 import { parseArgs } from 'node:util';
 import type { Claim } from '../src/layer2/ownership/claim.ts';
@@ -21,7 +21,7 @@ const [members, addresses, rack] = [Number(values.members), Number(values.addres
 /** A successor may take a second to claim. Its claim then has to reach the old owner. */
 const longestDoubledMs = 1500;
 const longestSettleMs = 20_000;
-/** Most datagrams that a member may send in one second: always this many, and more for each node that changes. */
+/** Most datagrams that the members may send in one second, as a mean over the members: always this many, and more for each node that changes. */
 const mostDatagrams = { always: 100, perNode: 40 };
 
 const racks = Math.ceil(members / rack);

@@ -2,8 +2,8 @@
  * How long requests fail after a node loses power: with Bellman, with and without `dead-nodes`, and with MetalLB.
  *   BELLMAN_KUBERNETES=$(lab/kubernetes/build.sh) BELLMAN_METALLB=$(lab/metallb/build.sh --folder) \
  *     lab/world .cache/bin/node bench/power-loss.ts [ROUNDS] [KINDS]
- * Five nodes run the kube-proxy, the EndpointSlice controller and the node-lifecycle controller of Kubernetes, and Services with Pods on four
- * nodes. Each externalTrafficPolicy has a Service in layer 2, with a client on the segment, and one by BGP, with a client behind the router (BIRD).
+ * The lab has five nodes, the kube-proxy, the EndpointSlice controller and the node-lifecycle controller of Kubernetes, and Services with Pods on
+ * four nodes. Each externalTrafficPolicy has a Service in layer 2, with a client on the segment, and one by BGP, with a client behind BIRD.
  * The clients open a connection to each Service every 20 ms. In a round, the cables of a node are cut and its speaker and kubelet end. The figure is
  * the time from then until the last failed request. Requests after two seconds without a failure do not count, because single requests fail on a
  * busy machine. The figure includes the failover of the address in layer 2, if the node owned it.
@@ -114,7 +114,7 @@ async function addressOf(target: Target): Promise<string> {
   return address;
 }
 
-/** Whether requests to all Services are answered, and every mortal node has a ready Pod of each. */
+/** Whether requests to all Services are answered, and each Service has a ready Pod on every mortal node. */
 async function isSettled(): Promise<boolean> {
   for (const target of targets) {
     const address = await addressOf(target);

@@ -63,7 +63,7 @@ async function setRouter(wanted: Router): Promise<void> {
   await takeover.announced();
 }
 
-/** A sentence if a Service has another address than at the start. */
+/** A sentence if the address of a Service is no longer the one from the start. */
 async function addressFaults(): Promise<string[]> {
   const now = JSON.stringify([...(await takeover.addressesByService())]);
   return now === addresses ? [] : ['an address changed'];

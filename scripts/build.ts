@@ -2,7 +2,7 @@
  * Writes the program as it is shipped to `dist/`: bundles without unused code, with source maps, beside the addons and the Node binary that run
  * them. `dist/` needs only the C and C++ libraries and libpcap of Debian.
  *   node scripts/build.ts [--arch amd64|arm64] [--root ROOT] [DIRECTORY]
- * Replaces an earlier build. Refuses a folder that holds anything else. Without `--arch`, the architecture is this machine's.
+ * Replaces an earlier build. Refuses a folder that has files but no build. Without `--arch`, the architecture is this machine's.
  * `scripts/image/main.ts` prepares what a build for another one needs. With `--root`, DIRECTORY is a path below ROOT, and the program also
  * runs from there, with ROOT as its root directory.
  *
@@ -172,8 +172,8 @@ execFileSync(tool(target, 'gcc'), [
 const entered = Object.entries(metafile.outputs).flatMap(([file, { entryPoint }]) =>
   entryPoint?.endsWith('.ts') ? [relative(bundles, join(root, file))] : [],
 );
-// Node keeps the compiled code of the modules that it has loaded. The layer-2 process and the command line end with an error, because they get no
-// arguments. The fixed seed makes V8 write the same code in every build. The program does not need the same seed when it starts.
+// Node keeps the compiled code of the modules that it has loaded. Some of these runs end with an error, because they get no arguments. The fixed
+// seed makes V8 write the same code in every build. The program does not need the same seed when it starts.
 const [command = '', ...options] = [
   ...runner(target, values.root),
   join(home, 'bin/node'),

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # Functions for the scripts that build programs from Go modules. Such a script sources this file, defines `say`, and sets:
-#   folder   where the finished programs go, outside the clone
+#   folder   where the finished programs go
 #   flags    the flags of the linker
 # The exit code is 69 (EX_UNAVAILABLE of sysexits.h) when Go or its modules cannot be downloaded, and 1 when a build fails.
 readonly unavailable=69

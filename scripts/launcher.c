@@ -32,7 +32,10 @@ int main(int argc, char **argv) {
   if (executed == NULL || realpath(executed, folder) == NULL) fail("the program's own path");
   *strrchr(folder, '/') = '\0';
 
-  /* glibc otherwise keeps memory for each thread that allocates. A variable that the user has set wins. */
+  /*
+   * glibc otherwise keeps memory for each thread that allocates. The user may override the first two variables. The third is always set, because
+   * the build has set it, and Node finds compiled code only with the same setting.
+   */
   if (setenv("MALLOC_ARENA_MAX", "1", 0) != 0 || setenv("NODE_COMPILE_CACHE", below(folder, "compiled"), 0) != 0 ||
       setenv("NODE_COMPILE_CACHE_PORTABLE", "1", 1) != 0)
     fail("environment");

@@ -6,7 +6,7 @@ export type Figure = number | typeof unfinished;
 
 export interface Table {
   readonly title: string;
-  /** The measurement in words, a sentence per line. */
+  /** The measurement in words, as lines of the page. A sentence may go on in the next line. */
   readonly about: readonly string[];
   /** Column titles; the first column names the rows. */
   readonly head: readonly string[];

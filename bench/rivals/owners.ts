@@ -16,7 +16,7 @@ export class Owners {
     return owners;
   }
 
-  /** Asks from the client. The client's neighbour table may change by that, so nothing asks while a gap is measured. */
+  /** Asks from the client. The requests may change the client's neighbour table, so no caller asks while a gap is measured. */
   async ask(addresses: readonly string[]): Promise<Map<string, string | undefined>> {
     const entries = addresses.map(async (address) => {
       const output = await this.#lab.fabric.near

@@ -1,5 +1,5 @@
 /**
- * A child of `bgp-convergence.ts`: connects to the router, sends routes, and withdraws them after a line on standard input.
+ * A child process that `route-senders.ts` starts: connects to the router, sends routes, and withdraws them after a line on standard input.
  *   .cache/bin/node bench/support/bgp-sender.ts speaker|bare ROUTES
  * `speaker` runs all of Bellman's BGP. `bare` is a socket that replays the same bytes, encoded in advance.
  */

@@ -1,14 +1,14 @@
 /**
- * Loaded into a process by `NODE_OPTIONS=--require=…`. Measures the longest turn of the event loop. On SIGUSR2, writes it to the file
- * `BELLMAN_LOOP_PROBE/PID.json`, and begins again: the CPU time of the main thread, and the time that passed. On a busy machine, only the CPU
- * time says what the process itself does.
+ * Loaded into a process by `NODE_OPTIONS=--require=…`. Measures the longest turn of the event loop: the CPU time of the main thread, and the
+ * time that passed. On SIGUSR2, writes both to the file `BELLMAN_LOOP_PROBE/PID.json`, and begins again. On a busy machine, only the CPU time
+ * says what the process itself does.
  *
- * A timer fires in each turn, but at most once in `everyMs`. What it sees is therefore one long turn, or several short ones.
+ * A timer fires in each turn, but at most once in `everyMs`. The span between two firings is therefore one long turn, or several short ones.
  *
  * A collection of garbage cannot be cut into slices. A collection that the process asks for (`src/memory/keeper.ts`) is not part of the turn,
  * and is reported as `collectionCpuMs`. `ownCpuMs` is the longest turn without the collections that V8 decides on.
  *
- * The first turn is left out. In it the process loads its program, and it has no session and no address yet.
+ * The first turn is left out, because the process loads its program in that turn, and has no session and no address yet.
  */
 'use strict';
 const { renameSync, writeFileSync } = require('node:fs');

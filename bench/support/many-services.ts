@@ -3,9 +3,9 @@ import type { LabNode } from '../../lab/fabric.ts';
 import type { Lab } from '../../lab/lab.ts';
 
 const atOnce = 50;
-/** Time for each Service until the wait for addresses fails. */
+/** The wait for addresses fails after five minutes, and this much later for each Service. */
 const patienceMs = 30;
-/** Pause for each Service between two reads of the controller's status. The cost of a read grows with the number of Services. */
+/** The pause between two reads of the controller's status grows by this with each Service, because the cost of a read grows too. */
 const pauseMs = 0.05;
 
 /**

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
-/** Gives a process the variables by which `memoryPartsOf` can read V8's statistics. */
+/** The variables that a process needs so that `memoryPartsOf` can read V8's statistics. */
 export function probedEnvironment(folder: string): Readonly<Record<string, string>> {
   const probe = fileURLToPath(new URL('heap-probe.cjs', import.meta.url));
   return { NODE_OPTIONS: `--require=${probe}`, BELLMAN_HEAP_PROBE: folder };

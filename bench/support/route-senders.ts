@@ -205,7 +205,7 @@ async function openControl(
 
 let measured = 0;
 
-/** Starts the sender and a router in namespaces of their own, and measures until the router holds the routes, and until they are gone. */
+/** Starts the sender and a router in namespaces of their own. Measures the time until the router holds the routes, and until they are gone. */
 export async function measureSender(
   sender: Sender,
   hosts: readonly string[],

@@ -14,8 +14,8 @@ export interface Library {
 }
 
 /**
- * Returns the libraries that the files need, directly or through other libraries, sorted by name. Throws when a file needs a library that no
- * package has, and when no file needs a library of a package. In both cases the list of packages is wrong, or an addon is linked to wrong
+ * Returns the libraries that the files need, directly or through other libraries, sorted by name. Throws when no package has a library that a
+ * file needs, and when a package has none that any file needs. In both cases the list of packages is wrong, or an addon is linked to wrong
  * libraries.
  */
 export function neededLibraries(

@@ -1,4 +1,4 @@
-/** The page of annotations and labels. It does not compile when an annotation has no row here. */
+/** The page of annotations and labels. This file does not compile when an annotation that Bellman writes has no row. */
 import {
   annotations,
   excludeFromLoadBalancersLabel,

@@ -46,7 +46,7 @@ describe('/status and /debug of a speaker', { concurrency: false }, () => {
     for (const path of ['/status', '/debug/events']) assert.equal(await code(path, ...bearer(token)), '200');
   });
 
-  test('answer the viewer at the controller too, as does its page, and refuse a client without a token or the right', async () => {
+  test('the controller answers the viewer on /status and on its page, and refuses a client without a token or the right', async () => {
     const flags = ['-sS', '-o', '/dev/null', '-w', '%{http_code}'];
     const codeFor = (path: string, ...more: string[]) =>
       lab.node('node-1').namespace.exec('curl', ...flags, ...more, `http://${addresses.control}:7472${path}`);

@@ -20,7 +20,7 @@ const isRecording = isKubernetes && process.env.BELLMAN_RECORD !== undefined;
 
 /** Requests that older versions answer in another way. The number N stands for Kubernetes 1.N, the first version with the answer of the file. */
 const newerAnswers: Readonly<Record<string, number>> = {
-  // The feature gate StrictIPCIDRValidation is on since 1.36.
+  // Kubernetes 1.36 is the first version with the feature gate StrictIPCIDRValidation on by default.
   'leading zeros': 36,
 };
 

@@ -116,7 +116,7 @@ describe('BFD with keys from a Secret, with BIRD', { concurrency: false }, () =>
     });
     await routerHas(newKey);
     await secretHas(newKey);
-    // A router that refused our packets would be down after this number of them, and so would our end.
+    // If the router refused our packets, its session would be down after `multiplier` of them, and so would ours.
     const started = await Promise.all(nodes.map((node) => sessionOf(lab, node)));
     for (const [i, node] of nodes.entries())
       await lab.until(`packets with the new key on ${node.name}`, async () => {

@@ -79,7 +79,7 @@ describe('bellman collect', { concurrency: false }, () => {
     const withPassword = peer.replace('}', `, password: '${planted}'}`);
     await lab.configure(config(withPassword));
     await explained.explained('web', 'not announced', /password/);
-    // The next edit is rejected, so that the accepted text and the present text have different secrets. Its error quotes the text near it.
+    // The next edit is rejected, so that the accepted text and the present text have different secrets. The error quotes a part of the text.
     await lab.configure(
       config(withPassword.replace(planted, `${planted}-second`), `\nbroken: ${planted}-second\n`),
     );

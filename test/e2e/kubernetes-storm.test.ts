@@ -100,7 +100,7 @@ address-pools:
     const processes = countRequests(server.auditEvents(), { fromMs, toMs: Date.now() });
     for (const { process, byKind } of processes)
       t.diagnostic(`${process}: ${[...byKind].map(([kind, n]) => `${kind} ${n}`).join(', ')}`);
-    // The server itself may change a Service under a write, which then conflicts and is repeated.
+    // The server itself may change a Service while a write of it is on its way. The write then conflicts and is repeated.
     const writes = await countOf('patch services/status');
     assert.ok(writes >= total && writes <= total * 1.02, `${writes} writes`);
     assert.ok((await countOf('create events')) <= total * 1.02);

@@ -13,7 +13,7 @@ import type { ArpEvent } from '../support/ask-arp.ts';
 
 const askArp = fileURLToPath(new URL('../support/ask-arp.ts', import.meta.url));
 
-// Every process of the lab inherits it.
+// Every process of the lab inherits this variable, and throws on SIGUSR2.
 process.env.NODE_OPTIONS = `--import=${new URL('../support/throw-on-signal.ts', import.meta.url)}`;
 
 /** The near client asks for an address by ARP every 100 ms. */
@@ -82,7 +82,7 @@ describe('the layer-2 process', { concurrency: false }, () => {
     return [...new Set(output.toLowerCase().match(/(?<=\[)[0-9a-f:]{17}(?=\])/g))];
   }
 
-  /** Waits until exactly one node answers, which is not this one, and returns it. */
+  /** Waits until exactly one node answers, and it is not `old`. Returns the node that answers. */
   async function successorOf(old: LabNode): Promise<LabNode> {
     const macs = new Map<string, LabNode>();
     for (const node of lab.fabric.nodes) macs.set(await lab.macOf(node), node);

@@ -216,7 +216,7 @@ test('with --leave-when-cordoned a cordoned node hands over without a lost reque
 test('with --announce-every a host that has lost its neighbour entry learns the address again', async () => {
   const { near } = lab.fabric;
   const mac = await lab.macOf(await owner());
-  // The announcements that follow a takeover end after five seconds. From then on only those of --announce-every are left.
+  // A takeover is announced for four seconds. After five, only the announcements of --announce-every are left.
   await new Promise((resolve) => setTimeout(resolve, 5000));
   await near.exec('sysctl', '-qw', 'net.ipv4.conf.eth0.arp_accept=1');
   await near.ip('neigh', 'flush', 'dev', 'eth0');

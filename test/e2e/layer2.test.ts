@@ -39,7 +39,7 @@ async function answerers(): Promise<string[]> {
   ];
 }
 
-/** Waits until exactly one node answers and that node is another one than `node`. Returns its MAC address. */
+/** Waits until exactly one node answers, and it is not `node`. Returns its MAC address. */
 async function successorOf(node: LabNode): Promise<string> {
   const mac = await lab.macOf(node);
   let macs: string[] = [];

@@ -1,7 +1,7 @@
 /**
  * MetalLB v0.16 announces Services by its custom resources on Kubernetes itself. `bellman convert` reads them from the cluster, and Bellman takes
  * over by the commands that `bellman takeover status` prints. Kubernetes carries the commands out: it ends the Pods of MetalLB's Deployment and
- * DaemonSet, and starts them again after the commands back.
+ * DaemonSet, and starts them again after the commands that are printed as BACK.
  */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
@@ -49,5 +49,6 @@ describe('a takeover from the custom resources of MetalLB', { concurrency: false
     assert.ok(steps.some(({ command }) => command.includes('patch daemonset speaker')));
   });
 
-  test('MetalLB takes over again by the commands back, and no address changes', () => rehearsal.goBack());
+  test('MetalLB takes over again by the commands printed as BACK, and no address changes', () =>
+    rehearsal.goBack());
 });

@@ -1,6 +1,6 @@
 /**
- * A node takes over the BGP session of FRR, which announces as in MetalLB's FRR mode. It is the only node that announces the address. With graceful
- * restart, the router keeps the route between the two programs, and no datagram may be lost. The test kills FRR with SIGKILL.
+ * Bellman takes over from FRR on the same node, where FRR announces as in MetalLB's FRR mode. No other node announces the address. The test ends
+ * FRR with SIGKILL. With graceful restart, the router keeps the route until Bellman's session is up, and no datagram may be lost.
  */
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';

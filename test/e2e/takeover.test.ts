@@ -45,7 +45,7 @@ describe('a takeover from the ConfigMap of MetalLB', { concurrency: false, skip 
     await rehearsal.takeOver({ undoes: true });
   });
 
-  test('MetalLB takes over again by the commands back, and no address changes', async () => {
+  test('MetalLB takes over again by the commands printed as BACK, and no address changes', async () => {
     const { takeover } = rehearsal;
     await rehearsal.goBack();
     await takeover.removeBellman();

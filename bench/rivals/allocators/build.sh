@@ -1,8 +1,8 @@
 #!/bin/sh
 # Builds the program that measures MetalLB's allocator alone, and prints its path.
 #   bench/rivals/allocators/build.sh VERSION FOLDER
-# MetalLB's source is a temporary copy, because only packages of its own module may import the allocator, and the tree of the module cache is
-# read-only. The exit codes are those of lab/metallb/build.sh.
+# It is built inside a temporary copy of MetalLB's module, because no other module may import the allocator, and the module cache is read-only.
+# The exit codes are those of lab/metallb/build.sh.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 scripts=$here/../../../scripts

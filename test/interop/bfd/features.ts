@@ -284,7 +284,7 @@ export const bfdBodies: Record<BfdFeature, (daemon: BfdDaemon) => Promise<void>>
       await signalTree(running.daemon.process, 'SIGSTOP');
       await eventually('our end down', () => status(running).state === 'Down');
       assert.equal(status(running).diagnostic, diagnostic.controlDetectionTimeExpired);
-      // The whole status follows the change of the state.
+      // The BFD process reports the new state first, and the rest of the status later.
       await eventually('no discriminator of the peer', () => status(running).remoteDiscriminator === 0);
       await signalTree(running.daemon.process, 'SIGCONT');
       await up(running);

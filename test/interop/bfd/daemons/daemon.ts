@@ -57,7 +57,7 @@ export interface BfdDaemon {
   readonly name: string;
   /** Features that the daemon lacks, with the reason. Their tests are skipped. */
   readonly cannot: Readonly<Partial<Record<BfdFeature, string>>>;
-  /** The TTL of the daemon's multihop packets when they arrive, one router away. */
+  /** The TTL of the daemon's multihop packets after they have passed one router. */
   readonly multihopTtl: number;
   version(): Promise<string>;
   /** Starts the daemon in the foreground in the namespace, with its files in the directory. */
