@@ -74,8 +74,8 @@ function byRouter(router: Router, { address = routed, suffix = '', counter = dat
     router,
     what: counter === connections ? 'connections' : 'datagrams',
     async round(signal, number) {
-      // Without the second term, each of the nine signals would always meet the same node.
-      const node = inTurn(nodes, number + Math.floor(number / signals.length));
+      // In each pass through the signals, each of them meets the next node.
+      const node = inTurn(nodes, (number % signals.length) + Math.floor(number / signals.length));
       await announcing(address, nodes.length);
       return counter(far, address, async () => {
         await signal.begin(lab, node);
