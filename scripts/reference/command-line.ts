@@ -89,7 +89,7 @@ export function commandLinePage(): string {
   const program = bellmanProgram('');
   return page(
     'Command line',
-    'The program `bellman` contains both daemons and all tools. A flag with an environment variable can also be set by that variable.\nIf both are set, the flag counts. `bellman COMMAND --help` prints the flags of a command.',
+    'The program `bellman` contains both daemons and all tools. A flag with an environment variable can also be set by that variable.\nIf both are set, the flag counts. The variable of a flag without a value is `true` or `false`; that of `--no-leader-election` is `false` to mean the\nflag. `bellman COMMAND --help` prints the flags of a command.',
     table(
       ['command', 'what it does'],
       program.commands.map((command) => [

@@ -7,6 +7,7 @@ import { defaultNamespace } from '../cluster/names.ts';
 import { type LogLevel, logLevels } from '../log.ts';
 import type { ListenAddress } from '../telemetry/http-server.ts';
 import { parseListenAddresses } from './listen-addresses.ts';
+import { readSwitchVariables } from './switch-variables.ts';
 
 /** Flags of both daemons. */
 export interface DaemonFlags {
@@ -26,6 +27,7 @@ export function daemonCommand(name: keyof typeof defaultHttpPort, description: s
   const port = defaultHttpPort[name];
   return new Command(name)
     .description(description)
+    .hook('preAction', (command) => readSwitchVariables(command, process.env))
     .addOption(
       kubeconfigFlag('kubeconfig of the API server; by default, the service account of the Pod').env(
         'KUBECONFIG',

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { Option } from 'commander';
+import { daemonCommand } from '../../../src/cli/flags.ts';
 
 const main = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
 
@@ -69,6 +71,59 @@ test('bellman --help lists every command and exits 0', () => {
       'help',
     ],
   );
+});
+
+describe('the variable of a flag without a value', () => {
+  const optionsWith = async (
+    name: string,
+    environment: Readonly<Record<string, string>>,
+    ...flags: string[]
+  ) => {
+    const saved = { ...process.env };
+    Object.assign(process.env, environment);
+    try {
+      const command = daemonCommand('controller', '')
+        .exitOverride()
+        .configureOutput({ writeErr: () => {} });
+      command.addOption(new Option('--no-leader-election').env('BELLMAN_LEADER_ELECTION'));
+      let options: Record<string, unknown> = {};
+      command.action((given) => {
+        options = given;
+      });
+      await command.parseAsync(flags, { from: 'user' });
+      return options[name];
+    } finally {
+      process.env = saved;
+    }
+  };
+  for (const [variable, value, name, means] of [
+    ['BELLMAN_ADOPT_ONLY', 'true', 'adoptOnly', true],
+    ['BELLMAN_ADOPT_ONLY', '1', 'adoptOnly', true],
+    ['BELLMAN_ADOPT_ONLY', 'False', 'adoptOnly', false],
+    ['BELLMAN_ADOPT_ONLY', '0', 'adoptOnly', false],
+    ['BELLMAN_LEADER_ELECTION', 'true', 'leaderElection', true],
+    ['BELLMAN_LEADER_ELECTION', 'false', 'leaderElection', false],
+  ] as const)
+    test(`${variable}=${value} means ${means}`, async () =>
+      assert.equal(await optionsWith(name, { [variable]: value }), means));
+
+  test('the flag wins over the variable', async () => {
+    assert.equal(await optionsWith('adoptOnly', { BELLMAN_ADOPT_ONLY: 'false' }, '--adopt-only'), true);
+    const election = { BELLMAN_LEADER_ELECTION: 'true' };
+    assert.equal(await optionsWith('leaderElection', election, '--no-leader-election'), false);
+  });
+
+  test('any other value is refused', () => {
+    const { status, stderr } = spawnSync(process.execPath, [main, 'speaker', '--node-name', 'a'], {
+      encoding: 'utf8',
+      env: { ...process.env, BELLMAN_ADOPT_ONLY: 'maybe' },
+    });
+    assert.match(
+      stderr,
+      /'--adopt-only' value 'maybe' from env 'BELLMAN_ADOPT_ONLY' is invalid\. Use true or false\./,
+    );
+    assert.equal(status, 2);
+  });
 });
 
 test('bellman --version prints the version of the package', () => {
