@@ -43,34 +43,29 @@ export function redactConfig(text: string): string {
     const valueAt = match.index + match[0].length;
     if (valueAt < at) continue;
     const end = valueEnd(text, valueAt, match.index);
-    // The key of a nested mapping, whose own keys are judged one by one.
-    if (end === valueAt) continue;
+    // A key without a value.
+    if (text.slice(valueAt, end).trim() === '') continue;
     clean += `${text.slice(at, valueAt)}${redacted}`;
     at = end;
   }
   return clean + text.slice(at);
 }
 
-/** The end of the YAML scalar that begins at `start`. */
+/** The end of the YAML scalar that begins at `start`. A scalar may go on in the lines that are indented further than its key. */
 function valueEnd(text: string, start: number, keyAt: number): number {
   const first = text[start] ?? '';
-  if (first === '"') return closing(text, start, /"(?:[^"\\]|\\[\s\S])*"/y);
-  if (first === "'") return closing(text, start, /'(?:[^']|'')*'/y);
-  const lineEnd = endOfLine(text, start);
-  if (first === '|' || first === '>') return endOfDeeperLines(text, lineEnd, columnOf(text, keyAt));
-  if (start === lineEnd) return start;
-  const plain = /[^,}\]\n]*/y;
-  plain.lastIndex = start;
-  const length = plain.exec(text)?.[0].length ?? 0;
-  // Outside a flow mapping, a plain scalar may contain these characters, so the whole line goes.
-  return isInFlow(text, keyAt) ? start + length : lineEnd;
+  const end = endOfDeeperLines(text, endOfLine(text, start), columnOf(text, keyAt));
+  if (first === '"') return closing(text, start, /"(?:[^"\\]|\\[\s\S])*"/y) ?? end;
+  if (first === "'") return closing(text, start, /'(?:[^']|'')*'/y) ?? end;
+  // Outside a flow mapping, a plain scalar may contain the characters that end it inside, so the whole line goes.
+  return isInFlow(text, keyAt) ? (closing(text, start, /[^,}\]]*/y) ?? end) : end;
 }
 
-/** The end of a quoted scalar. An unfinished one ends with its line. */
-function closing(text: string, start: number, pattern: RegExp): number {
+/** The end of a scalar that the pattern matches; `undefined` for an unfinished one. */
+function closing(text: string, start: number, pattern: RegExp): number | undefined {
   pattern.lastIndex = start;
   const found = pattern.exec(text);
-  return found ? start + found[0].length : endOfLine(text, start);
+  return found ? start + found[0].length : undefined;
 }
 
 function endOfLine(text: string, from: number): number {
@@ -82,13 +77,15 @@ function columnOf(text: string, at: number): number {
   return at - (text.lastIndexOf('\n', at) + 1);
 }
 
-/** The end of the lines that are indented further than the column, which are those of a block scalar. */
+/** The end of the lines that are indented further than the column. Empty lines at the end do not belong to them. */
 function endOfDeeperLines(text: string, lineEnd: number, column: number): number {
   let end = lineEnd;
-  while (end < text.length) {
-    const next = endOfLine(text, end + 1);
-    const line = text.slice(end + 1, next);
-    if (line.trim() !== '' && (/^[ \t]*/.exec(line)?.[0].length ?? 0) <= column) break;
+  for (let at = lineEnd; at < text.length; ) {
+    const next = endOfLine(text, at + 1);
+    const line = text.slice(at + 1, next);
+    at = next;
+    if (line.trim() === '') continue;
+    if ((/^[ \t]*/.exec(line)?.[0].length ?? 0) <= column) break;
     end = next;
   }
   return end;

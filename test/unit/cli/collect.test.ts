@@ -15,9 +15,16 @@ describe('redactConfig()', () => {
     ['- password: |\n    planted\n    planted\n  my-asn: 1\n', '- password: <redacted>\n  my-asn: 1\n'],
     ['- password: "planted\n', '- password: <redacted>\n'],
     ['- {password: planted', '- {password: <redacted>'],
-    ['PASSWORD:planted: x\n  Password:   planted', 'PASSWORD:<redacted>\n  Password:   <redacted>'],
+    ['PASSWORD:planted: x\nPassword:   planted', 'PASSWORD:<redacted>\nPassword:   <redacted>'],
     ['- password-secret: {name: kept, key: kept}\n', '- password-secret: {name: kept, key: kept}\n'],
     ['- password:\n', '- password:\n'],
+    ['- password:\n    planted\n  my-asn: 1\n', '- password:<redacted>\n  my-asn: 1\n'],
+    [
+      '- password: plan\n    planted: x\n\n    planted\n  my-asn: 1\n',
+      '- password: <redacted>\n  my-asn: 1\n',
+    ],
+    ['- {password: plan\n    planted, my-asn: 1}\n', '- {password: <redacted>, my-asn: 1}\n'],
+    ['- password: "plan\n    planted\n  my-asn: 1\n', '- password: <redacted>\n  my-asn: 1\n'],
   ];
   for (const [text, expected] of rows)
     test(`of ${JSON.stringify(text)}`, () => {
