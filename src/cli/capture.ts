@@ -18,8 +18,8 @@ interface CaptureFlags {
 
 /**
  * `bellman capture`: writes the ARP, Neighbour Discovery, BGP and BFD frames of a Service, an address or a peer. The nodes that announce it, or
- * that have a session with the peer, capture them: at most eight nodes. Exit codes: 0 when each of these nodes captured; 1 when a node did not,
- * even if none did; 2 when there was no node to ask, or the API server could not be reached, or the file could not be written.
+ * that have a session with the peer, capture them: at most eight nodes. Exit codes: 0 when each of these nodes captured; 1 when some did not; 2
+ * when none did, or when the API server could not be reached or the file could not be written.
  */
 export function captureCommand(): Command {
   return new Command('capture')
@@ -55,10 +55,10 @@ export function captureCommand(): Command {
       }
       const { runCapture } = await import('./capture/run.ts');
       const { file, notes, isComplete } = await runCapture(subject, { ...source, clock: systemClock });
-      if (output === '-') process.stdout.write(file);
-      else await writeFile(output, file, { mode: 0o600 });
+      if (file && output === '-') process.stdout.write(file);
+      else if (file) await writeFile(output, file, { mode: 0o600 });
       for (const note of notes) process.stderr.write(`bellman: ${note}\n`);
-      process.exitCode = isComplete ? exitCodes.success : exitCodes.negative;
+      process.exitCode = !file ? exitCodes.failed : isComplete ? exitCodes.success : exitCodes.negative;
     });
 }
 

@@ -67,6 +67,7 @@ describe('bellman capture', { concurrency: false }, () => {
       seconds: 10,
     });
     assert.ok(isComplete, notes.join('\n'));
+    assert.ok(file);
     const text = linesOf(file);
     // The keepalive time is 3 s.
     for (const node of lab.fabric.nodes) assert.ok(text.includes(`${node.addresses[0]}.`), text);
@@ -85,6 +86,7 @@ describe('bellman capture', { concurrency: false }, () => {
     const captured = runCapture(address, { ...labSource, ...flags, frames: 4 });
     const ask = `ip neigh flush to ${address} >/dev/null 2>&1; ping -c 1 -W 1 ${address} >/dev/null 2>&1; sleep 0.2`;
     const { file } = await whileWaiting(captured, 'sh', '-c', ask);
+    assert.ok(file);
     const text = linesOf(file);
     const [own] = JSON.parse(await near.ip('-j', 'link', 'show', 'eth0')) as { address: string }[];
     assert.ok(own);
@@ -99,6 +101,7 @@ describe('bellman capture', { concurrency: false }, () => {
     const captured = runCapture('six', { ...labSource, ...flags, frames: 2 });
     const ask = `ip -6 neigh flush to ${address} >/dev/null 2>&1; ping -6 -c 1 -W 1 ${address} >/dev/null 2>&1; sleep 0.2`;
     const { file } = await whileWaiting(captured, 'sh', '-c', ask);
+    assert.ok(file);
     const text = linesOf(file);
     assert.match(text, /neighbor solicitation.*who has/);
     assert.ok(text.includes(address), text);

@@ -30,8 +30,8 @@ export interface CaptureSource extends StatusSource {
 }
 
 export interface CaptureAnswer {
-  /** The pcapng files of all speakers, one after another. The format allows such a file. */
-  readonly file: Buffer;
+  /** The pcapng files of all speakers, one after another. The format allows such a file. `undefined` when no node captured. */
+  readonly file: Buffer | undefined;
   /** Sentences for people: the frames of each node, and what was not captured. */
   readonly notes: readonly string[];
   readonly isComplete: boolean;
@@ -62,7 +62,9 @@ export async function runCapture(subject: string, source: CaptureSource): Promis
     );
     const omitted = omittedText(plan.value);
     return {
-      file: Buffer.concat(results.flatMap(({ answer }) => (answer.ok ? [answer.value] : []))),
+      file: results.some(({ answer }) => answer.ok)
+        ? Buffer.concat(results.flatMap(({ answer }) => (answer.ok ? [answer.value] : [])))
+        : undefined,
       notes: [
         ...results.map(({ capture, answer }) =>
           answer.ok
