@@ -1,4 +1,5 @@
 import type { DeadNodesConfig } from '../config.ts';
+import { show } from '../errors.ts';
 import type { Findings, RawConfig, Sound } from '../schema/index.ts';
 
 const defaultMaxNodes: DeadNodesConfig['maxNodes'] = { kind: 'number', nodes: 1 };
@@ -21,7 +22,7 @@ function readNodeLimit(limit: number | string, findings: Findings): DeadNodesCon
   if (percent >= 1 && percent <= maxPercent) return { kind: 'percentage', percent };
   findings.error(
     ['dead-nodes', 'max-nodes'],
-    () => `expected a number from 1 to 1000, or a percentage from 1% to ${maxPercent}%, not ${limit}`,
+    () => `expected a number from 1 to 1000, or a percentage from 1% to ${maxPercent}%, not ${show(limit)}`,
   );
   return undefined;
 }
