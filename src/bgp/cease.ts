@@ -7,7 +7,7 @@ import type { NotificationError } from './message.ts';
 /** RFC 4271 section 4.5. */
 export const ceaseCode = 6;
 
-/** RFC 4486 section 4, RFC 8538 section 3 (Hard Reset), RFC 9384 section 3 (BFD Down). */
+/** RFC 4486 section 3, RFC 8538 section 3 (Hard Reset), RFC 9384 section 3 (BFD Down). */
 export const Cease = {
   unspecific: 0,
   maximumPrefixes: 1,

@@ -53,7 +53,7 @@ export class Inheritances {
     };
   }
 
-  /** Closes the connections whose peers are not configured. */
+  /** Closes the connections that no peer has taken. */
   reject(): void {
     for (const one of this.#waiting.values()) this.#connectionOf(one, 4).reject();
     this.#waiting.clear();

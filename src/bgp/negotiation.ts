@@ -66,7 +66,10 @@ export interface Negotiated {
   readonly sendLimit: number;
   /** Octets of the longest message that our OPEN allows. */
   readonly receiveLimit: number;
-  /** Present when the peer keeps our routes after the session goes down, for the restart time at most. */
+  /**
+   * Present when both ends offer graceful restart. The peer then keeps our routes after the session goes down, for the restart time in our
+   * OPEN at most. This `restartTimeSeconds` is the one in the peer's OPEN.
+   */
   readonly gracefulRestart?: { readonly restartTimeSeconds: number; readonly notification: boolean };
   /** Present when both ends offer BFD strict mode: the session waits until BFD is Up. */
   readonly bfdStrict?: true;

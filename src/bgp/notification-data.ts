@@ -2,7 +2,7 @@
  * Describes the data field of a NOTIFICATION in words, so that an operator reads `AS 64512` and not `0000fc00`. Data of an unknown form is
  * shown in hexadecimal. Pure.
  *
- * Follows RFC 4271 sections 6.1 to 6.3 (header, OPEN, UPDATE), RFC 5492 section 5 (Unsupported Capability), RFC 6608 section 3 (the type of
+ * Follows RFC 4271 sections 6.1 to 6.3 (header, OPEN, UPDATE), RFC 5492 section 5 (Unsupported Capability), RFC 6608 section 4 (the type of
  * the unexpected message), RFC 4486 section 4 (the prefix limit), RFC 9003 (shutdown communication).
  */
 import { formatIp, ipFromBytes } from '../address/index.ts';

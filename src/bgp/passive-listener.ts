@@ -38,8 +38,8 @@ export class PassiveListener {
   update(peers: readonly ResolvedPeer[]): void {
     this.#peers = peers;
     const ready = peers.filter(({ waitingFor }) => waitingFor === undefined);
-    // The kernel keeps one password for each address, and the listener gives it the password of the first peer. Passive peers come first,
-    // because they have no other way to get a session.
+    // The kernel keeps one password for each address, and the listener sets the password of the first peer at the address. Passive peers come
+    // first, because they have no other way to get a session.
     const passiveFirst = ready.toSorted((a, b) => Number(b.settings.passive) - Number(a.settings.passive));
     const accepted = ready.some(({ settings }) => settings.passive) ? passiveFirst.map(acceptedPeerOf) : [];
     const key = JSON.stringify(accepted, (_, value) => (typeof value === 'bigint' ? String(value) : value));

@@ -99,13 +99,13 @@ export interface BgpSpeaker {
 /** Passes the sessions of one process on to another. */
 export interface SessionSuccession {
   /**
-   * Prepares all Established sessions for another process: sends what waits, then stops reading and sending. `undefined` when the routes are
-   * not complete yet. Nothing is final before {@link Offer.letGo}.
+   * Prepares all Established sessions for another process: sends the waiting routes, then reads nothing and sends no more routes. `undefined`
+   * when the routes are not complete yet, or when the speaker has stopped. Nothing is final before {@link Offer.letGo}.
    */
   offer(): Promise<Offer | undefined>;
   /**
-   * Takes the sessions that an earlier process has passed on. Each goes on when `setPeers` first brings its peer. Returns the number of
-   * sessions, or what is wrong. After an error, the descriptors still belong to the caller.
+   * Takes the sessions that an earlier process has passed on. The next call of `setPeers` continues the sessions of its peers and closes the
+   * connections of all others. Returns the number of sessions, or what is wrong. After an error, the descriptors still belong to the caller.
    */
   inherit(items: readonly OfferedItem[]): Result<number, string>;
   /** Closes the connections of `inherit`, because the sessions belong to the other process after all. */

@@ -4,10 +4,8 @@
  *   setPeers ──────────→ session/ ─→ fsm/ ─────────→ transport/ (TCP)
  *   announce, withdraw → rib/ (Adj-RIB-Out per peer) ─→ UPDATE messages ─┘
  *
- * The speaker originates routes and learns none: received routes are checked (RFC 7606), counted and dropped. The speaker offers these
- * capabilities: multiprotocol IPv4 and IPv6 unicast (RFC 4760), route refresh (RFC 2918, 7313), four-octet AS numbers (RFC 6793), extended
- * messages (RFC 8654), the host name (FQDN), graceful restart (RFC 4724, 8538) where configured, and over IPv6 also the extended next hop
- * (RFC 8950).
+ * The speaker originates routes and learns none: received routes are checked (RFC 7606), counted and dropped. negotiation.ts lists the
+ * capabilities that the speaker offers.
  *
  * This file manages the set of peers. passive-listener.ts accepts the connections that peers make. interface-watch.ts notices when the
  * node's addresses or links change. session/ is the session with one peer: it runs sockets and timers, and fsm/peer-machine.ts makes the

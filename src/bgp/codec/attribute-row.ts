@@ -37,7 +37,7 @@ export interface AttributeRow {
   readonly flags: number;
   /** How RFC 7606 treats a malformed value. */
   readonly treatment: 'discard' | 'withdraw';
-  /** The attribute is discarded when an external peer sends it, malformed or not (RFC 7606 sections 7.5, 7.9 and 7.10). */
+  /** The attribute is discarded when an external peer sends it, whatever its value (RFC 7606 sections 7.5, 7.9 and 7.10). */
   readonly isInternal?: true;
   /**
    * Stores the value in the draft, or returns a problem when it is malformed. A malformed value that can still be read is stored as well.

@@ -9,8 +9,8 @@
  * If our routes carry the attribute, add a field of RouteAttributes in ../speaker-api.ts as well. Two routes with different values must not
  * share an attribute set, so add the field to the key in ../rib/attribute-table.ts. Add the attribute to `pathAttributes` in
  * ../rib/update-writer.ts, and to the estimate in `#fitting` there if its length varies. CONTRIBUTING.md names the files to change for a
- * key of the configuration. In src/speaker/, peer-routes.ts takes the value from the configuration, and route-table.ts merges the values
- * where Services share a prefix.
+ * key of the configuration. In src/speaker/, plan/peer-routes.ts takes the value from the configuration, and route-table.ts merges the
+ * values where Services share a prefix.
  */
 import { ipFromBytes, ipToBytes } from '../../address/index.ts';
 import type { PathAttributes } from '../message.ts';

@@ -146,7 +146,7 @@ const rows: { readonly [K in Known['kind']]: Row<K> } = {
   },
   /** RFC 7313 section 3.1. */
   'enhanced-route-refresh': bare('enhanced-route-refresh', 70),
-  /** draft-ietf-idr-bgp-bfd-strict-mode section 3: no value. */
+  /** draft-ietf-idr-bgp-bfd-strict-mode: no value. */
   'bfd-strict': bare('bfd-strict', 74),
   /** draft-walton-bgp-hostname-capability: `length | host name | length | domain name`, UTF-8. */
   fqdn: {

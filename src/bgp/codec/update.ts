@@ -38,11 +38,12 @@ const mandatoryClassic: readonly number[] = [...mandatory, AttributeType.nextHop
 
 /**
  * Decodes an UPDATE whose header has been judged. Fails only with an error that ends the session (RFC 7606). As code/subcode, these are:
- * - 3/1: fields that overrun each other, or a repeated MP_REACH_NLRI or MP_UNREACH_NLRI
+ * - 3/1: a field that is longer than the message, or a repeated MP_REACH_NLRI or MP_UNREACH_NLRI
  * - 3/2: an unknown well-known attribute
+ * - 3/5: an MP_REACH_NLRI or MP_UNREACH_NLRI that is longer than the rest of the attributes
  * - 3/9: a malformed MP_REACH_NLRI or MP_UNREACH_NLRI
  * - 3/10: malformed prefixes
- * - the error of a fault with the treatment `withdraw`, when the UPDATE names no route (RFC 7606 section 5.2)
+ * - the error of a fault with the treatment `withdraw`, when the UPDATE announces no route (RFC 7606 section 5.2)
  */
 export function decodeUpdate(frame: Uint8Array, options: ReceiveOptions): Result<DecodedUpdate, BgpError> {
   const attributesLengthAt = withdrawnAt + readUint16(frame, headerOctets);
@@ -108,8 +109,8 @@ function missing({ seen, reaches }: DecodedAttributes, hasNlri: boolean): Attrib
 }
 
 /**
- * RFC 7606 section 5.2: an UPDATE may have attributes other than MP_UNREACH_NLRI but name no route. The malformed attribute may then have
- * swallowed its routes. Unknown routes cannot be treated as withdrawn, so the session ends.
+ * RFC 7606 section 5.2: when an UPDATE has attributes other than MP_UNREACH_NLRI but announces no route, a malformed attribute may have
+ * swallowed the routes. Unknown routes cannot be treated as withdrawn, so the session ends.
  */
 function unnamedRoutes(
   { seen, reaches }: DecodedAttributes,

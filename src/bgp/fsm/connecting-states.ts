@@ -176,7 +176,7 @@ function awaitPeer(step: Transition, state: FsmState): FsmStep {
 
 /**
  * The peer's OPEN is accepted: goes to OpenConfirm, or to OpenSentBfdUpPending while BFD is not Up (draft-ietf-idr-bgp-bfd-strict-mode).
- * In the second state it sends no KEEPALIVE, so the peer does not come up either, and the hold timer runs at the negotiated time.
+ * In OpenSentBfdUpPending, the machine sends no KEEPALIVE, so the peer does not come up either. The hold timer runs with the negotiated time.
  */
 export function openReceived(
   step: Transition,

@@ -13,7 +13,7 @@ export type FsmEvent =
   | { readonly kind: 'stop'; readonly error?: NotificationError; readonly because?: string }
   /** 8 (AutomaticStop): the connection ends and is retried, for instance when BFD has lost the peer. */
   | { readonly kind: 'reset'; readonly error?: NotificationError; readonly because: string }
-  /** 9 to 13, and the timers of RFC 9687 and of damping: a timer expires. */
+  /** 9 to 13, and the timers of RFC 9687, of damping and of BFD: a timer expires. */
   | { readonly kind: 'timer'; readonly timer: FsmTimer }
   /** 16 (our attempt succeeded) and 17 (the peer connected). */
   | { readonly kind: 'tcp-connected' }

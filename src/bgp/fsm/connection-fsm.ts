@@ -2,9 +2,10 @@
  * The BGP finite state machine of one TCP connection, as a pure function `(state, event) → { state, actions }`.
  *
  * The machine follows RFC 4271 section 8.2.2 state by state. A comment above each branch gives the event's number and name and what the RFC
- * asks for. Of the RFC's optional attributes, DampPeerOscillations is always on. FsmConfig turns DelayOpen and PassiveTcpEstablishment on
- * or off. The subcodes of unexpected messages come from RFC 6608, and the send hold timer comes from RFC 9687. The function is total: every
- * event in every state has an outcome. It reads no clock: starting a timer is an action, and the expiry of a timer is an event.
+ * asks for. Of the RFC's optional attributes, DampPeerOscillations and SendNOTIFICATIONwithoutOPEN are always on. FsmConfig turns DelayOpen
+ * and PassiveTcpEstablishment on or off. The subcodes of unexpected messages come from RFC 6608, and the send hold timer comes from RFC
+ * 9687. The function is total: every event in every state has an outcome. It reads no clock: starting a timer is an action, and the expiry
+ * of a timer is an event.
  *
  *   socket, timers ──events──→ stepConnection() ──actions──→ socket, timers
  *
@@ -16,12 +17,13 @@
  * - Damping. After each failure the machine waits in Idle. The delay doubles with each failure in a row, and only a session that has lasted
  *   resets the delay. A peer that accepts a connection and refuses the session at once is therefore never retried in a tight loop. Such a
  *   peer cannot make us accept its own connections in a tight loop either, because Idle refuses them. For the same reason, a connection
- *   that breaks in OpenSent goes to Idle, not Active. A failure of TCP to come up is not an oscillation. The attempt is retried within
- *   ConnectRetryTime, and later delays do not grow. A router that was away is therefore found soon after it returns.
+ *   that breaks in OpenSent goes to Idle, not Active. A failure of TCP to come up is not an oscillation. The delay after it grows to
+ *   ConnectRetryTime at most, and the delays after oscillations do not grow with it. A router that was away is therefore found soon after
+ *   it returns.
  * - A NOTIFICATION is never answered by a NOTIFICATION.
  *
  * draft-ietf-idr-bgp-bfd-strict-mode adds two sub-states to OpenSent (session-states.ts). The hold-down of the draft runs there too:
- * our KEEPALIVE is sent only when it is over, so neither end is Established before the other. `bfd-strict: local` waits in Idle instead
+ * our KEEPALIVE is sent only when the hold-down is over, so neither end is Established before the other. `bfd-strict: local` waits in Idle instead
  * (connecting-states.ts).
  */
 import { connectOrActive, idle } from './connecting-states.ts';

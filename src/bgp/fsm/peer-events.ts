@@ -70,7 +70,7 @@ export interface InheritedSession {
 export type RejectReason =
   /** The earlier process sent an OPEN that this process would not send. */
   | 'other-open'
-  /** Idle: the peer is stopped or damped. */
+  /** The primary is Idle: the peer may not start, is damped, or waits for BFD. */
   | 'idle'
   /** A session without graceful restart is up, and it stays. */
   | 'established'
@@ -93,7 +93,7 @@ export type ConnectionAction = (
   | { readonly kind: 'accept' }
   /** From now on messages are read and written as negotiated. */
   | { readonly kind: 'agree'; readonly negotiated: Negotiated }
-  /** The session's socket settings have changed: apply them to the connection. */
+  /** The session's socket settings may have changed: apply them to the connection. */
   | { readonly kind: 'apply-socket-rules' }
   /** The machine has given up the connection: close it, stop its timers, forget it. */
   | { readonly kind: 'discard' }

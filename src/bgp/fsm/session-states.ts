@@ -81,7 +81,7 @@ function bfdUpPending(step: Transition, event: FsmEvent): FsmStep {
   }
 }
 
-/** BFD is Up, and the hold-down is over: send the KEEPALIVE. To OpenConfirm, or to Established if the peer has sent its KEEPALIVE. */
+/** BFD lets the session come up: send the KEEPALIVE. To OpenConfirm, or to Established if the peer has sent its KEEPALIVE. */
 function bfdUp(step: Transition): FsmStep {
   const { holdTimeMs, keepaliveMs, bfdWait } = step.state;
   step.stopTimer('bfd');
@@ -128,7 +128,7 @@ function establish(step: Transition, state: FsmState): FsmStep {
   const { lastingMs, sendHoldMs } = step.config;
   step.act({ kind: 'up' });
   step.startTimer('lasting', lastingMs);
-  // RFC 9687 section 4: SendHoldTime is at least twice the hold time.
+  // RFC 9687 section 6: SendHoldTime is at least twice the hold time.
   if (state.holdTimeMs > 0) step.startTimer('send-hold', Math.max(sendHoldMs, 2 * state.holdTimeMs));
   return step.to({ ...state, name: 'Established' });
 }

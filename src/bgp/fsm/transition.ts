@@ -82,7 +82,7 @@ export class Transition {
     );
   }
 
-  /** Goes to Idle because TCP did not come up. The attempt is retried within ConnectRetryTime and does not count as an oscillation. */
+  /** Goes to Idle because TCP did not come up. The failure does not count as an oscillation, and the retry follows within ConnectRetryTime. */
   toUnreachable(reason: string): FsmStep {
     const { oscillations, connectRetryCounter } = this.state;
     const { idleHoldMs, idleHoldMaximumMs, connectRetryMs } = this.config;

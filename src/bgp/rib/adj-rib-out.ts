@@ -23,7 +23,7 @@ import { type AttributeTable, noAttributes } from './attribute-table.ts';
 import { attributesOfKey, type Bucket, bucketKey, ChangeQueue, grown } from './change-queue.ts';
 import type { PrefixTable } from './prefix-table.ts';
 
-/** Marks a route in `sent` that the peer holds and that must be sent again. It differs from every attribute set and from "no route". */
+/** Marks a route in `sent` that the peer holds and that must be sent again or withdrawn. It differs from every attribute set and from "no route". */
 const stale = 0xffff_ffff;
 
 /** The next thing to send. The writer takes prefixes one by one, as many as fit into a message. */
@@ -138,8 +138,9 @@ export class AdjRibOut {
   }
 
   /**
-   * The peer holds a route for the prefix, which an earlier process has sent. If no route is desired, it is withdrawn, also in a family that
-   * the session does not carry now. Otherwise the desired route replaces it. Nothing is left to do if this process has already sent a route.
+   * The peer holds a route for the prefix, which an earlier process has sent. If no route is desired for the prefix, the old route is
+   * withdrawn, even in a family that the session does not carry now. If a route is desired or was sent, nothing is left to do, because that
+   * route replaces the old one.
    */
   inherit(prefix: Prefix): void {
     const known = this.#prefixes.find(prefix);

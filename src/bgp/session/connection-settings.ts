@@ -10,7 +10,7 @@ const idleHoldMs = 1000;
 const idleHoldMaximumMs = 120_000;
 /** A session this old has proven stable. */
 const lastingMs = 60_000;
-/** RFC 9687 section 4: eight minutes. */
+/** RFC 9687 section 6: eight minutes. */
 const sendHoldMs = 480_000;
 /** DelayOpenTime (RFC 4271 section 8.1.1). A peer that connects to us usually sends its OPEN at once, so ours can wait for it. */
 const passiveDelayOpenMs = 1000;

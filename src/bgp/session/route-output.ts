@@ -15,7 +15,7 @@ const writeWindowBytes = 256 * 1024;
 /** Shortest time between two refreshes of a family, however often the peer asks. */
 const refreshPauseMs = 1000;
 
-/** This many changes fill two or three messages, so they are sent without waiting for the end of the turn. */
+/** This many changes fill at least two messages of 4096 octets, so they are sent without waiting for the end of the turn. */
 const burstRoutes = 2048;
 
 const both: readonly Family[] = [4, 6];

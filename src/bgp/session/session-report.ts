@@ -120,7 +120,7 @@ export class SessionReport {
     this.#keep(reason);
   }
 
-  /** An attempt has failed, or could not begin. */
+  /** A session or an attempt has failed, or an attempt could not begin. */
   failed(reason: string): void {
     if (this.#keep(reason)) this.log.down(reason);
   }

@@ -1,8 +1,8 @@
 /**
  * The session with one peer: a shell that decides nothing. Its stages:
  *
- *   1. Something happens: an edit, a stop, a connection made by the peer, an input of one of our connections.
- *   2. `#handle` turns it into an event, takes one step of the peer's machine, and records event and actions.
+ *   1. Something happens: an edit, a stop, a connection made by the peer, an input of one of our connections. A method makes an event of it.
+ *   2. `#step` takes one step of the peer's machine, and records the event and the actions.
  *   3. `#run` executes each action: on a connection, on the routes, or as a report to the operator.
  */
 import type { Prefix } from '../../address/index.ts';
@@ -66,7 +66,7 @@ export interface FrozenSession {
   readonly prefixes: Iterable<Prefix>;
 }
 
-/** Deadline for a stopping session to flush its withdrawals. */
+/** Longest wait for the kernel to take the changes of a session that stops or is passed on. */
 const flushDeadlineMs = 2000;
 const flushPollMs = 10;
 
@@ -119,8 +119,8 @@ export class Session implements ConnectionOwner {
   }
 
   /**
-   * Stops reading and sending, so that another process can go on with the session. Returns the state of the session; `undefined` when it cannot
-   * be passed on. `thaw` undoes this.
+   * Stops reading, and sends no more routes, so that another process can go on with the session. Returns the state of the session; `undefined`
+   * when the session cannot be passed on. `thaw` undoes this.
    */
   freeze(): FrozenSession | undefined {
     const { primary } = this.#state;

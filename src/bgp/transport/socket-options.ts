@@ -31,7 +31,7 @@ const IPV6_MINHOPCOUNT = 73;
 /** Asks how many octets the kernel holds that the peer has not acknowledged. */
 const SIOCOUTQ = 0x5411;
 
-/** DSCP CS6, network control (RFC 4594 section 3.1). */
+/** DSCP CS6, network control (RFC 4594 section 3.2). */
 const trafficClass = 0xc0;
 /** Limits the octets that the kernel holds for a peer that does not read. */
 const sendBufferOctets = 256 * 1024;

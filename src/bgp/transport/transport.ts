@@ -102,8 +102,8 @@ export interface Transport {
   connect(target: ConnectTarget, handler: StreamHandler): Stream;
   /**
    * Listens for the peers. A peer with a password must sign its segments with it, and segments below the peer's minimum TTL are dropped.
-   * When several peers share an address, the password and minimum TTL of the first one are in force. `onFailed` reports a port that is
-   * taken or a key that cannot be set.
+   * When several peers share an address, the password of the first one is in force, and ttl-filter.ts chooses the minimum TTL. `onFailed`
+   * reports a port that is taken or a key that cannot be set.
    */
   listen(
     port: number,
