@@ -68,7 +68,7 @@ export function encodeArpProbe(mac: Uint8Array, address: IpAddress): Buffer {
   return encodeArp({ destination: broadcastMac, operation: 'request', senderMac: mac, targetIp: address });
 }
 
-/** Encodes a request by a host for the address of another host (RFC 826). Receivers learn from it only the sender's own address. */
+/** Encodes a request for the MAC of another host (RFC 826). Receivers learn from it only the MAC of the sender's own address. */
 export function encodeArpRequest(mac: Uint8Array, senderIp: IpAddress, targetIp: IpAddress): Buffer {
   return encodeArp({ destination: broadcastMac, operation: 'request', senderMac: mac, senderIp, targetIp });
 }
@@ -86,7 +86,7 @@ export function readArpReply(
 }
 
 /**
- * Encodes an announcement as a request and as a reply. Some hosts and switches learn only from requests (RFC 5227 section 2.3), and
+ * Encodes an announcement as a request and as a reply. Some hosts and switches learn only from requests (RFC 5227 section 3), and
  * others only from replies.
  */
 export function encodeArpAnnouncement(mac: Uint8Array, address: IpAddress): [request: Buffer, reply: Buffer] {

@@ -1,4 +1,4 @@
-/** Filters in the language of pcap-filter(7). Pure. They let through only the control traffic of an address or a peer, and no traffic of Services. */
+/** Filters in the language of pcap-filter(7). They let through only the control traffic of an address or a peer, and no traffic of Services. Pure. */
 import { formatIp, type IpAddress } from '../address/index.ts';
 
 /** ICMPv6 types (RFC 4861 section 4). */

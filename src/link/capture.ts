@@ -78,7 +78,7 @@ interface PcapSession {
   stats(): { readonly ps_recv: number };
   readonly session: {
     read_callback: () => void;
-    /** Returns the number of packets read, -1 on an error, -2 once the session has ended. */
+    /** Reads all waiting packets. Then returns 0, or -1 on an error, or -2 when the session has ended. */
     dispatch(buffer: Buffer, header: Buffer): number;
   };
 }
@@ -153,8 +153,8 @@ class PcapCapture implements Capture {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     this.#timer.cancel();
-    // The package's constructor dispatches once more in the next tick. If the session had ended by then, that dispatch would read freed
-    // memory.
+    // The package's constructor schedules a dispatch for the next tick. If the session had ended by then, that dispatch would crash the
+    // process.
     setImmediate(() => endSession(this.#session, this.#fd, closeAttempts));
   }
 
@@ -192,7 +192,7 @@ function endSession(session: PcapSession, fd: number, attempts: number): void {
     session.close();
     wakePacketSocket(fd);
   }
-  // Once the session has ended, another dispatch would read freed memory.
+  // Once the session has ended, its pcap handle is NULL, and another dispatch would crash the process.
   const isEnded = session.session.dispatch(session.buf, session.header) === -2;
   if (!isEnded && attempts > 1) setImmediate(() => endSession(session, fd, attempts - 1));
   else closed.push(session);

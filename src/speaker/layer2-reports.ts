@@ -22,8 +22,8 @@ export interface Layer2ReportsOptions {
 }
 
 /**
- * Keeps the last state that the layer-2 process has reported, records the owners on the Services, and turns conflicts and unknown keys into
- * events.
+ * Keeps the last state that the layer-2 process has reported, records the owners on the Services, and turns conflicts, unverified addresses
+ * and unknown keys into events.
  */
 export class Layer2Reports {
   readonly #options: Layer2ReportsOptions;

@@ -77,7 +77,7 @@ export interface NodeSpeakerOptions {
   readonly turns: Turns;
 }
 
-/** Before `start()`, then until the first plans are made, then for ever. */
+/** `reading` lasts until `start()`, and `planning` until the first plans are made. */
 type Phase = 'reading' | 'planning' | 'running';
 
 export class NodeSpeaker {
@@ -200,7 +200,7 @@ export class NodeSpeaker {
     else onAdoption?.(this.adoption);
   }
 
-  /** The BGP peers of this node, as its configuration names them. */
+  /** The peers in the configuration whose node selectors select this node. */
   get configuredPeers(): readonly PeerConfig[] {
     return peersOfNode(this.#config, this.#nodes.get(this.#options.nodeName));
   }

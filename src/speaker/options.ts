@@ -16,9 +16,9 @@ export interface RunSpeakerOptions {
   readonly conflictPolicy: DefencePolicy;
   /** Seconds between two announcements of an owned address. 0 means announcements only after a takeover. */
   readonly announceEvery: number;
-  /** Seconds; 0 for a speaker that asks no other node for its addresses. */
+  /** Seconds between two questions of this speaker as a witness. 0 means that it asks none. */
   readonly witnessEvery: number;
-  /** Directory of the state that the next speaker on this node reads: the restart mark and the accepted configuration. */
+  /** Directory of what the next speaker on this node uses: the restart mark, the accepted configuration and the sockets of the succession. */
   readonly stateDirectory: string;
   readonly logLevel: LogLevel;
   readonly logger: Logger;

@@ -14,9 +14,9 @@ interface Route {
   readonly key: string;
   readonly peer: string;
   readonly prefix: Prefix;
-  /** How often each set of attributes is wanted. `undefined` while only one Service wants the route, as for most routes. */
+  /** How often each set of attributes is wanted. `undefined` while the route is wanted only once, as most routes are. */
   counts: Map<WantedAttributes, number> | undefined;
-  /** The attributes while only one Service wants the route. */
+  /** The attributes while the route is wanted only once. */
   only: WantedAttributes | undefined;
   announced: RouteAttributes | undefined;
 }
@@ -120,8 +120,9 @@ function remove(route: Route, attributes: WantedAttributes): void {
 
 /**
  * Merges the attributes of one prefix where Services or advertisements differ. The strongest preference wins (highest LOCAL_PREF,
- * lowest MED, fewest prepends) and all communities are sent. Attributes of a drain count only if all attributes are of a drain, because
- * otherwise the route stays. The result does not depend on the order.
+ * lowest MED, fewest prepends) and all communities are sent. A set without LOCAL_PREF or MED has no part in the choice of that value.
+ * Attributes of a drain count only if all attributes are of a drain, because otherwise the route stays. The result does not depend on the
+ * order.
  */
 export function mergeAttributes(wanted: readonly WantedAttributes[]): RouteAttributes {
   const lasting = wanted.filter(({ isDraining }) => !isDraining);

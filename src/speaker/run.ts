@@ -4,7 +4,7 @@
  *   watches ──→ NodeSpeaker ──→ BgpSpeaker (sessions and routes)
  *                    └────────→ layer-2 process (ownership of addresses, ARP and NDP)
  *                                    └─ reports ─→ AnnouncingReconciler (record on the Services), events
- *   HTTP endpoint: /metrics, /healthz, /readyz, /status, /debug/events
+ *   HTTP endpoint: /metrics, /healthz, /readyz, /status, /capture, /debug/events
  *
  *  1. foundation.ts opens what all stages use: metrics, diagnostics, the client of the API server.
  *  2. parts.ts creates BGP, BFD, the handle on the layer-2 process and the NodeSpeaker, and connects them. Nothing is announced yet.
@@ -22,7 +22,7 @@ import { createParts, type SpeakerParts } from './stages/parts.ts';
 import { stopSpeaker } from './stages/stop.ts';
 import { StandBy } from './stand-by.ts';
 
-/** Runs until the signal aborts and every peer has been informed. Rejects only when it cannot start. */
+/** Runs until the signal aborts and the sessions have ended or belong to another speaker. Rejects only when it cannot start. */
 export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
   const { nodeName, logger, signal } = options;
   const foundation = await openFoundation(options);

@@ -40,7 +40,7 @@ export class Channel {
     return this.#isOpen;
   }
 
-  /** Sends a record. Throws a SystemError when the other end is gone, or does not read for a long time. */
+  /** Sends a record. Throws a SystemError when the other end is gone, or with the code EAGAIN when the socket is full. */
   send(record: SuccessionRecord, descriptor?: number): void {
     if (this.#isOpen) libc.sendMessage(this.#fd, encodeRecord(record), descriptor);
   }

@@ -37,7 +37,7 @@ export interface PredecessorOptions {
   readonly offer: () => Promise<Passable | undefined>;
 }
 
-/** Runs the machine of the process that serves: waits for a successor, and passes on to it when the process stops. */
+/** Runs the machine of the process that serves: waits for a successor, and passes everything on to it when the process stops. */
 export class PredecessorRunner {
   readonly #options: PredecessorOptions;
   #state = initialPredecessorState;
@@ -68,7 +68,7 @@ export class PredecessorRunner {
     }
   }
 
-  /** Passes everything on, if there is a successor or one is awaited. Resolves when the successor has it, or when it stays here. */
+  /** Passes everything on, if there is a successor or one is awaited. Resolves when the successor has everything, or when everything stays here. */
   async stop(awaitsSuccessor = false): Promise<'passed' | 'kept'> {
     const outcome = await new Promise<'passed' | 'kept'>((resolve) => {
       this.#settle = resolve;

@@ -2,11 +2,13 @@
  * The process that serves, and that passes its sessions on when it has to stop, as a pure machine.
  *
  *   alone ──connected──→ greeting ──hello──→ standby ──ready──→ standby, ready
- *                                               │ stop            │ stop
- *                                               └──→ awaited ──ready──→ offering ──accepted──→ passed
- *   stop while alone, a closed connection after the stop, or a deadline ──→ kept
+ *                                               │ stop                │ stop
+ *                                               ↓                     ↓
+ *                                       standby, stopping ──ready──→ offering ──accepted──→ passed
+ *   stop while alone with no successor awaited ──→ kept
+ *   after the stop: a closed connection, a broken protocol, a failed offer, or a deadline ──→ kept
  *
- * Until it has read `accepted`, this process owns the sessions. Whatever fails, it keeps them, and ends them as it would without a
+ * Until this process has read `accepted`, it owns the sessions. Whatever fails, it keeps them, and ends them as it would without a
  * successor. From `passed` on, only the successor owns them. The two processes therefore never both speak on one session.
  */
 import { type SuccessionRecord, successionVersion } from './record.ts';

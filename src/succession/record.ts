@@ -12,8 +12,8 @@
  *   5 accepted    successor      nothing
  *   6 committed   predecessor    nothing
  *
- * Numbers are in network byte order. Everything after `hello` belongs to the version. A process that reads another version closes the
- * connection.
+ * Numbers are in network byte order. The version decides the format of all records after `hello`. A process that reads another version closes
+ * the connection.
  */
 import { fail, ok, type Result } from '../result.ts';
 

@@ -19,7 +19,7 @@ export interface SuccessorOptions {
   readonly logger: Logger;
   readonly recorder: FlightRecorder;
   readonly guard: Guard;
-  /** Checks the items and keeps them for {@link Successor.outcome}. Their descriptors then belong to the callee. */
+  /** Checks the items. If they are valid, the callee keeps them for {@link Successor.outcome}, and their descriptors belong to it. */
   readonly check: (items: readonly PassedOn[]) => Result<unknown, string>;
   /** Closes the descriptors of checked items, because the sessions stay with the other process. */
   readonly discard: () => void;

@@ -2,10 +2,10 @@
  * Chooses the first owner of a layer-2 address that this cluster adopts, and writes its line into the announcing record. When the line is there,
  * all speakers plan the address as live, and elect the recorded node without a probe (`ownership.ts`).
  *
- * The node from which another program answers is the first owner, so that the MAC of the address stays. That node sees its program's answers on
- * the wire, and writes its own line, because the API server does not let a speaker write the line of another node. The first of the nodes
- * that ask for the address is the owner when no host answers, or when the answering node may not announce the address. If a host without a
- * speaker answers for the address, the address stays held back.
+ * The node from which another program answers is the first owner, so that the MAC of the address stays. That node sees the answers of
+ * the other program on the wire, and writes its own line, because the API server does not let a speaker write the line of another node. The
+ * first of the nodes that ask for the address is the owner when no host answers, or when the answering node may not announce the address. If
+ * a host without a speaker answers for the address, the address stays held back.
  */
 import type { Clock, Timer } from '../../clock.ts';
 import type { Announcing, Sighting } from '../../layer2/messages.ts';
@@ -34,7 +34,7 @@ export class FirstOwners {
   /** The last sighting of each held address. */
   readonly #sightings = new Map<string, Sighting>();
   #held: ReadonlyMap<string, HeldForService> = new Map();
-  /** Addresses whose line this node has written, and that it does not answer for yet. */
+  /** Addresses whose line this node has written. The timer ends the time in which this node must begin to answer. */
   readonly #written = new Map<string, Timer>();
 
   constructor(options: FirstOwnersOptions) {

@@ -22,7 +22,7 @@ export interface OtherSessionsOptions {
 
 /**
  * Looks for BGP sessions of other programs on this host, by their TCP connections with the peers. The speaker shares the network of its node,
- * so it sees them whatever program has them. While this node is live, it does not look: all connections are its own.
+ * so it sees them whatever program has them. While this node is live, the speaker does not look, because all connections are its own.
  */
 export class OtherSessions {
   readonly #options: OtherSessionsOptions;

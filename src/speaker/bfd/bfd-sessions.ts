@@ -9,7 +9,7 @@ import { BfdKeys } from './bfd-keys.ts';
 
 /** The use of BFD for one peer. */
 export interface PeerBfdState {
-  /** Id of the session that watches the peer, which identifies the path. Absent while no session can run. */
+  /** Id of the session that watches the peer. The id identifies the path. Absent while no session can run. */
   readonly sessionId?: string;
   /** How the session differs from what the configuration asks for. */
   readonly warning?: BfdWarning;

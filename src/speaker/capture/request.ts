@@ -12,7 +12,7 @@ export interface CaptureRequest {
   readonly frames: number;
 }
 
-/** A capture takes memory until it ends, and every frame passes its filter. */
+/** A capture takes memory until it ends, and until then the kernel applies its filter to every frame. */
 const limits = { subjects: 16, seconds: 120, frames: 10_000 } as const;
 const defaults = { seconds: 10, frames: 1000 } as const;
 

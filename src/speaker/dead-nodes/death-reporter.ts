@@ -96,7 +96,7 @@ export class DeathReporter {
   setSpeakers({ known }: KnownSpeakers): void {
     this.#addresses.clear();
     for (const { node, addresses } of known) this.#addresses.set(node, addresses);
-    // The first report needs the uid of this node.
+    // The first report waits for the UID of this node, which may be known now.
     this.#step();
   }
 

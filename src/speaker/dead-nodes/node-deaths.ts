@@ -44,7 +44,7 @@ export const nodeDeathTiming = {
 
 /** Questions to nodes with a living speaker that may be under way at once. The questions to missing ones are not limited. */
 const maxProofs = 8;
-/** A node that is cut off suspects at least this many others, however few nodes the cluster has. */
+/** A node counts as cut off only if it misses at least this many others, however few nodes the cluster has. */
 const troublingMembers = 2;
 
 /** A question to one node. */
@@ -176,7 +176,7 @@ export class NodeDeaths {
       .sort();
   }
 
-  /** Nodes with a living speaker that answer no questions. This speaker would not notice their death. */
+  /** Nodes with a living speaker that did not answer the last question, or have had none yet. This speaker would not notice their death. */
   get unproven(): string[] {
     return [...this.#nodes]
       .filter(([, { state, isProven }]) => state === 'alive' && !isProven)

@@ -30,7 +30,7 @@ export class LeavingNodes {
   readonly #options: LeavingNodesOptions;
   readonly #nodes = new Map<string, Leaving>();
   readonly #drains = new DrainSchedule();
-  /** By Service. A node also drains the addresses of a Service whose endpoints on it terminate. */
+  /** By Service. Even if this node does not leave, it drains the addresses of a Service whose endpoints on this node terminate. */
   readonly #draining = new Map<string, readonly string[]>();
   /** By Service. It is empty while this node does not leave. */
   readonly #heldByFloor = new Map<string, readonly string[]>();

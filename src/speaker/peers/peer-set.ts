@@ -10,7 +10,7 @@ import { PeerPasswords } from './peer-passwords.ts';
 import { peerSettingsOf } from './peer-settings.ts';
 import { routerIdOf } from './router-id.ts';
 
-/** A fault that lies in the cluster and not in the configuration's text, such as a missing Secret. */
+/** A fault that shows only on a node and not when the configuration is checked, such as a missing Secret. */
 export interface PeerTrouble {
   readonly peer: string;
   /** The part of the peer that has the fault: the password of the session, or its BFD. */

@@ -1,4 +1,4 @@
-/** Records the losses of BGP sessions, and their ends, as events of the Node. */
+/** Records as events of the Node that a BGP session goes down, and that it comes up again. */
 import type { SessionChange } from '../../bgp/index.ts';
 import { type EventRecord, regardingNode } from '../../kubernetes/events.ts';
 import type { Node } from '../../kubernetes/model.ts';

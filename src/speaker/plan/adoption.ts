@@ -22,7 +22,7 @@ export interface AdoptionRules {
   readonly pools: AdmittedPools;
   /** Whether this node announces by BGP. */
   readonly announcesByBgp: boolean;
-  /** Whether the layer-2 address was live since it was admitted. It stays live when its line in the announcing record is lost. */
+  /** Whether the layer-2 address has been live at any time since it was admitted. It stays live when its line in the announcing record is lost. */
   readonly wasLive: (address: string) => boolean;
 }
 
@@ -35,7 +35,7 @@ export interface HeldAddress {
   readonly peers: readonly string[];
   /** Interfaces on which it would be answered. An empty list means the interfaces whose subnet holds it. */
   readonly interfaces: readonly string[];
-  /** Whether an object admits it. It then waits only for its first owner, or for the end of another program's session. */
+  /** Whether an object admits it in layer 2. It then waits only for its first owner. Always false for BGP. */
   readonly isAdmitted: boolean;
   /** Whether a node may answer for it in layer 2. */
   readonly mayAnswer: (node: string) => boolean;

@@ -17,13 +17,13 @@ interface Candidate {
 }
 
 /**
- * Is subtracted from the preference of a node that leaves, so that it answers only while no other node could. It is more than any sum of weights
+ * Subtracted from the preference of a node that leaves, so that the node answers only while no other node could. It is more than any sum of weights
  * of preferences.
  */
 const leavingPenalty = 1_000_000_000;
 
 /**
- * Is subtracted from the preference of a node that comes after others because of its endpoints. It is more than `leavingPenalty`, because a
+ * Subtracted from the preference of a node that comes after others because of its endpoints. It is more than `leavingPenalty`, because a
  * leaving node with lasting endpoints can serve for longer than a node whose endpoints terminate.
  */
 export const behindPenalty = 10_000_000_000;

@@ -7,9 +7,9 @@
  *   nodes,   │                         └─ layer2: address, sources        → AddressTable → layer-2 process
  *   config  ─┘
  *
- * A node may announce if it is Ready and its network is available, unless a label excludes it (`nodeRefusal`). A Service needs an endpoint
- * that serves. With `externalTrafficPolicy: Local`, the endpoint must be on the announcing node (`localNodes`). With `Cluster`, the endpoint
- * may be on any node.
+ * A node may announce if it is Ready or shutting down, and its network is available, unless a label or the taint `out-of-service` excludes it
+ * (`nodeRefusal`). A Service needs an endpoint that serves. With `externalTrafficPolicy: Local`, the endpoint must be on the announcing node
+ * (`localNodes`). With `Cluster`, the endpoint may be on any node.
  *
  * A node that leaves (`leaving.ts`) may announce too. In BGP it marks its routes for the drain delay and then withdraws them, unless too few
  * other nodes could announce the address (`floor.ts`). In layer 2 other candidates are preferred to it. A node whose endpoints of a Service

@@ -67,7 +67,7 @@ export interface ServicePlan {
   readonly heldByFloor: readonly string[];
   /** Addresses that are not announced because of `--adopt-only`. */
   readonly held: readonly HeldAddress[];
-  /** Nodes with endpoints. When one of them changes, the plan may change. All other plans depend on this node only. */
+  /** With `externalTrafficPolicy: Local`, the nodes with endpoints. A change of one may change the plan. Other plans depend on this node only. */
   readonly dependsOn: readonly string[];
 }
 

@@ -33,7 +33,7 @@ export class Routing implements BfdSink {
   readonly #linkHints: { close(): void };
   readonly #predecessor: PredecessorRunner;
 
-  /** `speaker` is not called before the first session reports. */
+  /** `speaker` is not called before a session reports or an interface of the node changes. */
   constructor(foundation: Foundation, speaker: () => NodeSpeaker) {
     this.#foundation = foundation;
     const { options, clock, registry, diagnostics, events } = foundation;
