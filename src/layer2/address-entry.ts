@@ -7,15 +7,15 @@ export interface CandidateNodes {
   /** Interfaces by node, if the nodes do not all have the same list. A node that is missing here uses `interfaces`. */
   readonly nodeInterfaces?: Readonly<Record<string, readonly string[]>>;
   /**
-   * How much each node is preferred as the owner. The greatest number wins. A node that is missing here has 0. A node that leaves has less than
-   * 0.
+   * How much each node is preferred as the owner. The greatest number wins. A node that is missing here has 0. A node that should answer only
+   * while no other node can has less than 0, for example a node that leaves.
    */
   readonly preferences?: Readonly<Record<string, number>>;
   /** Nodes that become the owner only if no other node can. They keep what they own. Sorted; absent when there is none. */
   readonly avoided?: readonly string[];
 }
 
-/** The fields of an entry besides its candidates. */
+/** The fields of an entry besides its candidates and its version. */
 interface AddressFacts {
   /** Canonical text. It is the key of the entry. */
   readonly address: string;

@@ -200,8 +200,8 @@ export class Layer2Agent {
   }
 
   /**
-   * Handles a message from the speaker process. Resolves once the message has taken effect. A `stop` takes effect when the handover has
-   * ended.
+   * Handles a message from the speaker process. The promise resolves when the next message may follow: for `keys`, once the membership is
+   * open, and for `stop`, once the handover has ended. Entries take effect in later turns.
    */
   async handle(message: ToLayer2): Promise<void> {
     const { report } = this.#options;

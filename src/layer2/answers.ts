@@ -1,6 +1,6 @@
 /**
- * `Answers` keeps the addresses that this node answers for. An answer action takes effect at once, or after a probe has shown that no other
- * host uses the address. During the probe, and while another host uses the address, the node owns the address but does not answer for it.
+ * `Answers` keeps the addresses that this node answers for. An answer action takes effect at once, or after a probe has found no other host
+ * that uses the address. During the probe, and while another host uses the address, the node owns the address but does not answer for it.
  * The speaker process receives a report of each change.
  *
  *     action ──→ announced ──→ stopped

@@ -9,7 +9,7 @@ export interface FirstDecisionOptions {
   readonly begin: () => void;
 }
 
-/** The wait of a node that has started until it may decide. `Readiness` says when that is. */
+/** The time for which a starting node waits before its first decision. `Readiness` says when the wait ends. */
 export class FirstDecision {
   readonly #options: FirstDecisionOptions;
   /** Present when the membership is open. */

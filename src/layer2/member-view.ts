@@ -110,7 +110,7 @@ class ParsedFacts {
     return facts;
   }
 
-  /** Drops the facts of all other members. */
+  /** Drops all facts except those of these members and of `self`. */
   keep(members: readonly Pick<Member, 'name'>[], self: string): void {
     if (this.#parsed.size <= members.length + 1) return;
     const kept = new Set([...members.map(({ name }) => name), self]);

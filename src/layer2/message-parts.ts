@@ -13,7 +13,7 @@ export function* splitMessage({ kind, sets, upsert, remove }: EntriesMessage): I
     const end = at + maxEntries;
     yield {
       kind,
-      // A set has at most as many nodes as the cluster, and there are few sets. They come before the entries that name them.
+      // A set has at most as many nodes as the cluster, and there are few sets. Sets come before the entries that name them.
       sets: at === 0 ? sets : [],
       upsert: upsert.slice(at, end),
       remove: remove.slice(at, end),

@@ -120,7 +120,7 @@ export type FromLayer2 =
       readonly interface: string;
       readonly action: ConflictAction;
     }
-  /** The witnesses of an address that this node answers for get no answer. With `isGivenUp`, this node hands it to another node. */
+  /** The witnesses of an address that this node answers for get no answer. With `isGivenUp`, this node gives the address away. */
   | {
       readonly kind: 'unverified';
       readonly address: string;
@@ -129,16 +129,16 @@ export type FromLayer2 =
     }
   /** A witness gets an answer again, or this node does not answer for the address any more. */
   | { readonly kind: 'verified'; readonly address: string }
-  /** Another host answers for a watched address, or none does. Sent when it changes. */
+  /** The host that answers for a watched address, or that none does. Sent when a field of the sighting has changed. */
   | ({ readonly kind: 'sighting' } & Sighting)
   /**
    * The speaker of the node `node` uses a membership key that this node does not know. Sent at most every ten minutes for each such node.
    */
   | { readonly kind: 'unknown-key'; readonly node: string }
   | { readonly kind: 'members'; readonly members: readonly MemberStatus[] }
-  /** The links that carry addresses have changed. */
+  /** The links that can carry addresses have changed. */
   | { readonly kind: 'links'; readonly links: readonly LinkStatus[] }
-  /** Sent every second. Carries the counters that have changed, with their totals. */
+  /** Sent every second if counters have changed. Carries the totals of these counters. */
   | { readonly kind: 'counts'; readonly counts: readonly AddressCounts[] }
   /** Sent every second. Carries the process's registry as prom-client's JSON. The speaker merges it into its own metrics. */
   | { readonly kind: 'metrics'; readonly metrics: unknown }

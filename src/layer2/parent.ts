@@ -47,8 +47,8 @@ export interface Layer2Options {
 /** A handle on the layer-2 process. */
 export interface Layer2 {
   /**
-   * Says whether the process is needed: for a pool that is announced in layer 2, or for the membership alone. The process runs only while it
-   * is. Without it, entries are discarded, no address is claimed, and there are no events.
+   * Says whether the process is needed: for a pool that is announced in layer 2, or for the membership alone. The process ends `calmMs`
+   * after the need for it. While it does not run, entries are discarded, no address is claimed, and there are no events.
    */
   use(isUsed: boolean): void;
   /** Ends the time of `isHeldBack`. */
@@ -67,7 +67,7 @@ export interface Layer2 {
   metrics(): readonly object[];
   /** Reasons why the process is unhealthy; empty while it runs, and while it is not used. */
   unhealthy(): readonly string[];
-  /** The fault of the membership keys, if there is one and the keys are used. */
+  /** The fault of the membership keys, if there is one and the process is needed. */
   keyFault(): string | undefined;
   /** Replaces the addresses whose answers on the wire are to be watched. */
   watch(addresses: readonly WatchedAddress[]): void;

@@ -59,7 +59,7 @@ export class SightingRunner {
     this.#timer?.cancel();
   }
 
-  /** The links are captured also when this host asks no question, to see the answers of another program on this host. */
+  /** Captures the links even while this node asks no questions, so that it sees the answers of another program on its own host. */
   #listen(): void {
     this.#options.ports.listen(this.#sightings.links());
   }

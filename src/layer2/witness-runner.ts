@@ -105,7 +105,7 @@ export class WitnessRunner {
     if (!this.#witness || node === undefined) return;
     const { clock } = this.#options;
     this.#witness.answered({ address, node, segment: `${link}/${family}` }, clock.now());
-    // Frames may arrive in the middle of a step of the membership. It must not get new facts during the step.
+    // Frames may arrive in the middle of a step of the membership, which must not get new facts during the step.
     this.#factsTimer ??= clock.after(0, () => {
       this.#factsTimer = undefined;
       this.#takeFacts();

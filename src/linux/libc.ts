@@ -139,7 +139,7 @@ export function acceptConnection(fd: number): number | string {
   return accepted >= 0 ? accepted : errnoName();
 }
 
-/** Connects the socket to a `struct sockaddr` of its family. A socket of AF_UNIX connects at once or fails. */
+/** Connects the socket to a `struct sockaddr` of its family. A socket of AF_UNIX waits only while the listener's queue is full (unix(7)). */
 export function connectSocket(fd: number, address: Uint8Array): void {
   checked('connect', native.connect(fd, address, address.length));
 }
@@ -158,7 +158,7 @@ export function sendMessage(fd: number, octets: Uint8Array, descriptor?: number)
 /** A received message. */
 export interface ReceivedMessage {
   readonly length: number;
-  /** The message did not fit into the buffer, or carried more than one descriptor. */
+  /** The message did not fit into the buffer, or carried more than two descriptors. */
   readonly isTruncated: boolean;
   /** A descriptor that came with the message. The caller closes it. */
   readonly descriptor?: number;
@@ -267,7 +267,7 @@ export function integerOption(fd: number, level: number, name: number): number |
   return native.getsockopt(fd, level, name, value, [4]) === 0 ? value[0] : undefined;
 }
 
-/** Datagrams that the kernel dropped at this socket: its filter refused them, or its queue was full. */
+/** Datagrams that the kernel dropped at this socket because its filter refused them or its queue was full; 0 when the kernel does not say. */
 export function droppedDatagrams(fd: number): number {
   const values = new Uint32Array(16);
   if (readOption(fd, SOL_SOCKET, SO_MEMINFO, values, [values.byteLength]) !== 0) return 0;

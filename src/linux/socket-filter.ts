@@ -4,7 +4,10 @@
  */
 import { isLittleEndian } from './libc.ts';
 
-/** SKF_NET_OFF. An offset plus this constant counts from the IP header. A plain offset counts from the header of the transport protocol. */
+/**
+ * SKF_NET_OFF. An offset plus this constant counts from the IP header. A plain offset counts from the header of the transport protocol on a UDP
+ * or TCP socket, and from the IP header on a packet socket of SOCK_DGRAM.
+ */
 export const networkHeader = -0x10_0000;
 export const loadWord = 0x20;
 export const loadHalf = 0x28;

@@ -6,8 +6,8 @@
  * changes. The process therefore collects once after its start, and again whenever its heap has grown. It does so only while it is calm,
  * because a collection pauses it. A busy process allocates, so V8 collects its garbage anyway.
  *
- * Giving pages back hardly pauses a process, so it does not wait for a collection. It follows each collection, and recurs while the process is
- * calm, because the work of the next seconds maps 25 MB again.
+ * Giving pages back hardly pauses a process, so the process does it without a collection too: after each collection, and every 30 s while the
+ * process is calm, because the work of a few seconds maps 25 MB again.
  */
 
 /** The measurements of a process at a check. */

@@ -29,8 +29,8 @@ export interface MemoryKeeperOptions {
 }
 
 /**
- * Call it when the process is in sync. The first collection follows at the first calm check. Each collection pauses the process, with 10,000
- * Services for some 0.2 s. The function needs the flag `--expose-gc`, which `dist/bellman` sets. Without the flag it does nothing.
+ * Call it when the process is in sync. The first collection follows at the first calm check. With 10,000 Services, each collection pauses the
+ * process for some 0.2 s. The function needs the flag `--expose-gc`, which `dist/bellman` sets. Without the flag it does nothing.
  */
 export function keepMemorySmall({ clock, logger, longestPauseMs, signal }: MemoryKeeperOptions): void {
   const collect = globalThis.gc;

@@ -24,7 +24,7 @@ export interface VacantAddress {
 
 /** The ownership that an election starts from. */
 export interface Standing {
-  /** Number of addresses that the node owns, except those with `takenBy` in this election. */
+  /** Number of addresses that the node owns or is about to claim, except those with `takenBy` in this election. */
   load(node: string): number;
   /** Owners of the group's other addresses. */
   ownersOf(group: string): Iterable<string>;
@@ -36,7 +36,7 @@ export interface Standing {
  * 1998) wins. The result depends only on state that all members share, so all members elect the same owners without asking each other.
  * Addresses without an eligible node are missing from the result.
  *
- * Vacant addresses with the same list object of eligible nodes share one ranking of these nodes. An address then costs only the comparison of
+ * Vacant addresses with the same list object of placeable nodes share one ranking of these nodes. An address then costs only the comparison of
  * the nodes with the fewest addresses.
  *
  * Recorded owners matter when all speakers have started together. They get their addresses first, and these count as load when the election

@@ -27,7 +27,7 @@ export class Eligibility {
 
   /** Each list of eligible nodes as a set. */
   readonly #sets = new Map<readonly string[], ReadonlySet<string>>();
-  /** The ready nodes of each list, and the node itself if it is in the list. Each list is filtered once. */
+  /** The ready nodes of each list, and this node if it is in the list. A list is filtered again when another node has begun to claim. */
   readonly #ready = new Map<
     readonly string[],
     { readonly claiming: number; readonly nodes: readonly string[] }

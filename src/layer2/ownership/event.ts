@@ -39,8 +39,12 @@ export type NotedEvent = Extract<
 >;
 
 /**
- * Why this node starts answering for an address. Either the address never had an owner (`first`), or the Service records this node as its
- * owner (`recorded`), or its owner is gone (`failover`), or its owner is alive and hands it over (`handover`).
+ * Why this node starts answering for an address:
+ *
+ * - `first`: the address never had an owner.
+ * - `recorded`: this node was its last owner, by the record of the Service or by a claim that no longer held.
+ * - `failover`: its owner is gone. Also when this node answers again because its own claim still holds, for example after a restart.
+ * - `handover`: its owner is alive and hands it over.
  */
 export type TakeoverReason = 'first' | 'recorded' | 'failover' | 'handover';
 

@@ -35,9 +35,9 @@ const maxLength = 900;
  *
  *     {"leaving":true,"starting":true,"links":[["eth0","02:00:00:00:00:01",["192.0.2.0/24"]]]}
  *
- * The node's report as a witness follows, in the form of witness-facts.ts. If the text is too long, the report takes a shorter form, and is left
- * out if that is still too long. If the links alone are too long, as on a node with many container networks, only the links that `isNeeded`
- * selects are included.
+ * The node's statements about answers stand before the links, in the form of witness-facts.ts. If the text is too long, the statements take a
+ * shorter form, and are left out if that is still too long. If the links alone are too long, as on a node with many container networks, only
+ * the links that `isNeeded` selects are included.
  */
 export function formatFacts(
   links: readonly Link[],

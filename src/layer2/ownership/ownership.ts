@@ -12,7 +12,8 @@
  *     a ready node is preferred to it         sees the claim, or at once when there is no successor
  *     owner is dead, or restarted and not     failover: the successor answers at once, and claims
  *     yet ready
- *     address was never claimed               the successor claims, and answers once a probe has shown that the address is free
+ *     address was never claimed               the successor claims, and answers once a probe has found no other host that uses the address,
+ *                                             or at once if the Service records it as the owner
  *
  * All members elect the same successor (election.ts), so they need not negotiate. If the successor has not learned of the address, it does
  * not claim. After a second without its claim, the other nodes pass it over and elect again (vacancies.ts). An old owner that is alive but

@@ -5,8 +5,8 @@
  * Before an election, addresses that never had an owner wait until no further such address has arrived for 100 ms. They are then placed
  * together, because the result depends on which addresses are placed together, and all nodes must get the same result. After an election,
  * the successor has a second to claim the address. A successor that does not claim in time, for instance because it has not learned of the
- * address, is passed over. While this node's own claims are paused, it does not pass over any node. That node's claims may be paused too,
- * and both nodes would then answer.
+ * address, is passed over. While this node's own claims are paused, it passes no node over. The claims of the elected node may be paused
+ * too, and both nodes would then answer.
  *
  * A vacancy that waits for its successor is settled, and takes part in no further election until its time is up or a node changes.
  * The claims of a takeover arrive in many datagrams. If all vacancies were elected again after each datagram, the cost would grow with the
@@ -52,7 +52,7 @@ export class Vacancies {
   readonly #unsettled = new Set<string>();
   /** Number of settled vacancies by elected node. */
   readonly #expected = new Map<string, number>();
-  /** The end of the shortest wait of a settled vacancy, or an earlier time. */
+  /** The end of the shortest wait of a settled vacancy or of a first placement, or an earlier time. */
   #wakeAtMs = Number.POSITIVE_INFINITY;
   #claiming: Claiming | undefined;
 

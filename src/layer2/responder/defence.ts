@@ -53,7 +53,7 @@ export function decideDefence(
   if (isSpeaker) return { action: 'waiting', report, history: unchanged };
   // Section 2.4 (a): "upon receiving a conflicting ARP packet, a host MAY elect to immediately cease using the address".
   if (policy === 'yield') return { action: 'yielded', report: true, history: { reports } };
-  // Section 2.4 (c): a host that has seen no other conflict within DEFEND_INTERVAL "broadcasts one single ARP Announcement".
+  // Section 2.4 (c): a host that has seen no other conflict within DEFEND_INTERVAL must "broadcast one single ARP Announcement".
   const mayDefend = lastDefenceAtMs === undefined || nowMs - lastDefenceAtMs >= defendIntervalMs;
   return mayDefend
     ? { action: 'defended', report, history: { reports, lastDefenceAtMs: nowMs } }

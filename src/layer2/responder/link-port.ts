@@ -32,8 +32,8 @@ export interface LinkPortOptions {
 /**
  * The kernel filter: all ARP, plus ICMPv6 solicitations (135) and advertisements (136), without the frames that this link sends. The filter
  * recognises sent frames by their source MAC, not by their direction. libpcap filters the first frames after opening in user space, where
- * the direction is unknown, so a filter by direction would drop all of these frames. The filter cannot see VLAN tags, so it lets all tagged
- * frames pass.
+ * the direction is unknown, so a filter by direction would drop all of these frames. The kernel removes VLAN tags before it filters, so tagged
+ * frames of these kinds pass too. libpcap puts the tags back, and the responders drop the frames of VLANs.
  */
 function filterFor(mac: Uint8Array): string {
   return `not ether src ${formatMac(mac)} and (arp or (icmp6 and (ip6[40] = 135 or ip6[40] = 136)))`;

@@ -11,7 +11,7 @@ import { reasonOf } from '../../result.ts';
 import type { Guard } from '../../telemetry/guard.ts';
 import type { Protocol } from './link-port.ts';
 
-/** An ARP reply or an advertisement that was sent to this host. */
+/** An ARP reply or a neighbour advertisement that was sent to this host; with `hearsOwnHost`, also one that this host has sent. */
 export interface NeighbourAnswer {
   /** Canonical text. */
   readonly address: string;
@@ -53,7 +53,10 @@ function filterWithOwnHost(mac: Uint8Array): string {
   return `(ether dst ${formatMac(mac)} or ether src ${formatMac(mac)}) and ((arp and arp[6:2] = 2) or (icmp6 and ip6[40] = 136))`;
 }
 
-/** Asks other hosts for their addresses, and listens for the answers on a capture of its own. A link is captured from its first question on. */
+/**
+ * Asks other hosts for their addresses, and listens for the answers on a capture of its own. A link is captured from its first question on, or
+ * as soon as `listen` names it.
+ */
 export class QuestionPorts {
   readonly #options: QuestionPortsOptions;
   readonly #ports = new Map<string, Port>();

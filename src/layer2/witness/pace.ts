@@ -1,4 +1,4 @@
-/** Bounds the number of questions in a second. A pause saves up at most a tenth of a second's questions. */
+/** Bounds the number of questions in a second. After a pause, it allows at once the questions of a tenth of a second, or one if that is more. */
 export class Pace {
   perSecond: number;
   #tokens = 1;

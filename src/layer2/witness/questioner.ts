@@ -14,9 +14,9 @@
  * not hear any node. It then reports that it is deaf, and reports nothing about other nodes.
  *
  * A process that was stopped for a while finds its timers due before it has read the answers. Questions that were open across such a stall
- * therefore do not count.
+ * therefore get more time.
  *
- * The number of questions in a second is bounded. If there are more subjects than that, the interval grows.
+ * The number of questions in a second is bounded. If the subjects need more questions than that, the interval grows.
  */
 import { everyAddress, type WitnessReport } from '../ownership/witness-facts.ts';
 import { Pace } from './pace.ts';
@@ -70,7 +70,7 @@ export const maxListed = 16;
 /** How long an answer shows that this node can hear on the segment. */
 const hearingMs = 10_000;
 const deafMs = 30_000;
-/** A tick that comes later than this follows a stall. */
+/** A tick that is late by more than this follows a stall. */
 const stallMs = 200;
 
 export class Questioner {
@@ -170,7 +170,7 @@ export class Questioner {
     this.#regular.set(key, state);
   }
 
-  /** The nodes from which no answer has ever arrived on a segment. Each is returned once, until it is heard. */
+  /** The nodes from which no answer has ever arrived on a segment. A node is returned only once for each segment. */
   takeStrangers(): readonly Stranger[] {
     return this.#newStrangers.splice(0);
   }

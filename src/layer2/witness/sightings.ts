@@ -2,9 +2,9 @@
  * Finds out which host answers for addresses that this cluster holds back, because another program announces them. It is a machine: addresses,
  * nodes, answers and the time go in, questions and sightings come out.
  *
- * Two nodes ask for each address by ARP or Neighbour Discovery. They are chosen by rendezvous weight among the nodes that have a link for it. A node
- * does not hear the answers of another program on the same host to its own questions. It does see the answers that the program sends to other
- * hosts. With two askers, at least one asks from another host. It sees the answer, and so does the speaker on the answering host.
+ * Two nodes ask for each address by ARP or Neighbour Discovery. They are chosen by rendezvous weight among the nodes that have a link for it. A
+ * node gets no answer to its own questions from another program on its host. It does see the answers that the program sends to other hosts. Of
+ * two askers, at least one is not on the host that answers. This asker sees the answer, and so does the speaker on that host.
  *
  *     question every 2 s ── answer, with the MAC of its host ──→ sighting of a node, or of a host without a speaker
  *                        └─ none for 7 s, as the first asker ──→ sighting of no host
@@ -36,7 +36,7 @@ export interface SeenAnswer {
 
 interface State extends Watched {
   askAtMs: number;
-  /** The last answer, or the first question. */
+  /** When the last answer arrived; before any answer, when the first question was due. */
   heardAtMs: number | undefined;
   sighting: Sighting | undefined;
 }
@@ -45,7 +45,7 @@ const askEveryMs = 2000;
 /** Three questions without an answer. */
 const silentAfterMs = 7000;
 const askers = 2;
-/** Maximum number of questions in one call of `ask`. If there are more addresses, each is asked for less often. */
+/** Maximum number of questions in one call of `ask`. If more are due, the rest wait for the next call. */
 const maxQuestions = 40;
 
 export class Sightings {
@@ -89,7 +89,7 @@ export class Sightings {
     return changed;
   }
 
-  /** Returns the questions that are due, and the addresses that no host answers for any more. */
+  /** Returns the questions that are due, and the sightings of addresses that no host answers for. */
   ask(nowMs: number): { readonly questions: SightingQuestion[]; readonly sightings: Sighting[] } {
     const questions: SightingQuestion[] = [];
     const sightings: Sighting[] = [];

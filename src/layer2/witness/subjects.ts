@@ -19,7 +19,7 @@ export interface SubjectsInput {
   readonly claim: (address: string) => Claim | undefined;
 }
 
-/** The link and the family by which this node asks for an address; `undefined` when it has no link with it. */
+/** The link and the family by which this node asks for an address; `undefined` when no link of this node carries it. */
 function segmentOf(
   links: readonly Pick<Link, 'name' | 'subnets'>[],
   address: IpAddress,
@@ -73,7 +73,7 @@ export function trialAddresses(mute: ReadonlySet<string> | undefined): string[] 
   return [...(mute ?? [])].filter((address) => address !== everyAddress);
 }
 
-/** The addresses of other nodes that this node asks for to find out whether it hears. `hosts` gives the address of each node. */
+/** The addresses of other nodes by which this node finds out whether it can hear. `hosts` gives the address of each node. */
 export function chooseControls(
   self: string,
   nodes: ReadonlyMap<string, NodeFacts>,

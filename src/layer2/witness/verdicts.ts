@@ -3,14 +3,14 @@
  * witnesses and the time go in, verdicts and the addresses to give away come out.
  *
  *     verified ── all witnesses report it as unanswered ──→ unverified ── two witnesses, for 5 s ──→ mute: another node takes it over
- *        ↑                    one witness answered             │                                       │
+ *        ↑                  a witness gets an answer           │                                       │
  *        └─────────────────────────────────────────────────────┘        a witness got three answers    │
  *     may own the address again ←───────────────────────────────── on trial, after a minute or longer ─┘
  *
  * Two witnesses must agree before an address moves, so one faulty node moves nothing. With one witness, as in a cluster of two nodes, an
  * unverified address is reported and stays. An address also stays if no other node could take it.
  *
- * A node whose process lacks CPU time judges nothing. It knows this, because it handles requests too late.
+ * A node whose process lacks CPU time judges nothing. It notices the lack because it handles requests too late.
  *
  * A mute address is on trial: this node answers other speakers for it, and only them. Each time that an address becomes mute, its shortest
  * trial doubles, up to an hour. An address therefore cannot keep moving back and forth.
@@ -43,7 +43,7 @@ export interface VerdictsInput {
   readonly own: Iterable<OwnAddress>;
   /** Whether this node answers for the address and the address has a witness. */
   readonly isWitnessed: (address: string) => boolean;
-  /** Whether this node may give addresses away. In a minority it may not. */
+  /** Whether this node may give addresses away. It may not in a minority, nor while its claims are paused. */
   readonly canHandOver: boolean;
   /** Whether this node's process handles requests too late. It then lacks CPU time, and another node may lack it as well. */
   readonly isStarved: boolean;
@@ -68,8 +68,8 @@ interface Mute {
 }
 
 /**
- * A node is judged only after it has owned the address for this long. Before, it may still probe the address, and witnesses may still
- * report the answers of the earlier owner.
+ * A node is judged only after it has answered for the address for this long. An earlier report of a witness may stem from the time when this
+ * node owned the address and still probed it, or when the earlier owner still answered.
  */
 const settleMs = 10_000;
 /** A single witness must report for longer before its report counts, because there is no second opinion. */
@@ -89,7 +89,7 @@ export class Verdicts {
   readonly #past = new Map<string, { readonly trialMs: number; readonly endedAtMs: number }>();
   /** Whether more addresses were mute than the facts can name. This node then stays mute for all addresses until the named ones are answered. */
   #isOverfull = false;
-  /** When an unanswered address has been owned for long enough to be judged. */
+  /** When the next unanswered address can be judged, because this node has then answered for it for `settleMs`. */
   #settledAtMs = Number.POSITIVE_INFINITY;
 
   /** Addresses whose witnesses get no answer, with the witnesses. */

@@ -38,7 +38,7 @@ export interface WitnessInput {
   readonly hosts: Iterable<readonly [node: string, text: string, address: IpAddress]>;
 }
 
-/** Maximum number of questions a second: from one node, and from all nodes of a link together. */
+/** Maximum number of questions a second: from one node, and from all nodes of a link together. Each node may ask one in any case. */
 const perSecondOfNode = 50;
 const perSecondOfLink = 200;
 
@@ -104,7 +104,7 @@ export class Witness {
     return this.#questioner.tick(nowMs);
   }
 
-  /** The nodes from which no answer has ever arrived on a segment. Each is returned once, until it is heard. */
+  /** The nodes from which no answer has ever arrived on a segment. A node is returned only once for each segment. */
   takeStrangers(): readonly Stranger[] {
     return this.#questioner.takeStrangers();
   }
