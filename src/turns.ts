@@ -20,7 +20,10 @@ const report = { firstMs: 2000, everyMs: 5000 } as const;
 export interface TurnTask {
   /** Names the work in the log and in `/status`. */
   readonly name: string;
-  /** Does one step of well under a millisecond. Returns false when no work is left. */
+  /**
+   * Does one step of well under a millisecond. Returns false when no work is left. False also ends a request that this step made for its own
+   * task.
+   */
   step(): boolean;
   /** Number of steps that are left, as far as it is known. */
   remaining(): number;

@@ -13,7 +13,7 @@ export interface DeathReport {
   readonly resourceVersion: string;
 }
 
-/** Names of more nodes would not fit into an annotation. A speaker that misses more nodes is most likely cut off itself. */
+/** Bounds the size of a report. A speaker that misses more nodes is most likely cut off itself. */
 const maxDeadNodes = 100;
 
 const namePrefix = 'speaker-';
@@ -41,7 +41,7 @@ export function deathReportBody(
       name: deathReportName(name),
       labels: Object.fromEntries(speakerPodSelector.split(',').map((label) => label.split('='))),
       annotations: { [annotations.deadNodes]: deadNodes.slice(0, maxDeadNodes).join(',') },
-      // The API server deletes the report after the Node.
+      // The garbage collector of Kubernetes deletes the report after the Node.
       ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name, uid }],
     },
     // The API requires a MicroTime, which has six decimals.

@@ -1,8 +1,8 @@
 /**
- * The JSON that a speaker and the controller serve at `/status`, and its decoders. The daemons use the types, and
- * `bellman status` uses the decoders.
+ * The JSON that a speaker and the controller serve at `/status`, and its decoders. The daemons use the types. The commands and the page use
+ * the decoders.
  *
- * The format only grows: a field is never removed and never changes its meaning, so every version of the command reads every version
+ * The format only grows: a field is never removed and never changes its meaning, so every version of a command reads every version
  * of a daemon. A change that breaks this rule raises {@link statusVersion}.
  *
  * Texts in a status come from another host. The decoders reduce each text to one line of bounded length, without control, format or

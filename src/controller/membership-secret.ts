@@ -56,7 +56,7 @@ export interface MembershipSecretKeeperOptions {
 /** Interval between two checks of the Secret. */
 const checkIntervalMs = 10_000;
 
-/** Checks the membership Secret periodically and reports when the speakers cannot use it. */
+/** Checks the membership Secret periodically. Creates it when it is missing, and reports when the speakers cannot use it. */
 export class MembershipSecretKeeper {
   readonly #options: MembershipSecretKeeperOptions;
   readonly #queue: WorkQueue;

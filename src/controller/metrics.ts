@@ -9,7 +9,7 @@ import { type DeathDecision, deathStates } from './death-judge/death-judge.ts';
 export interface GaugeSource {
   readonly allocator: Allocator;
   readonly pools: () => readonly PoolConfig[];
-  /** Services whose status waits to be written. */
+  /** Services whose status is being written or is next to be written, without those that wait for a retry. */
   readonly queued: () => number;
   readonly deaths: () => readonly Pick<DeathDecision, 'state'>[];
 }
@@ -140,7 +140,7 @@ export class ControllerMetrics {
     this.#source = source;
   }
 
-  /** Marks this replica as not leading. Its gauges report nothing from now on, because they would be out of date. */
+  /** Marks this replica as not leading. The gauges with a `source` report nothing from now on, because they would be out of date. */
   termOver(): void {
     this.#leading.set(0);
     this.configLoaded.set(0);

@@ -11,8 +11,8 @@
  * term refuses to write as soon as another replica may hold the Lease. The controller never gives one address to two Services that may
  * not share it, never renumbers a Service on its own, and never acts on a configuration before it is stored as accepted.
  *
- * The process starts bottom up: HTTP endpoint, Lease, watches. It stops top down: it finishes the writes under way, sends the events
- * and gives the Lease back, so that the next replica begins at once.
+ * The process starts bottom up: HTTP endpoint, Lease, watches. It stops top down: it finishes the writes under way and gives the Lease back, so
+ * that the next replica begins at once. Then it sends the last events and closes the HTTP endpoint.
  */
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';

@@ -127,7 +127,7 @@ export class KubernetesClient implements Api {
     }
   }
 
-  /** Closes idle connections, so that the process can end. */
+  /** Closes the connections, also those in use, and ends the probes, so that the process can end. */
   close(): void {
     this.#closed.abort();
     this.#plainAgent.destroy();
@@ -198,7 +198,7 @@ export class KubernetesClient implements Api {
       outgoing.on('error', (error: NodeJS.ErrnoException) => {
         // A connection that breaks after the head of the response reports to the request too. The reader of the body handles that.
         if (isAnswered) return;
-        // The server closed an idle connection just as the request went out on it, so the request is sent again on a new connection.
+        // The server closed an idle connection just as the request went out on it, so the request is sent again on another connection.
         if (outgoing.reusedSocket && error.code === 'ECONNRESET')
           resolve(this.#exchange(url, options, payload));
         else reject(error);
@@ -221,7 +221,10 @@ export class KubernetesClient implements Api {
   }
 }
 
-/** Removes undefined options. To Node, undefined is not the same as absent: `rejectUnauthorized: undefined` switches verification off. */
+/**
+ * Removes undefined options. To Node, undefined is not the same as absent: it replaces the default of the option. In some releases of Node,
+ * `rejectUnauthorized: undefined` switched verification off (CVE-2021-22939).
+ */
 function withoutUndefined(options: Readonly<Record<string, unknown>>): AgentOptions {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }

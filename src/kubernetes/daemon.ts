@@ -30,7 +30,10 @@ export interface Daemon {
   readonly events: EventRecorder;
 }
 
-/** Rejects when there is no way to the API server, or when the file that describes the way is missing or broken. */
+/**
+ * Does not contact the API server. Rejects when there is neither a kubeconfig nor an account of a Pod, or when a file of one of these is
+ * missing or broken.
+ */
 export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   const { component, version, host, kubeconfig, logger } = options;
   const name = `bellman-${component}`;

@@ -1,5 +1,6 @@
 /**
- * Limits the events about one object with one reason, as client-go does: a bucket of 25 tokens that gains one in five minutes. Pure.
+ * Limits the events about one object with one reason. The limit is the one that client-go sets for all events about one object: a bucket of
+ * 25 tokens that gains one in five minutes. Pure.
  */
 const burst = 25;
 const msPerToken = 300_000;

@@ -4,9 +4,9 @@
  * simultaneous writes succeeds.
  *
  *     renewal sent
- *     0 s ───────── 6 s ──────── 8 s ─────────── 10 s ──────────────── 12.4 s
- *     │ leader writes │ its last   │ margin for    │ a standby sees the Lease
- *     │               │ write ends │ a late packet │ stale and takes over
+ *     0 s             6 s          8 s             10 s
+ *     │ leader writes │ its last   │ margin for    │ another candidate finds the Lease stale
+ *     │               │ write ends │ a late packet │ at its next attempt, and takes it over
  *
  * The deadline counts from the moment before the renewal was sent, on the monotonic clock. The leader checks the deadline before each
  * write. A leader that was suspended for a minute therefore notices before it writes.
@@ -19,7 +19,7 @@ export const leaseTiming = {
   renewDeadlineMs: 6000,
   /** Time after the deadline at which a write under way is aborted. */
   writeGraceMs: 2000,
-  /** Pause between two attempts, with up to a fifth of jitter. */
+  /** Pause between two renewals, and between two attempts of a candidate that does not lead. Only the latter grows by up to a fifth of jitter. */
   retryMs: 2000,
   /** Pause after a failed renewal, short enough for several attempts before the deadline. */
   renewRetryMs: 500,

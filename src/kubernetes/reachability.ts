@@ -106,7 +106,7 @@ export class Reachability {
     this.#step({ kind: 'missed', reason });
   }
 
-  /** Calls back once, at the end of this outage. Returns a function that cancels the call. */
+  /** Calls back once, when the present outage ends, or else the next one. Returns a function that cancels the call. */
   onReturn(callback: () => void): () => void {
     // Each call gets its own wrapper, so that the same callback may wait twice.
     const waiting = () => callback();

@@ -1,4 +1,4 @@
-/** Waiting and retrying, shared by the watches, the Lease and the event recorder. */
+/** Waiting and retrying, shared by all code that talks to the API server. */
 import type { Clock } from '../clock.ts';
 import type { Reachability } from './reachability.ts';
 

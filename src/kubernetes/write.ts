@@ -60,7 +60,7 @@ export function applyServiceConditions(
   const { namespace, name, uid } = key;
   return client.request({
     method: 'PATCH',
-    // With `force`, this owner takes a condition of its type over from another owner. No other program has a reason to write it.
+    // With `force`, this owner takes its conditions over from any other owner. No other program has a reason to write them.
     path: `${servicePath(key)}/status?fieldManager=${fieldManager}&force=true`,
     contentType: 'application/apply-patch+yaml',
     body: {

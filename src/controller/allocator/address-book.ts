@@ -34,7 +34,7 @@ type Holders = readonly Holder[] | Crowd;
 type KeptHolders = Holder | Holders;
 
 const noHolders: Holders = [];
-/** The smallest crowd. Fewer holders are compared one by one, which is faster. */
+/** So many holders become a crowd, and stay one until fewer than half are left. Fewer holders are compared one by one, which is faster. */
 const crowdSize = 16;
 /** Seniority of a Service that does not hold the address yet. */
 const newcomer = Number.POSITIVE_INFINITY;

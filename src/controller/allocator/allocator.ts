@@ -103,7 +103,8 @@ export class Allocator {
 
   /**
    * Decides about a Service: whether it keeps its addresses, gets new addresses, or is refused with a cause. After an exception, the
-   * Service holds what it held before. The book keeps the key. A key that the caller keeps too takes memory once.
+   * Service holds what it held before. The book keeps the string `key`. A caller that keeps the key too passes its own string, so that memory
+   * holds only one copy.
    */
   reconcile(service: Service, key = objectKey(service)): Outcome {
     const before = this.#book.release(key);

@@ -130,8 +130,8 @@ export function about(address: IpAddress, { cause, message }: Refusal): Refusal 
 }
 
 /**
- * Combines the refusals of several pools into one. Two causes may end when another Service gives up an address. If a refusal has one of them,
- * the result has it too.
+ * Combines the refusals of several pools into one. The causes `pool-exhausted` and `limit-reached` may end when another Service gives up an
+ * address. The result therefore has one of these if any refusal has one.
  */
 export function together(reasons: readonly Refusal[]): Refusal {
   const order: readonly RefusalCause[] = ['pool-exhausted', 'limit-reached'];

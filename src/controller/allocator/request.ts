@@ -22,8 +22,9 @@ export const requestNames = {
 } as const;
 
 /**
- * Reads `spec.loadBalancerIP` and the annotations `loadBalancerIPs`, `address-pool` (one or several, comma separated) and
- * `allow-shared-ip` under every prefix. The same request may stand in several places. Contradictory requests are an error.
+ * Reads `spec.loadBalancerIP` and the annotations `loadBalancerIPs` and `address-pool` (one or several, comma separated) under every prefix.
+ * The same request may stand in several places. Contradictory requests are an error. So are contradictory values of `allow-shared-ip`, which
+ * `readSharingKeys` reads.
  */
 export function readRequest(service: Service): Result<AddressRequest, string> {
   const addressText = agreedRequest(service, requestNames.addresses, service.loadBalancerIP, canonicalList);

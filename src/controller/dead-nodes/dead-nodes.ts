@@ -1,4 +1,4 @@
-/** Turns the handling of dead nodes on and off with the configuration, and says which rights it lacks. */
+/** Turns the handling of dead nodes on and off with the configuration, and reports the rights that the controller lacks for it. */
 import type { AcceptedConfig } from '../../cluster/accepted-config.ts';
 import { configMapName } from '../../cluster/names.ts';
 import { ApiError } from '../../kubernetes/api-error.ts';

@@ -58,7 +58,7 @@ const reportsFreshMs = 300;
 const roundMs = { first: 0, urgent: 100, calm: 1000 } as const;
 /** Maximum number of nodes whose Leases one round reads. When more are reported, `max-nodes` most likely forbids marking any of them. */
 const maxReads = 50;
-/** How often the Pods of one dead node are listed and marked. One round misses Pods that change meanwhile or that the API server refuses. */
+/** Largest number of rounds that list and mark the Pods of one dead node. A round misses a Pod that changes meanwhile, or whose write fails. */
 const maxMarkTries = 10;
 const markRetryMs = 500;
 
@@ -213,7 +213,7 @@ export class DeathWatch {
     );
   }
 
-  /** Reads the Lease of a node, and all reports unless they were just read. Resolves to false when the API server did not answer. */
+  /** Reads the Lease of a node, and all reports unless they were just read. Resolves to false when one of these reads failed. */
   async #read(node: string): Promise<boolean> {
     const { clock, logger } = this.#options;
     try {

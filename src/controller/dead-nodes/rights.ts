@@ -1,6 +1,6 @@
 import type { Api } from '../../kubernetes/api.ts';
 
-/** The rights that only dead nodes need, as `kubectl auth can-i` names them. `manifests/dead-nodes/` grants them. */
+/** The rights that the controller needs only for dead nodes, as `kubectl auth can-i` names them. `manifests/dead-nodes/` grants them. */
 function neededRights(namespace: string) {
   return [
     { verb: 'watch', resource: 'nodes' },

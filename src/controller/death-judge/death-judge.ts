@@ -19,7 +19,7 @@
  * - At most `max-nodes` nodes may be dead at once, and at most as many are marked within a minute. When more are dead at once, none is
  *   marked.
  * - Of the control-plane nodes, less than half may be dead.
- * - A node that came back soon after it was marked is not marked again for some minutes.
+ * - A node that was marked and came back is not marked again for five minutes.
  */
 import type { DeadNodesConfig } from '../../config/index.ts';
 

@@ -48,7 +48,7 @@ export class ServiceKeeper {
     };
   }
 
-  /** Most Services name only their pool. The nodes that announce an address are of one Service only, so such annotations are not shared. */
+  /** Most Services have only the pool annotation. An announcing record differs on each Service, so annotations with one are not shared. */
   #sharedAnnotations(annotations: Service['annotations']): Service['annotations'] {
     if (annotations === nothing || annotations[names.announcing] !== undefined) return annotations;
     return this.#annotations.shared(JSON.stringify(annotations), () => annotations);

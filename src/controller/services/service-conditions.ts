@@ -2,8 +2,8 @@
  * The conditions that the controller shows on a Service. Pure.
  *
  * AddressAssigned follows from the decision of the allocator. Announced follows from the announcing record, in which the speakers name the
- * node that answers for each address in layer 2. No object says which nodes announce an address by BGP, because each of them would have to
- * write it on each Service. Announced is then Unknown.
+ * node that answers for each address in layer 2. No object says which nodes announce an address by BGP, because each node would have to write
+ * that on each Service. For such an address, Announced is Unknown.
  */
 import { formatIp } from '../../address/index.ts';
 import { parseAnnouncing } from '../../cluster/announcing.ts';

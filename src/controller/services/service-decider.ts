@@ -29,7 +29,7 @@ export type Decision =
 const sortedPerStep = 500;
 
 /**
- * Decides about Services, in memory and in a fixed order: departures first, then waiting Services in the order of their first request,
+ * Decides about Services, in memory and in a fixed order: departures first, then waiting Services in the order in which they began to wait,
  * then all others. A new Service therefore never takes an address that an older Service waits for. A Service that loses a shared
  * address gets its decision right after the Service that displaces it. Waiting Services are reconsidered as soon as an address becomes
  * free or the terms of a shared address change.

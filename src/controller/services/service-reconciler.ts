@@ -188,7 +188,7 @@ export class ServiceReconciler {
     for (const { type, labels } of this.#services.values()) if (type === 'LoadBalancer') yield labels;
   }
 
-  /** Number of Services whose status is being written or waits to be written. */
+  /** Number of Services whose status is being written or is next to be written, without those that wait for a retry. */
   get queued(): number {
     return this.#writes.depth;
   }
@@ -319,7 +319,7 @@ export class ServiceReconciler {
     if (decision.kind === 'released' && decision.service && isMarked(decision.service)) this.#writes.add(key);
     if (decision.kind === 'reconciled' && serviceChange(decision.service, decision.outcome.assigned))
       this.#writes.add(key);
-    // When addresses are to be written, the conditions wait: the watch delivers the written Service, and another decision considers them.
+    // When addresses are to be written, the conditions wait: the write changes the Service, and the decision after it considers them.
     else this.#conditions?.consider(key);
   }
 

@@ -1,6 +1,7 @@
 /**
- * Credentials of a kubeconfig file. `@kubernetes/client-node` reads it and runs what it names: exec plugins, OIDC, proxies. Only this
- * module imports the package. The module is loaded only when there is such a file, because a daemon in a cluster does not need the package.
+ * Credentials of a kubeconfig file that is not plain (`plain-kubeconfig.ts`). `@kubernetes/client-node` reads the file and runs what the file
+ * names: exec plugins, OIDC, proxies. Only this module imports the package. The module is loaded only for such a file, because loading the
+ * package takes time and memory.
  */
 import { readFileSync } from 'node:fs';
 import type { RequestOptions } from 'node:https';
