@@ -16,7 +16,7 @@ export interface EchoFunctionOptions {
 export class EchoFunction {
   readonly #options: EchoFunctionOptions;
   #socket: EchoSocket | undefined;
-  /** A sentence that says why Echo packets are not sent, or not returned. */
+  /** Why Echo packets are not sent: a sentence, or the name of an errno. */
   fault: string | undefined;
   sent = 0;
   received = 0;

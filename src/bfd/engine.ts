@@ -152,7 +152,7 @@ export class BfdEngine {
     };
   }
 
-  /** Tells all peers AdminDown. Resolves when they had time to receive it. */
+  /** Tells all peers AdminDown. Resolves when they have had time to receive it. */
   async stop(): Promise<void> {
     const wereUp = [...this.#sessions.values()].filter(({ machine }) => machine.state === 'Up');
     for (const session of this.#sessions.values()) session.setAdminDown(true);
@@ -314,7 +314,7 @@ export class BfdEngine {
     this.#moveTimer(earliestMs);
   }
 
-  /** A timer that fires too early only finds nothing to do. So it needs to move only when a session wants it earlier. */
+  /** A timer that fires too early does no harm, so it moves only when a session wants an earlier time. */
   #setTimerFor({ machine }: BfdSession): void {
     if (machine.wakeAtMs < this.#timerAtMs) this.#moveTimer(machine.wakeAtMs);
   }

@@ -97,7 +97,7 @@ export interface BfdSessionStatus extends BfdChange {
   readonly passive: boolean;
   /** Whether a Poll Sequence is running (RFC 5880 section 6.5). */
   readonly isPolling: boolean;
-  /** Since the process started. */
+  /** These five count from the time at which this process began the session. */
   readonly sent: number;
   readonly received: number;
   readonly ups: number;
@@ -121,14 +121,14 @@ export interface BfdEchoStatus {
 
 /** The process as a whole. */
 export interface BfdProcessStatus {
-  /** How the kernel schedules the process: before every normal process, with the highest normal priority, or as any other. */
+  /** How the kernel schedules the process: before every normal process, with the highest normal priority, or like any other process. */
   readonly scheduling: 'fifo' | 'nice' | 'normal';
   /** A sentence that says why the scheduling is not `fifo`. */
   readonly schedulingFault?: string;
   /** The shortest interval and the smallest multiplier that are allowed with this scheduling. */
   readonly minimumIntervalMs: number;
   readonly minimumDetectMultiplier: number;
-  /** Delays with which packets were sent. `counts` has one more element than `boundsMs`, for delays above the last bound. */
+  /** How late periodic packets were sent. `counts` has one more element than `boundsMs`, for delays above the last bound. */
   readonly lateness: {
     readonly boundsMs: readonly number[];
     readonly counts: readonly number[];

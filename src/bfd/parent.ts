@@ -43,7 +43,7 @@ const program = childProgram(import.meta.url, { source: './process.ts', bundle: 
 /**
  * Flags of the process. Without `--single-threaded-gc`, V8 collects garbage with the help of threads of normal priority, and the main thread
  * waits for them. Beside six busy loops, that delays packets by up to half a second, although the kernel schedules the main thread before all
- * others.
+ * threads of normal priority.
  */
 export const bfdNodeFlags = ['--single-threaded-gc'] as const;
 /** The process takes a second to send AdminDown to its peers. */

@@ -1,7 +1,7 @@
 /**
  * The BFD process, a child of the speaker. It runs only while a session is configured. It loads no HTTP, schema or Kubernetes code;
- * test/e2e/build.test.ts checks the bundle for that. The kernel schedules it before every other process of the node, where the node permits
- * that.
+ * test/e2e/build.test.ts checks the bundle for that. Where the node permits it, the kernel schedules the process before every normal process of
+ * the node.
  */
 import { randomBytes } from 'node:crypto';
 import { sendToParent, serveParent } from '../child-process/parent-process.ts';

@@ -142,8 +142,8 @@ export class ReceivePorts<Session extends Receiver> {
   }
 
   /**
-   * The sessions of a socket share its filter, so the smallest minimum of them applies. During a flood, only packets with our discriminators
-   * pass, and those with none while a session that is not Up may need them.
+   * The sessions of a socket share its filter, so the smallest of their minimum TTLs applies. During a flood, packets pass only with one of our
+   * discriminators. Those with discriminator 0 pass too while a session is not Up, because it may need them.
    */
   #updateFilter({ socket, receivers, shield }: Port<Session>): void {
     const machines = [...receivers].map(({ machine }) => machine);

@@ -1,4 +1,4 @@
-/** The settings of one BFD session. They are plain JSON, because they go to the BFD process over a pipe. */
+/** The settings of one BFD session. They are plain JSON, because they go to the BFD process over its IPC channel. */
 export interface BfdSessionSettings {
   /**
    * The id of the BGP peer. A session keeps its state while its settings change, as long as the id, the addresses, the interface and the
@@ -9,7 +9,7 @@ export interface BfdSessionSettings {
   readonly name: string;
   /** Canonical text, without a zone. */
   readonly peerAddress: string;
-  /** The source address, as canonical text. When absent, the kernel chooses one. It distinguishes multihop sessions (RFC 5883 section 4.1). */
+  /** The source address, as canonical text. It distinguishes multihop sessions (RFC 5883 section 4.1). When absent, the kernel chooses one. */
   readonly localAddress?: string;
   /** Sockets are bound to this interface. A link-local address needs it. */
   readonly interface?: string;

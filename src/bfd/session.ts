@@ -90,7 +90,7 @@ export class BfdSession {
     return this.#settings;
   }
 
-  /** Opens sockets again that are missing, or whose interface has been replaced. */
+  /** Reopens sockets that are missing, or whose interface has been replaced. */
   maintain(): void {
     this.openSender();
     const { returnsEcho } = this.machine.settings;

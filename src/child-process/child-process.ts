@@ -125,7 +125,7 @@ export class ChildProcess<ToChild extends object, FromChild> {
     child.on('message', (message) => onMessage(message as FromChild));
     child.on('error', (error) => {
       logger.error({ process: name, reason: error.message }, 'child process failed');
-      // A process that could not be created has no exit.
+      // A process that could not be created emits no `exit`.
       if (child.pid === undefined) this.#ended(error.message);
     });
     child.on('exit', (code, signal) => this.#ended(signal ?? `exit code ${code}`));

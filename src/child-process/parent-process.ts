@@ -20,6 +20,6 @@ export function serveParent<ToChild extends { readonly kind: string }>(
   };
   process.on('message', (message) => take(message as ToChild));
   process.on('disconnect', () => take(stopMessage));
-  // A terminal sends these signals to the whole process group. They are ignored here, because the parent decides when to stop.
+  // A terminal or a supervisor may send these signals to all processes. They are ignored here, because the parent decides when to stop.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {});
 }

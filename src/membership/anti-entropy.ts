@@ -116,7 +116,7 @@ export class AntiEntropy {
     this.#knowledge = knowledge;
   }
 
-  /** Handles a packet from a member that this member has not met, or that has restarted. */
+  /** Handles a packet from a member that this member has not met, or that has a greater incarnation than this member knows. */
   meet(name: string, endpoint: Endpoint, nowMs: number): Draft[] {
     this.#agreed.delete(name);
     // A member that agrees with several others needs no more meetings. A new member asks by itself, and `compare` finds the others that differ.
@@ -217,7 +217,10 @@ export class AntiEntropy {
     return this.#agreed.size >= Math.min(liveCount, agreementsForSync);
   }
 
-  /** Whether an exchange may start: little news about members arrives, or this member has waited long enough. */
+  /**
+   * Whether an exchange may start: the summaries have differed for `newsMs`, and little news about members arrives. After
+   * `longestUnsteadyMs`, an exchange may start in any case.
+   */
   #isSteady(nowMs: number): boolean {
     const differsForMs = nowMs - this.#differingSinceMs;
     if (differsForMs < newsMs || differsForMs >= longestUnsteadyMs) return differsForMs >= newsMs;

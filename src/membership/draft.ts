@@ -13,7 +13,10 @@ export interface Draft {
   readonly isRepeated?: boolean;
 }
 
-/** Maximum number of octets of updates in a packet. With the IP and UDP headers and the seal, the datagram stays below 1,400 octets. */
+/**
+ * Maximum number of octets of updates in a packet. With the IP and UDP headers and the seal, the datagram stays below 1,400 octets if the names of
+ * nodes have at most some 90 characters.
+ */
 export const updateOctets = 1100;
 /**
  * Maximum number of octets of gossip in a packet. The remaining octets, up to `updateOctets`, are for updates about the receiver and the

@@ -40,7 +40,7 @@ export class Knowledge {
     this.#payloads = payloads;
   }
 
-  /** One hash over this member, the live members that it knows at first hand, and the payload records of live members. */
+  /** One hash over this member, the other live members except hearsay, and the payload records of live members. */
   summary(): number {
     return (this.#table.tree.root ^ this.#self.hash ^ this.#payloads.tree.root) >>> 0;
   }

@@ -1,6 +1,6 @@
 /**
  * Lifeguard's local health awareness (section IV-A): a member whose own timers ran late, or that others suspect, is probably slow itself.
- * The worse its score, the longer it waits before it suspects others. Each answered probe improves the score.
+ * The worse its score, the longer it waits before it suspects others. Each answered routine probe improves the score.
  */
 export class LocalHealth {
   #score = 0;

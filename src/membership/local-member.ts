@@ -49,8 +49,8 @@ export class LocalMember {
   }
 
   /**
-   * Whether this member must refute a statement about itself. It must do so if the statement is wrong, or if the statement's incarnation is
-   * greater than this member's own. The refutation then has a still greater incarnation.
+   * Whether this member must refute a statement about itself. A statement with the present incarnation must be refuted unless it says that this
+   * member is alive. A statement with a greater incarnation must always be refuted, and the refutation has a still greater incarnation.
    */
   mustRefute(update: MemberUpdate): boolean {
     return update.incarnation > this.#incarnation || (this.isCurrent(update) && update.state !== 'alive');

@@ -23,7 +23,10 @@ export interface Member {
   /** When the member last answered a ping, directly or through a relay. */
   answeredAtMs: number;
   rtt: RttEstimate;
-  /** The member is known only from the statements of other members. Its record is not passed on, and digests leave it out. */
+  /**
+   * Only other members have named the member, although the list of Kubernetes is complete and lacks it. Its record is not passed on, and
+   * digests leave it out.
+   */
   isHearsay: boolean;
 }
 
@@ -88,7 +91,7 @@ export class MemberTable {
     known.state = update.state;
     known.incarnation = update.incarnation;
     if (update.endpoint.host !== '') known.endpoint = update.endpoint;
-    // A statement that a member is not alive carries no metadata.
+    // A statement that a member is dead or has left may lack the metadata.
     if (update.state === 'alive' || update.metadata !== '') known.metadata = update.metadata;
     this.#count(known);
     return 'newer';

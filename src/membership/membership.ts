@@ -183,7 +183,7 @@ export class Membership {
     return this.#detector.suspects;
   }
 
-  /** Listed speakers that this member does not see alive, except those that have left. */
+  /** Listed speakers that are not live as far as this member knows, except those that have left. */
   unreachable(): string[] {
     return [...this.#joinList.names()].filter((name) => {
       const member = this.#table.get(name);
@@ -376,8 +376,8 @@ export class Membership {
   }
 
   /**
-   * Whether to keep a name that this member has not known. While the list of speakers may be incomplete, every name is kept. Later, a name
-   * is kept if it is listed or if its member speaks for itself. Of all other names, `UnlistedNames` admits a few.
+   * Whether to keep a name that is new to this member. While the list of speakers may be incomplete, every name is kept. Once the list is
+   * certain, a name is kept if it is listed or if its member speaks for itself. Of all other names, `UnlistedNames` admits a few.
    */
   #mayKeep(name: string, from: string, nowMs: number): boolean {
     if (!this.#joinList.isCertain || this.#joinList.has(name) || name === from) return true;

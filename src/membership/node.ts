@@ -22,7 +22,7 @@ export interface MembershipNodeOptions {
   readonly settings?: Partial<MembershipSettings>;
   /** Catches an exception that a datagram causes, so that only that datagram is lost. */
   readonly guard: Guard;
-  /** Receives each suspicion, death, join and departure, under the name `membership`. */
+  /** Receives each suspicion, refutation, death, join and departure, under the name `membership`. */
   readonly recorder?: FlightRecorder;
   readonly clock?: Clock;
   /** From 0 to below 1. */

@@ -17,7 +17,7 @@ export const maxPayloadOctets = 1000;
 
 /** Finds the end of each record in a packet. Records carry no length on the wire. */
 export interface PayloadFormat {
-  /** Reads the record at `offset`. Returns the record's key and the offset behind the record, or undefined when the record is malformed. */
+  /** Reads the record at `offset`. Returns the record's key and the offset of its end, or undefined when the record is malformed. */
   read(bytes: Buffer, offset: number): { readonly key: string; readonly end: number } | undefined;
 }
 

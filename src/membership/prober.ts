@@ -48,7 +48,7 @@ export type ProberAction =
       readonly target: string;
       readonly endpoint: Endpoint;
       readonly sequence: number;
-      /** Whether an earlier ping of the same probe or relay has no answer yet. */
+      /** Whether an earlier ping to the target has no answer yet. This holds for every relayed ping, because the requester pinged before. */
       readonly isRepeated: boolean;
     }
   | { readonly kind: 'ask-relays'; readonly probe: Probe }
@@ -66,7 +66,7 @@ const pingsOf: Readonly<Record<ProbePurpose, number>> = {
 export const shortestProbeMs = 80;
 const relayPings = 2;
 const relayIntervalMs = 20;
-/** How long a relay waits for the ack to its last ping. */
+/** How long a relay waits for the ack to its last ping, after `relayIntervalMs`. */
 const relayPatienceMs = 100;
 /** Maximum number of relayed pings under way. Further requests are ignored. */
 const maxRelays = 256;

@@ -1,7 +1,7 @@
 /**
- * Access control for the paths that show internal state (`/status`, `/debug/…`). Clients on loopback are allowed. Other clients present
- * a bearer token, which the API server judges. Verdicts are kept for a while, so neither a dashboard nor an attacker can make this
- * process ask the API server for every request.
+ * Access control for the paths that show internal state (`/status`, `/debug/…`, `/capture` and `/page`). Clients on loopback are allowed. Other
+ * clients present a bearer token, which the API server judges. Verdicts are kept for a while, so a dashboard does not make this process ask the
+ * API server for every request. An attacker can invent tokens, so only a few may wait for a verdict at a time.
  */
 import { createHash } from 'node:crypto';
 import type { Clock } from '../clock.ts';

@@ -64,7 +64,7 @@ export class FlightRecorder {
     debug?.(recorded);
   }
 
-  /** Events of one machine, or of all, in the order in which they were recorded. */
+  /** Events of one machine in the order in which they were recorded, or of all machines by the wall clock. */
   events(machine?: string): RecordedEvent[] {
     if (machine !== undefined) return [...(this.#events.get(machine) ?? [])];
     return [...this.#events.values()].flat().sort((a, b) => a.at - b.at);

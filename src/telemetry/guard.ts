@@ -13,7 +13,7 @@ export type Entrance = (typeof entrances)[number];
 
 export interface GuardOptions {
   readonly logger: Logger;
-  /** Counts one failure. Both arguments become metric labels, so each takes only few values. */
+  /** Counts one failure. Both arguments become metric labels, so each takes only a few values. */
   readonly count?: (entrance: Entrance, kind: string) => void;
   readonly recorder?: FlightRecorder;
 }

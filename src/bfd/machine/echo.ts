@@ -1,5 +1,5 @@
 /**
- * The echo function of one session (RFC 5880 section 6.8.9, RFC 5881 section 4). We send Echo packets to ourselves through the peer's
+ * The echo function of one session (RFC 5880 sections 6.8.5 and 6.8.9, RFC 5881 section 4). We send Echo packets to ourselves through the peer's
  * forwarding. The session goes down when Detect Mult packets in a row have not returned by the time that the next one is due. The machine
  * counts packets, not time, so a pause of this process does not count as silence.
  *

@@ -13,8 +13,8 @@
  *
  * Choices where the RFC leaves one:
  * - The asynchronous mode only. We never ask for demand mode, and comply when the peer does.
- * - A packet without our discriminator never disturbs a session that is Up. The peer may have restarted, but the packet may as well be forged.
- *   The Detection Time settles it.
+ * - A packet without our discriminator never disturbs a session that is Up. It may come from a peer that has restarted, but it may also be
+ *   forged. The Detection Time ends the session of a peer that did restart.
  * - The C bit is 0, because the BFD process ends together with the BGP speaker.
  */
 import { isMeticulous, sectionOctets, sign } from '../codec/authentication.ts';
@@ -84,7 +84,7 @@ export interface SessionMachineOptions {
 
 /**
  * The earlier process keeps sending until its successor takes over, so our sequence numbers begin beyond those that it can have used. The
- * peer accepts a number that is ahead by up to three times its Detect Mult, and so by at least 3.
+ * peer accepts a number that is ahead by up to three times the Detect Mult of our packet, and so by at least 3.
  */
 const skippedSequenceNumbers = 2;
 
@@ -307,7 +307,7 @@ export class SessionMachine {
     return {
       desiredMinTx:
         this.#state === 'Up' ? desiredMinTxInterval : Math.max(slowInterval, desiredMinTxInterval),
-      // Section 6.8.9: while the echo function watches the path, control packets can be slow.
+      // Section 6.8.3: while the echo function watches the path, control packets can be slow.
       requiredMinRx:
         this.#state === 'Up' && this.#echo.isProven
           ? Math.max(slowInterval, requiredMinRxInterval)
@@ -341,7 +341,7 @@ export class SessionMachine {
     this.#detection.setTime(this.detectionTime / microsecondsPerMs, this.#remote.discriminator !== 0);
   }
 
-  /** Section 6.8.9: Echo packets are sent while the session is Up and the peer returns them. */
+  /** Section 6.8.9: Echo packets are sent while the session is Up and the peer offers to return them. */
   #scheduleEcho(nowMs: number): void {
     const { echoInterval, detectMultiplier } = this.#settings;
     const { requiredMinEchoRxInterval: peerInterval } = this.#remote;

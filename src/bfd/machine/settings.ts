@@ -20,5 +20,8 @@ export interface MachineAuthentication {
   readonly keys: ReadonlyMap<number, DigestKey>;
 }
 
-/** A session that is not Up neither sends nor asks for more than one packet a second (RFC 5880 section 6.8.3). */
+/**
+ * One packet a second (RFC 5880 section 6.8.3). A session that is not Up sends no more than that, and a session whose echo function works asks
+ * the peer for no more.
+ */
 export const slowInterval = 1_000_000;

@@ -36,5 +36,5 @@ export function packetProgram(family: 4 | 6, { minimumTtl, discriminators }: Pac
   return encodeProgram(program);
 }
 
-/** Drops every packet, for a socket that only sends. */
+/** Drops every packet, for a socket that only sends, and for one whose filter is not known yet. */
 export const dropAllProgram = encodeProgram([dropPacket]);

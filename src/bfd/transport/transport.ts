@@ -66,7 +66,7 @@ export interface EchoSocket {
   readonly address: Uint8Array;
   /** Whether the node returns the Echo packets that arrive on the interface. */
   returnsEcho(): boolean;
-  /** As for a receive port. The handler gets whole IPv4 packets, and also those of other sessions on the interface. */
+  /** As for a receive port. The handler gets whole IPv4 packets, including the Echo packets of other sessions on the interface. */
   drain(limit: number, handle: (packet: Uint8Array) => void): boolean;
   /** Sends an IPv4 packet to the peer's MAC. Returns why it could not be sent. */
   send(packet: Uint8Array): string | undefined;

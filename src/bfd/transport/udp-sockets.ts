@@ -53,9 +53,9 @@ const trafficClass = 0xc0;
 const queuePriority = 6;
 /** Source ports (RFC 5881 section 4). */
 const sourcePorts = { first: 49152, count: 16384 } as const;
-/** Holds thousands of packets, so that a flood displaces few of the good ones. */
+/** Where net.core.rmem_max permits this size, the queue holds thousands of packets, so a flood displaces few of the good ones. */
 const receiveQueueOctets = 1024 * 1024;
-/** The longest packet has 24 octets and an authentication section of at most 255. */
+/** Longer than any packet, because the field Length is one octet. */
 const maxPacketOctets = 512;
 /** `::`, or `0.0.0.0`. */
 const anyAddress = { 4: new Uint8Array(4), 6: new Uint8Array(16) } as const;
@@ -128,8 +128,9 @@ class UdpReceivePort implements ReceivePort {
   }
 
   /**
-   * Binds without SO_REUSEADDR, because the kernel would then let another BFD daemon share the port, and give each packet to only one of us.
-   * Sockets of this process with other interfaces or addresses may overlap, so they share the port among themselves.
+   * Binds without SO_REUSEADDR. With this option, the kernel would let another BFD daemon share the port, and give each packet to only one of
+   * us. The sockets of this process may overlap, because they differ in interface or address. When only they have the port, the option is set
+   * during the bind.
    */
   #bind(): void {
     const { family, port, interface: device, localAddress } = this.#key;
