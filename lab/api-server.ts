@@ -8,7 +8,7 @@ import type { Host, Processes } from './processes.ts';
  * |---|---|---|
  * | refuse | breaks all connections until serve | SIGKILL for kube-apiserver |
  * | pause | accepts connections and sends nothing until serve | SIGSTOP for kube-apiserver |
- * | forbid | answers everything with 403 until serve | deletes the role bindings of Bellman, and breaks all connections |
+ * | forbid | breaks all watches, and answers everything with 403 until serve | deletes the role bindings of Bellman, and breaks all connections |
  * | cut-watches | breaks all open watches | breaks all connections |
  * | compact | forgets history: watches that resume get 410 Gone | compacts etcd while kube-apiserver restarts |
  * | serve | ends refuse, pause and forbid | starts kube-apiserver, SIGCONT, applies the manifests |

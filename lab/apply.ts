@@ -1,11 +1,11 @@
 /**
- * Creates and changes objects as `kubectl apply` does: a field that an earlier call set and this one leaves out is removed, and fields of others
- * stay. A process of kubectl needs more than a tenth of a second of CPU time, and the tests apply objects hundreds of times.
+ * Creates and changes objects as `kubectl apply` does: a call removes the fields that an earlier call set and this call leaves out. It keeps
+ * fields that other clients set. A process of kubectl needs more than a tenth of a second of CPU time, and the tests apply objects hundreds of times.
  */
 import type { Api } from '../src/kubernetes/api.ts';
 import { isConflict } from '../src/kubernetes/api-error.ts';
 
-/** Where the namespaced and the other kinds that tests apply have their collections. */
+/** The collections of the kinds that tests apply. */
 const collections = {
   namespaced: new Map([
     ['v1 ConfigMap', '/api/v1/namespaces/*/configmaps'],

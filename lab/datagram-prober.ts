@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util';
 
 /** Longest time to wait for the last echoes. */
 const graceMs = 3000;
-/** Most datagrams that one timer sends. */
+/** Most datagrams that are sent each time the timer fires. */
 const maxBurst = 50;
 const { values, positionals } = parseArgs({
   options: { 'new-flows': { type: 'boolean', default: false } },

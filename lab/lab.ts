@@ -1,7 +1,8 @@
 /**
  * All of Bellman on one machine, inside a private world (see `world`): the fabric, the API server, kube-proxy, BIRD on the router, and the
  * unmodified `bellman` processes. With the embedded API server, a stand-in plays kube-proxy, and `pods.ts` plays the EndpointSlice
- * controller. With Kubernetes (see `start-api-server.ts`), both are the real ones. Everything ends with the world, so nothing here cleans up.
+ * controller. With Kubernetes (see `start-api-server.ts`), both are the real ones. Files and namespaces end with the world, so the lab does not
+ * remove them.
  */
 
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -86,7 +87,7 @@ function podOf(account: Account, name: string, nodeName: string): NamedObject {
       nodeName,
       hostNetwork: true,
       serviceAccountName: account,
-      // No kubelet confirms the end of a Pod, so a deletion takes effect at once.
+      // No kubelet confirms the end of a Pod. Without a grace period, a deletion takes effect at once.
       terminationGracePeriodSeconds: 0,
       containers: [{ name: account, image: 'bellman' }],
     },
@@ -185,7 +186,7 @@ export class Lab {
     await Promise.all(nodes.map(({ name }) => this.#issueToken('speaker', `speaker-${name}`)));
   }
 
-  /** Makes the Pod of the controller. Its name is the host name, which the Lease names, so commands find the leader by it. */
+  /** Makes the Pod of the controller. Its name is the host name. The Lease holds that name too, so commands find the Pod of the leader. */
   async makeControllerPod(): Promise<void> {
     const name = hostname();
     await put(this.client, paths.pods('bellman-system'), podOf('controller', name, 'node-1'));
@@ -204,7 +205,7 @@ export class Lab {
     ]);
   }
 
-  /** Starts kube-proxy on the nodes, and removes the taint of a node whose kubelet has not reported yet. */
+  /** Starts kube-proxy on the nodes. Removes the taint `node.kubernetes.io/not-ready`, which a new Node has until its kubelet reports. */
   async #joinNodes(kubernetes: Kubernetes, kubeProxyLateMs: number): Promise<void> {
     const kubeProxies: string[] = [];
     for (const node of this.fabric.nodes) {
@@ -220,7 +221,7 @@ export class Lab {
       this.#lateKubeProxies = new LateKubeProxies(this.processes, kubeProxies, kubeProxyLateMs);
   }
 
-  /** Makes a change of pods. With Kubernetes, kube-proxy learns of it late if the lab was started so. */
+  /** Makes a change of pods. With Kubernetes, kube-proxy learns the change late if the lab has `kubeProxyLateMs`. */
   #changePods<T>(change: () => Promise<T>): Promise<T> {
     return this.#lateKubeProxies ? this.#lateKubeProxies.during(change) : change();
   }
@@ -268,20 +269,20 @@ export class Lab {
 
   #startInPod(name: string, host: NetworkNamespace, command: readonly string[]): void {
     const own = tokenFolder(name);
-    // A speaker that a test starts under a made-up name has no Pod.
+    // A speaker that a test starts under a made-up name has no Pod, so it takes the token that is not bound to a Pod.
     const [first = '', ...args] = withServiceAccount(existsSync(own) ? own : tokenFolder('speaker'), command);
     this.processes.start(name, host, first, args, this.podEnvironment);
   }
 
-  /** Runs a command on a host with what the Pod of this account has, as `kubectl exec` does. Resolves to its standard output. */
+  /** Runs a command on a host with the variables and the token of a Pod of this account, like `kubectl exec`. Resolves to its standard output. */
   execAs(account: Account, host: NetworkNamespace, ...command: readonly string[]): Promise<string> {
     const variables = Object.entries(this.podEnvironment).map(([name, value]) => `${name}=${value}`);
     return host.exec('env', ...variables, ...withServiceAccount(tokenFolder(account), command));
   }
 
   /**
-   * Writes a token of the account, bound to the Pod if there is one, into the place where the process reads it, as the kubelet does. A life in
-   * seconds needs Kubernetes; without it, the token lives for two hours.
+   * Writes a token of the account, bound to the Pod if one is given, into the place where the process reads it, as the kubelet does. With Kubernetes,
+   * the token lives for `lifeSeconds`, by default two hours. A token of the embedded server never expires.
    */
   async #issueToken(account: Account, pod?: string, lifeSeconds?: number): Promise<void> {
     const { server } = this;
@@ -426,7 +427,7 @@ export class Lab {
   /** Creates or updates objects as `kubectl apply` does. */
   async apply(...objects: readonly object[]): Promise<void> {
     const all = (objects as AppliedObject[]).map((object) => ({ object, collection: collectionOf(object) }));
-    // These first: Namespaces are among them, which the other objects need.
+    // These come first, because they include Namespaces, which the other objects need.
     const others = all.filter(({ collection }) => collection === undefined).map(({ object }) => object);
     if (others.length > 0) {
       const file = join(folder, `apply-${process.pid}-${Math.random().toString(36).slice(2)}.json`);

@@ -1,4 +1,4 @@
-/** Clients of a lab that send requests without a pause, and count the answers. */
+/** Clients of a lab that send requests at an interval, and count the answers. */
 import { join } from 'node:path';
 import type { NetworkNamespace } from './netns.ts';
 
@@ -8,7 +8,7 @@ export interface ProbeResult {
   readonly longestGapMs: number;
 }
 
-/** A request that is still open at the end counts neither as answered nor as failed. */
+/** The probe waits for the requests that are in transit when it is stopped, so they count too. */
 export interface HttpProbeResult extends ProbeResult {
   /** Counts of failed requests by cause: `timeout`, or the code of the error, such as `ECONNREFUSED`. */
   readonly failures: Readonly<Record<string, number>>;

@@ -18,7 +18,7 @@ export function admit(
   return admissions[resource.kind]?.(resource, object, before) ?? object;
 }
 
-/** The same for a write to the status path. */
+/** As {@link admit}, for a write to the status path. */
 export function admitStatus(resource: Resource, object: KubernetesObject): KubernetesObject {
   checkMetadata(resource, object);
   switch (resource.kind) {
@@ -44,7 +44,7 @@ function checkMetadata(resource: Resource, { metadata }: KubernetesObject): void
   for (const [field, values] of Object.entries({ labels, annotations }))
     for (const [key, value] of Object.entries(values)) {
       if (typeof value !== 'string') throw undecodable(`metadata.${field}.${key}: expected a string`);
-      // The server compares the keys of annotations without regard to case.
+      // The server permits capitals in the prefix of an annotation's key, but not in that of a label's key.
       if (!qualifiedName.test(field === 'annotations' ? key.toLowerCase() : key))
         throw invalid(resource, name, `metadata.${field}: Invalid value: "${key}"`);
     }

@@ -137,7 +137,7 @@ export class Objects {
       },
       undefined,
     );
-    // The server validates an object before it looks for another one of the name.
+    // The server validates an object before it looks for another one of the same name.
     const key = keyOf(resource, namespace, metadata.name);
     if (this.#store.get(storageKey(resource), key))
       throw new ApiProblem(409, 'AlreadyExists', `${resource.plural} "${metadata.name}" already exists`, {
@@ -335,7 +335,7 @@ function patched(shown: KubernetesObject, contentType: string, patch: unknown): 
   }
 }
 
-/** An applied condition replaces the condition of its type. Conditions of new types come last, in the order in which they are applied. */
+/** The applied conditions take the places of the present ones of the same types. Those of new types come last. Both keep the order of the apply. */
 function appliedOver(present: readonly Condition[], applied: readonly Condition[]): Condition[] {
   const isIn = (list: readonly Condition[], { type }: Condition) => list.some((each) => each.type === type);
   const known = applied.filter((each) => isIn(present, each));
@@ -345,7 +345,7 @@ function appliedOver(present: readonly Condition[], applied: readonly Condition[
   ];
 }
 
-/** An apply to the status of an object that does not exist. Without a uid, the server tries to create it. */
+/** The answer to an apply to the status of an object that does not exist. Without a uid, the server tries to create the object. */
 function goneOrInvalid({ resource, name = '' }: Target, { metadata }: KubernetesObject): ApiProblem {
   return metadata.uid === undefined
     ? invalid(resource, name, 'spec.ports: Required value')

@@ -1,8 +1,8 @@
 /**
  * An API server for the lab. It implements enough of the Kubernetes REST API for `kubectl`, `@kubernetes/client-node` and Bellman to work
  * unchanged. Objects live in memory and end with the process. The server answers in JSON and knows only the kinds of `resources.ts`. It has
- * no authorization, no admission beyond `defaults.ts`, server-side apply only for the conditions of a Service, and no controllers except the
- * deletion of a namespace's content.
+ * no authorization, and no admission beyond `defaults.ts`. It supports server-side apply only for the conditions of a Service. It plays two
+ * controllers: a new namespace gets its default ServiceAccount, and a deleted one loses its content.
  *
  *   request ──▶ server.ts: token, knobs, discovery ──▶ target.ts: resource, name, selectors
  *                 ├──▶ objects.ts: get, list, create, update, patch, delete ──▶ defaults.ts ──▶ store.ts
@@ -17,7 +17,7 @@
  *   POST /lab/compact       forgets history: watches that resume get 410 Gone
  *   POST /lab/refuse        breaks all connections and watches, until serve
  *   POST /lab/pause         accepts connections and sends nothing, not even on watches, until serve
- *   POST /lab/forbid        answers everything with 403, as a real API server does in its first seconds, until serve
+ *   POST /lab/forbid        breaks all open watches, and answers everything with 403, as a real API server does in its first seconds, until serve
  *   POST /lab/serve         ends refuse, pause and forbid
  */
 import { readFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-/* The first process of every Pod of the cluster. It keeps the Pod's network namespace, and ends when it is told to. */
+/* The first process of every Pod of the cluster. It keeps the Pod's network namespace until it gets SIGINT or SIGTERM. */
 #include <signal.h>
 #include <unistd.h>
 

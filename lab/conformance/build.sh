@@ -4,10 +4,10 @@
 #   ginkgo     the program that runs them in several processes
 #   agnhost    the program of the Pods that the tests start
 #   coredns    a cluster DNS, which some tests need (dns/)
-#   lab/conformance/build.sh
-# The folder lies outside the clone, in ${BELLMAN_CACHE:-~/.cache/bellman}/conformance/VERSION-CHECKSUM, so that the next clone finds it. The checksum is that of
-# the module and its files. A run after an interrupted one goes on where that one stopped. Of two runs at a time, the second one waits for
-# the first. The exit code is 69 (EX_UNAVAILABLE of sysexits.h) when Go or its modules cannot be downloaded, and 1 when a build fails.
+# The folder lies outside the clone, in ${BELLMAN_CACHE:-~/.cache/bellman}/conformance/VERSION-CHECKSUM, so that the next clone finds it. The
+# checksum is that of the module and its files. A run after an interrupted one goes on where that one stopped. Of two runs at a time, the second
+# one waits for the first. The exit code is 69 (EX_UNAVAILABLE of sysexits.h) when Go or its modules cannot be downloaded, and 1 when a build
+# fails.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here"

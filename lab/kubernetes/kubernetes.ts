@@ -33,7 +33,7 @@ const firstServiceIp = '10.96.0.1';
 const allPrograms = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-proxy', 'kubectl'];
 const clusterPrograms = ['kube-scheduler', 'kubelet'];
 
-/** By default (100), Go collects garbage whenever the heap has doubled, which costs a server that starts a fifth of its CPU time. */
+/** By default (100), Go collects garbage whenever the heap has doubled. While a server starts, that takes a fifth of its CPU time. */
 const goEnvironment = { GOGC: process.env.GOGC ?? '400' } as const;
 /**
  * The controllers that Services, Namespaces and ServiceAccounts need. Each further one costs CPU time, because it follows more collections of the
@@ -80,7 +80,7 @@ export class Kubernetes implements ApiServer {
   readonly #credentials: Credentials;
   readonly #auditPath: string;
   readonly #audit: AuditLog;
-  /** The whole log, for {@link auditEvents}; `#audit` counts. */
+  /** The logs of all servers, for {@link auditEvents}. `#audit` reads that of the first server a second time, to count requests. */
   readonly #history: AuditLog[] = [];
   readonly #events: AuditEvent[] = [];
   readonly #requests = new Map<string, number>();
@@ -204,7 +204,7 @@ export class Kubernetes implements ApiServer {
     return Promise.resolve(new Map(this.#requests));
   }
 
-  /** All requests to all servers so far, in the order of each server's log. */
+  /** All events in the logs of all servers so far. The events of one server are in the order of its log. */
   auditEvents(): readonly AuditEvent[] {
     for (const log of this.#history) this.#events.push(...log.read());
     return this.#events;

@@ -2,7 +2,7 @@ import type { Processes } from '../processes.ts';
 
 /**
  * Lets the kube-proxies of the nodes write their rules late, as in a large cluster: they sleep during a change of pods, and for some time after
- * it. The rules that they wrote before go on to work.
+ * it. The rules that they wrote earlier stay in force.
  */
 export class LateKubeProxies {
   readonly #processes: Processes;

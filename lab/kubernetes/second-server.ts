@@ -60,7 +60,7 @@ async function take(host: NetworkNamespace, link: string): Promise<void> {
   await announce(host, link);
 }
 
-/** Tells the segment by unsolicited ARP (RFC 5227 section 3) which host has the virtual address. */
+/** Tells the network by gratuitous ARP replies which host has the virtual address. */
 async function announce(host: NetworkNamespace, link: string): Promise<void> {
   await host.exec('arping', '-q', '-A', '-c', '2', '-I', link, addresses.virtualControl);
 }

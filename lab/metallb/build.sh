@@ -3,9 +3,9 @@
 # enters the repository.
 #   lab/metallb/build.sh VERSION
 #   lab/metallb/build.sh --folder
-# With --folder, it only prints the folder of all versions: ${BELLMAN_CACHE:-~/.cache/bellman}/metallb. It lies outside the clone, so that the next clone finds
-# the programs. Of two runs at a time, the second one waits for the first. The exit code is 69 (EX_UNAVAILABLE of sysexits.h) when Go or
-# MetalLB's modules cannot be downloaded, and 1 when the build fails.
+# With --folder, it only prints the folder of all versions: ${BELLMAN_CACHE:-~/.cache/bellman}/metallb. It lies outside the clone, so that the
+# next clone finds the programs. Of two runs at a time, the second one waits for the first. The exit code is 69 (EX_UNAVAILABLE of sysexits.h)
+# when Go or MetalLB's modules cannot be downloaded, and 1 when the build fails.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=../../scripts/go-programs.sh
@@ -51,7 +51,7 @@ if [ ! -x "$folder/speaker" ]; then
     mv "$folder/.config.new" "$folder/config"
   fi
   flags='-s -w'
-  # The speaker comes last, because it says that everything is there.
+  # The speaker comes last: a folder that has it counts as complete.
   for program in controller speaker; do
     go_build $program ./$program build -buildvcs=false
   done

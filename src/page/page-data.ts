@@ -1,6 +1,7 @@
 /**
  * The JSON at `/page/data`, which the browser draws. Each process serves the page that belongs to its data, so the format may change with
- * each release. `bellman status -o json` is the stable format. All texts are one line, without control characters.
+ * each release. `bellman status -o json` is the stable format. The texts have no control characters, except for
+ * line breaks in the text of `configuration`.
  */
 
 /** A part of the cluster, and whether it is in the desired state. */

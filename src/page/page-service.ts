@@ -4,7 +4,7 @@
  *   browser ──GET data──→ PageService ←──data, every few seconds── child (`process.ts`) ←── API server, all daemons
  *
  * All viewers share one child and its last data. A request costs a comparison of tags while the data is the same, and otherwise the octets of the
- * data. The child starts with the first request for data. It stops when no request has come for a while.
+ * data. The child starts with the first request for data. It stops when no further one has come for a while.
  */
 import { ChildProcess } from '../child-process/child-process.ts';
 import { childProgram } from '../child-process/program.ts';

@@ -5,7 +5,7 @@ export interface TracedEvent extends DecodedEvent {
   readonly node: string;
 }
 
-/** The text format cuts longer descriptions, for instance of an OPEN with many capabilities. `-o json` does not cut them. */
+/** `bellman trace` and explanations cut longer descriptions, for instance of an OPEN with many capabilities. `bellman trace -o json` does not. */
 const maxDescriptionLength = 320;
 
 export function shortened(text: string): string {

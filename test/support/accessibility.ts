@@ -9,8 +9,8 @@ interface Violation {
 }
 
 /**
- * Checks the page that Chromium shows against the rules of axe-core: those of WCAG 2.2, levels A and AA, and its own. Returns one text for each
- * violation.
+ * Checks the page that Chromium shows against the rules that axe-core has on by default: those of WCAG 2.0 and 2.1, levels A and AA, and its own
+ * best practices. Returns one text for each violation.
  */
 export async function accessibilityFaults(chromium: Chromium): Promise<string[]> {
   const source = readFileSync(fileURLToPath(import.meta.resolve('axe-core/axe.min.js')), 'utf8');

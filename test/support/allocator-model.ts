@@ -269,7 +269,7 @@ class Model {
     );
   }
 
-  /** Whether an assignment fulfils the whole request. A held address must stay in it if the Service asks for the address and may keep it. */
+  /** Whether some assignment fulfils the whole request. A held address must stay in it if the Service asks for the address and may keep it. */
   isPossible(of: Service, before: Outcome['assigned']): boolean {
     const options = familiesOf(of).map((family) => {
       const kept = before.find((each) => each.address.family === family && this.mayKeep(of, each.address));

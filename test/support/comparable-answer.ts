@@ -100,7 +100,7 @@ function reducedMetadata(metadata: Fields, kind: string): unknown {
   });
 }
 
-/** Addresses and node ports are those that happen to be free. */
+/** The server chooses addresses and node ports among those that are free, so only the families of the addresses are compared. */
 function reducedService({ clusterIP, clusterIPs, healthCheckNodePort, ports, ...spec }: Fields): unknown {
   const family = (ip: unknown) => (ip === 'None' ? ip : String(ip).includes(':') ? 'IPv6' : 'IPv4');
   return defined({

@@ -48,7 +48,7 @@ interface WorldNode {
   reachesSinceMs: number;
   /** When the speaker last ended or began. */
   speakerChangedAtMs: number;
-  /** When a node last changed to another network. */
+  /** When any node last changed to another network. */
   movedAtMs: number;
   was: NodeFaults;
 }

@@ -14,7 +14,7 @@ export const soonMs = 60_000;
 
 /** Shortest and longest pause between two checks. */
 const pollMs = { shortest: 20, longest: 500 } as const;
-/** The pause as a part of the time waited so far: a wait lasts at most this much longer than it must. */
+/** The pause grows with the time waited so far: it is this part of that time, within the two bounds. */
 const pausePart = 1 / 20;
 
 export interface WaitOptions {
@@ -47,7 +47,8 @@ export async function eventually<T>(
       const error = last === undefined ? '' : `; last error: ${last}`;
       throw new Error(`waited ${deadlineMs} ms for: ${what}${error}${explain()}`, { cause: last });
     }
-    // The pause is at least as long as the check, so that an expensive check leaves half of the time to the processes that it waits for.
+    // The pause is at least as long as the check, up to the upper bound. An expensive check thus leaves half of the time to the processes that it
+    // waits for.
     const pauseMs = Math.max(pollMs.shortest, now - beganAt, (now - startedAt) * pausePart);
     await sleep(Math.min(pauseMs, pollMs.longest));
   }

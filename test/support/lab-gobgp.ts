@@ -111,7 +111,7 @@ function bestNextHops(paths: readonly GobgpPath[]): readonly string[] {
     .sort();
 }
 
-/** Removes its routes from the kernel at the end. */
+/** Copies the best routes until the signal aborts, and then removes the copies from the kernel. */
 async function copyRoutes(lab: Lab, signal: AbortSignal): Promise<void> {
   const copied = new Map<string, string>();
   const { router } = lab.fabric;

@@ -81,7 +81,7 @@ export class NeighbourHost {
     return found === undefined ? 0 : Number(found.slice(line.length + 1));
   }
 
-  /** Ends the responder by closing its input. Resolves to the exit code. */
+  /** Closes the responder, and ends its process by closing its input. Resolves to the exit code. */
   async stop(): Promise<number | null> {
     if (this.#child.exitCode !== null) return this.#child.exitCode;
     await this.ask({ do: 'close' });

@@ -7,7 +7,7 @@ export const captured = {
   arpReply: '02000000000b02000000000a0806000108000604000202000000000ac000020102000000000bc0000202',
   /** A unicast request for a stale neighbour entry. */
   arpUnicastRequest: '02000000000a02000000000b0806000108000604000102000000000bc0000202000000000000c0000201',
-  /** From arping -D, which fills in the target's MAC address. */
+  /** From arping -D, which sets the target's MAC address to all ones. RFC 5227 section 2.1.1 asks for zeros. */
   arpProbe: 'ffffffffffff02000000000b0806000108000604000102000000000b00000000ffffffffffffc0000201',
   arpProbeReply: '02000000000b02000000000a0806000108000604000202000000000ac000020102000000000b00000000',
   /** From arping -U and arping -A for 192.0.2.2. */

@@ -1,6 +1,6 @@
 /*
- * FRR's zebra and bfdd insist on the group frrvty and on setgroups(2). A private world has a single user and a single group, and its kernel
- * refuses setgroups. This library makes both calls succeed.
+ * FRR's zebra and bfdd insist on the group frrvty and on setgroups(2). A private world has a single user and a single group, and the kernel
+ * refuses setgroups there. With this library, every look-up of a group and setgroups succeed.
  */
 #include <grp.h>
 #include <sys/types.h>

@@ -137,8 +137,8 @@ function birdBfd({ intervalMs, multiplier }: BfdTimers): string {
 }
 
 /**
- * FRR keeps the routes of a peer that restarts by itself, if the peer asks for it. These lines let it also restart in this way. It then uses no route
- * before it has End-of-RIB from all peers, or before `select-defer-time` has passed.
+ * Without these lines, FRR only helps: it keeps the routes of a peer that restarts, if the peer asks for that. With these lines, FRR restarts
+ * gracefully too. It then uses no route until it has End-of-RIB from all peers or `select-defer-time` has passed (RFC 4724 section 4.1).
  */
 const frrGracefulRestart = [
   ' bgp graceful-restart',
@@ -206,7 +206,7 @@ async function routerSessions(lab: Lab, { router, bfd }: UpgradeCase): Promise<R
   ]);
 }
 
-/** BIRD computes these times for each command, so they may differ by a millisecond. No session goes down and comes up so soon. */
+/** BIRD computes these times for each command, so they may differ by a millisecond. No session goes down and comes up again in this time. */
 const birdToleranceMs = 100;
 
 function lostSessions(

@@ -179,7 +179,7 @@ export class WitnessCluster {
     const member = this.cluster.members.get(to);
     const isAnswering = member?.answering.has(question.address) || this.#isOnTrial(to, question.address);
     if (!isKernel && !isAnswering) return;
-    // The speaker drops questions that have waited for long.
+    // The speaker drops questions that have waited too long.
     if (!isKernel && this.nowMs < (this.#observers.get(to)?.stalledUntilMs ?? 0)) return;
     if (this.loses({ kind: 'question', from, to, isKernel })) return;
     if (this.loses({ kind: 'answer', from: to, to: from, isKernel })) return;

@@ -97,8 +97,8 @@ export function badge(isGood, text) {
 }
 
 /**
- * A table cell with the name of its column, which narrow screens show beside it. The style sheet lays the cells out as a grid there. The roles tell
- * a screen reader that they are still a table.
+ * A table cell with the name of its column, which narrow screens show beside it. On a narrow screen, the style sheet lays the cells out as a grid.
+ * The roles tell a screen reader that they are still a table.
  * @param {string} column
  * @param {...Child} children
  */

@@ -120,7 +120,7 @@ export function shareInUse({ addresses, inUse }) {
 }
 
 /**
- * Writes a number for people: its digits in groups of three, or the nearest lower power of two of a number with more than 12 digits. Only IPv6
+ * Writes a number for people, with its digits in groups of three. A number with more than 12 digits is rounded down to a power of two. Only IPv6
  * pools are that large.
  * @param {string | number} value
  */

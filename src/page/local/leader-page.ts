@@ -35,7 +35,7 @@ export class LeaderPage {
     this.#viewer = new ViewerTokenSource(options.client, options.namespace, options.clock);
   }
 
-  /** The leader's reply to a GET below `/page/`; `undefined` when no leader is known, or it has no page for us. */
+  /** The leader's reply to a GET below `/page/`; `undefined` when no leader is known, or it gives no usable answer. */
   async get(path: string, headers: ForwardedHeaders): Promise<PageReply | undefined> {
     const [addresses, viewer] = await Promise.all([this.#leaderAddresses(), this.#viewer.get()]);
     const { token, problem } = viewer;

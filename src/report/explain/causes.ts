@@ -143,7 +143,7 @@ function stalledCauses(waiting: readonly NodeExplanation[], view: ClusterView): 
   ];
 }
 
-/** Whether a protocol allows the node to announce the address. */
+/** Whether the node may announce the address, in layer 2 or by BGP. */
 export function mayAnnounce({ layer2, bgp }: Pick<NodeExplanation, 'layer2' | 'bgp'>): boolean {
   return layer2?.eligible === true || bgp?.eligible === true;
 }

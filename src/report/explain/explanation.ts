@@ -27,7 +27,7 @@ export interface Explanation {
   readonly service?: string;
   /** The worst verdict of all addresses. */
   readonly verdict: Verdict;
-  /** Why the Service has no address, or does not belong to Bellman. The most important cause comes first. Empty when the Service has addresses. */
+  /** Why `addresses` is empty: no such Service, no address, or not a Service of Bellman. The most important cause comes first. Empty otherwise. */
   readonly causes: readonly Cause[];
   readonly addresses: readonly AddressExplanation[];
 }

@@ -56,7 +56,8 @@ export class AddressPlanner {
     const ip = parseIp(address);
     const pool = ip && poolIndexOf(state.config).poolOf(ip);
     this.#state = state;
-    // A plan refuses an address only when it refuses every protocol of the pool. In a pool with one protocol, it gives the reason of that one.
+    // A plan refuses an address only if the node may announce it by no protocol of the pool. With one protocol in the pool, the plan gives
+    // the reason of that protocol.
     const pools = state.config.pools.map((each) =>
       each === pool ? { ...each, protocols: [protocol] } : each,
     );

@@ -36,8 +36,8 @@ export function addressFindings(
 }
 
 /**
- * Uses the reports of the speakers first. Uses the announcing record only when it names a node whose speaker did not answer. An address of
- * a pool with two protocols is as desired only when both announce it.
+ * The reports of the speakers come first. The announcing record decides only when it names a node whose speaker was not reached. If all speakers
+ * were reached, an address of a pool with two protocols is as desired only when both protocols announce it.
  */
 function announcersOf(
   service: Service,

@@ -25,7 +25,7 @@ export type ProblemKind = (typeof problemKinds)[number];
 
 export interface Problem {
   readonly kind: ProblemKind;
-  /** The name of the node, peer, Service or address; `namespace/name` for objects in a namespace. */
+  /** The node, peer or address; `namespace/name` of a Service or ConfigMap; Bellman's namespace for any other problem of the whole cluster. */
   readonly object: string;
   /** One sentence, without a full stop. */
   readonly text: string;
@@ -87,7 +87,7 @@ function drainTroubles({ leaving }: SpeakerStatus): string[] {
   ];
 }
 
-/** Whether the missing token of this command is the only reason why a speaker was not reached. It is one problem for all nodes. */
+/** Whether a speaker was not reached only because this command has no token. The missing token is one problem for all nodes. */
 function isExplainedByViewer(
   { status }: SpeakerView,
   { viewerProblem }: Pick<ClusterView, 'viewerProblem'>,
@@ -131,7 +131,7 @@ function membershipProblems(speakers: readonly SpeakerView[]): Problem[] {
 
 type Peer = SpeakerStatus['peers'][number];
 
-/** The sessions that are not up. Sessions with one peer that fail for one reason on several nodes are one problem. */
+/** The sessions that are not up or have not sent all routes. Sessions with one peer that fail for one reason on several nodes are one problem. */
 export function sessionProblems(speakers: readonly SpeakerView[]): Problem[] {
   return grouped(speakers, 'session', (peer) => {
     if (peer.state === 'Established') {

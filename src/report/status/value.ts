@@ -75,8 +75,8 @@ export interface NodeValue {
 
 /**
  * `healthy` is false in these cases: the text of the ConfigMap is not in force; no controller leads; a Service waits for an address; an
- * address should be announced, and no speaker is known to announce it; a speaker reports a fault; a node is dead. Only the Services that
- * `isShown` selects appear and count. Pools count the addresses of all.
+ * address is not as desired; `troubles` is not empty. Only the Services that `isShown` selects appear and count. Pools count the addresses
+ * of all Services.
  */
 export function statusValue(
   view: ClusterView,

@@ -1,4 +1,4 @@
-/** Where the objects of the conversation are, and the one that most of it is about. */
+/** The paths of the objects of the conversation, and the Service that most of its requests are about. */
 export const core = '/api/v1/namespaces/default';
 export const servicesPath = `${core}/services`;
 export const configMapsPath = `${core}/configmaps`;

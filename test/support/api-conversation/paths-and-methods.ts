@@ -1,4 +1,4 @@
-/** Requests for which the server has no handler, and its version. */
+/** Requests for which the server has no handler, and the request for its version. */
 import { core, loadBalancer, servicesPath } from './objects.ts';
 import type { Talk } from './talk.ts';
 

@@ -12,7 +12,7 @@ export interface ServerAccess {
 
 export interface Answer {
   readonly code: number;
-  /** Parsed JSON. */
+  /** Parsed JSON, or the text of an answer that is not one JSON value: some errors, and the lines of a watch. */
   readonly body: unknown;
 }
 

@@ -16,7 +16,7 @@ address-pools:
 - {name: office, protocol: layer2, addresses: [${pools.office}]}
 `;
 const podsPath = paths.pods(metalLbNamespace);
-/** Bellman's controller has the usual port, because both share a host in the lab. */
+/** The port of MetalLB's controller. In the lab, it shares a host with Bellman's controller, which has the usual port. */
 const controllerPort = 7473;
 
 export class ConfigMapMetalLb implements Incumbent {

@@ -23,7 +23,7 @@ import { bird, type Router } from '../drain.ts';
 import { labSource } from '../status-report.ts';
 import type { Incumbent } from './incumbent.ts';
 
-/** MetalLB has the usual ports, so Bellman gets others, as the guide says. */
+/** MetalLB's speakers have the usual ports, so Bellman's speakers get others, as the guide says. */
 const speakerPort = 7482;
 const speakerFlags = ({ addresses: [v4] }: LabNode) => [
   ...['--membership-port', '7956', '--metrics-address', `127.0.0.1:${speakerPort},${v4}`],
@@ -75,7 +75,7 @@ export class TakeoverLab {
     try {
       await takeover.#start(services);
     } catch (error) {
-      // A process that is left would keep the test from ending.
+      // A process that still runs would keep the test from ending.
       await takeover.close();
       throw error;
     }
@@ -168,7 +168,7 @@ export class TakeoverLab {
       }[];
       return this.routed.every((ip) => routes.find(({ dst }) => dst === ip)?.nexthops?.length === count);
     });
-    // The speakers of MetalLB that start one after another answer beside each other, until they have heard of each other.
+    // MetalLB's speakers start one after another. Several of them answer for an address until they know each other.
     await this.lab.until('one node answers for each address', async () => {
       const answers = await Promise.all(this.local.map((ip) => this.#answers(ip)));
       return answers.every(({ size }) => size === 1);
@@ -192,8 +192,8 @@ export class TakeoverLab {
   }
 
   /**
-   * Installs Bellman beside MetalLB, with the configuration that the guide writes. MetalLB v0.12 has no graceful restart. Bellman has it with every
-   * peer if `gracefulRestart` is true.
+   * Installs Bellman beside MetalLB, with MetalLB's configuration converted as the guide says. MetalLB v0.12 has no graceful restart. Bellman has it
+   * with every peer if `gracefulRestart` is true.
    */
   async installBellman({ gracefulRestart = false } = {}): Promise<void> {
     const { lab } = this;
@@ -264,7 +264,7 @@ export class TakeoverLab {
     return step;
   }
 
-  /** Waits until the command of the next step is, or is not, the given one. */
+  /** Waits until the takeover can go on, and the command of the next step fulfils a condition. */
   async #untilNext(what: string, holds: (command: string | undefined) => boolean): Promise<void> {
     await this.lab.until(what, async () => {
       const step = await this.#computeStep();
@@ -414,7 +414,7 @@ function stepOf(json: string): Step {
   return (JSON.parse(json) as { step: Step }).step;
 }
 
-/** Rejects a step that must be waited for. The message of a wait that fails then says why. */
+/** Throws for a step that must be waited for, so that the message of a failed wait says why. */
 function mayGoOn({ kind, text }: Step): boolean {
   if (kind === 'wait' || kind === 'repair') throw new Error(`${kind}: ${text}`);
   return true;

@@ -93,7 +93,7 @@ export class ResourceMetalLb implements Incumbent {
   /** Kubernetes and the runner do the rest. */
   async run(lab: Lab, command: string): Promise<void> {
     await lab.kubectl(...wordsOf(command).slice(1));
-    // Pods of an older template restart.
+    // With this strategy, the DaemonSet replaces the Pods of an older template.
     if (command.includes('"RollingUpdate"'))
       await lab.kubectl('-n', metalLbNamespace, 'rollout', 'status', 'daemonset/speaker');
   }
