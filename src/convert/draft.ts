@@ -105,6 +105,8 @@ function effectOf(
     'aggregation-length': advertisement['aggregation-length'] ?? 32,
     'aggregation-length-v6': advertisement['aggregation-length-v6'] ?? 128,
     localpref: advertisement.localpref,
+    med: advertisement.med,
+    'as-path-prepend': advertisement['as-path-prepend'] ?? 0,
     communities: [...new Set(numbers)].sort(),
     peers: advertisement.peers ?? [],
     'node-selectors': advertisement['node-selectors'] ?? [],
