@@ -36,32 +36,43 @@ const maxLength = 900;
  *     {"leaving":true,"starting":true,"links":[["eth0","02:00:00:00:00:01",["192.0.2.0/24"]]]}
  *
  * The node's statements about answers stand before the links, in the form of witness-facts.ts. If the text is too long, the statements take a
- * shorter form, and are left out if that is still too long. If the links alone are too long, as on a node with many container networks, only
- * the links that `isNeeded` selects are included.
+ * shorter form. If it is still too long, as on a node with many container networks, only the links that `isNeeded` selects are included. The
+ * last step leaves out the report of the witness, and links that do not fit. The text always says that the node is mute, because other nodes
+ * would give a mute node its addresses back.
  */
 export function formatFacts(
   links: readonly Link[],
   isNeeded: (link: Link) => boolean,
   phase: NodePhase,
 ): FormattedFacts {
-  for (const form of ['long', 'short', 'none'] as const) {
-    const all = toJson(links, phase, form);
-    if (all.length <= maxLength) return { text: all, leftOut: [] };
-  }
+  const all = fitStatements(links, phase);
+  if (all !== undefined) return { text: all, leftOut: [] };
   const needed = links.filter(isNeeded);
+  const some = fitStatements(needed, phase);
+  if (some !== undefined) return { text: some, leftOut: [] };
   for (let count = needed.length; ; count--) {
-    const text = toJson(needed.slice(0, count), phase, 'none');
+    const text = toJson(needed.slice(0, count), phase, 'mute');
     if (text.length <= maxLength || count === 0)
       return { text, leftOut: needed.slice(count).map(({ name }) => name) };
   }
 }
 
-function toJson(links: readonly Link[], phase: NodePhase, witness: 'long' | 'short' | 'none'): string {
+/** The text with all these links and the longest statements that fit; `undefined` when not even the short ones do. */
+function fitStatements(links: readonly Link[], phase: NodePhase): string | undefined {
+  for (const form of ['long', 'short'] as const) {
+    const text = toJson(links, phase, form);
+    if (text.length <= maxLength) return text;
+  }
+  return undefined;
+}
+
+function toJson(links: readonly Link[], phase: NodePhase, statements: 'long' | 'short' | 'mute'): string {
+  const { witness, ...others } = phase;
   return toAscii(
     JSON.stringify({
       ...(phase.isLeaving ? { leaving: true } : {}),
       ...(phase.isStarting ? { starting: true } : {}),
-      ...(witness === 'none' ? {} : witnessToJson(phase, witness === 'short')),
+      ...witnessToJson(statements === 'mute' ? others : phase, statements !== 'long'),
       links: links.map(({ name, mac, subnets }) => [name, formatMac(mac), subnets.map(formatPrefix)]),
     }),
   );

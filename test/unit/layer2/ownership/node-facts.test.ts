@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parsePrefix } from '../../../../src/address/index.ts';
 import { formatFacts, parseFacts } from '../../../../src/layer2/ownership/node-facts.ts';
+import { emptyReport } from '../../../../src/layer2/ownership/witness-facts.ts';
 import type { Link } from '../../../../src/link/link-table.ts';
 
 function link(name: string, ...subnets: readonly string[]): Link {
@@ -104,6 +105,34 @@ test('formatFacts() shortens the statements of a witness rather than leave out a
   assert.deepEqual(leftOut, []);
   assert.deepEqual(parseFacts(text).mute, new Set(['*']));
   assert.equal(parseFacts(text).witness?.unanswered.get('node-1')?.size, 3);
+});
+
+test('formatFacts() leaves out links that are not needed before it leaves out the statements of a witness', () => {
+  const witness = { unanswered: new Map(), answered: new Map(), isDeaf: true };
+  const phase = { ...answering, witness, mute: new Set(['192.0.2.242']) };
+  const bridges = Array.from({ length: 17 }, (_, i) => link(`br-12${i}`, `172.${i}.0.0/16`));
+  const links = [...bridges, link('eth0', '192.0.2.0/24')];
+  const { text, leftOut } = formatFacts(links, ({ name }) => name === 'eth0', phase);
+  assert.deepEqual(
+    parseFacts(formatFacts(links, all, answering).text).links.length,
+    18,
+    'the links alone fit',
+  );
+  assert.deepEqual(parseFacts(text), { ...phase, links: parseFacts(text).links });
+  assert.deepEqual(namesIn(text), ['eth0']);
+  assert.deepEqual(leftOut, []);
+});
+
+test('formatFacts() leaves out needed links rather than that the node is mute', () => {
+  const mute = new Set(['192.0.2.242']);
+  const links = Array.from({ length: 30 }, (_, i) => link(`eth${i}`, `10.${i}.0.0/16`));
+  const { text, leftOut } = formatFacts(links, all, { ...answering, witness: emptyReport, mute });
+  const { links: _, ...facts } = parseFacts(text);
+  assert.deepEqual(facts, { ...answering, mute: new Set(['*']) });
+  assert.deepEqual(
+    [...namesIn(text), ...leftOut],
+    links.map(({ name }) => name),
+  );
 });
 
 for (const text of [
