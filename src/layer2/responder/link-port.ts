@@ -25,8 +25,8 @@ export interface LinkPortOptions {
   readonly onLost: (port: LinkPort, reason: string) => void;
   /** Whether the MAC, lower case and colon separated, belongs to another speaker. */
   readonly isSpeaker: (mac: string) => boolean;
-  /** `isLate` says whether the last request for an answered address had waited too long. */
-  readonly lateness: { isLate: boolean };
+  /** `lateAtMs` is the time of the last request for an answered address if it had waited too long, and `-Infinity` if it was in time. */
+  readonly lateness: { lateAtMs: number };
 }
 
 /**
@@ -133,8 +133,9 @@ export class LinkPort {
     const { matched } = responder;
     if (verdict === 'answer' && matched) {
       matched.requests++;
-      this.#options.lateness.isLate = ageMs > answerWithinMs;
-      if (ageMs > answerWithinMs) this.#options.onDrop(protocol, 'late');
+      const isLate = ageMs > answerWithinMs;
+      this.#options.lateness.lateAtMs = isLate ? this.#options.clock.now() : Number.NEGATIVE_INFINITY;
+      if (isLate) this.#options.onDrop(protocol, 'late');
       else if (this.#capture.send(responder.reply)) matched.responses++;
       else this.#options.onDrop(protocol, 'send-failed');
     } else if (verdict === 'conflict' && matched) {

@@ -19,8 +19,8 @@ const neighbourMetric = {
 export class NeighbourCounters {
   readonly #dropped: Record<Protocol, Map<DropReason, number>> = { arp: new Map(), ndp: new Map() };
   capturesLost = 0;
-  /** Whether the last request for an answered address was dropped because it had waited too long. */
-  isLate = false;
+  /** When the last request for an answered address was dropped because it had waited too long. `-Infinity` when the last one was in time. */
+  lateAtMs = Number.NEGATIVE_INFINITY;
 
   drop(protocol: Protocol, reason: DropReason): void {
     const counts = this.#dropped[protocol];

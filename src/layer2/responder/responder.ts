@@ -47,6 +47,12 @@ const defaultAnnouncements: AnnouncementPolicy = {
   burst: 250,
 };
 
+/**
+ * How long a late request shows that this process lacks CPU time. Witnesses without an answer ask once a second. If no request arrives for
+ * this long, the link loses requests, and the late one says nothing about that.
+ */
+const lateForMs = 10_000;
+
 export interface NeighbourResponderOptions {
   readonly log: Logger;
   readonly registry?: Registry;
@@ -107,7 +113,7 @@ export interface NeighbourResponder {
   ask(interfaceName: string, address: IpAddress): boolean;
   /** Asks and listens as a witness does, and also hears the answers of other programs on this host. */
   readonly watch: Pick<QuestionPorts, 'ask' | 'listen'>;
-  /** Whether this process handled the last request too late to answer it. */
+  /** Whether this process handled the last request too late to answer it. False when that was more than ten seconds ago. */
   isLate(): boolean;
   /** Stops listening for answers on all links but these. */
   keepQuestionLinks(interfaces: ReadonlySet<string>): void;
@@ -283,7 +289,7 @@ class Responder implements NeighbourResponder {
   }
 
   isLate(): boolean {
-    return this.#counters.isLate;
+    return this.#clock.now() - this.#counters.lateAtMs < lateForMs;
   }
 
   keepQuestionLinks(interfaces: ReadonlySet<string>): void {

@@ -317,6 +317,26 @@ describe('NeighbourResponder after a stall', () => {
     );
   });
 
+  test('is late until a request arrives in time, or none arrives for ten seconds', () => {
+    const host = stalledHost();
+    const hear = (ageMs: number) => {
+      host.hear(captured.arpRequest, 'eth0', ageMs);
+      host.clock.advance(20);
+      return host.responder.isLate();
+    };
+    assert.equal(host.responder.isLate(), false);
+    assert.equal(hear(stalledMs), true);
+    assert.equal(hear(0), false);
+    assert.equal(hear(stalledMs), true);
+    host.clock.advance(9000);
+    assert.equal(host.responder.isLate(), true);
+    assert.equal(hear(stalledMs), true);
+    host.clock.advance(9000);
+    assert.equal(host.responder.isLate(), true, 'counts from the last request');
+    host.clock.advance(1000);
+    assert.equal(host.responder.isLate(), false);
+  });
+
   test('answers recent requests, but only after it has had time to hear other speakers', () => {
     const host = stalledHost();
     for (const ageMs of [stalledMs, 200, 10, 0]) host.hear(captured.arpRequest, 'eth0', ageMs);
