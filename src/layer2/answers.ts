@@ -8,7 +8,7 @@
  *       └──→ probe ──→ in conflict, probed again every 10 s
  */
 import { formatIp, type IpAddress, parseIp } from '../address/index.ts';
-import type { Clock } from '../clock.ts';
+import type { Clock, Timer } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import { type AddressEntry, interfacesOf } from './address-entry.ts';
 import type { Announcing, FromLayer2 } from './messages.ts';
@@ -51,6 +51,8 @@ export class Answers {
   readonly #sinceMs = new Map<string, number>();
   /** Owned addresses that another host uses. */
   readonly #inConflict = new Set<string>();
+  /** The next probes of owned addresses that another host uses. */
+  readonly #reprobes = new Map<string, Timer>();
   /** Probes that wait until other probes end. Thousands may wait, so each keeps only two references. */
   readonly #waiting: WaitingProbe[] = [];
   #probing = 0;
@@ -92,9 +94,11 @@ export class Answers {
     const text = formatIp(address);
     this.#options.responder.remove(address);
     const wasInConflict = this.#inConflict.delete(text);
+    this.#cancelReprobe(text);
     this.#sinceMs.delete(text);
-    if (!this.#announced.delete(text) && !wasInConflict) return;
-    this.#options.logger.info({ ip: text, reason }, 'stopped answering');
+    const wasAnnounced = this.#announced.delete(text);
+    if (wasAnnounced) this.#options.logger.info({ ip: text, reason }, 'stopped answering');
+    if (!wasAnnounced && !wasInConflict) return;
     this.#options.report({ kind: 'announcing', started: [], stopped: [text] });
   }
 
@@ -180,7 +184,18 @@ export class Answers {
   }
 
   #probeLater(address: IpAddress, takeover: Takeover): void {
-    this.#options.clock.after(reprobeMs, () => this.#answerWhenFree(address, takeover));
+    const text = formatIp(address);
+    this.#cancelReprobe(text);
+    const timer = this.#options.clock.after(reprobeMs, () => {
+      this.#reprobes.delete(text);
+      this.#answerWhenFree(address, takeover);
+    });
+    this.#reprobes.set(text, timer);
+  }
+
+  #cancelReprobe(text: string): void {
+    this.#reprobes.get(text)?.cancel();
+    this.#reprobes.delete(text);
   }
 
   #begin(entry: AddressEntry, address: IpAddress, takeover: Takeover): void {

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
-import { pino } from 'pino';
 import { formatIp } from '../../../src/address/index.ts';
 import type { AddressEntry } from '../../../src/layer2/address-entry.ts';
 import { Answers } from '../../../src/layer2/answers.ts';
@@ -9,6 +8,7 @@ import type { AnswerAction } from '../../../src/layer2/ownership/event.ts';
 import type { ProbeOutcome } from '../../../src/layer2/responder/probe.ts';
 import { ip } from '../../support/addresses.ts';
 import { addressEntry } from '../../support/layer2-cluster.ts';
+import { type LogLine, memoryLogger } from '../../support/memory-logger.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
 const mac = '02:00:00:00:00:09';
@@ -25,6 +25,7 @@ describe('Answers', () => {
   /** The newest report that an address is answered. */
   let announcing: Announcing | undefined;
   let answers: Answers;
+  let lines: LogLine[];
 
   beforeEach(() => {
     clock = new VirtualClock();
@@ -33,9 +34,11 @@ describe('Answers', () => {
     probes = [];
     carriers = ['eth0'];
     announcing = undefined;
+    const log = memoryLogger();
+    lines = log.lines;
     answers = new Answers({
       clock,
-      logger: pino({ enabled: false }),
+      logger: log.logger,
       nodeName: 'a',
       report: (message) => seen.push(reported(message)),
       responder: {
@@ -123,6 +126,39 @@ describe('Answers', () => {
     entries.delete(text);
     await find({ kind: 'free' });
     assert.equal(answers.count, 0);
+  });
+
+  test('an address that goes to another node and returns while another host uses it has one series of probes', async () => {
+    const silence = { kind: 'silence', address: ip(text), reason: 'b owns it' } as const;
+    answers.answer(action(text, true));
+    await find(inUse);
+    clock.advance(4000);
+    answers.silence(silence);
+    answers.answer(action(text, true));
+    await find(inUse);
+    clock.advance(6000);
+    assert.equal(probes.length, 2, 'the first series has ended');
+    clock.advance(4000);
+    assert.equal(probes.length, 3);
+
+    answers.silence(silence);
+    answers.answer(action(text, true));
+    await find(inUse);
+    probes[2]?.found(inUse);
+    await new Promise((resolve) => setImmediate(resolve));
+    clock.advance(10_000);
+    assert.equal(probes.length, 5, 'a probe that was under way starts no second series');
+  });
+
+  test('the log says that an address is no longer answered only if it was', async () => {
+    const stopped = () => lines.filter(({ msg }) => msg === 'stopped answering').length;
+    answers.answer(action(text, true));
+    await find(inUse);
+    answers.silence({ kind: 'silence', address: ip(text), reason: 'b owns it' });
+    assert.equal(stopped(), 0);
+    answers.answer(action(text, false));
+    answers.silence({ kind: 'silence', address: ip(text), reason: 'b owns it' });
+    assert.equal(stopped(), 1);
   });
 
   test('a thousand addresses queue for their probes, and each is probed', async () => {
