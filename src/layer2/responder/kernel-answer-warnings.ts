@@ -39,5 +39,5 @@ export class KernelAnswerWarnings {
 function reasonOf({ configuredOn, answeredOn }: KernelAnswer): string {
   return configuredOn === answeredOn
     ? `the address is configured on ${configuredOn}: remove it there`
-    : `the address is configured on ${configuredOn} and arp_ignore is 0: set strictARP in kube-proxy, or arp_ignore=1`;
+    : `the address is configured on ${configuredOn} and arp_ignore lets the kernel answer on ${answeredOn}: set strictARP in kube-proxy, or arp_ignore=1`;
 }

@@ -12,9 +12,8 @@ export interface KernelAnswer {
 }
 
 /**
- * Reads `arp_ignore` as the kernel applies it: the greater of the link's own value and that of `all`. With 0, the kernel answers on every
- * link for every address of the host. With 1 or 2, it answers only for addresses of the link itself. With 8, it never answers. Returns 0
- * when the value cannot be read.
+ * Reads `arp_ignore` as the kernel applies it: the greater of the link's own value and that of `all`. Returns 0 when the value cannot be
+ * read.
  */
 export function readArpIgnore(interfaceName: string): number {
   return Math.max(
@@ -28,10 +27,19 @@ export function readArpIgnore(interfaceName: string): number {
   );
 }
 
+/** With these values, the kernel answers only for addresses of the link itself. */
+const linkOnly: ReadonlySet<number> = new Set([1, 2]);
+/** With this value, the kernel never answers. */
+const never = 8;
+
 /** IPv6 has no `arp_ignore`. The kernel answers only on the link that has the address, as IPv4 does with the value 1. */
 const ipv6Ignore = 1;
 
-/** Finds the addresses that this host's kernel answers for. For IPv4, the result depends on `arp_ignore`. */
+/**
+ * Finds the addresses that this host's kernel answers for. For IPv4, the result depends on `arp_ignore`. With 0 and all other values without
+ * a constant above, the kernel answers on every link for every address of the host. The value 3 exempts addresses of scope host, but
+ * kube-proxy gives its addresses the scope global.
+ */
 export function findKernelAnswers(
   addresses: Iterable<{ readonly address: IpAddress; readonly interfaces: readonly string[] }>,
   links: readonly Link[],
@@ -49,7 +57,7 @@ export function findKernelAnswers(
       if (!carries(link, address, interfaces)) continue;
       const isOnLink = holders.some((each) => each.interface === link.name);
       const ignore = address.family === 4 ? arpIgnore(link.name) : ipv6Ignore;
-      if (ignore === 0 || (isOnLink && ignore < 8))
+      if (ignore !== never && (isOnLink || !linkOnly.has(ignore)))
         answers.push({
           address,
           configuredOn: isOnLink ? link.name : holder.interface,

@@ -12,6 +12,8 @@ const link = { index: 2, name: 'eth0', mac: new Uint8Array(6), subnets, epoch: 0
 for (const [name, address, holder, arpIgnore, expected] of [
   ['kube-proxy in IPVS mode without strict ARP', '192.0.2.50', 'kube-ipvs0', 0, 'kube-ipvs0'],
   ['kube-proxy in IPVS mode with strict ARP', '192.0.2.50', 'kube-ipvs0', 1, undefined],
+  ['kube-proxy in IPVS mode with arp_ignore=3', '192.0.2.50', 'kube-ipvs0', 3, 'kube-ipvs0'],
+  ['kube-proxy in IPVS mode with arp_ignore=8', '192.0.2.50', 'kube-ipvs0', 8, undefined],
   ['an address on the link itself', '192.0.2.50', 'eth0', 2, 'eth0'],
   ['an address on a link with arp_ignore=8', '192.0.2.50', 'eth0', 8, undefined],
   ['IPv6 on another interface', '2001:db8::50', 'kube-ipvs0', 0, undefined],
