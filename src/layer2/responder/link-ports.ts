@@ -44,6 +44,8 @@ export class LinkPorts {
   readonly #signatures = new Map<number, string>();
   /** Reason of the last failure to capture on each link, so that a reason is logged once rather than at each attempt. */
   readonly #failures = new Map<number, string>();
+  /** Links that were not captured at the last attempt. They wait for the next one, so that thousands of addresses cause only one attempt. */
+  readonly #waiting = new Set<number>();
   #reopenTimer: Timer | undefined;
   #drainedAtMs = 0;
   #isClosed = false;
@@ -108,6 +110,7 @@ export class LinkPorts {
   }
 
   #open(link: Link): LinkPort | undefined {
+    if (this.#waiting.has(link.index)) return undefined;
     const { log, clock, guard, groupSocket, counters, onConflict } = this.#options;
     try {
       const port = new LinkPort(link, {
@@ -130,6 +133,7 @@ export class LinkPorts {
       if (this.#failures.get(link.index) !== reason)
         log.warn({ interface: link.name, reason }, 'cannot capture frames on the link; retrying');
       this.#failures.set(link.index, reason);
+      this.#waiting.add(link.index);
       this.#reopenSoon();
       return undefined;
     }
@@ -150,6 +154,7 @@ export class LinkPorts {
   #reopenSoon(): void {
     this.#reopenTimer ??= this.#options.clock.after(reopenDelayMs, () => {
       this.#reopenTimer = undefined;
+      this.#waiting.clear();
       for (const state of this.#options.states()) {
         this.drain();
         if (this.place(state)) this.#options.onPlaced(state);
@@ -176,6 +181,7 @@ export class LinkPorts {
     for (const index of gone) {
       this.#signatures.delete(index);
       this.#failures.delete(index);
+      this.#waiting.delete(index);
       const port = this.#ports.get(index);
       if (!port) continue;
       this.#options.log.info({ interface: port.link.name }, 'link gone');
@@ -188,6 +194,7 @@ export class LinkPorts {
     const old = this.#ports.get(link.index);
     const mustReopen = old !== undefined && (old.link.epoch !== link.epoch || old.link.name !== link.name);
     if (mustReopen) this.#close(old);
+    this.#waiting.delete(link.index);
     for (const state of this.#options.states()) {
       this.drain();
       const placed = this.#placeOn(link, state);

@@ -138,6 +138,29 @@ test('NeighbourResponder retries when a capture cannot be opened or is lost', as
   assert.match(await host.registry.metrics(), /^bellman_layer2_captures_lost_total 1$/m);
 });
 
+test('NeighbourResponder tries a link that cannot be captured twice a second and after a change, however many addresses it has', () => {
+  let attempts = 0;
+  const host = new MemoryHost({
+    openCapture: () => {
+      attempts++;
+      throw new Error('No such device');
+    },
+  });
+  for (let i = 1; i <= 20; i++) host.responder.add(ip(`192.0.2.${i}`));
+  assert.equal(attempts, 1);
+  host.clock.advance(499);
+  assert.equal(attempts, 1);
+  host.clock.advance(1001);
+  assert.equal(attempts, 4);
+  host.setLinks({ ...eth0, epoch: 1 });
+  assert.equal(attempts, 5);
+  host.setLinks();
+  host.setLinks({ ...eth0, epoch: 2 });
+  assert.equal(attempts, 6);
+  host.clock.advance(500);
+  assert.equal(attempts, 7);
+});
+
 test('NeighbourResponder defends against a conflict and reports it, both at a limited rate', () => {
   const host = new MemoryHost();
   host.responder.add(ip('192.0.2.2'));
