@@ -60,8 +60,8 @@ const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
 const SO_PEERCRED = 17;
 const SCM_RIGHTS = 1;
-/** Octets of a control message with one descriptor. */
-const rightsOctets = 24;
+/** Octets of a control message with one descriptor, without its padding. The kernel would put a second descriptor into the padding. */
+const rightsOctets = 20;
 /** Offsets in `struct msghdr`. */
 const controlLengthAt = 40;
 const flagsAt = 48;
@@ -158,7 +158,7 @@ export function sendMessage(fd: number, octets: Uint8Array, descriptor?: number)
 /** A received message. */
 export interface ReceivedMessage {
   readonly length: number;
-  /** The message did not fit into the buffer, or carried more than two descriptors. */
+  /** The message did not fit into the buffer, or carried more than one descriptor. */
   readonly isTruncated: boolean;
   /** A descriptor that came with the message. The caller closes it. */
   readonly descriptor?: number;
@@ -224,11 +224,11 @@ function messageHeader(
   return { octets, view };
 }
 
-/** `struct cmsghdr` with one descriptor: `length 8 | level 4 | type 4 | descriptor 4`, padded to 24 octets. */
+/** `struct cmsghdr` with one descriptor: `length 8 | level 4 | type 4 | descriptor 4`. */
 function rightsOf(descriptor: number): Uint8Array {
   const octets = new Uint8Array(new ArrayBuffer(rightsOctets));
   const view = new DataView(octets.buffer);
-  view.setBigUint64(0, 20n, isLittleEndian);
+  view.setBigUint64(0, BigInt(rightsOctets), isLittleEndian);
   view.setInt32(8, SOL_SOCKET, isLittleEndian);
   view.setInt32(12, SCM_RIGHTS, isLittleEndian);
   view.setInt32(16, descriptor, isLittleEndian);
@@ -236,7 +236,7 @@ function rightsOf(descriptor: number): Uint8Array {
 }
 
 function descriptorIn(control: Uint8Array, length: bigint): number | undefined {
-  if (length < 20n) return undefined;
+  if (length < BigInt(rightsOctets)) return undefined;
   const view = new DataView(control.buffer);
   const isRights =
     view.getInt32(8, isLittleEndian) === SOL_SOCKET && view.getInt32(12, isLittleEndian) === SCM_RIGHTS;

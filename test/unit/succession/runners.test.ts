@@ -1,12 +1,15 @@
 /** Both runners over a real local socket, in one process. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { connect, createServer, type Server, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
+import koffi from 'koffi';
+import * as libc from '../../../src/linux/libc.ts';
+import { AF_UNIX, encodeSocketPath } from '../../../src/linux/socket-address.ts';
 import { fail, ok, type Result } from '../../../src/result.ts';
-import { Channel, connectChannel } from '../../../src/succession/channel.ts';
+import { Channel, connectChannel, listenChannel } from '../../../src/succession/channel.ts';
 import {
   type Passable,
   type PassedOn,
@@ -19,6 +22,8 @@ import { Guard } from '../../../src/telemetry/guard.ts';
 import { eventually } from '../../support/eventually.ts';
 import { memoryLogger } from '../../support/memory-logger.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
+
+const SOCK_SEQPACKET = 5;
 
 describe('succession over a local socket', () => {
   let folder = '';
@@ -135,6 +140,26 @@ describe('succession over a local socket', () => {
     inherited.destroy();
   });
 
+  test('of two descriptors in one message, the second one is refused and does not stay open', async (t) => {
+    const accepted: number[] = [];
+    const onConnected = (connection: number) => void accepted.push(connection);
+    t.after(listenChannel({ path, onConnected, onRefused: assert.fail }));
+    const peer = libc.openSocket(AF_UNIX, SOCK_SEQPACKET, 0);
+    t.after(() => libc.closeDescriptor(peer));
+    libc.connectSocket(peer, encodeSocketPath(path));
+    await eventually('the connection', async () => accepted.length > 0);
+    const fd = accepted[0] ?? assert.fail();
+    t.after(() => libc.closeDescriptor(fd));
+    sendWith(peer, [peer, peer]);
+    const openFiles = () => readdirSync('/proc/self/fd').length;
+    const before = openFiles();
+    const message = libc.receiveMessage(fd, new Uint8Array(new ArrayBuffer(8)));
+    assert.ok(typeof message !== 'string' && message.descriptor !== undefined);
+    assert.equal(openFiles(), before + 1);
+    assert.equal(message.isTruncated, true);
+    libc.closeDescriptor(message.descriptor);
+  });
+
   test('many items that fill the socket arrive in order', async () => {
     const items = Array.from({ length: 300 }, (_, index) => {
       const octets = new Uint8Array(8192);
@@ -208,3 +233,25 @@ describe('succession over a local socket', () => {
     await runner.stop();
   });
 });
+
+/** Sends one octet with these descriptors, as only a faulty process does (sendmsg(2), unix(7)). */
+function sendWith(fd: number, descriptors: readonly number[]): void {
+  const part = koffi.struct({ data: 'void *', length: 'size_t' });
+  const header = koffi.struct({
+    ...{ name: 'void *', nameLength: 'uint32_t' },
+    ...{ parts: koffi.pointer(part), partCount: 'size_t' },
+    ...{ control: 'void *', controlLength: 'size_t', flags: 'int' },
+  });
+  const sendmsg = koffi.load('libc.so.6').func('sendmsg', 'intptr_t', ['int', koffi.pointer(header), 'int']);
+  const control = new Uint32Array([16 + 4 * descriptors.length, 0, 1, 1, ...descriptors]);
+  const sent = sendmsg(
+    fd,
+    {
+      ...{ name: null, nameLength: 0, flags: 0 },
+      ...{ parts: [{ data: Uint8Array.of(1), length: 1 }], partCount: 1 },
+      ...{ control, controlLength: control.byteLength },
+    },
+    0,
+  );
+  assert.equal(Number(sent), 1);
+}
