@@ -138,20 +138,22 @@ export class AdjRibOut {
   }
 
   /**
-   * The peer holds a route for the prefix, which an earlier process has sent. If no route is desired for the prefix, the old route is
-   * withdrawn, even in a family that the session does not carry now. If a route is desired or was sent, nothing is left to do, because that
-   * route replaces the old one.
+   * The peer holds a route for the prefix, which an earlier process has sent. The desired route replaces it. Without a desired route, or if
+   * this session cannot carry it, the old route is withdrawn, even in a family that the session does not carry now. If a route was sent,
+   * nothing is left to do, because that route has replaced the old one.
    */
   inherit(prefix: Prefix): void {
     const known = this.#prefixes.find(prefix);
-    if (known !== undefined && this.#holds(known)) return;
-    const id = this.#prefixes.acquire(prefix);
+    if (known !== undefined && this.#sent[known]) return;
+    const id = known !== undefined && this.#holds(known) ? known : this.#prefixes.acquire(prefix);
     const family = this.#families[prefix.family];
     if (!family.active) Object.assign(family, { active: true, isWithheld: true });
     this.#reserve(id);
+    // A route that waits in the queue stays there, and replaces the old one.
+    const isQueued = this.#target(id) !== noAttributes;
     this.#sent[id] = stale;
     this.#sentCount++;
-    this.#enqueue(id);
+    if (!isQueued) this.#enqueue(id);
   }
 
   /** The session is down: the peer holds nothing. Costs O(routes). */

@@ -162,6 +162,42 @@ describe('AdjRibOut', () => {
     assert.deepEqual(drain(), ['announce med - 2001:db8::1/128']);
   });
 
+  describe('inherit()', () => {
+    test('withdraws a desired route that the session cannot carry', () => {
+      const { rib, drain } = fixture();
+      rib.announce(c, plain);
+      rib.up([4], false);
+      rib.inherit(c);
+      assert.equal(rib.sentCount, 1);
+      assert.deepEqual(drain(), ['withdraw 2001:db8::1/128']);
+      assert.equal(rib.sentCount, 0);
+    });
+
+    test('withdraws a desired route whose attributes were refused', () => {
+      const { rib, drain } = fixture();
+      rib.up([4], false);
+      rib.announce(a, plain);
+      const outgoing = rib.next();
+      assert.ok(outgoing?.kind === 'announce');
+      rib.refuse(4, outgoing.attributes);
+      rib.inherit(a);
+      assert.deepEqual(drain(), ['withdraw 198.51.100.1/32']);
+    });
+
+    test('counts a desired route as sent, and withdraws it if it is no longer desired before it was replaced', () => {
+      const { rib, drain } = fixture();
+      rib.up([4], false);
+      rib.announce(a, plain);
+      rib.announce(b, plain);
+      rib.inherit(a);
+      rib.inherit(b);
+      assert.equal(rib.sentCount, 2);
+      rib.withdraw(a);
+      assert.deepEqual(drain(), ['withdraw 198.51.100.1/32', 'announce med - 198.51.100.2/32']);
+      assert.equal(rib.sentCount, 1);
+    });
+  });
+
   describe('refresh()', () => {
     test('sends the routes of the family again', () => {
       const { rib, drain } = fixture();
@@ -232,7 +268,10 @@ describe('AdjRibOut', () => {
         prefix: fc.constantFrom(...texts),
         med: fc.integer({ min: 0, max: 2 }),
       }),
-      fc.record({ kind: fc.constant('withdraw' as const), prefix: fc.constantFrom(...texts) }),
+      fc.record({
+        kind: fc.constantFrom('withdraw' as const, 'inherit' as const),
+        prefix: fc.constantFrom(...texts),
+      }),
       fc.record({
         kind: fc.constantFrom(
           'up' as const,
@@ -268,6 +307,11 @@ describe('AdjRibOut', () => {
             case 'withdraw':
               rib.withdraw(prefix(one.prefix));
               desired.delete(one.prefix);
+              break;
+            case 'inherit':
+              if (!end.isUp) break;
+              rib.inherit(prefix(one.prefix));
+              if (!held.has(one.prefix)) held.set(one.prefix, -2);
               break;
             case 'refresh':
               rib.refresh(4);
