@@ -7,7 +7,7 @@ import type { PeerSettings } from '../peer.ts';
 export interface CarriedFamilies {
   readonly families: readonly Family[];
   readonly nextHops: Readonly<Partial<Record<Family, readonly IpAddress[]>>>;
-  /** One sentence for each family that the session does not carry. */
+  /** One sentence for each family that the session should carry but does not. */
   readonly warnings: readonly string[];
 }
 
@@ -28,6 +28,8 @@ export function carriedFamilies(
   const nextHops: Partial<Record<Family, readonly IpAddress[]>> = {};
   const warnings: string[] = [];
   for (const family of both) {
+    // The operator has excluded the family, so its absence is no surprise.
+    if (settings.families && !settings.families.includes(family)) continue;
     if (!negotiated.families.includes(family)) {
       const why = negotiated.withheld.includes(familyName(family))
         ? 'the peer has refused an OPEN that offered it'

@@ -339,6 +339,15 @@ describe('a session in virtual time', () => {
     assert.deepEqual(status().warnings, ['ipv6-unicast is not sent: the peer did not offer it']);
   });
 
+  test('a family that the configuration excludes is no reason for a warning', () => {
+    const { speaker, establish, status, lines } = fixture();
+    speaker.setPeers([peer({ families: [4] })]);
+    establish({ kind: 'multiprotocol', family: { afi: 2, safi: 1 } });
+    assert.deepEqual(status().families, ['ipv4-unicast']);
+    assert.deepEqual(status().warnings, []);
+    assert.ok(!lines.some((line) => line.includes('address family not sent')));
+  });
+
   test('IPv6 routes are sent while the node has an IPv6 address and withdrawn when the address goes, and the status shows both', () => {
     const withoutIpv6 = [{ name: 'eth0', addresses: [ip('192.0.2.1')] }];
     const withIpv6 = [{ name: 'eth0', addresses: [ip('192.0.2.1'), ip('2001:db8::1')] }];
