@@ -1,4 +1,4 @@
-import type { Clock } from '../../clock.ts';
+import type { Clock, Timer } from '../../clock.ts';
 import type { FsmAction } from '../fsm/connection-events.ts';
 import type { FsmTimer } from '../fsm/connection-state.ts';
 import { DeadlineTimer } from './deadline-timer.ts';
@@ -16,13 +16,15 @@ export interface ConnectionTimersOptions {
 
 /**
  * The timers of one connection. Two of them declare a peer dead. Each checks once more before it does so:
- * - `hold`: input that arrived while the process was busy is read first, because such input restarts the timer.
+ * - `hold`: input that arrived while the process was busy is read first, because such input restarts or stops the timer.
  * - `send-hold` (RFC 9687): the timer runs for another period if the peer's TCP has acknowledged an octet during the last one. Keepalives
  *   ensure that there are octets to acknowledge.
  */
 export class ConnectionTimers {
   readonly #options: ConnectionTimersOptions;
   readonly #timers: Readonly<Record<FsmTimer, DeadlineTimer>>;
+  /** Runs while input is read before the hold timer expires. */
+  #holdCheck: Timer | undefined;
   #acknowledgedAtStart = 0;
   #sendHoldMs = 0;
 
@@ -44,24 +46,25 @@ export class ConnectionTimers {
 
   /** RFC 4271 section 10: jitter multiplies the delay by a random factor from 0.75 to 1. */
   start({ timer, delayMs, isJittered }: StartTimer): void {
+    if (timer === 'hold') this.#holdCheck?.cancel();
     if (timer === 'send-hold') this.#startSendHold(delayMs);
     else if (isJittered) this.#timers[timer].start(delayMs * (0.75 + 0.25 * this.#options.random()));
     else this.#timers[timer].start(delayMs);
   }
 
   stop(timer: FsmTimer): void {
+    if (timer === 'hold') this.#holdCheck?.cancel();
     this.#timers[timer].stop();
   }
 
   stopAll(): void {
+    this.#holdCheck?.cancel();
     for (const timer of Object.values(this.#timers)) timer.stop();
   }
 
   #holdExpired(): void {
     const { clock, expired } = this.#options;
-    clock.after(1, () => {
-      if (!this.#timers.hold.isRunning) expired('hold');
-    });
+    this.#holdCheck = clock.after(1, () => expired('hold'));
   }
 
   #startSendHold(delayMs: number): void {

@@ -15,11 +15,6 @@ export class DeadlineTimer {
     this.#expired = expired;
   }
 
-  /** True from `start` until the timer expires or is stopped. */
-  get isRunning(): boolean {
-    return this.#deadline !== undefined;
-  }
-
   /** Starts the timer, or moves the deadline of a running one. */
   start(delayMs: number): void {
     const deadline = this.#clock.now() + delayMs;

@@ -41,6 +41,21 @@ describe('ConnectionTimers', () => {
     assert.deepEqual(expired, ['hold 180001']);
   });
 
+  test('a hold timer that is due does not expire when it is stopped in the same turn, because the peer asks for hold time 0', () => {
+    const stops: readonly ((timers: ConnectionTimers) => void)[] = [
+      (timers) => timers.stop('hold'),
+      (timers) => timers.stopAll(),
+    ];
+    for (const stop of stops) {
+      const { clock, timers, expired } = fixture();
+      timers.start({ kind: 'start-timer', timer: 'hold', delayMs: 90_000 });
+      clock.advance(90_000);
+      stop(timers);
+      clock.advance(10);
+      assert.deepEqual(expired, []);
+    }
+  });
+
   test('the send hold timer counts from the last octet that the peer acknowledged (RFC 9687)', () => {
     const { clock, timers, expired, peer } = fixture();
     timers.start({ kind: 'start-timer', timer: 'send-hold', delayMs: 480_000 });
