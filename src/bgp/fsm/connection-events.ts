@@ -39,8 +39,8 @@ export type FsmEvent =
   | { readonly kind: 'notification'; readonly error: NotificationError }
   /** 26 (KeepAliveMsg). */
   | { readonly kind: 'keepalive' }
-  /** 27 (UpdateMsg). A ROUTE-REFRESH counts as an UPDATE. */
-  | { readonly kind: 'update' }
+  /** 27 (UpdateMsg). A ROUTE-REFRESH counts as an UPDATE; `isRefresh` then names it to a peer that must not send it yet. */
+  | { readonly kind: 'update'; readonly isRefresh?: true }
   /** 28 (UpdateMsgErr). A malformed ROUTE-REFRESH counts as a malformed UPDATE. */
   | { readonly kind: 'update-error'; readonly error: NotificationError }
   /** BfdUp of draft-ietf-idr-bgp-bfd-strict-mode, and every other change of what BFD allows. */

@@ -111,7 +111,7 @@ class PeerTransition {
         this.#open(connection, event.open);
         return;
       case 'route-refresh':
-        this.#connections.feed(connection.id, { kind: 'update' });
+        this.#connections.feed(connection.id, { kind: 'update', isRefresh: true });
         if (
           this.#connections.established === connection.id &&
           event.subtype === 0 &&

@@ -1,7 +1,7 @@
 /** OpenSent, OpenConfirm and Established: the states of RFC 4271 section 8.2.2 after our OPEN has been sent. */
 
 import { Cease, cease } from '../cease.ts';
-import type { NotificationError } from '../message.ts';
+import { MessageType, type NotificationError } from '../message.ts';
 import { bfdHoldMs, confirm, openReceived, startHoldDown } from './connecting-states.ts';
 import type { FsmEvent, FsmStep } from './connection-events.ts';
 import type { FsmState, FsmTimer } from './connection-state.ts';
@@ -15,6 +15,14 @@ const collisionCease: NotificationError = { code: 6, subcode: 7, data: nothing }
 
 /** RFC 6608 section 3: subcodes of the Finite State Machine Error by the state in which the message arrived. */
 const unexpectedIn = { OpenSent: 1, OpenConfirm: 2, Established: 3 } as const;
+/** RFC 7313 section 5: ROUTE-REFRESH Message Error. */
+const refreshErrorCode = 7;
+
+/** The messages that some state after our OPEN does not expect. */
+type MessageEvent = Extract<
+  FsmEvent,
+  { kind: 'open' | 'open-error' | 'update' | 'update-error' | 'keepalive' }
+>;
 
 /** "BGP FSM waits for an OPEN message from its peer." */
 export function openSent(step: Transition, event: FsmEvent): FsmStep {
@@ -36,7 +44,7 @@ export function openSent(step: Transition, event: FsmEvent): FsmStep {
     case 'keepalive':
     case 'update':
     case 'update-error':
-      return unexpected(step, 'OpenSent');
+      return unexpected(step, event, 'OpenSent');
     default:
       return afterOpen(step, event);
   }
@@ -75,7 +83,7 @@ function bfdUpPending(step: Transition, event: FsmEvent): FsmStep {
     case 'open':
     case 'update':
     case 'update-error':
-      return unexpected(step, 'OpenSent');
+      return unexpected(step, event, 'OpenSent');
     default:
       return afterOpen(step, event);
   }
@@ -107,7 +115,7 @@ export function openConfirm(step: Transition, event: FsmEvent): FsmStep {
     // Event 19 (BGPOpen): the RFC asks for the collision check of section 6.8, which the peer machine makes. A second OPEN on one
     // connection is an unexpected message (RFC 6608 section 4).
     case 'open':
-      return unexpected(step, 'OpenConfirm');
+      return unexpected(step, event, 'OpenConfirm');
     // Event 22 (BGPOpenMsgErr): NOTIFICATION with the error; to Idle.
     case 'open-error':
       return step.toFailed({ kind: 'sent', error: event.error }, event.error);
@@ -118,7 +126,7 @@ export function openConfirm(step: Transition, event: FsmEvent): FsmStep {
     // "Any other event (Events 9, 12-13, 20, 27-28)": NOTIFICATION Finite State Machine Error; to Idle.
     case 'update':
     case 'update-error':
-      return unexpected(step, 'OpenConfirm');
+      return unexpected(step, event, 'OpenConfirm');
     default:
       return afterOpen(step, event);
   }
@@ -159,7 +167,7 @@ export function established(step: Transition, event: FsmEvent): FsmStep {
     // "Any other event (Events 9, 12-13, 20-22)": NOTIFICATION Finite State Machine Error; to Idle.
     case 'open':
     case 'open-error':
-      return unexpected(step, 'Established');
+      return unexpected(step, event, 'Established');
     default:
       return afterOpen(step, event);
   }
@@ -226,7 +234,22 @@ function holdExpired(step: Transition): FsmStep {
   return step.toFailed({ kind: 'hold-timer' }, holdTimerExpired);
 }
 
-function unexpected(step: Transition, state: keyof typeof unexpectedIn): FsmStep {
-  const error = { code: 5, subcode: unexpectedIn[state], data: nothing };
+/** RFC 6608 section 4: the data is the type of the unexpected message. */
+function unexpected(step: Transition, event: MessageEvent, state: keyof typeof unexpectedIn): FsmStep {
+  const error = { code: 5, subcode: unexpectedIn[state], data: Uint8Array.of(typeOf(event)) };
   return step.toFailed({ kind: 'sent', error }, error);
+}
+
+function typeOf(event: MessageEvent): number {
+  switch (event.kind) {
+    case 'open':
+    case 'open-error':
+      return MessageType.Open;
+    case 'keepalive':
+      return MessageType.Keepalive;
+    case 'update':
+      return event.isRefresh ? MessageType.RouteRefresh : MessageType.Update;
+    case 'update-error':
+      return event.error.code === refreshErrorCode ? MessageType.RouteRefresh : MessageType.Update;
+  }
 }

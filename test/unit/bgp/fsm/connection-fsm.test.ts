@@ -409,6 +409,26 @@ describe('stepConnection(): timers', () => {
     assert.deepEqual(delays, [1000, 2000, 4000, 1000]);
   });
 
+  test('a Finite State Machine Error carries the type of the unexpected message (RFC 6608 section 4)', () => {
+    const shortRefresh = { code: 7, subcode: 1, data: none };
+    const unexpected: readonly (readonly [StateName, FsmEvent, type: number])[] = [
+      ['OpenSent', events.KeepAliveMsg, 4],
+      ['OpenSent', events.UpdateMsg, 2],
+      ['OpenSentBfdUpPending', events.BGPOpen, 1],
+      ['OpenConfirm', { kind: 'update', isRefresh: true }, 5],
+      ['OpenConfirm', events.UpdateMsgErr, 2],
+      ['OpenConfirm', { kind: 'update-error', error: shortRefresh }, 5],
+      ['Established', events.BGPOpen, 1],
+      ['Established', events.BGPOpenMsgErr, 1],
+    ];
+    for (const [name, event, type] of unexpected) {
+      const { actions } = stepConnection(states[name], event, config);
+      const sent = actions.find(({ kind }) => kind === 'send-notification');
+      assert.ok(sent?.kind === 'send-notification');
+      assert.deepEqual([...sent.error.data], [type], `${name} × ${event.kind}`);
+    }
+  });
+
   test('a router that refuses TCP is retried within ConnectRetryTime, and its refusals do not lengthen the delay after a later failure', () => {
     let state: FsmState = initialFsmState;
     const delays: (number | undefined)[] = [];

@@ -480,6 +480,13 @@ describe('stepPeer(): decisions over time', () => {
     );
   });
 
+  test('a ROUTE-REFRESH that comes too early is named as such in the NOTIFICATION (RFC 6608 section 4)', () => {
+    const { actions } = run(...states.OpenSent, first.refresh);
+    const sent = actions.find(({ kind }) => kind === 'send-notification');
+    assert.ok(sent?.kind === 'send-notification');
+    assert.deepEqual([...sent.error.data], [5]);
+  });
+
   test('two silent connections of a passive peer do not keep the peer out', () => {
     const silent = [
       startPassive,
