@@ -1,4 +1,5 @@
 export { type PeerSettings, peerMachine, type ResolvedPeer } from './peer.ts';
+export { defaultLocalPref } from './rib/update-writer.ts';
 export type { SessionChange } from './session/session-report.ts';
 export { settingsChange } from './session/settings-change.ts';
 export { createBgpSpeaker } from './speaker.ts';

@@ -1,5 +1,5 @@
 import { formatPrefix, type Prefix } from '../address/index.ts';
-import type { RouteAttributes } from '../bgp/index.ts';
+import { defaultLocalPref, type RouteAttributes } from '../bgp/index.ts';
 import type { PeerRoute, WantedAttributes } from './plan/peer-routes.ts';
 
 /** A change to make at a peer. Without attributes the prefix is withdrawn. */
@@ -120,20 +120,20 @@ function remove(route: Route, attributes: WantedAttributes): void {
 
 /**
  * Merges the attributes of one prefix where Services or advertisements differ. The strongest preference wins (highest LOCAL_PREF,
- * lowest MED, fewest prepends) and all communities are sent. A set without LOCAL_PREF or MED has no part in the choice of that value.
- * Attributes of a drain count only if all attributes are of a drain, because otherwise the route stays. The result does not depend on the
- * order.
+ * lowest MED, fewest prepends) and all communities are sent. No Service therefore makes the route of another one worse. An absent
+ * LOCAL_PREF is sent as 100, and routers take an absent MED for the lowest (RFC 4271 section 9.1.2.2), so both count as such. Attributes
+ * of a drain count only if all attributes are of a drain, because otherwise the route stays. The result does not depend on the order.
  */
 export function mergeAttributes(wanted: readonly WantedAttributes[]): RouteAttributes {
   const lasting = wanted.filter(({ isDraining }) => !isDraining);
   const all = lasting.length > 0 ? lasting : wanted;
-  const defined = (values: readonly (number | undefined)[]) => values.filter((value) => value !== undefined);
-  const localPrefs = defined(all.map(({ localPref }) => localPref));
-  const meds = defined(all.map(({ med }) => med));
+  const hasLocalPref = all.some(({ localPref }) => localPref !== undefined);
+  const localPrefs = all.map(({ localPref = defaultLocalPref }) => localPref);
+  const meds = all.flatMap(({ med }) => (med === undefined ? [] : [med]));
   const large = new Map(all.flatMap(({ largeCommunities }) => largeCommunities).map((c) => [c.join(':'), c]));
   return {
-    ...(localPrefs.length > 0 ? { localPref: Math.max(...localPrefs) } : {}),
-    ...(meds.length > 0 ? { med: Math.min(...meds) } : {}),
+    ...(hasLocalPref ? { localPref: Math.max(...localPrefs) } : {}),
+    ...(meds.length === all.length ? { med: Math.min(...meds) } : {}),
     asPathPrepend: Math.min(...all.map(({ asPathPrepend }) => asPathPrepend)),
     communities: [...new Set(all.flatMap(({ communities }) => communities))].sort((a, b) => a - b),
     largeCommunities: [...large.values()].sort((a, b) => a[0] - b[0] || a[1] - b[1] || a[2] - b[2]),

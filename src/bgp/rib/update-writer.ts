@@ -38,7 +38,8 @@ const chunkBytes = 65_536;
 const headerBytes = 19;
 /** Header, and the two length fields of an UPDATE (RFC 4271 section 4.3). */
 const updateOverhead = headerBytes + 4;
-const defaultLocalPref = 100;
+/** LOCAL_PREF of a route for which the plan chooses none. */
+export const defaultLocalPref = 100;
 
 const optionalExtended = Flag.optional | Flag.extendedLength;
 const RefreshMark = { begin: 1, end: 2 } as const;

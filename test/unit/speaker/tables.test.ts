@@ -37,6 +37,7 @@ test('mergeAttributes() keeps the strongest preference and all communities', () 
       { localPref: 50, med: 9, asPathPrepend: 2, communities: [7, 1], largeCommunities: [[1, 2, 3]] },
       {
         localPref: 90,
+        med: 12,
         asPathPrepend: 1,
         communities: [1],
         largeCommunities: [
@@ -56,6 +57,17 @@ test('mergeAttributes() keeps the strongest preference and all communities', () 
       ],
     },
   );
+});
+
+test('mergeAttributes() takes an absent LOCAL_PREF for 100 and an absent MED for the lowest, as routers do', () => {
+  const backup = { ...plain, localPref: 50, med: 100 };
+  assert.deepEqual(mergeAttributes([backup, plain]), { ...plain, localPref: 100 });
+  assert.deepEqual(mergeAttributes([plain, { ...plain, localPref: 200, med: 0 }]), {
+    ...plain,
+    localPref: 200,
+  });
+  assert.deepEqual(mergeAttributes([plain, { ...plain, asPathPrepend: 1 }]), plain);
+  assert.deepEqual(mergeAttributes([backup, { ...backup, med: 7 }]), { ...backup, med: 7 });
 });
 
 test('RouteTable gives a peer the union of the routes of all Services, whatever the order of updates', () => {
