@@ -1,5 +1,6 @@
 import type { Outgoing } from './change-log.ts';
-import { type Draft, gossipOctets } from './draft.ts';
+import { updateSize } from './codec.ts';
+import { type Draft, gossipOctets, updateOctets } from './draft.ts';
 import type { GossipQueue } from './gossip-queue.ts';
 import type { Knowledge } from './knowledge.ts';
 import type { LocalMember } from './local-member.ts';
@@ -27,8 +28,8 @@ export class Outbox {
 
   send({ to, endpoint, body, updates = [], carriesGossip = false, isRepeated = false }: Draft): void {
     if (endpoint.host === '') return;
-    const gossip = carriesGossip && !isRepeated ? this.#gossipFor(to) : [];
-    const all = carriesGossip ? [...this.#aboutReceiver(to), ...updates, ...gossip] : updates;
+    const own = carriesGossip ? [...this.#aboutReceiver(to), ...updates] : updates;
+    const gossip = carriesGossip && !isRepeated ? this.#gossipFor(to, own) : [];
     const { name: from, incarnation } = this.#self;
     const packet = {
       from,
@@ -36,7 +37,7 @@ export class Outbox {
       summary: this.#knowledge.summary(),
       readsBranches: true,
       body,
-      updates: all,
+      updates: [...own, ...gossip],
     };
     this.#packets.push({ to, endpoint, packet });
   }
@@ -57,11 +58,13 @@ export class Outbox {
   /**
    * Gossip for a live receiver. A receiver that is not live gets none. Such a receiver may be coming back from a partition, and the gossip
    * may hold wrong beliefs from that partition. A suspect gets none either. An update is sent only a limited number of times. When many members
-   * die at once, packets to suspects would use these times up.
+   * die at once, packets to suspects would use these times up. The gossip takes only the room that the other updates of the packet leave, so
+   * that the datagram is not fragmented.
    */
-  #gossipFor(to: string): Update[] {
+  #gossipFor(to: string, others: readonly Update[]): Update[] {
     if (this.#table.get(to)?.state !== 'alive') return [];
+    const room = others.reduce((left, update) => left - updateSize(update), updateOctets);
     const transmissions = 3 * Math.ceil(Math.log2(this.#table.liveCount + 2));
-    return this.#gossip.take(gossipOctets, transmissions);
+    return this.#gossip.take(Math.min(gossipOctets, room), transmissions);
   }
 }

@@ -3,10 +3,19 @@ import { test } from 'node:test';
 import type { Claim } from '../../../src/layer2/ownership/claim.ts';
 import { ClaimPayloads, payloadOf } from '../../../src/layer2/ownership/claim-payloads.ts';
 import { ClaimStore, releaseKeptMs } from '../../../src/layer2/ownership/claim-store.ts';
+import { updateSize } from '../../../src/membership/codec.ts';
+import { updateOctets } from '../../../src/membership/draft.ts';
 import { Membership } from '../../../src/membership/membership.ts';
-import type { Body, MemberState, MemberUpdate, Packet, Update } from '../../../src/membership/packet.ts';
+import {
+  type Body,
+  type MemberState,
+  type MemberUpdate,
+  maxMetadataOctets,
+  type Packet,
+  type Update,
+} from '../../../src/membership/packet.ts';
 import type { PayloadStore } from '../../../src/membership/payload.ts';
-import { TextStore } from '../../support/text-payloads.ts';
+import { TextStore, textPayload } from '../../support/text-payloads.ts';
 
 const endpoint = { host: '192.0.2.1', port: 7946 };
 const other = { host: '192.0.2.2', port: 7946 };
@@ -48,6 +57,25 @@ test('Membership restates in its ack that it is alive, even if an outdated state
     ack?.packet.updates.filter((update) => update.kind === 'member' && update.name === 'a'),
     [about('a', 'alive', 5)],
   );
+});
+
+test('Membership leaves gossip out of an ack that a long description of itself already fills', () => {
+  for (const length of [0, 700, maxMetadataOctets]) {
+    const membership = memberA();
+    membership.receive(packetOfB({ kind: 'gossip' }, about('b', 'alive', 1)), other, 0);
+    membership.setMetadata('x'.repeat(length), 0);
+    membership.publish(
+      Array.from({ length: 100 }, (_, i) => textPayload(`record ${i}`)),
+      0,
+    );
+    membership.take();
+    membership.receive(packetOfB({ kind: 'ping', sequence: 7 }, about('a', 'suspect', 9)), other, 0);
+    const ack = membership.take().packets.find(({ packet }) => packet.body.kind === 'ack');
+    const updates = ack?.packet.updates ?? [];
+    const octets = updates.reduce((sum, update) => sum + updateSize(update), 0);
+    assert.ok(octets > length && octets <= updateOctets, `${octets} octets with ${length} of metadata`);
+    assert.ok(updates.length > 1, 'gossip fills the room that is left');
+  }
 });
 
 for (const body of [
