@@ -63,7 +63,10 @@ const maxMeetings = 5;
 const agreementsForSync = 3;
 /** Number of packets in the first step of an answer. 64 packets of 1,400 octets fit a socket buffer of the usual 212,992 octets. */
 const packetsAtOnce = 64;
-/** Number of packets in each further step, for all answers under way together. With a step every `stepMs`, the rate is 2.7 MB a second. */
+/**
+ * Maximum number of packets with records in each further step, for all answers under way together. With a step every `stepMs`, the rate is
+ * 2.7 MB a second.
+ */
 const packetsPerStep = 20;
 const stepMs = 10;
 /** Maximum number of answers under way. Members that ask in the meantime get no answer and ask again later. */
@@ -190,12 +193,21 @@ export class AntiEntropy {
   wake(nowMs: number): Draft[] {
     const drafts: Draft[] = [];
     if (nowMs >= this.#exchangeEndsAtMs()) this.#exchange = undefined;
-    if (nowMs >= this.#nextStepAtMs) {
-      this.#nextStepAtMs = Number.POSITIVE_INFINITY;
-      const share = Math.max(1, Math.floor(packetsPerStep / this.#answers.size));
-      for (const name of [...this.#answers.keys()]) drafts.push(...this.#advance(name, share, nowMs));
-    }
+    if (nowMs >= this.#nextStepAtMs) drafts.push(...this.#step(nowMs));
     if (nowMs >= this.#nextMeetingAtMs()) drafts.push(...this.#meetNext(nowMs));
+    return drafts;
+  }
+
+  /** Sends the next records of the answers under way. If there are more answers than packets in a step, the answers take turns. */
+  #step(nowMs: number): Draft[] {
+    const drafts: Draft[] = [];
+    const share = Math.max(1, Math.floor(packetsPerStep / this.#answers.size));
+    for (const [name, answer] of [...this.#answers].slice(0, packetsPerStep)) {
+      this.#answers.delete(name);
+      this.#answers.set(name, answer);
+      drafts.push(...this.#advance(name, share, nowMs));
+    }
+    this.#nextStepAtMs = this.#answers.size > 0 ? nowMs + stepMs : Number.POSITIVE_INFINITY;
     return drafts;
   }
 

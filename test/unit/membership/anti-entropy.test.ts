@@ -164,6 +164,23 @@ describe('AntiEntropy', () => {
     );
   });
 
+  test('all answers together keep to the packets of a step, and each of them ends', () => {
+    const keys = Array.from({ length: 8000 }, (_, i) => `record ${i}`);
+    const [a, b] = [new Side('a', 'b', []), new Side('b', 'a', keys)];
+    const [digest] = a.stage.meet('b', endpoint, 0);
+    assert.ok(digest?.body.kind === 'digest');
+    const names = Array.from({ length: 32 }, (_, i) => `asker ${i}`);
+    for (const name of names) b.stage.answer(name, endpoint, digest.body, true, 0);
+    const ended: string[] = [];
+    while (b.stage.wakeAtMs() < 10_000) {
+      const drafts = b.stage.wake(b.stage.wakeAtMs());
+      const packets = drafts.filter(({ body }) => body.kind === 'records').length;
+      assert.ok(packets <= 20, `${packets} packets`);
+      ended.push(...drafts.flatMap(({ to, body }) => (body.kind === 'digest' ? [to] : [])));
+    }
+    assert.deepEqual(ended.sort(), names.sort());
+  });
+
   test('an exchange starts after three differing summaries in a row, because one or two may differ only by news in transit', () => {
     const a = new Side('a', 'b', []);
     assert.deepEqual(a.stage.compare('b', endpoint, 1, 0), []);
