@@ -16,7 +16,7 @@ export interface EchoFunctionOptions {
 export class EchoFunction {
   readonly #options: EchoFunctionOptions;
   #socket: EchoSocket | undefined;
-  /** Why Echo packets are not sent: a sentence, or the name of an errno. */
+  /** A sentence that says why Echo packets are not sent. */
   fault: string | undefined;
   sent = 0;
   received = 0;
@@ -52,8 +52,9 @@ export class EchoFunction {
   send(sequence: number): void {
     const { discriminator, cookie } = this.#options;
     if (!this.#socket) return;
-    this.fault = this.#socket.send(encodeEcho({ discriminator, sequence, cookie }, this.#socket.address));
-    if (this.fault === undefined) this.sent++;
+    const refused = this.#socket.send(encodeEcho({ discriminator, sequence, cookie }, this.#socket.address));
+    this.fault = refused === undefined ? undefined : `Echo packets are not sent: ${refused}`;
+    if (refused === undefined) this.sent++;
   }
 
   /** Reads what has arrived. `handle` gets the sequence number of each packet of this session. Returns whether more may wait. */

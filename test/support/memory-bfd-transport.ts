@@ -111,6 +111,7 @@ export class MemoryBfdTransport implements BfdTransport {
         return false;
       },
       send: (packet) => {
+        if (this.refusal !== undefined) return this.refusal;
         this.sentEchoes.push(packet);
         return undefined;
       },

@@ -68,7 +68,7 @@ export interface EchoSocket {
   returnsEcho(): boolean;
   /** As for a receive port. The handler gets whole IPv4 packets, including the Echo packets of other sessions on the interface. */
   drain(limit: number, handle: (packet: Uint8Array) => void): boolean;
-  /** Sends an IPv4 packet to the peer's MAC. Returns why it could not be sent. */
+  /** Sends an IPv4 packet to the peer's MAC. Returns why it could not be sent, such as the name of the errno. */
   send(packet: Uint8Array): string | undefined;
   isAlive(): boolean;
   close(): void;

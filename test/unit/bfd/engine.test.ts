@@ -379,6 +379,16 @@ describe('BfdEngine', () => {
     assert.deepEqual([only(a).echo?.received, only(a).warning], [1, undefined]);
   });
 
+  test('an Echo packet that the system refuses leads to a warning in words until one is sent', () => {
+    const { clock, a } = pair({ echo: { intervalMs: 50 } });
+    a.transport.refusal = 'ENETDOWN';
+    clock.advance(60);
+    assert.equal(only(a).warning, 'Echo packets are not sent: ENETDOWN');
+    a.transport.refusal = undefined;
+    clock.advance(60);
+    assert.doesNotMatch(only(a).warning ?? '', /ENETDOWN/);
+  });
+
   test('a node that does not forward offers no echo function, and says so', () => {
     const { clock, a, b } = pair({ echo: { intervalMs: 50 } });
     b.transport.returnsEcho = false;
