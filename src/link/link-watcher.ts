@@ -1,12 +1,14 @@
 /**
  * Watches the interfaces of this host that can answer neighbours. The kernel reports each change over rtnetlink(7), so nothing is
- * polled. When the kernel had to drop messages, the watcher requests everything again, and every capture is reopened.
+ * polled. When the kernel had to drop messages, the watcher requests everything again, and every capture is reopened. If that fails, it
+ * keeps what it knows and tries again later.
  *
  * It leaves out loopback, links without ARP, point-to-point links, links that are down or have no carrier, and members of bridges,
  * bonds and similar masters, which take the frames of their members.
  *
  *     rtnetlink → splitDatagram → decodeMessage → LinkTable → links(), onChange
  */
+import { type Clock, systemClock, type Timer } from '../clock.ts';
 import type { Guard } from '../telemetry/guard.ts';
 import type { Link, LocalAddress } from './link-table.ts';
 import { LinkTable } from './link-table.ts';
@@ -21,6 +23,10 @@ import {
 
 /** Difference between the first epochs of two tables. No link's epoch increases this often. */
 const epochsPerTable = 1_000_000;
+/** How often everything is requested in a row while the kernel keeps dropping messages. Each time blocks the thread. */
+const dumpsInARow = 5;
+/** Time until the watcher tries again to open the watch. */
+const reopenMs = 1000;
 
 /** The links of this host as they are now. */
 export interface Links {
@@ -33,22 +39,35 @@ export interface Links {
   close(): void;
 }
 
+type RouteSocket = Pick<NetlinkSocket, 'send' | 'receive' | 'onReadable' | 'close'>;
+
+interface WatchOptions {
+  readonly clock?: Clock;
+  readonly openSocket?: () => RouteSocket;
+}
+
 /** Opens the watch. All existing links are known when it returns. Throws when the system refuses a netlink socket. */
-export function watchLinks(guard: Guard): Links {
-  return new LinkWatcher(guard);
+export function watchLinks(guard: Guard, options: WatchOptions = {}): Links {
+  return new LinkWatcher(guard, options);
 }
 
 class LinkWatcher implements Links {
   readonly #guard: Guard;
-  #socket: NetlinkSocket;
-  #table: LinkTable;
+  readonly #clock: Clock;
+  readonly #openSocket: () => RouteSocket;
+  /** `undefined` while the watch cannot be opened again. */
+  #socket: RouteSocket | undefined;
+  #table = new LinkTable(0);
   #tables = 0;
+  #timer: Timer | undefined;
   #links: readonly Link[] = [];
   #onChange: () => void = () => {};
 
-  constructor(guard: Guard) {
+  constructor(guard: Guard, { clock = systemClock, openSocket = () => new NetlinkSocket() }: WatchOptions) {
     this.#guard = guard;
-    [this.#socket, this.#table] = this.#open();
+    this.#clock = clock;
+    this.#openSocket = openSocket;
+    this.#open();
   }
 
   links(): readonly Link[] {
@@ -64,17 +83,40 @@ class LinkWatcher implements Links {
   }
 
   close(): void {
-    this.#socket.close();
+    this.#timer?.cancel();
+    this.#socket?.close();
+    this.#socket = undefined;
   }
 
-  #open(): [NetlinkSocket, LinkTable] {
-    const socket = new NetlinkSocket();
-    const table = new LinkTable(++this.#tables * epochsPerTable);
+  #open(): void {
+    for (let dump = 1; dump <= dumpsInARow; dump++) {
+      const socket = this.#openSocket();
+      const table = new LinkTable(++this.#tables * epochsPerTable);
+      try {
+        if (this.#fill(table, socket)) {
+          socket.onReadable(() => this.#read());
+          this.#socket = socket;
+          this.#table = table;
+          this.#links = table.links();
+          return;
+        }
+      } catch (error) {
+        socket.close();
+        throw error;
+      }
+      socket.close();
+    }
+    throw new Error(`the kernel dropped messages during each of ${dumpsInARow} netlink dumps`);
+  }
+
+  /** Requests everything. Returns false when the kernel had to drop messages, because one of them may have been a change. */
+  #fill(table: LinkTable, socket: RouteSocket): boolean {
     for (const [sequence, type] of [requestType.links, requestType.addresses].entries()) {
       socket.send(encodeDumpRequest(type, sequence + 1));
       for (let isDone = false; !isDone; ) {
         const read = socket.receive(true);
-        if (read.kind !== 'datagram') continue;
+        if (read.kind === 'overrun') return false;
+        if (read.kind === 'empty') continue;
         for (const message of this.#decode(read.bytes)) {
           table.apply(message);
           if (message.kind === 'error') throw new Error(`netlink dump refused, errno ${message.errno}`);
@@ -82,27 +124,37 @@ class LinkWatcher implements Links {
         }
       }
     }
-    socket.onReadable(() => this.#read());
-    this.#links = table.links();
-    return [socket, table];
+    return true;
   }
 
   #read(): void {
-    let isChanged = false;
-    for (;;) {
-      const read = this.#socket.receive(false);
-      if (read.kind === 'empty') break;
-      if (read.kind === 'overrun') {
-        this.#socket.close();
-        [this.#socket, this.#table] = this.#open();
-        isChanged = true;
-        break;
-      }
-      for (const message of this.#decode(read.bytes)) if (this.#table.apply(message)) isChanged = true;
-    }
-    if (!isChanged) return;
+    // After an exception, too, messages may be lost.
+    let found = 'overrun' as 'overrun' | 'changes' | 'nothing';
+    this.#guard.run({ entrance: 'frame', source: 'rtnetlink' }, () => {
+      found = this.#receive();
+    });
+    if (found === 'overrun') return this.#reopen();
+    if (found === 'nothing') return;
     this.#links = this.#table.links();
     this.#onChange();
+  }
+
+  #receive(): 'overrun' | 'changes' | 'nothing' {
+    let isChanged = false;
+    for (;;) {
+      const read = this.#socket?.receive(false);
+      if (read?.kind === 'overrun') return 'overrun';
+      if (read?.kind !== 'datagram') return isChanged ? 'changes' : 'nothing';
+      for (const message of this.#decode(read.bytes)) if (this.#table.apply(message)) isChanged = true;
+    }
+  }
+
+  #reopen(): void {
+    this.#socket?.close();
+    this.#socket = undefined;
+    const isOpen = this.#guard.run({ entrance: 'frame', source: 'rtnetlink' }, () => this.#open());
+    if (isOpen) this.#onChange();
+    else this.#timer = this.#clock.after(reopenMs, () => this.#reopen());
   }
 
   /** Decodes a datagram. A message that raises an exception is left out. */

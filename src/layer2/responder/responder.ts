@@ -149,7 +149,7 @@ class Responder implements NeighbourResponder {
     this.#groupSocket =
       options.groupSocket ??
       openGroupSocket((reason) => log.warn({ reason }, 'cannot join a solicited-node group'));
-    this.#links = options.links ?? watchLinks(guard);
+    this.#links = options.links ?? watchLinks(guard, { clock });
     this.#ports = new LinkPorts({
       log,
       clock,
