@@ -57,6 +57,8 @@ interface NodeState {
   state: MemberStatus['state'];
   /** The node answered the last question while its speaker was alive, and has answered none since its speaker went missing. */
   isProven: boolean;
+  /** A question has ended since its speaker was last found alive. Until then, `isProven` says nothing about the node. */
+  isTried: boolean;
   /** The last question since the speaker went missing was left unanswered. */
   isSilent: boolean;
   /** When the speaker was first suspect; `undefined` while it is alive. */
@@ -88,6 +90,7 @@ export class NodeDeaths {
       this.#nodes.set(name, {
         state,
         isProven: false,
+        isTried: false,
         isSilent: false,
         missingSinceMs: isMissing ? nowMs : undefined,
         asked: undefined,
@@ -98,6 +101,7 @@ export class NodeDeaths {
     known.state = state;
     if (state === 'alive' && known.missingSinceMs !== undefined) {
       known.missingSinceMs = undefined;
+      known.isTried = false;
       known.isSilent = false;
       known.nextAtMs = nowMs;
     } else if (state !== 'alive' && known.missingSinceMs === undefined) {
@@ -129,6 +133,7 @@ export class NodeDeaths {
     if (node?.asked?.number !== question.number) return;
     const { whileMissing } = node.asked;
     node.asked = undefined;
+    if (!whileMissing) node.isTried = true;
     if (answer === 'answered') {
       node.isProven = !whileMissing;
       node.isSilent = false;
@@ -176,10 +181,10 @@ export class NodeDeaths {
       .sort();
   }
 
-  /** Nodes with a living speaker that did not answer the last question, or have had none yet. This speaker would not notice their death. */
+  /** Nodes with a living speaker that did not answer the last question. This speaker would not notice their death. */
   get unproven(): string[] {
     return [...this.#nodes]
-      .filter(([, { state, isProven }]) => state === 'alive' && !isProven)
+      .filter(([, { state, isTried, isProven }]) => state === 'alive' && isTried && !isProven)
       .map(([name]) => name)
       .sort();
   }

@@ -118,6 +118,17 @@ describe('NodeDeaths', () => {
     assert.deepEqual(deaths.dead, []);
   });
 
+  test('does not call a node unproven before a question to it has ended', () => {
+    const { deaths, members, ask } = setUp();
+    members('b c=dead');
+    assert.deepEqual(deaths.unproven, []);
+    assert.equal(ask('answered', 1), 'b,c');
+    members('b c');
+    assert.deepEqual(deaths.unproven, [], 'the answer of c while its speaker was dead says nothing');
+    assert.equal(ask('silent'), 'c');
+    assert.deepEqual(deaths.unproven, ['c']);
+  });
+
   test('asks at most eight living nodes at once, and all missing ones', () => {
     const { deaths, members, ask, now } = setUp();
     const names = Array.from({ length: 30 }, (_, i) => `n${i}`);
