@@ -139,7 +139,10 @@ export function acceptConnection(fd: number): number | string {
   return accepted >= 0 ? accepted : errnoName();
 }
 
-/** Connects the socket to a `struct sockaddr` of its family. A socket of AF_UNIX waits only while the listener's queue is full (unix(7)). */
+/**
+ * Connects the socket to a `struct sockaddr` of its family. While the listener's queue is full, a socket of AF_UNIX waits, or fails with EAGAIN
+ * if it does not block (connect(2)).
+ */
 export function connectSocket(fd: number, address: Uint8Array): void {
   checked('connect', native.connect(fd, address, address.length));
 }

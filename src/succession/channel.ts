@@ -9,8 +9,11 @@ import { AF_UNIX, encodeSocketPath } from '../linux/socket-address.ts';
 import { reasonOf } from '../result.ts';
 import { decodeRecord, encodeRecord, maxRecordOctets, type SuccessionRecord } from './record.ts';
 
-/** SOCK_SEQPACKET | SOCK_CLOEXEC: a connection that keeps the boundaries of messages. */
-const SOCK_SEQPACKET_CLOEXEC = 0o2000005;
+/**
+ * SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK: a connection that keeps the boundaries of messages. Without SOCK_NONBLOCK, a connect would
+ * block the thread while the other process hangs and its queue of connections is full.
+ */
+const SOCK_SEQPACKET_CLOEXEC_NONBLOCK = 0o2004005;
 const backlog = 4;
 /** Messages that are read in one go. */
 const recordsAtOnce = 64;
@@ -92,7 +95,10 @@ export class Channel {
   }
 }
 
-/** Connects to the process that listens at the path. Returns `undefined` when there is none. Throws when it belongs to another user. */
+/**
+ * Connects to the process that listens at the path, without waiting. Returns `undefined` when there is none. Throws when it belongs to another
+ * user, or takes no connections.
+ */
 export function connectChannel(path: string, handler: ChannelHandler): Channel | undefined {
   const fd = openSocket();
   try {
@@ -101,8 +107,9 @@ export function connectChannel(path: string, handler: ChannelHandler): Channel |
     return new Channel(fd, handler);
   } catch (error) {
     libc.closeDescriptor(fd);
-    if (error instanceof libc.SystemError && ['ENOENT', 'ECONNREFUSED'].includes(error.code))
-      return undefined;
+    const code = error instanceof libc.SystemError ? error.code : undefined;
+    if (code === 'ENOENT' || code === 'ECONNREFUSED') return undefined;
+    if (code === 'EAGAIN') throw new Error('it takes no connections, and its queue of them is full');
     throw error;
   }
 }
@@ -150,7 +157,7 @@ export function listenChannel({ path, onConnected, onRefused }: ListenOptions): 
 }
 
 function openSocket(): number {
-  return libc.openSocket(AF_UNIX, SOCK_SEQPACKET_CLOEXEC, 0);
+  return libc.openSocket(AF_UNIX, SOCK_SEQPACKET_CLOEXEC_NONBLOCK, 0);
 }
 
 function checkUser(fd: number): void {

@@ -1,5 +1,6 @@
 /** Both runners over a real local socket, in one process. */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { connect, createServer, type Server, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -87,6 +88,30 @@ describe('succession over a local socket', () => {
     const { runner } = serving();
     await runner.stop();
     assert.equal(waiting(ok).successor, undefined);
+  });
+
+  test('a predecessor that hangs is not waited for when its queue of connections is full', () => {
+    // Another process, because a connect that waits would block this one for ever. Its poll never runs, so it accepts nothing.
+    const script = `
+      import { connectChannel, listenChannel } from ${JSON.stringify(import.meta.resolve('../../../src/succession/channel.ts'))};
+      const path = ${JSON.stringify(path)};
+      listenChannel({ path, onConnected() {}, onRefused() {} });
+      try {
+        for (let i = 0; i < 20; i++) connectChannel(path, { onRecord() {}, onClosed() {} });
+      } catch (error) {
+        console.log(error.message);
+      }
+      process.exit();`;
+    const child = spawnSync(
+      process.execPath,
+      [...process.execArgv, '--input-type=module', '--eval', script],
+      {
+        encoding: 'utf8',
+        timeout: 30_000,
+      },
+    );
+    assert.equal(child.signal, null, 'the process was blocked');
+    assert.match(child.stdout, /queue of them is full/, child.stderr);
   });
 
   test('a connection goes over with its descriptor, and its peer notices nothing', async (t) => {
