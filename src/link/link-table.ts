@@ -15,7 +15,7 @@ export interface Link {
   readonly mac: Uint8Array;
   /** Subnets of the link's addresses, without link-local subnets and host routes. */
   readonly subnets: readonly Prefix[];
-  /** Increases whenever captures on the link must be reopened: after the link was down, or when its MAC has changed. */
+  /** Increases whenever captures on the link must be reopened: after the link was down or deleted, or when its MAC has changed. */
   readonly epoch: number;
 }
 
@@ -48,11 +48,12 @@ export class LinkTable {
     number,
     Map<string, Omit<LocalAddress, 'interface'> & { readonly subnet: Prefix }>
   >();
-  readonly #firstEpoch: number;
+  /** Epoch of the next new link. The index of the link may be that of a deleted one, so every epoch of a deleted link is less. */
+  #nextEpoch: number;
 
   /** `firstEpoch` must be greater than every epoch of an earlier table, so that replacing the table reopens every capture. */
   constructor(firstEpoch: number) {
-    this.#firstEpoch = firstEpoch;
+    this.#nextEpoch = firstEpoch;
   }
 
   /** Applies a message. Returns true when it may have changed something. */
@@ -61,13 +62,16 @@ export class LinkTable {
       case 'link': {
         const before = this.#links.get(message.index);
         const lost = before !== undefined && (!isUp(message) || !sameMac(before.message, message));
-        const epoch = before === undefined ? this.#firstEpoch : before.epoch + (lost ? 1 : 0);
+        const epoch = before === undefined ? this.#nextEpoch : before.epoch + (lost ? 1 : 0);
         this.#links.set(message.index, { message, epoch });
         return true;
       }
-      case 'link-gone':
+      case 'link-gone': {
+        const { epoch } = this.#links.get(message.index) ?? { epoch: 0 };
+        this.#nextEpoch = Math.max(this.#nextEpoch, epoch + 1);
         this.#addresses.delete(message.index);
         return this.#links.delete(message.index);
+      }
       case 'address': {
         const { address, network, prefixLength } = message;
         const ofLink = this.#addresses.get(message.index) ?? new Map();

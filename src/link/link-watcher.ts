@@ -21,8 +21,8 @@ import {
   splitDatagram,
 } from './rtnetlink-message.ts';
 
-/** Difference between the first epochs of two tables. No link's epoch increases this often. */
-const epochsPerTable = 1_000_000;
+/** Difference between the first epochs of two tables. No table uses so many epochs. */
+const epochsPerTable = 1_000_000_000;
 /** How often everything is requested in a row while the kernel keeps dropping messages. Each time blocks the thread. */
 const dumpsInARow = 5;
 /** Time until the watcher tries again to open the watch. */

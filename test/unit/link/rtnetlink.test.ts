@@ -169,6 +169,19 @@ test('LinkTable begins a new epoch only when a link goes down or gets a new MAC'
   assert.deepEqual(table.localAddresses(), []);
 });
 
+test('LinkTable gives a link that returns with the index of an earlier one a new epoch', () => {
+  const table = new LinkTable(10);
+  const epochs: (number | undefined)[] = [];
+  for (let turn = 0; turn < 3; turn++) {
+    table.apply(eth0);
+    table.apply({ ...eth0, flags: running & ~1 });
+    table.apply(eth0);
+    epochs.push(table.links()[0]?.epoch);
+    table.apply({ kind: 'link-gone', index: 2 });
+  }
+  assert.deepEqual(epochs, [11, 13, 15]);
+});
+
 test('carries() compares the address with the subnets of the link, or the name of the link with the named links if there are any', () => {
   const table = new LinkTable(0);
   table.apply(eth0);
