@@ -194,9 +194,11 @@ export class NodeDeaths {
     return this.#missing >= troublingMembers;
   }
 
-  /** Whether this node misses most of the others. */
+  /** Whether this node misses most of the others. Members that left do not count, because they cannot be missing. */
   get isCutOff(): boolean {
-    return this.isTroubled && 2 * this.#missing > this.#nodes.size;
+    let present = 0;
+    for (const { state } of this.#nodes.values()) if (state !== 'left') present++;
+    return this.isTroubled && 2 * this.#missing > present;
   }
 
   get #missing(): number {

@@ -169,6 +169,14 @@ describe('NodeDeaths', () => {
     assert.deepEqual(deaths.takeReport(now()), []);
   });
 
+  test('members that left do not hide that this node misses most of the others', () => {
+    const { deaths, members } = setUp();
+    members('b=suspect c=dead d e=left f=left g=left');
+    assert.equal(deaths.isCutOff, true);
+    members('b=suspect c=dead d e f=left g=left');
+    assert.equal(deaths.isCutOff, false, 'two of four are not most');
+  });
+
   test('without a membership, no node is dead and none is asked', () => {
     const { deaths, members, ask, now } = setUp();
     members('b');
