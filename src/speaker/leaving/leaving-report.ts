@@ -62,7 +62,9 @@ export class LeavingReport {
     this.#isHeld = state.isHeldByFloor;
     const { logger } = this.#options;
     if (!this.#isHeld) {
-      logger.info({ node: this.#name }, 'other nodes announce all addresses of this node now');
+      // The floor also ends when the node does not leave any more. It then announces its addresses itself.
+      if (state.leaving)
+        logger.info({ node: this.#name }, 'other nodes announce all addresses of this node now');
       return;
     }
     const addresses = state.heldByFloor;

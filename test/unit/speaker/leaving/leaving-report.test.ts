@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { EventRecord } from '../../../../src/kubernetes/events.ts';
+import { LeavingReport } from '../../../../src/speaker/leaving/leaving-report.ts';
+import type { Leaving } from '../../../../src/speaker/plan/leaving.ts';
+import { memoryLogger } from '../../../support/memory-logger.ts';
+import { VirtualClock } from '../../../support/virtual-clock.ts';
+
+const leaving: Leaving = { cause: 'cordon', reason: 'is cordoned', field: 'spec.unschedulable' };
+
+function setUp() {
+  const { logger, lines } = memoryLogger();
+  const events: EventRecord[] = [];
+  const report = new LeavingReport({
+    clock: new VirtualClock(),
+    events: { record: (event) => void events.push(event) },
+    node: () => ({ name: 'node-1', uid: 'u' }),
+    logger,
+  });
+  const update = (isLeaving: boolean, ...heldByFloor: readonly string[]) =>
+    report.update({
+      leaving: isLeaving ? leaving : undefined,
+      isDraining: false,
+      draining: [],
+      isHeldByFloor: heldByFloor.length > 0,
+      heldByFloor,
+    });
+  return {
+    update,
+    events: () => events.map(({ reason }) => reason),
+    messages: () => lines.map(({ msg }) => msg),
+  };
+}
+
+const takenOver = 'other nodes announce all addresses of this node now';
+
+test('the end of the floor is logged while the node leaves', () => {
+  const { update, events, messages } = setUp();
+  update(true, '192.0.2.1', '192.0.2.2');
+  update(true, '192.0.2.2');
+  assert.deepEqual(events(), ['NodeLeaving', 'DrainBlocked']);
+  assert.ok(!messages().includes(takenOver));
+  update(true);
+  assert.equal(messages().at(-1), takenOver);
+});
+
+test('a node that does not leave any more is not said to be replaced by other nodes', () => {
+  const { update, events, messages } = setUp();
+  update(true, '192.0.2.1');
+  // The plans of the Services follow the change of the Node.
+  update(false, '192.0.2.1');
+  update(false);
+  assert.deepEqual(events(), ['NodeLeaving', 'DrainBlocked', 'NodeReturned']);
+  assert.equal(messages().at(-1), 'this node does not leave any more');
+  update(true, '192.0.2.1');
+  assert.equal(events().at(-1), 'DrainBlocked');
+});
