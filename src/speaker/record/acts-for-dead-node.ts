@@ -1,3 +1,4 @@
+import type { Clock } from '../../clock.ts';
 import type { KnownSpeakers, MemberStatus } from '../../layer2/messages.ts';
 
 /** The knowledge about other nodes by which a node decides whether to act for a dead one. */
@@ -53,4 +54,30 @@ export function membersByKubernetes(
   return known.flatMap(({ node }) =>
     node === self ? [] : [{ node, state: isOut(node) ? ('dead' as const) : ('alive' as const) }],
   );
+}
+
+/** How long a list of members by Kubernetes is kept. The line of a dead node stays in a record for longer. */
+const keptForMs = 1000;
+
+interface KeptMembersOptions extends Pick<DeadNodeView, 'self' | 'isOut'> {
+  readonly clock: Clock;
+  readonly speakers: () => KnownSpeakers;
+}
+
+/**
+ * Returns a function that returns `membersByKubernetes()`, and the same list for a second. A sweep asks for the list for each line of
+ * thousands of records, and a new list means that all speakers are judged and counted again.
+ */
+export function keptMembersByKubernetes({
+  clock,
+  speakers,
+  ...judge
+}: KeptMembersOptions): () => DeadNodeView['members'] {
+  let kept: { readonly members: DeadNodeView['members']; readonly untilMs: number } | undefined;
+  return () => {
+    const nowMs = clock.now();
+    if (!kept || kept.untilMs <= nowMs)
+      kept = { members: membersByKubernetes(speakers(), judge), untilMs: nowMs + keptForMs };
+    return kept.members;
+  };
 }

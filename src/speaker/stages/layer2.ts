@@ -5,7 +5,7 @@ import type { DeathReporter } from '../dead-nodes/death-reporter.ts';
 import { Layer2Reports } from '../layer2-reports.ts';
 import type { NodeSpeaker } from '../node-speaker.ts';
 import type { KeptService } from '../plan/kept-objects.ts';
-import { actsForDeadNode, membersByKubernetes } from '../record/acts-for-dead-node.ts';
+import { actsForDeadNode, keptMembersByKubernetes } from '../record/acts-for-dead-node.ts';
 import { AnnouncingReconciler } from '../record/announcing-reconciler.ts';
 import { AssignmentEvents } from '../record/assignment-events.ts';
 import type { Foundation } from './foundation.ts';
@@ -48,8 +48,12 @@ export function createLayer2Side(
     entries: () => speaker().layer2Entries(),
   });
   const isOut = (name: string) => speaker().isOut(name);
-  const membersFromKubernetes = () =>
-    membersByKubernetes(cluster.knownSpeakers.speakers(), { self: nodeName, isOut });
+  const membersFromKubernetes = keptMembersByKubernetes({
+    clock,
+    speakers: () => cluster.knownSpeakers.speakers(),
+    self: nodeName,
+    isOut,
+  });
   const reconciler = new AnnouncingReconciler({
     nodeName,
     clock,

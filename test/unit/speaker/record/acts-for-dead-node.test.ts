@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { actsForDeadNode, membersByKubernetes } from '../../../../src/speaker/record/acts-for-dead-node.ts';
+import {
+  actsForDeadNode,
+  keptMembersByKubernetes,
+  membersByKubernetes,
+} from '../../../../src/speaker/record/acts-for-dead-node.ts';
+import { VirtualClock } from '../../../support/virtual-clock.ts';
 
 test('actsForDeadNode() selects one live node, in a minority only if Kubernetes rules the dead node out', () => {
   const members = (text: string) =>
@@ -49,4 +54,32 @@ test('without a membership, the first node that Kubernetes calls Ready acts for 
       ['b', 'gone'],
     ],
   );
+});
+
+test('without a membership, a sweep judges each speaker once, and a later one sees changes', () => {
+  const clock = new VirtualClock();
+  const known = Array.from({ length: 100 }, (_, i) => ({ node: `n${i}`, addresses: [] }));
+  const out = new Set<string>();
+  let judged = 0;
+  const isOut = (node: string) => {
+    judged++;
+    return out.has(node);
+  };
+  const members = keptMembersByKubernetes({
+    clock,
+    speakers: () => ({ known, areCertain: true }),
+    self: 'n0',
+    isOut,
+  });
+  const sweep = () => {
+    judged = 0;
+    return known
+      .filter(({ node }) => actsForDeadNode(node, { self: 'n0', members: members(), isOut }))
+      .map(({ node }) => node);
+  };
+  assert.deepEqual(sweep(), []);
+  assert.ok(judged < 200, `${judged} judgements for 100 speakers`);
+  out.add('n7');
+  clock.advance(2000);
+  assert.deepEqual(sweep(), ['n7']);
 });
