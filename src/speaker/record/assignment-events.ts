@@ -15,7 +15,7 @@ export interface Allowance {
  * joined in one event on the Node. The allowance grows again by `perSecond`.
  */
 const allowed = { burst: 100, perSecond: 1 } as const;
-/** The event on the Node waits until this much time has passed without a further address. */
+/** The event on the Node waits until this much time has passed without a further address, and as long again while the Node is not known. */
 const settleMs = 5000;
 
 export const fullAllowance: Allowance = { events: allowed.burst, atMs: 0 };
@@ -53,14 +53,18 @@ export class AssignmentEvents {
       return events.record(event);
     }
     this.#leftOut++;
+    this.#summarizeLater();
+  }
+
+  #summarizeLater(): void {
     this.#timer?.cancel();
-    this.#timer = clock.after(settleMs, () => this.#summarize());
+    this.#timer = this.#options.clock.after(settleMs, () => this.#summarize());
   }
 
   #summarize(): void {
     const { events, node: findNode } = this.#options;
     const node = findNode();
-    if (!node) return;
+    if (!node) return this.#summarizeLater();
     events.record({
       regarding: regardingNode(node),
       type: 'Normal',

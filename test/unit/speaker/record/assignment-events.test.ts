@@ -9,13 +9,15 @@ import {
 import { VirtualClock } from '../../../support/virtual-clock.ts';
 import { pass } from '../../../support/virtual-run.ts';
 
-function setUp(node: { name: string; uid: string } | null = { name: 'node-1', uid: 'u' }) {
+const known = { name: 'node-1', uid: 'u' };
+
+function setUp(node: () => typeof known | undefined = () => known) {
   const clock = new VirtualClock();
   const recorded: EventRecord[] = [];
   const events = new AssignmentEvents({
     clock,
     events: { record: (event) => void recorded.push(event) },
-    node: () => node ?? undefined,
+    node,
   });
   const event = (reason: EventRecord['reason'], index: number): EventRecord => ({
     regarding: { kind: 'Service', namespace: 'default', name: `s${index}`, uid: `u${index}` },
@@ -65,11 +67,23 @@ test('events with other reasons are not limited', () => {
 });
 
 test('without a Node object there is no event on the Node', async () => {
-  const { assign, clock, count, recorded } = setUp(null);
+  const { assign, clock, count, recorded } = setUp(() => undefined);
   assign(101);
   await pass(clock, 60_000);
   assert.equal(count('NodeAssigned'), 100);
   assert.equal(recorded.length, 100);
+});
+
+test('the event on the Node is recorded once the Node is known', async () => {
+  let node: typeof known | undefined;
+  const { assign, clock, count, recorded } = setUp(() => node);
+  assign(103);
+  await pass(clock, 12_000);
+  assert.equal(count('ManyAssigned'), 0);
+  node = known;
+  await pass(clock, 60_000);
+  assert.equal(count('ManyAssigned'), 1);
+  assert.match(recorded.at(-1)?.message ?? '', /answers for 3 more addresses/);
 });
 
 test('the allowance grows to its limit and not beyond', () => {
