@@ -35,7 +35,8 @@ export interface PageServer {
 export async function servePage(options: PageServerOptions): Promise<PageServer> {
   const server = createServer((request, response) => void answer(request, response, options));
   await new Promise<void>((resolve, reject) => {
-    server.once('error', ({ message }) => reject(new Error(`--port: cannot listen: ${message}`)));
+    // It stays, and has no effect once the port is bound: a connection that the kernel fails to accept must not end the process.
+    server.on('error', ({ message }) => reject(new Error(`--port: cannot listen: ${message}`)));
     server.listen(options.port, '127.0.0.1', resolve);
   });
   return {

@@ -8,6 +8,7 @@ import { type ForwardedHeaders, LeaderPage } from '../../../src/page/local/leade
 import { type PageServer, servePage } from '../../../src/page/local/server.ts';
 import { type PageReply, reply } from '../../../src/page/replies.ts';
 import type { PageRequest } from '../../../src/telemetry/http-server.ts';
+import { listeningServers } from '../../support/listening-servers.ts';
 import { MemoryApi } from '../../support/memory-api.ts';
 import { VirtualClock, virtualEpochMs } from '../../support/virtual-clock.ts';
 
@@ -91,6 +92,18 @@ describe('servePage()', () => {
       leader: { get: () => assert.fail() },
     };
     await assert.rejects(servePage(options), /^Error: --port: cannot listen: .*EADDRINUSE/);
+  });
+
+  test('goes on when connections cannot be accepted', async (t) => {
+    const servers = listeningServers(t);
+    const other = await servePage({
+      ...{ port: 0, key },
+      own: { reply: async () => reply(200, {}, 'own') },
+      leader: { get: async () => undefined },
+    });
+    t.after(() => other.close());
+    for (let i = 0; i < 3; i++) servers[0]?.emit('error', new Error('accept ENOBUFS'));
+    assert.equal((await fetch(`http://127.0.0.1:${other.port}/${key}/data`)).status, 200);
   });
 });
 

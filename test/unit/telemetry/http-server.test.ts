@@ -10,6 +10,7 @@ import { Guard } from '../../../src/telemetry/guard.ts';
 import { HttpLimits } from '../../../src/telemetry/http-limits.ts';
 import { type HttpEndpoint, type ListenAddress, serveHttp } from '../../../src/telemetry/http-server.ts';
 import { freePort } from '../../support/free-port.ts';
+import { listeningServers } from '../../support/listening-servers.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
 describe('serveHttp()', () => {
@@ -187,5 +188,13 @@ describe('serveHttp() with several addresses', () => {
       message: `--metrics-address: cannot listen on port ${port}: another socket uses the port`,
     });
     await endpoint.close();
+  });
+
+  test('goes on when connections cannot be accepted', async (t) => {
+    const servers = listeningServers(t);
+    const endpoint = await serve({ host: '127.0.0.1', port: 0 });
+    t.after(() => endpoint.close());
+    for (let i = 0; i < 3; i++) servers[0]?.emit('error', new Error('accept ENOBUFS'));
+    assert.equal(await answers('127.0.0.1', endpoint.port), true);
   });
 });

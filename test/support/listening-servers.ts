@@ -1,0 +1,13 @@
+import { Server } from 'node:net';
+import type { TestContext } from 'node:test';
+
+/** The servers that begin to listen until the test ends, in their order. */
+export function listeningServers(t: TestContext): readonly Server[] {
+  const servers: Server[] = [];
+  const listen = Server.prototype.listen as (this: Server, ...args: unknown[]) => Server;
+  t.mock.method(Server.prototype, 'listen', function (this: Server, ...args: unknown[]) {
+    servers.push(this);
+    return listen.apply(this, args);
+  });
+  return servers;
+}
