@@ -84,7 +84,8 @@ export class Turns {
       },
       end: () => {
         entry.sinceMs = undefined;
-        this.#entries.splice(this.#entries.indexOf(entry), 1);
+        const index = this.#entries.indexOf(entry);
+        if (index >= 0) this.#entries.splice(index, 1);
       },
     };
   }

@@ -146,6 +146,18 @@ describe('Turns', () => {
     assert.deepEqual(turns.status(), []);
   });
 
+  test('keeps the other tasks when a task is ended twice', () => {
+    const log: string[] = [];
+    const turns = new Turns(new VirtualClock());
+    const [first, second] = [counting('first', log), counting('second', log)];
+    const [ended, kept] = [turns.task(first.task), turns.task(second.task)];
+    ended.end();
+    ended.end();
+    second.add(1);
+    kept.request();
+    assert.deepEqual(log, ['second']);
+  });
+
   test('reports work that takes seconds, and its end', () => {
     const clock = new SlicingClock();
     const reports: TurnProgress[] = [];
