@@ -151,7 +151,8 @@ export class ServiceReconciler {
     const byAge = this.#services.byAge();
     for (const service of byAge) if (this.#decider.isOurs(service)) allocator.learn(service);
     this.#phase = 'deciding';
-    for (const service of byAge) this.#changed.add(objectKey(service));
+    // The keys are there already, in the order of the list, and adding a key again would not move it.
+    this.#changed = new Set([...byAge.map(objectKey), ...this.#changed]);
     this.#deciding.request();
   }
 

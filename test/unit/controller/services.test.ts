@@ -46,6 +46,25 @@ test('a restart does not rewrite an unchanged status and assigns no address that
   await harness.stop();
 });
 
+test('after a start the oldest Service without an address gets the first one, wherever it stands in the list', async () => {
+  const harness = new ControllerHarness();
+  for (const [name, created] of [
+    ['first-listed', '2026-01-01T00:00:02Z'],
+    ['oldest', '2026-01-01T00:00:01Z'],
+  ] as const) {
+    const metadata = { name, namespace: 'default', creationTimestamp: created };
+    harness.api.put(harness.servicePath(name), { metadata });
+    harness.service(name);
+  }
+  harness.editConfig(config(pool('a', '192.0.2.0/32')));
+  await harness.start();
+  assert.deepEqual(
+    ['oldest', 'first-listed'].map((name) => harness.addresses(name)),
+    [['192.0.2.0'], []],
+  );
+  await harness.stop();
+});
+
 test('an ingress entry without ipMode counts as an entry with the default mode, so nothing is written', async () => {
   const harness = await started(pool('a', '192.0.2.0/28'));
   harness.service('web');
