@@ -12,7 +12,7 @@ export interface DeadNodesOptions extends DeathWatchOptions {
   readonly configMapUid: () => string;
 }
 
-/** Interval at which the rights are checked: short while some are missing. */
+/** Interval at which the rights are checked: short until it is known that none is missing. */
 const rightsCheckMs = { missing: 15_000, complete: 300_000 } as const;
 
 /** The watch while the configuration has `dead-nodes`. */
@@ -78,18 +78,19 @@ export class DeadNodes {
   /** The watch begins only when no right is missing, so that the API server refuses nothing. */
   async #checkRights(signal: AbortSignal, granted: () => void): Promise<void> {
     const { client, clock, namespace, logger, guard } = this.#options;
+    let isComplete = false;
     while (!signal.aborted) {
       try {
         const missing = await missingRights(client, namespace);
         if (signal.aborted) return;
         if (missing.join() !== this.#missingRights.join()) this.#rightsChanged(missing);
-        if (missing.length === 0) granted();
+        isComplete = missing.length === 0;
+        if (isComplete) granted();
       } catch (error) {
         if (error instanceof ApiError)
           logger.debug({ reason: error.message }, 'rights for dead nodes not checked');
         else guard.failed({ entrance: 'watch', source: 'selfsubjectaccessreviews' }, error);
       }
-      const isComplete = this.#missingRights.length === 0;
       await pause(clock, isComplete ? rightsCheckMs.complete : rightsCheckMs.missing, signal);
     }
   }

@@ -40,11 +40,11 @@ class RightsApi extends MemoryApi {
 }
 
 /** Three nodes, each with a speaker, a Lease, an old death report and two Pods, and the controller of a leader. */
-async function setUp(t: TestContext, { missing = [] as readonly string[] } = {}) {
+async function setUp(t: TestContext, { missing = [] as readonly string[], isBroken = false } = {}) {
   const clock = new VirtualClock();
   const { logger, lines } = memoryLogger();
   const api = new RightsApi(clock, logger);
-  api.missing = missing;
+  Object.assign(api, { missing, isBroken });
   const registry = new Registry();
   const events: EventRecord[] = [];
   const end = new AbortController();
@@ -254,6 +254,16 @@ describe('DeadNodes', () => {
     Object.assign(api, { isBroken: false, missing: [] });
     await pass(clock, 60_000, 500);
     assert.deepEqual(deadNodes.status()?.missingRights, []);
+  });
+
+  test('asks for the rights again soon when they are not known yet', async (t) => {
+    const { api, clock, report, marked } = await setUp(t, { isBroken: true });
+    api.isBroken = false;
+    await pass(clock, 20_000, 500);
+    report('n1', 'n3');
+    report('n2', 'n3');
+    await pass(clock, 2 * deathTiming.quietMs, 500);
+    assert.deepEqual(marked(), ['a-n3', 'b-n3']);
   });
 
   test('names the rights that are missing, in the status and in an event, until they are granted', async (t) => {
