@@ -8,6 +8,7 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
+import { reasonOf } from '../result.ts';
 import type { Api } from './api.ts';
 import { ApiError, isConflict } from './api-error.ts';
 import { EventBudget } from './event-budget.ts';
@@ -26,7 +27,7 @@ const maxEventsPerObject = 64;
 const concurrency = 4;
 /** The API refuses longer notes. */
 const maxNoteOctets = 1024;
-/** A starting API server refuses valid accounts for some seconds, so a refused event is retried for this long. */
+/** A starting API server refuses valid accounts for some seconds, so an event that cannot be written is retried for this long. */
 const refusedForMs = 10_000;
 const flushPollMs = 10;
 
@@ -96,12 +97,14 @@ export class EventRecorder {
       try {
         await this.#send(next);
       } catch (error) {
-        if (!(error instanceof ApiError) || error.status === 0 || error.retryAfterMs !== undefined)
-          throw error;
-        if (isPassing(error.status) && clock.now() - next.recordedMs < refusedForMs) throw error;
+        const isApiError = error instanceof ApiError;
+        if (isApiError && (error.status === 0 || error.retryAfterMs !== undefined)) throw error;
+        // An error of another kind may pass, for instance when a token cannot be read. It may also stay, when the written event is malformed.
+        const mayPass = !isApiError || isPassing(error.status);
+        if (mayPass && clock.now() - next.recordedMs < refusedForMs) throw error;
         const { reason, regarding } = next.record;
         logger.warn(
-          { event: reason, object: objectKey(regarding), reason: error.message },
+          { event: reason, object: objectKey(regarding), reason: reasonOf(error) },
           'event not written',
         );
       }

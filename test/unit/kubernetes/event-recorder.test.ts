@@ -121,6 +121,26 @@ test('EventRecorder immediately drops an event that the server rejects as invali
   assert.deepEqual(written(), ['IPAllocated two ×1']);
 });
 
+test('EventRecorder drops a repeated event whose first one cannot be read, after ten seconds, and sends the next', async () => {
+  const { api, clock, recorder, written, lines } = setUp();
+  recorder.record(event('one'));
+  await settle();
+  const [first] = api.under('/apis/events.k8s.io/v1/namespaces/a/events');
+  assert.ok(first);
+  const path = `/apis/events.k8s.io/v1/namespaces/a/events/${first.metadata.name}`;
+  api.put(path, { ...first, series: { count: 'many' } });
+  recorder.record(event('one'));
+  recorder.record(event('two'));
+  await pass(clock, 6000);
+  assert.equal(written().length, 1);
+  await pass(clock, 14_000);
+  assert.equal(written()[1], 'IPAllocated two ×1');
+  assert.deepEqual(
+    lines.filter(({ level }) => level !== 'debug').map(({ msg, reason }) => [msg, reason]),
+    [['event not written', 'series.count is not a number']],
+  );
+});
+
 test('EventRecorder cuts a message to the limit of the API and puts events of cluster-scoped objects into the namespace default', async () => {
   const { api, recorder } = setUp();
   recorder.record(
