@@ -64,8 +64,11 @@ export class WorkQueue {
     while (this.#running.size > 0) await Promise.all(this.#running);
   }
 
+  /** Number of keys that are not done, with those that wait for a retry. */
   get depth(): number {
-    return this.#waiting.size + this.#active.size;
+    let depth = this.#waiting.size + this.#active.size;
+    for (const key of this.#retries.keys()) if (!this.#waiting.has(key) && !this.#active.has(key)) depth++;
+    return depth;
   }
 
   #fill(): void {
@@ -85,6 +88,7 @@ export class WorkQueue {
     try {
       await work(key);
       this.#failures.delete(key);
+      this.#cancelRetry(key);
       this.#holds = 0;
     } catch (error) {
       const failures = (this.#failures.get(key) ?? 0) + 1;
@@ -124,7 +128,7 @@ export class WorkQueue {
 
   #retryAfter(key: string, delayMs: number): void {
     if (this.#stopped) return;
-    this.#retries.get(key)?.cancel();
+    this.#cancelRetry(key);
     this.#retries.set(
       key,
       this.#options.clock.after(delayMs, () => {
@@ -136,6 +140,11 @@ export class WorkQueue {
       this.#stopWaiting = undefined;
       this.#retryAll();
     });
+  }
+
+  #cancelRetry(key: string): void {
+    this.#retries.get(key)?.cancel();
+    this.#retries.delete(key);
   }
 
   #retryAll(): void {

@@ -189,7 +189,7 @@ export class ServiceReconciler {
     for (const { type, labels } of this.#services.values()) if (type === 'LoadBalancer') yield labels;
   }
 
-  /** Number of Services whose status is being written or is next to be written, without those that wait for a retry. */
+  /** Number of Services whose status is being written or waits to be written, also those that wait for a retry. */
   get queued(): number {
     return this.#writes.depth;
   }

@@ -59,6 +59,21 @@ test('WorkQueue retries with delays that double up to a limit, without delaying 
   assert.equal(begun[1], 'good');
 });
 
+test('WorkQueue counts each key that waits for a retry in its depth, until the key is done', async () => {
+  let isAway = true;
+  const { clock, queue, end } = setUp(2, () => isAway);
+  for (const key of ['a', 'b', 'c', 'd']) queue.add(key);
+  await settle();
+  assert.equal(queue.depth, 4);
+  await pass(clock, 20_000, 100);
+  isAway = false;
+  queue.add('a');
+  assert.equal(queue.depth, 4);
+  end('a');
+  await settle();
+  assert.equal(queue.depth, 3, 'a that is done needs no retry');
+});
+
 test('WorkQueue starts nothing after stop() and settles when the work under way ends', async () => {
   const { clock, queue, begun, end } = setUp(1);
   queue.add('a');
