@@ -38,6 +38,8 @@ export interface ClusterLintOptions {
 const firstDelayMs = 5000;
 /** Pause between two judgements of one configuration. */
 const periodMs = 600_000;
+/** Pause after a judgement that failed. A right that stays missing costs one request a minute. */
+const retryMs = 60_000;
 /** A Node may have tens of KiB, and the parser cannot be interrupted. */
 const pageSize = 100;
 const listTimeoutMs = 60_000;
@@ -86,9 +88,11 @@ export class ClusterLint {
     const { guard, logger, signal } = this.#options;
     const config = this.#config;
     if (!config) return;
+    let pauseMs = retryMs;
     try {
       const warnings = await this.#warningsOf(config);
       this.#fault = undefined;
+      pauseMs = periodMs;
       if (config === this.#config && !signal.aborted) this.#options.onWarnings(clusterWarningText(warnings));
     } catch (error) {
       if (signal.aborted) return;
@@ -98,7 +102,7 @@ export class ClusterLint {
         logger.warn({ reason: error.message }, 'configuration not judged against the cluster, retrying');
       }
     } finally {
-      this.#schedule(config === this.#config ? periodMs : firstDelayMs);
+      this.#schedule(config === this.#config ? pauseMs : firstDelayMs);
     }
   }
 

@@ -169,6 +169,20 @@ for (const [what, collection, status, isJudged] of [
     await harness.stop();
   });
 
+for (const status of [0, 500])
+  test(`a judgement that fails with the status ${status} is tried again after a minute`, async () => {
+    const harness = await started(overNode, ({ api }) => {
+      api.before = ({ path }) => {
+        if (path.split('?')[0] === '/api/v1/nodes') throw new ApiError(status, 'Reason', 'no list');
+      };
+    });
+    assert.equal(shown(harness), undefined);
+    harness.api.before = () => {};
+    await harness.pass(60_000);
+    assert.equal(shown(harness), warning);
+    await harness.stop();
+  });
+
 test('a malformed Node, which no real API server stores, is left out, and the configuration is judged against the others', async () => {
   const harness = await started(overNode, ({ api }) =>
     api.put('/api/v1/nodes/a-odd', { metadata: { name: 'a-odd' }, status: { addresses: 7 } }),
