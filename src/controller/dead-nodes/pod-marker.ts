@@ -42,7 +42,9 @@ export async function markPods(node: string, options: PodMarkerOptions): Promise
       else done.skipped++;
     }
   };
-  await Promise.all(Array.from({ length: lanes }, work));
+  // The caller lists the Pods again after a failure, so no lane may still write then.
+  const ends = await Promise.allSettled(Array.from({ length: lanes }, work));
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
   return done;
 }
 

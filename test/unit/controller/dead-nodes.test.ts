@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { Registry } from 'prom-client';
 import { deathReportBody } from '../../../src/cluster/death-report.ts';
 import { DeadNodes } from '../../../src/controller/dead-nodes/dead-nodes.ts';
+import { markPods } from '../../../src/controller/dead-nodes/pod-marker.ts';
 import { deathTiming } from '../../../src/controller/death-judge/death-judge.ts';
 import { ControllerMetrics } from '../../../src/controller/metrics.ts';
 import type { ApiRequest } from '../../../src/kubernetes/api.ts';
@@ -13,7 +15,7 @@ import { Turns } from '../../../src/turns.ts';
 import { MemoryApi, type StoredObject } from '../../support/memory-api.ts';
 import { memoryLogger } from '../../support/memory-logger.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
-import { pass } from '../../support/virtual-run.ts';
+import { pass, settle } from '../../support/virtual-run.ts';
 
 const namespace = 'bellman-system';
 const nodes = ['n1', 'n2', 'n3'];
@@ -288,4 +290,30 @@ describe('DeadNodes', () => {
     await pass(clock, 1000);
     assert.deepEqual(deadNodes.status()?.withoutReport, ['n2']);
   });
+});
+
+test('markPods() rejects only when no more writes are under way', async () => {
+  const api = new MemoryApi(new VirtualClock());
+  for (let i = 0; i < 40; i++)
+    api.put(podPath(`pod-${i}`), {
+      metadata: { name: `pod-${i}`, namespace: 'default' },
+      spec: { nodeName: 'n1' },
+      status: { conditions: [{ type: 'Ready', status: 'True' }] },
+    });
+  let writes = 0;
+  let underWay = 0;
+  api.before = async ({ method, path }) => {
+    if (method !== 'PATCH') return;
+    writes++;
+    if (path === `${podPath('pod-39')}/status`) throw new ApiError(500, 'InternalError', 'no');
+    underWay++;
+    await setImmediate();
+    underWay--;
+  };
+  const marking = markPods('n1', { client: api, epochMs: () => 0, isStillDead: async () => true });
+  await assert.rejects(marking, /^Error: no$/);
+  const before = writes;
+  assert.equal(underWay, 0);
+  await settle();
+  assert.equal(writes, before);
 });
