@@ -16,10 +16,10 @@ import { paths } from '../kubernetes/write.ts';
 import type { Logger } from '../log.ts';
 import { explain } from '../report/explain/explain.ts';
 import { collectView, type StatusSource } from '../report/read/cluster-view.ts';
-import { factsOf } from '../report/read/explain-facts.ts';
+import { factsOf, readService } from '../report/read/explain-facts.ts';
 import { ViewerTokenSource } from '../report/read/viewer-token.ts';
 import type { ClusterView } from '../report/status/view.ts';
-import { parseSubject } from '../report/subject.ts';
+import { parseSubject, type Subject } from '../report/subject.ts';
 import { reasonOf } from '../result.ts';
 import type { ExplainAnswer, FromPage, Snapshot } from './messages.ts';
 import { pageData } from './view-model.ts';
@@ -83,16 +83,23 @@ export class PageCollector {
   async #explain(key: string, view: ClusterView): Promise<ExplainAnswer> {
     const { client, source } = this.#options;
     try {
-      const service = this.#services.get(key);
+      const subject = parseSubject(key, '');
+      const service = this.#services.get(key) ?? (await this.#unserved(subject));
       const facts = await factsOf(client, {
         ...{ source, service, viewer: await this.#viewer.get(), nodes: [...this.#nodes.values()] },
-        subject: parseSubject(key, ''),
+        subject,
         cluster: { ...view, services: service ? [service] : [] },
       });
       return { json: JSON.stringify(explain(facts)) };
     } catch (error) {
       return { problem: reasonOf(error) };
     }
+  }
+
+  /** Reads a Service that is not watched: a viewer may still look at a Service that Bellman does not serve any more. */
+  async #unserved(subject: Subject): Promise<Service | undefined> {
+    if (subject.kind === 'address' || subject.namespace === '') return undefined;
+    return readService(this.#options.client, subject);
   }
 
   /** Resolves when the first list is complete, or the signal aborts. */

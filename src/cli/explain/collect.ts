@@ -1,12 +1,10 @@
-import type { Api } from '../../kubernetes/api.ts';
 import { connect } from '../../kubernetes/client.ts';
-import { decodeNode, decodeService } from '../../kubernetes/decode.ts';
-import type { Service } from '../../kubernetes/model.ts';
+import { decodeNode } from '../../kubernetes/decode.ts';
 import { paths } from '../../kubernetes/write.ts';
 import type { ExplainFacts } from '../../report/explain/facts.ts';
 import { readList } from '../../report/read/api-read.ts';
 import { collectView, type StatusSource } from '../../report/read/cluster-view.ts';
-import { factsOf } from '../../report/read/explain-facts.ts';
+import { factsOf, readService } from '../../report/read/explain-facts.ts';
 import { requestViewerToken } from '../../report/read/viewer-token.ts';
 import type { Subject } from '../../report/subject.ts';
 
@@ -28,20 +26,4 @@ export async function collectFacts(subject: Subject, source: StatusSource): Prom
   } finally {
     client.close();
   }
-}
-
-async function readService(client: Api, subject: Subject): Promise<Service | undefined> {
-  // The daemons' accounts have the right to list Services, but not to get one.
-  const path =
-    subject.kind === 'address'
-      ? paths.services
-      : `/api/v1/namespaces/${subject.namespace}/services?fieldSelector=metadata.name%3D${subject.name}`;
-  const services = await readList(client, path);
-  return services
-    .map(decodeService)
-    .find((service) =>
-      subject.kind === 'address'
-        ? service.ingress.some(({ ip }) => ip === subject.address)
-        : service.name === subject.name,
-    );
 }

@@ -2,14 +2,15 @@ import { parseIp } from '../../address/index.ts';
 import { recallAcceptedConfig } from '../../cluster/accepted-config.ts';
 import { poolIndexOf } from '../../config/index.ts';
 import type { Api } from '../../kubernetes/api.ts';
-import { decodeEndpointSlice } from '../../kubernetes/decode.ts';
+import { decodeEndpointSlice, decodeService } from '../../kubernetes/decode.ts';
 import { type EndpointSlice, type Node, type Service, serviceNameLabel } from '../../kubernetes/model.ts';
+import { paths } from '../../kubernetes/write.ts';
 import { decodeEvents } from '../../telemetry/event-codec.ts';
 import type { ExplainFacts } from '../explain/facts.ts';
 import type { ClusterView } from '../status/view.ts';
 import type { Subject } from '../subject.ts';
 import type { TracedEvent } from '../traced-event.ts';
-import { readOptionalList } from './api-read.ts';
+import { readList, readOptionalList } from './api-read.ts';
 import type { StatusSource } from './cluster-view.ts';
 import { queryDaemon } from './daemon-query.ts';
 import type { ViewerToken } from './viewer-token.ts';
@@ -41,6 +42,23 @@ export async function factsOf(
     cluster,
     events,
   };
+}
+
+/** Reads the Service of the name, or one that has the address, whether Bellman serves it or not. */
+export async function readService(client: Api, subject: Subject): Promise<Service | undefined> {
+  // The daemons' accounts have the right to list Services, but not to get one.
+  const path =
+    subject.kind === 'address'
+      ? paths.services
+      : `/api/v1/namespaces/${subject.namespace}/services?fieldSelector=metadata.name%3D${subject.name}`;
+  const services = await readList(client, path);
+  return services
+    .map(decodeService)
+    .find((service) =>
+      subject.kind === 'address'
+        ? service.ingress.some(({ ip }) => ip === subject.address)
+        : service.name === subject.name,
+    );
 }
 
 /** Reads the EndpointSlices of a Service. Returns `undefined` when the user may not read them. */

@@ -100,6 +100,15 @@ test('PageCollector explains why there is no such Service, and refuses what is n
   assert.ok('problem' in refused && /neither an address nor the name/.test(refused.problem));
 });
 
+test('PageCollector explains why Bellman does not serve a Service that exists', async () => {
+  const foreign = await collector.explain('default/inside');
+  assert.ok('json' in foreign, JSON.stringify(foreign));
+  assert.deepEqual(
+    JSON.parse(foreign.json).causes.map(({ text }: { text: string }) => text),
+    ['the Service has the type ClusterIP; Bellman serves only the type LoadBalancer'],
+  );
+});
+
 test('PageCollector says why it cannot read the cluster, and goes on', async () => {
   api.before = ({ path }) => {
     if (path.includes('configmaps')) throw new Error('connection refused');
