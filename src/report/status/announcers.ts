@@ -36,8 +36,8 @@ export function addressFindings(
 }
 
 /**
- * The reports of the speakers come first. The announcing record decides only when it names a node whose speaker was not reached. If all speakers
- * were reached, an address of a pool with two protocols is as desired only when both protocols announce it.
+ * The reports of the speakers come first. The announcing record decides only when it names a node whose speaker was not reached. An address of a
+ * pool with two protocols is as desired only when both protocols announce it.
  */
 function announcersOf(
   service: Service,
@@ -49,15 +49,18 @@ function announcersOf(
   const unreached = speakers.flatMap(({ node, status }) => (status.ok ? [] : [node]));
   const inLayer2 = layer2Announcers(service, address, reached);
   const byBgp = bgpAnnouncers(address, reached);
-  if (protocols.length > 1 && (inLayer2 || byBgp) && unreached.length === 0)
+  if (protocols.length > 1 && (inLayer2 || byBgp))
     return bothAnnouncers(
-      inLayer2 ?? { text: 'none in layer 2', isAsDesired: false },
-      byBgp ?? { text: 'none by BGP', isAsDesired: false },
+      inLayer2 ??
+        recordedAnnouncer(service, address, unreached) ??
+        missingAnnouncers('in layer 2', unreached),
+      byBgp ?? missingAnnouncers('by BGP', unreached),
     );
   return (
     inLayer2 ??
     byBgp ??
-    unknownAnnouncers(service, address, unreached) ??
+    recordedAnnouncer(service, address, unreached) ??
+    unknownAnnouncers(unreached) ??
     noAnnouncers(service, address, reached)
   );
 }
@@ -102,18 +105,26 @@ function bgpAnnouncers(address: string, reached: readonly NodeStatus[]): Announc
   return { text: `${shortList(up.map(({ node }) => node))} by BGP`, isAsDesired: true };
 }
 
-function unknownAnnouncers(
+/** The node of the announcing record, when its speaker was not reached. */
+function recordedAnnouncer(
   service: Service,
   address: string,
   unreached: readonly string[],
 ): Announcers | undefined {
-  if (unreached.length === 0) return undefined;
   const recorded = parseAnnouncing(service).get(address);
-  const text =
-    recorded && unreached.includes(recorded.node)
-      ? `${recorded.node} on ${recorded.interfaces.join(', ')} according to the last record; its speaker was not reached`
-      : `unknown: ${shortList(unreached)} not reached`;
+  if (!recorded || !unreached.includes(recorded.node)) return undefined;
+  const text = `${recorded.node} on ${recorded.interfaces.join(', ')} according to the last record; its speaker was not reached`;
   return { text, isAsDesired: false };
+}
+
+function unknownAnnouncers(unreached: readonly string[], how = ''): Announcers | undefined {
+  if (unreached.length === 0) return undefined;
+  return { text: `unknown${how}: ${shortList(unreached)} not reached`, isAsDesired: false };
+}
+
+/** One of two protocols announces the address, and no speaker says that the other one does. */
+function missingAnnouncers(how: string, unreached: readonly string[]): Announcers {
+  return unknownAnnouncers(unreached, ` ${how}`) ?? { text: `none ${how}`, isAsDesired: false };
 }
 
 function noAnnouncers(service: Service, address: string, reached: readonly NodeStatus[]): Announcers {

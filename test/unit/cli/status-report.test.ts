@@ -403,6 +403,26 @@ test('statusReport() shows both ways of a pool with two protocols, and is health
   assert.deepEqual(line(works, 'p ').slice(0, 2), ['p', 'bgp, layer2']);
 });
 
+test('problemsOf() names an address that one of two protocols may not announce, because a speaker was not reached', () => {
+  const announced = { '192.0.2.1': 'eth0' };
+  const advertised = { advertised: { '192.0.2.1': ['router'] }, peers: [router('Established')] };
+  const record = { annotations: { 'bellman.dev/announcing': '192.0.2.1=node-2/eth0' } };
+  const found = (status: Partial<SpeakerStatus>, more: Partial<Service> = {}) =>
+    problemsOf(
+      view(
+        [service('both', ['192.0.2.1'], more)],
+        { 'node-1': speakerStatus(status), 'node-2': undefined },
+        configured,
+      ),
+    ).flatMap(({ kind, text }) => (kind === 'address' ? text.replace(/^.*default\/both: /, '') : []));
+  assert.deepEqual(found({ announcing: announced }), ['node-1; unknown by BGP: node-2 not reached']);
+  assert.deepEqual(found(advertised), ['unknown in layer 2: node-2 not reached; node-1 by BGP']);
+  assert.deepEqual(found(advertised, record), [
+    'node-2 on eth0 according to the last record; its speaker was not reached; node-1 by BGP',
+  ]);
+  assert.deepEqual(found({ ...advertised, announcing: announced }), []);
+});
+
 test('statusReport() is healthy when an address of a pool with the protocol none is not announced', () => {
   const reason = 'pool n has the protocol none';
   const report = statusReport(
