@@ -279,6 +279,7 @@ export class Ownership {
       return;
     }
     if (claim && this.#keepsOwner(text, owned, claim)) return;
+    this.#resume(owned, claim);
     this.#vacancies.open(text, owned, this.#nowMs);
   }
 
@@ -289,6 +290,16 @@ export class Ownership {
     if (claim.owner !== this.#self) this.#silence(owned, `${claim.owner} owns it`);
     else this.#answer(owned, 'failover', claim.owner, claim.inConflict);
     return true;
+  }
+
+  /**
+   * An owner answers until a node that the entry prefers to it has claimed the address. If it has restarted, it begins to answer again: the
+   * preferred node may not have learned of the preference, and would never claim.
+   */
+  #resume(owned: OwnedAddress, claim: Claim | undefined): void {
+    if (claim?.owner !== this.#self || !this.#eligibility.isEligible(this.#self, owned.address, owned.entry))
+      return;
+    this.#answer(owned, 'failover', claim.owner, claim.inConflict);
   }
 
   /** Only a majority moves an address to a preferred node, because the old owner in a minority stops without waiting for a claim. */

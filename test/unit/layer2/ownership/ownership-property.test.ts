@@ -247,6 +247,27 @@ test('after any history each address has one owner and has not moved without nee
   );
 });
 
+test('an owner that has restarted answers until the preferred node claims, which may not have learned of the preference', () => {
+  const address = '192.0.2.7';
+  const cluster = new Layer2Cluster({ names: ['a', 'b', 'c'], seed: 0, maxDelayMs });
+  for (const name of cluster.names) cluster.up(name);
+  cluster.run(quietMs);
+  cluster.change([addressEntry(address, ['c'])]);
+  cluster.run(quietMs);
+  assert.deepEqual(cluster.answering(address), ['c']);
+  cluster.down('c', 'crash');
+  cluster.setStale('a', true);
+  cluster.up('c');
+  cluster.change([addressEntry(address, ['a', 'b', 'c'], { preferences: { a: 50 } })]);
+  cluster.down('b', 'crash');
+  cluster.run(quietMs);
+  neverTwo(cluster);
+  assert.deepEqual(cluster.answering(address), ['c']);
+  cluster.setStale('a', false);
+  cluster.run(quietMs);
+  assert.deepEqual(cluster.answering(address), ['a']);
+});
+
 function loadsWithinOne(cluster: Layer2Cluster): boolean {
   const loads = [...cluster.members.keys()].map((name) => cluster.load(name));
   return Math.max(...loads) - Math.min(...loads) <= 1;
