@@ -38,9 +38,9 @@ export class FirstDecision {
   check(): void {
     if (this.#isOver || !this.#readiness) return;
     const { clock, membership, begin } = this.#options;
-    const { isSynced, liveMembers, unreachable } = membership;
+    const { isSynced, liveMembers, unreachable, isAlone } = membership;
     const nowMs = clock.now();
-    const known = { hasEntries: this.#hasEntries, isSynced, liveMembers, unreachable };
+    const known = { hasEntries: this.#hasEntries, isSynced, liveMembers, unreachable, isAlone };
     const isReady = this.#readiness.isReady(known, nowMs);
     this.#timer?.cancel();
     if (isReady) {

@@ -62,6 +62,11 @@ export class MembershipPort {
     return this.machine?.unreachable().length ?? 0;
   }
 
+  /** Whether Kubernetes lists the Pods of the speakers, and no speaker but this one. */
+  get isAlone(): boolean {
+    return this.#speakers.areCertain && this.#others.length === 0;
+  }
+
   /** Whether this node holds the same claims as several live members, or as all live members if there are few. */
   get isSynced(): boolean {
     return this.machine?.isSynced ?? false;
@@ -125,10 +130,13 @@ export class MembershipPort {
     onJoined();
   }
 
+  get #others(): KnownSpeakers['known'] {
+    return this.#speakers.known.filter(({ node }) => node !== this.#options.nodeName);
+  }
+
   #tellSpeakers(): void {
-    const { nodeName, port } = this.#options;
-    const others = this.#speakers.known.filter(({ node }) => node !== nodeName);
-    const endpoints = others.map(
+    const { port } = this.#options;
+    const endpoints = this.#others.map(
       ({ node, addresses }) => [node, addresses.map((host) => ({ host, port }))] as const,
     );
     this.#node?.setSpeakers(new Map(endpoints), this.#speakers.areCertain);

@@ -327,7 +327,10 @@ export class Layer2Cluster {
   #tryToStart(member: Member, liveMembers: number, unreachable: number): void {
     const { ownership, readiness, hasEntries, isSynced } = member;
     if (ownership.isStarted) return;
-    if (!readiness.isReady({ hasEntries, isSynced, liveMembers, unreachable }, this.clock.now())) return;
+    if (
+      !readiness.isReady({ hasEntries, isSynced, liveMembers, unreachable, isAlone: false }, this.clock.now())
+    )
+      return;
     member.runner.send({ kind: 'started' });
     this.#starting.delete(member.name);
     this.#factsChanged();

@@ -216,6 +216,7 @@ export class MemorySpeaker {
       isSynced: machine.isSynced,
       liveMembers: machine.liveCount,
       unreachable: machine.unreachable().length,
+      isAlone: false,
     };
     const nowMs = this.#clock.now();
     const isReady = this.#readiness.isReady(input, nowMs);

@@ -4,7 +4,7 @@
  *
  * - For the first 1.5 s it waits for every known speaker, so that all nodes of a new cluster elect from the same set.
  * - After that, it waits only until several live members, or all live members if there are few, have the same knowledge as this node.
- * - After 3 s, a node that reaches no other member decides alone.
+ * - After 3 s, a node that reaches no other member decides alone. It decides at once if Kubernetes lists no other speaker.
  * - After 30 s, it decides in any case, because a member that never agrees must not keep addresses unanswered.
  */
 
@@ -17,6 +17,8 @@ export interface ReadinessInput {
   readonly liveMembers: number;
   /** Number of listed speakers that are not live, except those that have left. */
   readonly unreachable: number;
+  /** Whether Kubernetes lists the Pods of the speakers, and no speaker but this one. */
+  readonly isAlone: boolean;
 }
 
 const awaitAllMs = 1500;
@@ -31,11 +33,14 @@ export class Readiness {
     this.#joinedAtMs = joinedAtMs;
   }
 
-  isReady({ hasEntries, isSynced, liveMembers, unreachable }: ReadinessInput, nowMs: number): boolean {
+  isReady(
+    { hasEntries, isSynced, liveMembers, unreachable, isAlone }: ReadinessInput,
+    nowMs: number,
+  ): boolean {
     const waitedMs = nowMs - this.#joinedAtMs;
     if (!hasEntries) return false;
     if (waitedMs >= awaitSyncMs) return true;
-    if (waitedMs >= awaitAnyMs && liveMembers === 0) return true;
+    if (liveMembers === 0 && (isAlone || waitedMs >= awaitAnyMs)) return true;
     if (!isSynced) return false;
     return waitedMs >= awaitAllMs || unreachable === 0;
   }

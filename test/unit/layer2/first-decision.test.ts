@@ -5,7 +5,7 @@ import { VirtualClock } from '../../support/virtual-clock.ts';
 
 function fixture() {
   const clock = new VirtualClock();
-  const membership = { isSynced: true, liveMembers: 1, unreachable: 0 };
+  const membership = { isSynced: true, liveMembers: 1, unreachable: 0, isAlone: false };
   const begunAtMs: number[] = [];
   const first = new FirstDecision({ clock, membership, begin: () => begunAtMs.push(clock.now()) });
   return { clock, membership, begunAtMs, first };

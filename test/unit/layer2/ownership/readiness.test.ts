@@ -2,13 +2,34 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Readiness, type ReadinessInput } from '../../../../src/layer2/ownership/readiness.ts';
 
-const complete: ReadinessInput = { hasEntries: true, isSynced: true, liveMembers: 2, unreachable: 0 };
+const complete: ReadinessInput = {
+  hasEntries: true,
+  isSynced: true,
+  liveMembers: 2,
+  unreachable: 0,
+  isAlone: false,
+};
 
 describe('Readiness', () => {
   for (const [name, over, fromMs] of [
     ['comes at once with all speakers and their claims', {}, 0],
     ['comes after 1.5 s when some speakers are missing', { unreachable: 1 }, 1500],
     ['comes after 3 s without any other member', { isSynced: false, liveMembers: 0, unreachable: 2 }, 3000],
+    [
+      'comes after 3 s when no other speaker is known, but the list may lack some',
+      { isSynced: false, liveMembers: 0 },
+      3000,
+    ],
+    [
+      'comes at once when Kubernetes lists no other speaker',
+      { isSynced: false, liveMembers: 0, isAlone: true },
+      0,
+    ],
+    [
+      'waits for the claims of a live member that is not listed',
+      { isSynced: false, liveMembers: 1, isAlone: true },
+      30_000,
+    ],
     ['comes only after 30 s when claims of live members are missing', { isSynced: false }, 30_000],
     ['never comes without entries', { hasEntries: false }, Number.POSITIVE_INFINITY],
   ] as const)
