@@ -57,7 +57,7 @@ export interface ServiceReconcilerOptions {
   readonly showsConditions: boolean;
   /** Whether to take addresses into the books only, and to assign and write nothing. */
   readonly adoptOnly: boolean;
-  /** Runs after addresses were assigned or taken back. */
+  /** Runs at the end of decisions that assigned addresses or took some back. */
   readonly onAddressesChanged: () => void;
 }
 
@@ -101,6 +101,8 @@ export class ServiceReconciler {
   /** The pass that is not finished. */
   #pass: Pass | undefined;
   #isFirstPass = true;
+  /** An unfinished pass that was dropped has moved addresses. */
+  #hasMoved = false;
   readonly #deciding: TurnHandle;
 
   constructor(options: ServiceReconcilerOptions) {
@@ -151,7 +153,7 @@ export class ServiceReconciler {
     const byAge = this.#services.byAge();
     for (const service of byAge) if (this.#decider.isOurs(service)) allocator.learn(service);
     this.#phase = 'deciding';
-    // The keys are there already, in the order of the list, and adding a key again would not move it.
+    // `#changed` holds these keys already, in the order in which the API server listed the Services. Adding a key to a Set again does not move it.
     this.#changed = new Set([...byAge.map(objectKey), ...this.#changed]);
     this.#deciding.request();
   }
@@ -256,6 +258,7 @@ export class ServiceReconciler {
   #decideAll(): void {
     for (const key of this.#pass?.pending ?? []) this.#changed.add(key);
     if (this.#pass?.isFirst) this.#isFirstPass = true;
+    if (this.#pass?.hasMoved) this.#hasMoved = true;
     this.#pass = undefined;
     for (const key of this.#services.keys()) this.#changed.add(key);
     this.#deciding.request();
@@ -295,8 +298,9 @@ export class ServiceReconciler {
     const pending = this.#changed;
     this.#changed = new Set();
     const steps = this.#decider.steps(pending);
-    this.#pass = { pending, steps, isFirst: this.#isFirstPass, hasMoved: false };
+    this.#pass = { pending, steps, isFirst: this.#isFirstPass, hasMoved: this.#hasMoved };
     this.#isFirstPass = false;
+    this.#hasMoved = false;
     return this.#pass;
   }
 

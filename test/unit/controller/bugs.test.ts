@@ -11,6 +11,7 @@ import { EventRecorder } from '../../../src/kubernetes/event-recorder.ts';
 import type { ConfigMap, Service } from '../../../src/kubernetes/model.ts';
 import { createDiagnostics } from '../../../src/telemetry/diagnostics.ts';
 import { Turns } from '../../../src/turns.ts';
+import { BusyClock } from '../../support/busy-clock.ts';
 import { MemoryApi } from '../../support/memory-api.ts';
 import { memoryLogger } from '../../support/memory-logger.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
@@ -35,8 +36,7 @@ class Poison {
   }
 }
 
-function parts() {
-  const clock = new VirtualClock();
+function parts(clock = new VirtualClock(), onAddressesChanged = () => {}) {
   const { logger, lines } = memoryLogger();
   const client = new MemoryApi(clock, logger);
   const registry = new Registry();
@@ -59,7 +59,7 @@ function parts() {
     loadBalancerClass: undefined,
     showsConditions: false,
     adoptOnly: false,
-    onAddressesChanged: () => {},
+    onAddressesChanged,
   });
   return { shared, services, lines, registry };
 }
@@ -92,6 +92,24 @@ test('ServiceReconciler retries a Service whose decision throws, and serves the 
   const before = await failures(registry);
   await pass(shared.clock, 40_000, 500);
   assert.equal(await failures(registry), before, 'the retry succeeds');
+  await services.stop();
+});
+
+test('ServiceReconciler tells of addresses that a dropped pass has moved', async () => {
+  const clock = new BusyClock();
+  let told = 0;
+  const { services } = parts(clock, () => {
+    told++;
+  });
+  const parsed = parseConfig(config(pool('a', '192.0.2.0/32')));
+  assert.ok(parsed.ok);
+  for (let i = 0; i < 1000; i++) services.setService(`default/s${i}`, service(`s${i}`, []));
+  services.setConfig(parsed.value);
+  assert.equal(told, 0, 'the pass is not finished');
+  services.setNamespaces(new Map());
+  clock.advance(1000);
+  assert.equal([...services.assigned()].length, 1);
+  assert.equal(told, 1);
   await services.stop();
 });
 

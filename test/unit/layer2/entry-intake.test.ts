@@ -1,26 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { Timer } from '../../../src/clock.ts';
 import type { AddressEntry, SourcedEntry } from '../../../src/layer2/address-entry.ts';
 import { EntryIntake } from '../../../src/layer2/entry-intake.ts';
 import { Turns } from '../../../src/turns.ts';
+import { BusyClock } from '../../support/busy-clock.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
-
-/** Each look at the clock takes some time, as work does. */
-class BusyClock extends VirtualClock {
-  turns = 0;
-  #spentMs = 0;
-
-  override now(): number {
-    this.#spentMs += 0.01;
-    return super.now() + this.#spentMs;
-  }
-
-  override after(delayMs: number, callback: () => void): Timer {
-    if (delayMs === 0) this.turns++;
-    return super.after(delayMs, callback);
-  }
-}
 
 function fixture(clock = new VirtualClock()) {
   const lines: string[] = [];
