@@ -7,10 +7,11 @@
  *
  * - The membership has declared its speaker dead.
  * - Since the membership began to suspect it, the node has left a question unanswered.
- * - The node answered a question before, while its speaker was alive. Without this, a firewall that drops the questions would look like
+ * - The node answered the last question before its speaker went missing. Without this, a firewall that drops the questions would look like
  *   death.
- * - The node has answered no question since its speaker went missing. If it has answered one, only the speaker crashed. Without a speaker,
- *   the node cannot show the controller that it lives. Its death is therefore left to Kubernetes until the speaker is heard again.
+ * - The node has answered no question since its speaker went missing. If it has answered one, only its speaker had crashed. If that node dies
+ *   later, this speaker does not report it: a node without a speaker writes no report that would show the controller that it lives. Kubernetes
+ *   finds such a death, until the speaker is heard again and the node has answered a question.
  *
  *     alive ── suspect ─────────────────── dead
  *       │        ├── question, 0.5 s ──┤     │
@@ -28,7 +29,7 @@ export type ProbeAnswer = 'answered' | 'silent' | 'unknown';
 export const nodeDeathTiming = {
   /** Interval of the questions to a node whose speaker is alive. They only show that the node answers questions. */
   proofMs: 300_000,
-  /** The same for a node that has never answered. */
+  /** The same for a node that has never answered, or left the last question unanswered. */
   firstProofMs: 30_000,
   /** Interval of the questions to a node whose speaker is suspect or dead. */
   pursuitMs: 1000,
@@ -57,7 +58,7 @@ interface NodeState {
   state: MemberStatus['state'];
   /** The node answered the last question while its speaker was alive, and has answered none since its speaker went missing. */
   isProven: boolean;
-  /** A question has ended since its speaker was last found alive. Until then, `isProven` says nothing about the node. */
+  /** A question has ended since its speaker was last found alive. Until then, a false `isProven` does not mean that it was left unanswered. */
   isTried: boolean;
   /** The last question since the speaker went missing was left unanswered. */
   isSilent: boolean;
@@ -104,6 +105,8 @@ export class NodeDeaths {
       known.isTried = false;
       known.isSilent = false;
       known.nextAtMs = nowMs;
+      // The end of an earlier question would count as the end of one to a missing speaker.
+      known.asked = undefined;
     } else if (state !== 'alive' && known.missingSinceMs === undefined) {
       known.missingSinceMs = nowMs;
       known.nextAtMs = nowMs;

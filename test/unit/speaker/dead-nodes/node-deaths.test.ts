@@ -85,6 +85,21 @@ describe('NodeDeaths', () => {
     assert.deepEqual(deaths.dead, []);
   });
 
+  test('ignores the silence after a question that it asked before the speaker was heard again', () => {
+    const { deaths, members, ask, now } = setUp();
+    members('b');
+    ask('answered', 1);
+    members('b=suspect');
+    const [question] = deaths.due(now());
+    assert.ok(question);
+    members('b');
+    deaths.answered(question, 'silent', now() + 500);
+    members('b=dead');
+    assert.deepEqual(deaths.dead, [], 'no question was left unanswered since then');
+    ask('silent');
+    assert.deepEqual(deaths.dead, ['b']);
+  });
+
   test('a node that answers without its speaker is left to Kubernetes until its speaker is heard again', () => {
     const { deaths, members, ask, pass } = setUp();
     members('b');
