@@ -186,12 +186,14 @@ function neverTwo(cluster: Layer2Cluster): void {
   assert.deepEqual(claims(), before, 'no contention');
   for (const address of cluster.entries.keys()) {
     const [owner, ...more] = cluster.answering(address);
-    // In a minority, no claim settles a difference between a stale node and another one (docs/design/limits.md).
+    // In a minority, no claim settles a difference between a stale node and another one, unless a living node has claimed the address before
+    // (docs/design/limits.md).
     const couldDiffer =
       cluster.answering(address).some((name) => cluster.stale.has(name)) &&
       more.length === 1 &&
       [...cluster.members.values()].every(
-        ({ view, claims }) => view.claiming === 'refused' && !claims.get(address),
+        ({ view, claims }) =>
+          view.claiming === 'refused' && !cluster.members.has(claims.get(address)?.owner ?? ''),
       );
     if (!couldDiffer) assert.deepEqual(more, [], `${address}: ${owner} and ${more} answer`);
     // A minority passes no node over, so an address may wait for an elected node that does not know the address yet.
