@@ -1,6 +1,7 @@
 /**
  * A death report is the Lease of a speaker in which it names the nodes that it finds dead. Speakers write it, and the leading controller
- * reads it. A speaker writes its report only when the report changes, so the age of a report says nothing.
+ * reads it. While most other speakers are alive, a speaker writes its report only when the report changes, so an old report is still valid. A
+ * speaker that misses several others also writes a report without a change, because the write shows the controller that its node lives.
  */
 import type { RawObject } from '../kubernetes/api.ts';
 import { ObjectReader } from '../kubernetes/object-reader.ts';
@@ -51,7 +52,7 @@ export function deathReportBody(
 
 /**
  * Returns `undefined` for a Lease that is not a death report. A speaker never names more than `maxDeadNodes`, so further names are ignored.
- * A hostile Lease may hold 100,000 names, and the controller compares each of them with every name of the previous report.
+ * Without this limit, a hostile Lease with 100,000 names would make the controller compare each of them with every name of the previous report.
  */
 export function decodeDeathReport(raw: RawObject): DeathReport | undefined {
   const metadata = new ObjectReader(raw).object('metadata');

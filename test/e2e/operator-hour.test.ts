@@ -1,6 +1,6 @@
 /**
- * An operator's hour: each test causes a real fault and checks that `bellman status`, events, metrics, `/readyz` or the log name what is
- * wrong. Each test repairs its fault, so that the next one starts with a healthy cluster.
+ * An operator's hour: most tests cause a real fault and check that `bellman status`, events, metrics, `/readyz` or the log name what is wrong.
+ * The others check that a planned change is not reported as a fault. Each test but the last leaves a healthy cluster to the next one.
  */
 
 import assert from 'node:assert/strict';

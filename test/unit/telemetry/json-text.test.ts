@@ -14,7 +14,7 @@ test('jsonPieces() joined are the text of JSON.stringify', () => {
   );
 });
 
-test('jsonPieces() leaves out what is undefined, as JSON.stringify does', () => {
+test('jsonPieces() leaves out an undefined field and writes an undefined item as null, as JSON.stringify does', () => {
   const value = { a: undefined, list: [undefined, 1], inner: { b: undefined, c: [] }, when: new Date(0) };
   assert.equal([...jsonPieces(value)].join(''), JSON.stringify(value, null, 2));
 });

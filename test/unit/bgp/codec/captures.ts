@@ -12,7 +12,10 @@ export interface Capture {
   readonly options: ReceiveOptions;
   /** The fields of an OPEN, or an UPDATE as `readable()` shows it. */
   readonly means: object;
-  /** Whether our encoder writes the same octets. When false, the sender orders attributes or writes lengths in another valid way. */
+  /**
+   * Whether our encoder writes the same octets. When false, the sender orders attributes, writes lengths or divides capabilities among
+   * parameters in another valid way.
+   */
   readonly isOurForm: boolean;
 }
 
