@@ -316,9 +316,11 @@ export class Ownership {
     const known: (Claim | undefined)[] = [];
     for (const { text, owned, vacancy, claim, isLate } of due) {
       yield;
-      if (isLate && claim?.owner === this.#self && claim.observedVersion > 0)
-        this.#newClaims.push(releaseToSuccessor(claim));
       const { address, entry } = owned;
+      // An owner that is eligible, but not preferred, waits without a release. A node with an old entry would take the address otherwise.
+      const mayRelease = claim?.owner === this.#self && claim.observedVersion > 0;
+      if (isLate && mayRelease && !this.#eligibility.isEligible(this.#self, address, entry))
+        this.#newClaims.push(releaseToSuccessor(claim));
       const input = { self: this.#self, address, entry, vacancy, owner: claim?.owner };
       vacant.push({ address: text, group: entry.group, ...successors(input, this.#eligibility) });
       known.push(claim);

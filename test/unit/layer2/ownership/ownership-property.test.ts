@@ -270,6 +270,23 @@ test('an owner that has restarted answers until the preferred node claims, which
   assert.deepEqual(cluster.answering(address), ['a']);
 });
 
+test('an owner waits for a preferred node that does not know of the preference, and no third node with an old entry takes the address', () => {
+  const address = '192.0.2.4';
+  const cluster = new Layer2Cluster({ names: ['a', 'b', 'c', 'd'], seed: 0, maxDelayMs });
+  for (const name of cluster.names) cluster.up(name);
+  cluster.run(quietMs);
+  cluster.change([addressEntry(address, ['d'])]);
+  cluster.run(quietMs);
+  for (const name of ['a', 'd']) cluster.setStale(name, true);
+  cluster.change([addressEntry(address, ['a', 'c'], { preferences: { a: 50 } })]);
+  cluster.run(quietMs * 2);
+  neverTwo(cluster);
+  assert.deepEqual(cluster.answering(address), ['c']);
+  for (const name of ['a', 'd']) cluster.setStale(name, false);
+  cluster.run(quietMs);
+  assert.deepEqual(cluster.answering(address), ['a']);
+});
+
 function loadsWithinOne(cluster: Layer2Cluster): boolean {
   const loads = [...cluster.members.keys()].map((name) => cluster.load(name));
   return Math.max(...loads) - Math.min(...loads) <= 1;
