@@ -110,7 +110,7 @@ function machine(): string {
   const all = cpus();
   const system = /^PRETTY_NAME="?([^"\n]*)/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1];
   const memory = Math.round(totalmem() / 2 ** 30);
-  return `${all.length} processors (${all[0]?.model ?? 'unknown'}), ${memory} GiB of memory, ${system}, Linux ${release()}.`;
+  return `${all.length} processors (${all[0]?.model ?? 'unknown'}), ${memory} GiB of memory, ${system}, Linux ${release().split('-')[0]}.`;
 }
 
 function systems(): string[] {
