@@ -28,18 +28,18 @@ const nodesOf = (count: number): CandidateNodes => ({
   interfaces: [],
 });
 
+/** All entries name one set of this many nodes. */
+function setsWith(nodes: number): CandidateSets {
+  const sets = new CandidateSets();
+  const set = { set: 1, observedVersion: 1, remove: [], put: nodesOf(nodes) };
+  complete(sets.resolve({ kind: 'table', sets: [set], upsert: entries, remove: [] }));
+  return sets;
+}
+
 /** The layer-2 process parses messages with entries that name one set of this many nodes, and puts the entries into its table. */
 function received(nodes: number): Work {
-  const sets = new CandidateSets();
+  const sets = setsWith(nodes);
   const table = new EntryTable('node', (entry, address) => ({ entry, address }));
-  complete(
-    sets.resolve({
-      kind: 'table',
-      sets: [{ set: 1, observedVersion: 1, remove: [], put: nodesOf(nodes) }],
-      upsert: entries,
-      remove: [],
-    }),
-  );
   const texts = [...splitMessage({ kind: 'change', sets: [], upsert: entries, remove: [] })].map((part) =>
     JSON.stringify(part),
   );
@@ -54,16 +54,8 @@ function received(nodes: number): Work {
 
 /** One node of a set changes, and with it all entries that name the set. */
 function setChanges(nodes: number): Work {
-  const sets = new CandidateSets();
+  const sets = setsWith(nodes);
   const table = new EntryTable('node', (entry, address) => ({ entry, address }));
-  complete(
-    sets.resolve({
-      kind: 'table',
-      sets: [{ set: 1, observedVersion: 1, remove: [], put: nodesOf(nodes) }],
-      upsert: entries,
-      remove: [],
-    }),
-  );
   const name = nodeName(0);
   let isIn = true;
   return {
