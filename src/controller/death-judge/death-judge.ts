@@ -240,7 +240,7 @@ export class DeathJudge {
     if (this.#nodes.get(node)?.isControlPlane && this.#losesControlPlane(dead))
       return 'is a control-plane node, and less than half of these may be dead';
     if (this.#marks.filter((atMs) => nowMs - atMs < rateMs).length >= limit)
-      return `has to wait, because within ${rateMs / 1000} s no more nodes are marked than max-nodes allows, ${limit}`;
+      return `has to wait, because max-nodes limits the nodes marked within ${rateMs / 1000} s to ${limit}`;
     const returnedAtMs = this.#returnedAtMs.get(node);
     if (returnedAtMs !== undefined && nowMs - returnedAtMs < returnedMs)
       return `was marked and came back within the last ${returnedMs / 60_000} minutes`;

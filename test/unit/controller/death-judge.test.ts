@@ -210,7 +210,7 @@ describe('DeathJudge', () => {
     assert.equal(world.pass(5000), '');
     assert.match(
       world.reasonFor('f') ?? '',
-      /^has to wait, because within 60 s no more nodes are marked than max-nodes allows, 1$/,
+      /^has to wait, because max-nodes limits the nodes marked within 60 s to 1$/,
     );
     assert.equal(world.pass(rateMs), 'f');
   });
