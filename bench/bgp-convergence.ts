@@ -7,28 +7,15 @@
  */
 
 import { parseArgs } from 'node:util';
-import {
-  bareSocket,
-  bellmanSender,
-  birdSender,
-  exabgpSender,
-  gobgpSender,
-  hostRoutes,
-  measureSender,
-  type Sender,
-} from './support/route-senders.ts';
+import { hostRoutes, measureSender, senders } from './support/route-senders.ts';
 
 const { values } = parseArgs({ options: { routes: { type: 'string', default: '100000' } } });
 const routeCount = Number(values.routes);
 
+/** These take so long that they run once. */
+const slow = ['GoBGP', 'ExaBGP'];
 /** Each sender with its number of runs. The machine may be busy, so the median counts. */
-const rounds: readonly (readonly [Sender, number])[] = [
-  [bareSocket, 5],
-  [bellmanSender, 5],
-  [birdSender, 5],
-  [gobgpSender, 1],
-  [exabgpSender, 1],
-];
+const rounds = senders.map((sender) => [sender, slow.includes(sender.name) ? 1 : 5] as const);
 const measured = new Map<string, { announceMs: number[]; withdrawMs: number[] }>();
 const hosts = hostRoutes(routeCount);
 for (let round = 0; round < 5; round++)

@@ -10,7 +10,7 @@ import { cable, NetworkNamespace } from '../../lab/netns.ts';
 const run = promisify(execFile);
 const deadlineMs = 300_000;
 
-export interface Sender {
+interface Sender {
   readonly name: string;
   /** Starts the sender, which connects to the router at 192.0.2.2. Resolves once it is ready to connect. */
   start(
@@ -38,7 +38,7 @@ function ours(kind: 'speaker' | 'bare', name: string): Sender {
   };
 }
 
-export const birdSender: Sender = {
+const birdSender: Sender = {
   name: 'BIRD',
   async start(namespace, directory, hosts) {
     const socket = `${directory}/sender.ctl`;
@@ -61,7 +61,7 @@ export const birdSender: Sender = {
   },
 };
 
-export const gobgpSender: Sender = {
+const gobgpSender: Sender = {
   name: 'GoBGP',
   async start(namespace, directory, hosts) {
     await writeFile(
@@ -112,7 +112,7 @@ export const gobgpSender: Sender = {
   },
 };
 
-export const exabgpSender: Sender = {
+const exabgpSender: Sender = {
   name: 'ExaBGP',
   async start(namespace, directory, hosts) {
     const block = (verb: string) =>
@@ -290,5 +290,7 @@ export async function measureSender(
 }
 
 /** A socket that replays the octets of Bellman's messages, so that only the network and the router need time. */
-export const bareSocket = ours('bare', 'bare socket');
-export const bellmanSender = ours('speaker', 'Bellman');
+const bareSocket = ours('bare', 'bare socket');
+const bellmanSender = ours('speaker', 'Bellman');
+
+export const senders: readonly Sender[] = [bareSocket, bellmanSender, birdSender, gobgpSender, exabgpSender];

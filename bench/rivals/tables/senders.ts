@@ -2,19 +2,9 @@
  * Host routes at BIRD, by the program that sends them.
  *   lab/world .cache/bin/node bench/rivals/tables/senders.ts [--rounds 3] [--out FILE] [--routes 10000]
  */
-import {
-  bareSocket,
-  bellmanSender,
-  birdSender,
-  exabgpSender,
-  gobgpSender,
-  hostRoutes,
-  measureSender,
-} from '../../support/route-senders.ts';
+import { hostRoutes, measureSender, senders } from '../../support/route-senders.ts';
 import { Figures } from '../figures.ts';
 import { progress, runTable } from '../run.ts';
-
-const senders = [bareSocket, bellmanSender, birdSender, gobgpSender, exabgpSender];
 
 await runTable({ routes: '10000' }, async ({ routes }, rounds) => {
   const hosts = hostRoutes(Number(routes));
