@@ -3,8 +3,9 @@
  *
  * When a process is in sync, it has read thousands of objects, and most of the memory that this took is garbage. V8 keeps the garbage until
  * the process allocates as much again, which may take days. It also keeps pages that are almost empty. The same holds after a burst of
- * changes. The process therefore collects once after its start, and again whenever its heap has grown. It does so only while it is calm,
- * because a collection pauses it. A busy process allocates, so V8 collects its garbage anyway.
+ * changes. The process therefore collects once after its start, and again whenever its heap has grown. At rest it allocates so little that this
+ * takes hours; it then collects the little every quarter of an hour, so that its memory stays flat. It collects only while it is calm, because
+ * a collection pauses it. A busy process allocates, so V8 collects its garbage anyway.
  *
  * Giving pages back hardly pauses a process, so the process does it without a collection too: after each collection, and every 30 s while the
  * process is calm, because the work of a few seconds maps 25 MB again.
@@ -38,6 +39,8 @@ const calmShare = 0.1;
 const growth = { factor: 1.15, octets: 2e6 } as const;
 /** Least time between two collections. A collection of 20 MB takes 0.1 s of CPU. */
 const pauseMs = 60_000;
+/** A heap that has grown by less is collected after this time: two of V8's pages of 256 KiB. */
+const slowGrowth = { afterMs: 15 * 60_000, octets: 0.5e6 } as const;
 
 /** CPU time of a collection, for each octet of the heap. Measured with heaps of 9 to 20 MB: 4 to 5 ms for a megabyte. */
 const msPerOctet = 5e-6;
@@ -60,8 +63,10 @@ export function isCollectionDue(
   if (expectedPauseMs(reading) > longestPauseMs) return false;
   if (!isCalm(checked, reading)) return false;
   if (!collected) return true;
+  const sinceMs = atMs - collected.atMs;
+  if (sinceMs >= slowGrowth.afterMs) return heapOctets >= collected.heapOctets + slowGrowth.octets;
   const hasGrown = heapOctets > collected.heapOctets * growth.factor + growth.octets;
-  return hasGrown && atMs - collected.atMs >= pauseMs;
+  return hasGrown && sinceMs >= pauseMs;
 }
 
 /** Whether to give pages back now. Call it every `checkEveryMs`, after a collection that was due. */

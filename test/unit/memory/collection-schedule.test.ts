@@ -42,6 +42,24 @@ const cases = [
     isDue: false,
   },
   {
+    name: 'less than a quarter of an hour after the last one, with a heap that has grown little',
+    collected: { heapMb: 30, agoMs: 899_999 },
+    after: { heapMb: 30.5 },
+    isDue: false,
+  },
+  {
+    name: 'a quarter of an hour after the last one, with a heap that has grown little',
+    collected: { heapMb: 30, agoMs: 900_000 },
+    after: { heapMb: 30.5 },
+    isDue: true,
+  },
+  {
+    name: 'a quarter of an hour after the last one, with a heap that has hardly grown',
+    collected: { heapMb: 30, agoMs: 900_000 },
+    after: { heapMb: 30.4 },
+    isDue: false,
+  },
+  {
     name: 'on a machine with work for four processes a processor',
     collected: undefined,
     after: { load: 4 },
