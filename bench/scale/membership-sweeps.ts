@@ -37,7 +37,7 @@ function knowledgeOf(members: number, claims: number) {
     store.setLive(nodeName(i), true);
   }
   for (let i = 0; i < claims; i++) store.merge(claimOf(i, nodeName(1)));
-  const local = new LocalMember({ name: self, incarnation: 1, endpoint, metadata: '' });
+  const local = new LocalMember({ name: self, incarnation: 1, port: endpoint.port, metadata: '' });
   return { store, table, knowledge: new Knowledge(local, table, new ClaimPayloads(store)) };
 }
 

@@ -117,7 +117,7 @@ function isCredible(update: Update, epochMs: number): boolean {
   return update.incarnation <= Math.min(maxIncarnation - 1, epochMs + dayMs);
 }
 
-/** An endpoint in an update may lack the host, because a member does not know its own address until Kubernetes lists it. */
+/** An endpoint in an update may lack the host, because a member does not state its own address. */
 function isPlausible(endpoint: Endpoint): boolean {
   return endpoint.host === '' ? endpoint.port > 0 : isDeliverable(endpoint);
 }

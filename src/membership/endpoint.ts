@@ -2,7 +2,7 @@ import { isIP, isIPv4 } from 'node:net';
 
 /** The UDP socket of a member. */
 export interface Endpoint {
-  /** A literal address, with a zone if necessary. Empty while the member does not know its own address. */
+  /** A literal address, with a zone if necessary. Empty in a member's statement about itself. */
   readonly host: string;
   readonly port: number;
 }

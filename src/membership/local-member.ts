@@ -3,29 +3,31 @@ import { leafOf } from './hash-tree.ts';
 import { memberHash } from './member-table.ts';
 import type { MemberState, MemberUpdate } from './packet.ts';
 
+export interface LocalMemberOptions extends Pick<MemberUpdate, 'name' | 'incarnation' | 'metadata'> {
+  /** UDP port of this member's socket. */
+  readonly port: number;
+}
+
 /** This member, as it describes itself to the others. */
 export class LocalMember {
   readonly name: string;
   /** The leaf of its record in the tree of hashes. */
   readonly leaf: number;
   #incarnation: number;
-  #endpoint: Endpoint;
+  /** Without an address. The others know from which address this member sends, and which one Kubernetes lists. */
+  readonly endpoint: Endpoint;
   #metadata: string;
 
-  constructor(update: Pick<MemberUpdate, 'name' | 'incarnation' | 'endpoint' | 'metadata'>) {
-    this.name = update.name;
-    this.leaf = leafOf(update.name);
-    this.#incarnation = update.incarnation;
-    this.#endpoint = update.endpoint;
-    this.#metadata = update.metadata;
+  constructor({ name, port, incarnation, metadata }: LocalMemberOptions) {
+    this.name = name;
+    this.leaf = leafOf(name);
+    this.endpoint = { host: '', port };
+    this.#incarnation = incarnation;
+    this.#metadata = metadata;
   }
 
   get incarnation(): number {
     return this.#incarnation;
-  }
-
-  get endpoint(): Endpoint {
-    return this.#endpoint;
   }
 
   get metadata(): string {
@@ -37,9 +39,8 @@ export class LocalMember {
   }
 
   /** Changes the description and raises the incarnation, so that the other members adopt the change. */
-  change(over: { readonly endpoint?: Endpoint; readonly metadata?: string }): void {
-    this.#endpoint = over.endpoint ?? this.#endpoint;
-    this.#metadata = over.metadata ?? this.#metadata;
+  setMetadata(metadata: string): void {
+    this.#metadata = metadata;
     this.#incarnation++;
   }
 

@@ -106,6 +106,12 @@ export class MemberTable {
     this.#count(known);
   }
 
+  /** Sets the endpoint of a member whose address is not known. */
+  locate(name: string, endpoint: Endpoint): void {
+    const known = this.#members.get(name);
+    if (known?.endpoint.host === '') known.endpoint = endpoint;
+  }
+
   forget(name: string): void {
     const known = this.#members.get(name);
     if (!known) return;

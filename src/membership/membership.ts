@@ -21,7 +21,7 @@
 import { AntiEntropy } from './anti-entropy.ts';
 import { ChangeLog, type Changes } from './change-log.ts';
 import { updateOctets } from './draft.ts';
-import { type Endpoint, isSameEndpoint } from './endpoint.ts';
+import type { Endpoint } from './endpoint.ts';
 import { type DetectorAction, FailureDetector } from './failure-detector.ts';
 import { GossipQueue } from './gossip-queue.ts';
 import { JoinList } from './join-list.ts';
@@ -40,7 +40,8 @@ export interface MembershipOptions {
   readonly name: string;
   /** Must be greater than in any earlier run of this member. The time of the start in milliseconds since 1970 fulfils this. */
   readonly incarnation: number;
-  readonly endpoint: Endpoint;
+  /** UDP port of this member's socket. */
+  readonly port: number;
   readonly metadata: string;
   readonly payloads: PayloadStore;
   /** From 0 to below 1. */
@@ -134,14 +135,17 @@ export class Membership {
     const others = new Map([...speakers].filter(([name]) => name !== this.name));
     for (const name of this.#joinList.replace(others, isCertain, nowMs))
       if (!isLive(this.#table.get(name))) this.#forget(name);
-    for (const name of others.keys()) this.#confirm(name);
-    const [own] = speakers.get(this.name) ?? [];
-    if (own && !isSameEndpoint(own, this.#self.endpoint)) this.#changeSelf({ endpoint: own }, nowMs);
+    for (const name of others.keys()) {
+      this.#confirm(name);
+      this.#locate(name);
+    }
   }
 
   /** Changes this member's description of itself. */
   setMetadata(metadata: string, nowMs: number): void {
-    if (metadata !== this.#self.metadata) this.#changeSelf({ metadata }, nowMs);
+    if (metadata === this.#self.metadata) return;
+    this.#self.setMetadata(metadata);
+    this.#tell(this.#self.as('alive'), true, nowMs);
   }
 
   /** Merges this node's own records and sends them to the others. */
@@ -326,11 +330,6 @@ export class Membership {
     return true;
   }
 
-  #changeSelf(over: Parameters<LocalMember['change']>[0], nowMs: number): void {
-    this.#self.change(over);
-    this.#tell(this.#self.as('alive'), true, nowMs);
-  }
-
   /** Merges an update that another member sent. */
   #merge(update: Update, from: string, nowMs: number): MergeOrder {
     if (update.kind === 'payload') return this.#mergePayload(update, nowMs);
@@ -363,6 +362,7 @@ export class Membership {
     const order = this.#table.merge(update, nowMs, this.#unlisted.has(update.name));
     const member = this.#table.get(update.name);
     if (order !== 'newer' || !member) return order;
+    this.#locate(update.name);
     this.#payloads.setLive(member.name, isLive(member));
     this.#changes.noteMember(member, before, nowMs);
     this.#antiEntropy.memberChanged(nowMs);
@@ -382,6 +382,15 @@ export class Membership {
   #mayKeep(name: string, from: string, nowMs: number): boolean {
     if (!this.#joinList.isCertain || this.#joinList.has(name) || name === from) return true;
     return this.#unlisted.admit(name, from, nowMs);
+  }
+
+  /**
+   * A member does not state its own address, so its first statement may arrive through others without one. Until the member is heard, this
+   * member then uses the address that Kubernetes lists.
+   */
+  #locate(name: string): void {
+    const [listed] = this.#joinList.endpointsOf(name);
+    if (listed) this.#table.locate(name, listed);
   }
 
   #confirm(name: string): void {

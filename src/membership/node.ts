@@ -63,9 +63,8 @@ export class MembershipNode {
     this.#clock = clock;
     this.#afterSockets = options.afterSockets ?? setImmediate;
     this.machine = new Membership({
-      ...{ name, metadata, payloads, settings, random },
+      ...{ name, port, metadata, payloads, settings, random },
       incarnation: clock.epochMs(),
-      endpoint: { host: '', port },
     });
     this.#channel = new Channel({ name, keys, payloads, randomOctets });
   }

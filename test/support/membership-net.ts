@@ -132,6 +132,8 @@ export class MembershipNet {
   readonly #members = new Map<string, NetMember>();
   readonly #names: readonly string[];
   readonly #parted = new Set<string>();
+  /** The two members that do not hear each other. */
+  readonly #apart = new Set<string>();
   readonly #schedules = new Map<string, Schedule>();
   readonly losses: Loss[] = [];
   #listed: ReadonlyMap<string, readonly Endpoint[]> | undefined;
@@ -169,7 +171,7 @@ export class MembershipNet {
       name,
       payloads: store,
       incarnation: Math.round(this.now) + 1,
-      endpoint: { host: name, port: 1 },
+      port: 1,
       metadata: this.#options.metadata ?? '',
       random: this.#random,
       ...(this.#options.settings ? { settings: this.#options.settings } : {}),
@@ -188,6 +190,11 @@ export class MembershipNet {
   part(names: Iterable<string>): void {
     this.#parted.clear();
     for (const name of names) this.#parted.add(name);
+  }
+
+  /** Cuts the path between two members. The others hear both. */
+  cut(...pair: readonly [string, string]): void {
+    for (const name of pair) this.#apart.add(name);
   }
 
   do(name: string, step: (machine: Membership, now: number) => void): void {
@@ -325,6 +332,7 @@ export class MembershipNet {
   #transmit(from: string, { host }: Endpoint, packet: Packet): void {
     this.packets++;
     if (this.#random() < this.#options.loss || this.#parted.has(from) !== this.#parted.has(host)) return;
+    if (this.#apart.has(from) && this.#apart.has(host)) return;
     const delay = delayMs.least - delayMs.mean * Math.log(1 - this.#random());
     const { datagramMs = 0 } = this.#options;
     if (datagramMs > 0) this.spend(from, datagramMs);

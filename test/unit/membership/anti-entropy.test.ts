@@ -19,7 +19,7 @@ class Side {
 
   /** Each side already knows the other as a live member, so that only records differ. */
   constructor(name: string, other: string, keys: readonly string[]) {
-    const self = new LocalMember({ name, incarnation: 1, endpoint, metadata: '' });
+    const self = new LocalMember({ name, incarnation: 1, port: endpoint.port, metadata: '' });
     this.table.merge(
       { kind: 'member', name: other, state: 'alive', incarnation: 1, endpoint, metadata: '' },
       0,

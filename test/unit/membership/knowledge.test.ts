@@ -18,7 +18,7 @@ function knowledgeOf(members: number, records: readonly string[]): Knowledge {
   const store = new TextStore();
   for (const record of records) store.merge(textPayload(record));
   return new Knowledge(
-    new LocalMember({ name: 'self', incarnation: 1, endpoint, metadata: '' }),
+    new LocalMember({ name: 'self', incarnation: 1, port: endpoint.port, metadata: '' }),
     table,
     store,
   );

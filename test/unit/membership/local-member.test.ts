@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { LocalMember } from '../../../src/membership/local-member.ts';
 
-const endpoint = { host: '192.0.2.1', port: 7946 };
-const local = () => new LocalMember({ name: 'a', incarnation: 5, endpoint, metadata: '' });
+const port = 7946;
+const local = () => new LocalMember({ name: 'a', incarnation: 5, port, metadata: '' });
 const said = (state: 'alive' | 'suspect' | 'dead' | 'left', incarnation: number) =>
-  ({ kind: 'member', name: 'a', state, incarnation, endpoint, metadata: '' }) as const;
+  ({ kind: 'member', name: 'a', state, incarnation, endpoint: { host: '', port }, metadata: '' }) as const;
 
 describe('LocalMember', () => {
   test('refutes a false statement, or a statement with a greater incarnation than its own, by taking a still greater incarnation', () => {
@@ -30,7 +30,7 @@ describe('LocalMember', () => {
 
   test('raises its incarnation with each change, so that other members adopt the change', () => {
     const member = local();
-    member.change({ metadata: 'new' });
+    member.setMetadata('new');
     assert.deepEqual(member.as('alive'), { ...said('alive', 6), metadata: 'new' });
   });
 });

@@ -17,8 +17,9 @@ import {
 import type { PayloadStore } from '../../../src/membership/payload.ts';
 import { TextStore, textPayload } from '../../support/text-payloads.ts';
 
-const endpoint = { host: '192.0.2.1', port: 7946 };
-const other = { host: '192.0.2.2', port: 7946 };
+const port = 7946;
+const endpoint = { host: '192.0.2.1', port };
+const other = { host: '192.0.2.2', port };
 const [minuteMs, hourMs] = [60_000, 3_600_000];
 
 function about(name: string, state: MemberState, incarnation: number): MemberUpdate {
@@ -26,7 +27,7 @@ function about(name: string, state: MemberState, incarnation: number): MemberUpd
 }
 
 function memberA(payloads: PayloadStore = new TextStore()): Membership {
-  return new Membership({ name: 'a', incarnation: 5, endpoint, metadata: '', payloads, random: () => 0 });
+  return new Membership({ name: 'a', incarnation: 5, port, metadata: '', payloads, random: () => 0 });
 }
 
 function packetOfB(body: Body, ...updates: readonly Update[]): Packet {
@@ -55,8 +56,33 @@ test('Membership restates in its ack that it is alive, even if an outdated state
   const ack = membership.take().packets.find(({ packet }) => packet.body.kind === 'ack');
   assert.deepEqual(
     ack?.packet.updates.filter((update) => update.kind === 'member' && update.name === 'a'),
-    [about('a', 'alive', 5)],
+    [{ ...about('a', 'alive', 5), endpoint: { host: '', port } }],
   );
+});
+
+test('Membership pings a member of which it has only heard, at the address that Kubernetes lists', () => {
+  const c = { host: '192.0.2.3', port };
+  const withoutAddress = { ...about('c', 'alive', 1), endpoint: { host: '', port } };
+  const lists = new Map([
+    ['b', [other]],
+    ['c', [c]],
+  ]);
+  for (const isListedFirst of [true, false]) {
+    const membership = memberA();
+    if (isListedFirst) membership.setSpeakers(lists, 0);
+    membership.receive(packetOfB({ kind: 'gossip' }, about('b', 'alive', 1), withoutAddress), other, 0);
+    if (!isListedFirst) membership.setSpeakers(lists, 0);
+    assert.deepEqual(membership.member('c')?.endpoint, c);
+    assert.deepEqual(membership.unreachable(), []);
+    membership.take();
+    const pinged = new Set<string>();
+    for (let now = 1; now < 500; now = Math.max(now + 1, membership.wakeAtMs())) {
+      membership.wake(now);
+      for (const { endpoint: to, packet } of membership.take().packets)
+        if (packet.body.kind === 'ping') pinged.add(to.host);
+    }
+    assert.ok(pinged.has(c.host), [...pinged].join(' '));
+  }
 });
 
 test('Membership leaves gossip out of an ack that a long description of itself already fills', () => {
