@@ -213,14 +213,15 @@ export class FailureDetector {
   #runOne(action: ProberAction, nowMs: number): DetectorAction[] {
     switch (action.kind) {
       case 'ping': {
-        const { target, endpoint, sequence, isRepeated } = action;
-        const draft = {
-          to: target,
-          endpoint,
-          body: { kind: 'ping', sequence },
-          carriesGossip: true,
-        } as const;
-        return [{ kind: 'send', draft: { ...draft, isRepeated } }];
+        const { target, endpoint, sequence, purpose, isRepeated } = action;
+        const member = this.#table.get(target);
+        // A suspect that the asker cannot reach learns of the suspicion from the verifiers.
+        const updates: MemberUpdate[] =
+          member && purpose === 'verify' ? [brief({ ...updateOf(member), state: 'suspect' })] : [];
+        const body = { kind: 'ping', sequence } as const;
+        return [
+          { kind: 'send', draft: { to: target, endpoint, body, updates, carriesGossip: true, isRepeated } },
+        ];
       }
       case 'ask-relays':
         return this.#askRelays(action.probe);

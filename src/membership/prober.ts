@@ -48,6 +48,7 @@ export type ProberAction =
       readonly target: string;
       readonly endpoint: Endpoint;
       readonly sequence: number;
+      readonly purpose: ProbePurpose | 'relay';
       /** Whether an earlier ping to the target has no answer yet. This holds for every relayed ping, because the requester pinged before. */
       readonly isRepeated: boolean;
     }
@@ -169,7 +170,7 @@ export class Prober {
     probe.sent++;
     const isLast = probe.sent >= pings;
     probe.dueAtMs = nowMs + (isLast ? Math.max(40, 2 * probe.retransmitMs) : probe.retransmitMs);
-    const ping = { kind: 'ping', target, endpoint, sequence, isRepeated: probe.sent > 1 } as const;
+    const ping = { kind: 'ping', target, endpoint, sequence, purpose, isRepeated: probe.sent > 1 } as const;
     return isLast && purpose === 'routine' ? [ping, { kind: 'ask-relays', probe }] : [ping];
   }
 
@@ -182,7 +183,7 @@ export class Prober {
     const isDone = relay.sent === relayPings;
     relay.dueAtMs = nowMs + (isDone ? relayPatienceMs : relayIntervalMs);
     relay.sent++;
-    return isDone ? [] : [{ kind: 'ping', target, endpoint, sequence, isRepeated: true }];
+    return isDone ? [] : [{ kind: 'ping', target, endpoint, sequence, purpose: 'relay', isRepeated: true }];
   }
 
   #nextSequence(): number {

@@ -117,6 +117,18 @@ describe('Membership, deaths', () => {
   });
 });
 
+describe('Membership, two members that do not hear each other', () => {
+  for (const loss of [0, 0.2])
+    test(`consider each other alive while the others hear both, at ${loss * 100} % loss`, () => {
+      for (let seed = 1; seed <= 5; seed++) {
+        const net = acquainted({ nodes: 5, loss, seed });
+        net.cut('node-0', 'node-1');
+        net.run(60_000);
+        assert.deepEqual(net.losses, []);
+      }
+    });
+});
+
 describe('Membership, partitions', () => {
   test('the two sides declare each other dead, and agree again within ten seconds after the partition ends', () => {
     const net = acquainted({ nodes: 7, loss: 0.05, seed: 4 });
