@@ -1,6 +1,6 @@
 /**
  * The values of the Helm chart: names, types, defaults and descriptions. `make schema` writes values.yaml and values.schema.json of the chart from
- * this definition. With the defaults, the chart renders the same objects as `manifests/kustomization.yaml`.
+ * this definition. With the defaults, the chart renders the same objects as `manifests/kustomization.yaml`, except the Namespace, which Helm makes.
  */
 import * as z from 'zod';
 
@@ -81,7 +81,7 @@ const speaker = z
     ),
     realtime: enabled(
       false,
-      'Whether the kernel may schedule BFD before all other processes of the node, as intervals below 100 ms require.',
+      'Whether the kernel may schedule BFD before all other processes of the node, as intervals below 100 ms or a multiplier of 2 require.',
     ),
     metricsPort: port(7472, 'TCP port of the HTTP endpoint on the nodes.'),
     membershipPort: port(
@@ -91,7 +91,7 @@ const speaker = z
     maxUnavailable: z
       .union([z.int().min(1), text.regex(/^[0-9]+%$/)])
       .default(1)
-      .describe('How many nodes an upgrade replaces at a time.'),
+      .describe('On how many nodes an upgrade replaces the speaker at a time, as a number or a percentage.'),
     surge: enabled(
       false,
       'Whether the new speaker of a node starts beside the old one and takes its sessions over. The Pods then declare no ports.',
@@ -126,7 +126,7 @@ export const chartValues = z.strictObject({
     .strictObject({
       enabled: enabled(
         true,
-        'Whether ValidatingAdmissionPolicies limit what the processes and users may write. They need Kubernetes 1.30.',
+        'Whether ValidatingAdmissionPolicies limit what the processes and users may write. They need Kubernetes 1.30 or newer.',
       ),
     })
     .describe('Policies that RBAC cannot express.'),
