@@ -8,12 +8,13 @@ readonly unavailable=69
 # Finds or installs Go. The argument is the path of `scripts`.
 go_prepare() {
   go=$("$1/go.sh") || exit $unavailable
-  # Go keeps compiled packages in its cache, which a clone must not hold: the next clone would compile all of them again.
+  # The Makefile sets XDG_CACHE_HOME to a folder of the clone. Go's cache of compiled packages must lie outside the clone, because otherwise the next
+  # clone would compile all packages again.
   unset XDG_CACHE_HOME GOFLAGS
   export CGO_ENABLED=0 GOWORK=off GOFLAGS=-mod=readonly
 }
 
-# Downloads the modules of the folder in which the script is. The argument names them in the message.
+# Downloads the modules of the go.mod in the working directory. The argument names them in the message.
 go_download() {
   "$go" mod download >/dev/null 2>"$folder/.download.log" || {
     tail -5 "$folder/.download.log" >&2

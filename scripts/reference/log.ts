@@ -16,7 +16,7 @@ const fields: Readonly<Record<string, string>> = {
   bgp: 'whether this node announces by BGP: `held`, `waiting` or `live`',
   capabilities: 'codes of the capabilities, or `all`',
   cause: 'cause of a [refusal](../design/allocation.md#refusals)',
-  entrance: 'where the input came from: `bgp`, `bfd`, `membership`, `frame`, `http`, `watch`',
+  entrance: 'where the input came from: `bgp`, `bfd`, `membership`, `frame`, `http`, `watch`, `succession`',
   err: 'the exception, with its stack',
   event: 'reason of the Kubernetes event; at level debug, the input of a state machine',
   families: 'address families that the session carries',
@@ -121,7 +121,10 @@ export function logPage(): string {
       [
         [code('level'), '`debug`, `info`, `warn`, `error`'],
         [code('ts'), 'time, RFC 3339'],
-        [code('component'), '`controller`, or `speaker`, `bgp`, `bfd` and `layer2` in the log of a speaker'],
+        [
+          code('component'),
+          'in the log of a controller: `controller`, `page`; in the log of a speaker: `speaker`, `bgp`, `bfd`, `layer2`',
+        ],
         [code('msg'), 'the message; see below'],
       ],
     ),

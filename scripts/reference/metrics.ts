@@ -134,7 +134,7 @@ const labels: Readonly<Record<string, string>> = {
   'bellman_speaker_announced protocol': '`bgp`, `layer2`',
   'bellman_speaker_refusals cause': refusalCauses.map(code).join(', '),
   cause: 'see [refusals](../design/allocation.md#refusals)',
-  object: '`configmap`, `service`',
+  object: '`configmap`, `service`, `conditions`',
   result: '`ok`, `conflict`, `error`',
   from: 'state before',
   to: 'state after',
