@@ -1,9 +1,9 @@
 #!/bin/sh
 # Builds the programs of a Kubernetes control plane (tool lines of go.mod) with Go, and prints the folder that holds them.
 #   lab/kubernetes/build.sh [--folder | --cluster]
-# With --folder, it only prints where the folder is or will be. With --cluster, it builds kubelet and kube-scheduler too, which only
-# `make cluster` needs. KUBERNETES_VERSION chooses one of the versions whose modules lie beside this script. Without it, the script takes
-# the newest one.
+# With --folder, it only prints where the folder is or will be. With --cluster, it builds kubelet and kube-scheduler too, which `make cluster` and
+# `make conformance` need. KUBERNETES_VERSION chooses one of the versions whose modules lie beside this script. Without it, the script takes the
+# newest one.
 # The folder lies outside the clone and is named for the version: ${BELLMAN_CACHE:-~/.cache/bellman}/kubernetes/VERSION. The script builds only the
 # programs that the folder lacks, so a second run takes milliseconds, and a run after an interrupted one goes on where that one stopped. Two runs
 # at a time do not collide: the second one waits for the first. The exit code is 69 (EX_UNAVAILABLE of sysexits.h) when Go or its modules cannot
