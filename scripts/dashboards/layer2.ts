@@ -73,7 +73,7 @@ export const layer2: Dashboard = {
         graph(
           'Datagrams dropped, by reason',
           'ops',
-          `sum by (reason) (rate(bellman_membership_dropped_total${chosen}[$__rate_interval])) or vector(0)`,
+          `sum by (reason) (rate(bellman_membership_dropped_total${chosen}[$__rate_interval])) or on () vector(0)`,
           '{{reason}}',
         ),
         graph(

@@ -34,7 +34,7 @@ export const overview: Dashboard = {
         graph(
           'Services that wait, by cause',
           'short',
-          'sum by (cause) (bellman_controller_services_waiting) or vector(0)',
+          'sum by (cause) (bellman_controller_services_waiting) or on () vector(0)',
           '{{cause}}',
         ),
         graph(
