@@ -31,15 +31,21 @@ export function isRefused(event: AuditEvent): boolean {
 }
 
 /**
- * Lists that `bellman status` can do without: the events with reasons of failed allocations, and facts for warnings, which the controller judges
- * too. The accounts of the Pods may not read all of them.
+ * Lists that a command can do without, by user agent. The accounts of the Pods may not read all of them. A command lists the events with reasons of
+ * failed allocations when the leader does not answer. `bellman status` also lists facts for warnings, which the controller judges too.
  */
-const optionalLists = new Set(['events', 'namespaces', 'servicecidrs']);
+const optionalLists: Readonly<Record<string, readonly string[]>> = {
+  'bellman-status': ['events', 'namespaces', 'servicecidrs'],
+  'bellman-explain': ['events'],
+  'bellman-capture': ['events'],
+  'bellman-collect': ['events'],
+  'bellman-page': ['events'],
+  'bellman-validate': ['events'],
+};
 
 function isOptional({ userAgent = '', verb, objectRef }: AuditEvent): boolean {
-  return (
-    userAgent.startsWith('bellman-status') && verb === 'list' && optionalLists.has(objectRef?.resource ?? '')
-  );
+  const [agent = ''] = userAgent.split('/');
+  return verb === 'list' && optionalLists[agent]?.includes(objectRef?.resource ?? '') === true;
 }
 
 /** Whether a daemon or command of Bellman made the request. An invalid token leaves the user name empty. */

@@ -38,6 +38,14 @@ test('a denied list that `bellman status` can do without is not a refusal of it'
   assert.ok(isRefused(event(403, { ...services, userAgent: 'bellman-status/0.1.0' })));
 });
 
+test('a denied list of events is not a refusal of a command, which lists them when the leader does not answer', () => {
+  for (const command of ['explain', 'capture', 'collect', 'page', 'validate']) {
+    const userAgent = `bellman-${command}/0.1.0`;
+    assert.ok(!isRefused(event(403, { objectRef: { resource: 'events' }, userAgent })), command);
+    assert.ok(isRefused(event(403, { objectRef: { resource: 'namespaces' }, userAgent })), command);
+  }
+});
+
 const at = (time: string, what: string) => ({ at: `2026-01-02T${time}.000Z`, what });
 const cases: readonly (readonly [string, number, readonly ReturnType<typeof at>[], boolean])[] = [
   ['nothing happened', 403, [], false],
