@@ -6,7 +6,7 @@ export XDG_CACHE_HOME := $(CURDIR)/.cache
 export NODE_COMPILE_CACHE := $(CURDIR)/.cache/compiled
 .DEFAULT_GOAL := help
 .PHONY: help setup metallb build image image-test chart-test monitoring page-test check fix test kubernetes cluster conformance demo lab bench rivals chaos fuzz interop schema docs clean
-BENCHES := allocator attack bfd bfd-cut bfd-node bgp-codec bgp-convergence bgp-memory config controller controller-scale drain failover footprint idle large-cluster layer2-scale link-loss membership membership-scale neighbour power-loss resync rolling scale service-latency takeover upgrade witness
+BENCHES := allocator attack bfd bfd-cut bfd-node bgp-codec bgp-convergence bgp-memory config controller controller-scale drain failover footprint idle large-cluster layer2-scale link-loss membership membership-scale neighbour resync rolling scale service-latency takeover upgrade witness
 
 help: ## print this list of targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -93,7 +93,7 @@ page-test: setup ## test the web page with headless Chromium, which it installs;
 build: setup ## write the program as it is shipped to dist/
 	@$(NODE) scripts/build.ts
 
-bench: build $(if $(findstring takeover,$(or $(NAME),$(BENCHES))),metallb) ## measure every figure in docs/; NAME=failover… runs only these programs
+bench: build $(if $(findstring takeover,$(or $(NAME),$(BENCHES))),metallb) ## measure the figures in docs/ that need neither Kubernetes nor rivals; NAME=failover… runs only these programs
 	@set -e; for name in $(or $(NAME),$(BENCHES)); do printf '\n── %s\n' $$name; BELLMAN_PROGRAM="$(CURDIR)/dist/bellman" lab/world $(NODE) --expose-gc bench/$$name.ts; done
 
 rivals: build ## measure beside MetalLB (built with Go) and write the page; NAME=start,failover measures only these tables; ROUNDS=3
