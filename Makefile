@@ -108,7 +108,8 @@ fuzz: setup ## feed millions of inputs to all code that reads octets from outsid
 interop: setup ## test with real routers only, and write docs/reference/interop.md from the results
 	@rm -rf .cache/interop
 	@BELLMAN_INTEROP_REPORT="$(CURDIR)/.cache/interop" $(NODE) test/run.ts test/interop/matrix-*.test.ts
-	@$(NODE) test/interop/report.ts .cache/interop > docs/reference/interop.md
+	@$(NODE) test/interop/report.ts .cache/interop > .cache/interop.md
+	@mv .cache/interop.md docs/reference/interop.md
 
 schema: setup ## write config/schema.json and the generated files of the chart from their definitions in the code
 	@$(NODE) scripts/config-schema.ts
