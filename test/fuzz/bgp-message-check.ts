@@ -9,7 +9,7 @@ import {
 } from '../../src/bgp/codec/index.ts';
 import type { AsPathSegment, Message, NlriSequence, UpdateMessage } from '../../src/bgp/message.ts';
 
-/** The greatest subcode that a decoder may return for each error code (RFC 4271 section 4.5, RFC 7313 section 5). */
+/** The greatest subcode that a decoder may return for each error code (RFC 4271 section 4.5, RFC 9234 section 4.2, RFC 7313 section 5). */
 const greatestSubcode: Readonly<Record<number, number>> = { 1: 3, 2: 11, 3: 11, 7: 1 };
 const longestData = 4096 - 21;
 

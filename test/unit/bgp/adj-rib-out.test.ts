@@ -184,7 +184,7 @@ describe('AdjRibOut', () => {
       assert.deepEqual(drain(), ['withdraw 198.51.100.1/32']);
     });
 
-    test('counts a desired route as sent, and withdraws it if it is no longer desired before it was replaced', () => {
+    test('counts a desired route as sent, and withdraws a route that stops being desired before a new version of it is sent', () => {
       const { rib, drain } = fixture();
       rib.up([4], false);
       rib.announce(a, plain);

@@ -113,7 +113,7 @@ describe('incoming connections', () => {
       assert.equal(kept.isOpen, true);
     });
 
-  test('retries are damped for a peer that fails both on its own connections and on ours', () => {
+  test('a peer that fails both on its own connections and on ours is retried less and less often', () => {
     const { speaker, transport, clock, lines } = fixture();
     speaker.setPeers([peer(), passiveElsewhere]);
     for (let i = 0; i < 3600; i++) {

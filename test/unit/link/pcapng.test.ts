@@ -1,4 +1,4 @@
-/** Files that `tcpdump` reads are checked in `test/e2e/capture.test.ts`. */
+/** `test/e2e/capture.test.ts` checks that `tcpdump` can read such files. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseIp } from '../../../src/address/index.ts';

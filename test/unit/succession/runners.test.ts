@@ -214,7 +214,7 @@ describe('succession over a local socket', () => {
     assert.ok(lines.some(({ reason }) => reason === 'nonsense'));
   });
 
-  test('the predecessor keeps everything when the successor is ready and then stops', async () => {
+  test('the predecessor keeps everything when the successor is ready and then does not answer the offer', async () => {
     const { runner, calls, clock, isReady } = serving();
     const channel = connectChannel(path, { onRecord: () => undefined, onClosed: () => undefined });
     assert.ok(channel);

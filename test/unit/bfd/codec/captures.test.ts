@@ -1,4 +1,7 @@
-/** Packets that BIRD 2.0.12, FRR 8.4.4 and keepalived 2.2.7 sent to the BFD process. The expected values come from their configuration. */
+/**
+ * Packets that BIRD 2.0.12, FRR 8.4.4 and keepalived 2.2.7 sent to the BFD process. The expected values come from the configuration of the
+ * sender.
+ */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
@@ -113,7 +116,7 @@ for (const { name, hex, means, type } of captures)
         assert.equal(decodePacket(octets.subarray(0, length)).ok, false, `${length} octets`);
     });
 
-    test('is not authentic after a change of any octet, and raises no exception', () => {
+    test(`raises no exception after a change of any octet${type ? ', and is no longer authentic' : ''}`, () => {
       for (let at = 0; at < octets.length; at++)
         for (let value = 0; value < 256; value++) {
           if (value === octets[at]) continue;

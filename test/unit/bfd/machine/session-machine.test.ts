@@ -208,7 +208,7 @@ describe('reception, RFC 5880 section 6.8.6', () => {
 });
 
 describe('transmission, RFC 5880 section 6.8.7', () => {
-  test('a session that is not Up sends at most once a second', () => {
+  test('a session that is not Up sends with an interval of one second, less the jitter', () => {
     const bench = new Bench();
     bench.runTo(10_000);
     assert.equal(bench.sent[0]?.atMs, 0);

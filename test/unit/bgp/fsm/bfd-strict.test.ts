@@ -260,7 +260,7 @@ describe('bfd-strict: negotiate', () => {
     }
   });
 
-  test('an edit during the wait ends the connection with Cease/Other Configuration Change', () => {
+  test('an edit of bfd-strict during the wait ends the connection with Cease/Other Configuration Change', () => {
     const peer = new Peer(negotiate());
     peer.opens(90, strictMode);
     peer.done();

@@ -85,7 +85,7 @@ describe('damping', () => {
     assert.deepEqual(endDamping(watch), initialBfdWatch);
   });
 
-  test('never begins while each window has fewer ended sessions', () => {
+  test('is in force after an ended session exactly when the last ten minutes have five of them', () => {
     const gaps = fc.array(fc.nat({ max: dampingWindowMs }), { maxLength: 40 });
     fc.assert(
       fc.property(gaps, (list) => {

@@ -157,7 +157,10 @@ const bfdUpPending: Partial<Record<EventName, string>> = {
   UpdateMsg: 'Idle N5/1 drop +idle-hold down:sent',
 };
 
-/** RFC 4271 section 8.2.2, event by event, with the events that this speaker adds. An absent cell means that the state stays. */
+/**
+ * RFC 4271 section 8.2.2, event by event, with the events that this speaker adds. An absent cell means that the state stays, and that no
+ * action follows except the stop of a timer.
+ */
 const table: Record<StateName, Partial<Record<EventName, string>>> = {
   Idle: {
     start: 'Connect +connect-retry connect',

@@ -529,7 +529,7 @@ describe('stepPeer(): decisions over time', () => {
     assert.ok(offered(...again, ...sessionLater) > 0);
   });
 
-  test('a contender that becomes the primary inherits the damping of the failed primary', () => {
+  test('a contender that becomes the primary inherits the failure count of the failed primary', () => {
     const failing: PeerEvent[] = [start];
     for (let i = 0; i < 5; i++) failing.push(first.connected, first.notification, first.idleHold);
     const { state } = run(...failing, incoming, first.closed);

@@ -56,7 +56,7 @@ describe('ConnectionTimers', () => {
     }
   });
 
-  test('the send hold timer counts from the last octet that the peer acknowledged (RFC 9687)', () => {
+  test('the send hold timer runs for another period when the peer has acknowledged an octet during the last one (RFC 9687)', () => {
     const { clock, timers, expired, peer } = fixture();
     timers.start({ kind: 'start-timer', timer: 'send-hold', delayMs: 480_000 });
     clock.advance(479_000);

@@ -110,7 +110,7 @@ const cases: readonly {
     placed: { '192.0.2.0': 'a', '192.0.2.1': 'b' },
   },
   {
-    name: 'an address whose recorded owner is gone goes to the emptiest node, wherever it stands in the order',
+    name: 'an address whose recorded owner is gone goes to the emptiest node, wherever the address stands in the order',
     vacancies: [
       vacant('192.0.2.1', ['a', 'b', 'c']),
       vacant('192.0.2.2', ['a', 'b', 'c'], { recordedOwner: 'a' }),
@@ -128,7 +128,7 @@ const cases: readonly {
     placed: { '192.0.2.1': 'b', '192.0.2.2': 'b' },
   },
   {
-    name: 'the recorded owner with the most addresses gives one to the emptiest node while it still has more afterwards',
+    name: 'a recorded owner gives addresses to the emptiest node, as long as the owner has more than that node even after the move',
     vacancies: ['a', 'a', 'a', 'a', 'b', 'b', 'b', 'b', 'b'].map((recordedOwner, i) =>
       vacant(`192.0.2.${i}`, ['a', 'b', 'c'], { recordedOwner }),
     ),
