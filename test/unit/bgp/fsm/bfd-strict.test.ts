@@ -358,9 +358,15 @@ describe('two speakers with bfd-strict: negotiate', () => {
 
   test('give up after the hold time when BFD stays down, and try again', () => {
     const { node, router, pass } = pair();
-    pass(9500);
-    assert.notEqual(node.shown, 'OpenSentBfdUpPending');
-    assert.notEqual(router.shown, 'OpenSentBfdUpPending');
+    pass(8900);
+    assert.equal(node.shown, 'OpenSentBfdUpPending');
+    assert.equal(router.shown, 'OpenSentBfdUpPending');
+    pass(600);
+    assert.equal(node.shown, 'Idle');
+    assert.equal(router.shown, 'Idle');
+    pass(1000);
+    assert.equal(node.shown, 'Connect');
+    assert.equal(router.shown, 'Active');
   });
 });
 
@@ -381,7 +387,9 @@ describe('bfd-hold-down', () => {
     const peer = new Peer(negotiate(60_000));
     peer.bfd(up);
     peer.opens(9, strictMode);
-    peer.clock.advance(6000);
+    peer.clock.advance(5999);
+    assert.equal(peer.shown, 'OpenSentBfdUpPending');
+    peer.clock.advance(1);
     assert.equal(peer.shown, 'OpenConfirm');
   });
 });
