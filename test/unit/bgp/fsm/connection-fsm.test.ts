@@ -366,6 +366,7 @@ describe('stepConnection(): timers', () => {
   });
 
   test('OpenSent waits four minutes for an OPEN', () => {
+    assert.equal(openSentHoldMs, 240_000);
     assert.equal(
       delayOf(stepConnection(states.Connect, events.TcpConnected, config).actions, 'hold'),
       openSentHoldMs,
