@@ -8,7 +8,6 @@ import {
   decodedUpdate,
   external,
   hex,
-  octets,
   onePrefix,
   plainAttributes,
   prefixes,
@@ -115,6 +114,6 @@ test('encodeMessage() refuses an UPDATE over 65,535 octets', () => {
 test('a decoded list of prefixes knows its length and can be iterated twice', () => {
   const { withdrawn } = decodedUpdate(update({ withdrawn: '18 c63364 18 c63365' }));
   assert.equal(withdrawn.length, 2);
-  assert.deepEqual([...withdrawn], [...withdrawn]);
-  assert.equal(octets(onePrefix).length, 4);
+  for (let time = 0; time < 2; time++)
+    assert.deepEqual(prefixes(withdrawn), ['198.51.100.0/24', '198.51.101.0/24']);
 });
