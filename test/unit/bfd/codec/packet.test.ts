@@ -50,10 +50,6 @@ describe('decodePacket', () => {
       assert.equal(errorOf(encodePacket(packet({ yourDiscriminator: 0, state }))), '');
     });
 
-  test('ignores octets after Length', () => {
-    assert.deepEqual(decoded(Buffer.concat([plain, Buffer.alloc(9, 0xff)])), packet());
-  });
-
   test('decodes authentication of an unsupported type as `other`, with its code', () => {
     for (const code of [1, 6, 255])
       assert.deepEqual(decoded(changed(sha1, 24, code)).authentication, { type: 'other', code });
@@ -77,18 +73,21 @@ describe('decodePacket', () => {
     { noNullPrototype: true },
   );
 
+  test('ignores octets after Length', () => {
+    const rest = fc.uint8Array({ maxLength: 40 });
+    fc.assert(
+      fc.property(arbitraryPacket, rest, (any, after) =>
+        assert.deepEqual(decoded(Buffer.concat([encodePacket(any), after])), any),
+      ),
+    );
+  });
+
   test('inverts encodePacket', () => {
     fc.assert(fc.property(arbitraryPacket, (any) => assert.deepEqual(decoded(encodePacket(any)), any)));
   });
 
-  test('never throws, and reads nothing beyond Length', () => {
-    fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 80 }), (octets) => {
-        const result = decodePacket(octets);
-        if (!result.ok) return;
-        assert.deepEqual(decodePacket(octets.subarray(0, octets[3])), result);
-      }),
-    );
+  test('never throws', () => {
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 80 }), (octets) => void decodePacket(octets)));
   });
 });
 
