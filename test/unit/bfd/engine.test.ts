@@ -534,15 +534,16 @@ describe('BFD sessions that are passed on', () => {
     assert.deepEqual(lonely.engine.passOn(), []);
   });
 
-  test('start again when their path has changed, or when no process takes them', () => {
+  test('start again when their path has changed, or after disinherit()', () => {
     const { clock, a } = pair();
-    const next = node(clock);
-    next.engine.inherit(a.engine.passOn());
-    next.engine.setSessions([{ ...base, interface: 'eth1' }]);
-    assert.equal(only(next).state, 'Down');
-    next.engine.disinherit();
-    next.engine.setSessions([base]);
-    assert.equal(only(next).state, 'Down');
+    const [moved, late] = [node(clock), node(clock)];
+    const passed = a.engine.passOn();
+    for (const { engine } of [moved, late]) assert.ok(engine.inherit(passed).ok);
+    moved.engine.setSessions([{ ...base, interface: 'eth1' }]);
+    assert.equal(only(moved).state, 'Down');
+    late.engine.disinherit();
+    late.engine.setSessions([base]);
+    assert.equal(only(late).state, 'Down');
   });
 
   test('are refused as a whole when one is wrong', () => {
