@@ -197,10 +197,13 @@ describe('Answers', () => {
     assert.deepEqual(seen, ['announce 192.0.2.2']);
   });
 
-  test('an adjusted address that waits for its probe keeps waiting', () => {
-    const { entry } = action(text, true);
-    answers.adjust({ kind: 'adjust', entry, address: ip(text) });
+  test('an adjusted address that waits for its probe keeps waiting', async () => {
+    const waiting = action(text, true);
+    answers.answer(waiting);
+    answers.adjust({ kind: 'adjust', entry: waiting.entry, address: ip(text) });
     assert.deepEqual(seen, []);
+    await find({ kind: 'free' });
+    assert.deepEqual(seen, [...begun, `free ${text}`]);
   });
 
   test('a node that yields stops answering before it reports the conflict', () => {
