@@ -142,6 +142,7 @@ test('a claim that is cut anywhere does not decode', () => {
 });
 
 test('a release is repeated for an hour, stops older claims for a day, and is then dropped', () => {
+  assert.deepEqual([releaseToldMs, releaseKeptMs], [3_600_000, 24 * 3_600_000]);
   const store = new ClaimStore();
   const held = {
     address: '192.0.2.1',
@@ -157,8 +158,11 @@ test('a release is repeated for an hour, stops older claims for a day, and is th
   store.merge({ ...held, owner: '', epoch: 2, from: 'a' });
   store.expire(1000);
   assert.equal([...store.inLeaf(leaf)].length, 1);
+  store.expire(1000 + releaseToldMs);
+  assert.equal([...store.inLeaf(leaf)].length, 1);
   store.expire(1001 + releaseToldMs);
   assert.equal([...store.inLeaf(leaf)].length, 0);
+  store.expire(1000 + releaseKeptMs);
   assert.equal(store.merge(held), 'older');
   store.expire(1001 + releaseKeptMs);
   assert.equal([...store.all()].length, 0);
