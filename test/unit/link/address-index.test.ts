@@ -44,6 +44,6 @@ test('AddressIndex finds each of 10,000 consecutive addresses', () => {
   const base = 0x2001_0db8_0000_0000_0000_0000_0000_0000n;
   for (let i = 0; i < 10_000; i++) index.set({ family: 6, value: base + BigInt(i) }, i);
   assert.equal(index.size, 10_000);
-  assert.equal(index.get({ family: 6, value: base + 9_999n }), 9_999);
+  for (let i = 0; i < 10_000; i++) assert.equal(index.get({ family: 6, value: base + BigInt(i) }), i);
   assert.equal(index.get({ family: 6, value: base + 10_000n }), undefined);
 });
