@@ -56,8 +56,10 @@ test('after any edits and failures, no two Services have the same address, memor
       harness.editConfig(texts[0]);
       await harness.start();
       let failures = 0;
+      // An assertion that fails within a request would only make the controller repeat the request.
+      const twice: string[] = [];
       harness.api.before = ({ method }) => {
-        assert.deepEqual(shownTwice(harness), []);
+        twice.push(...shownTwice(harness));
         if (method === 'GET' || failures <= 0) return;
         failures--;
         throw new ApiError(0, 'ECONNRESET', 'lost');
@@ -98,7 +100,7 @@ test('after any edits and failures, no two Services have the same address, memor
       }
       failures = 0;
       await harness.pass(70_000);
-      assert.deepEqual(shownTwice(harness), []);
+      assert.deepEqual([...twice, ...shownTwice(harness)], []);
       const before = names.map((name) => [name, harness.addresses(name)]);
       const { services, waiting } = harness.status() as {
         services: { service: string; addresses: { ip: string }[]; refusal?: object }[];
