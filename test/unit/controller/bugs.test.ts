@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Registry } from 'prom-client';
+import { configHash } from '../../../src/cluster/accepted-config.ts';
 import { parseConfig } from '../../../src/config/index.ts';
 import { Allocator } from '../../../src/controller/allocator/allocator.ts';
 import { ConfigReconciler } from '../../../src/controller/config/config-reconciler.ts';
@@ -116,24 +117,30 @@ test('ServiceReconciler tells of addresses that a dropped pass has moved', async
 test('ConfigReconciler retries a ConfigMap whose judgement throws, and keeps the accepted configuration', async () => {
   const { shared, services, lines } = parts();
   const reconciler = new ConfigReconciler({ ...shared, services, onConfig: () => {} });
-  const text = config(pool('a', '192.0.2.0/28'));
-  shared.client.put(configPath, { metadata: { name: 'config', namespace }, data: { config: text } });
-  const stored = shared.client.get(configPath)?.metadata;
-  const configMap: ConfigMap = {
-    namespace,
-    name: 'config',
-    uid: stored?.uid ?? '',
-    resourceVersion: stored?.resourceVersion ?? '',
-    annotations: {},
-    data: { config: text },
+  /** Edits the ConfigMap as a user does. Returns the object as a watch would. */
+  const edit = (text: string): ConfigMap => {
+    const known = shared.client.get(configPath)?.metadata;
+    const data = { config: text };
+    const { metadata } = shared.client.put(configPath, {
+      metadata: { ...known, name: 'config', namespace },
+      data,
+    });
+    const { uid = '', resourceVersion = '', annotations = {} } = metadata;
+    return { namespace, name: 'config', uid, resourceVersion, annotations, data };
   };
-  const poison = new Poison();
-  reconciler.setConfigMap({ ...configMap, data: poison.in(configMap.data, 'config') });
+  const [earlier, later] = [config(pool('a', '192.0.2.0/28')), config(pool('b', '192.0.2.0/28'))];
+  reconciler.setConfigMap(edit(earlier));
   reconciler.start();
   await pass(shared.clock, 3000, 100);
+  const poison = new Poison();
+  const edited = edit(later);
+  reconciler.setConfigMap({ ...edited, data: poison.in(edited.data, 'config') });
+  await pass(shared.clock, 3000, 100);
   assert.equal(lines.filter(({ msg }) => msg === 'bug: input dropped').length, 1);
+  assert.equal(reconciler.state().hash, configHash(earlier));
   poison.isActive = false;
   await pass(shared.clock, 40_000, 500);
-  assert.equal(reconciler.state().status, 'active');
+  const { status, hash } = reconciler.state();
+  assert.deepEqual([status, hash], ['active', configHash(later)]);
   await Promise.all([services.stop(), reconciler.stop()]);
 });
