@@ -504,12 +504,14 @@ describe('explain()', () => {
     const [address] = explain(
       facts({
         events: [
+          event(0, 'address 192.0.2.241', [{ kind: 'answer', reason: 'first', from: '' }]),
           event(1, 'address 192.0.2.241', [{ kind: 'answer', reason: 'failover', from: 'node-2' }]),
           event(2, 'address 192.0.2.242', [{ kind: 'answer', reason: 'first', from: '' }]),
           event(3, 'address 192.0.2.241', [{ kind: 'claim' }, { kind: 'silence', reason: 'lost' }]),
           event(4, 'peer router', [{ kind: 'session-up', connection: 1 }]),
           event(5, 'peer router', [{ kind: 'session-down', cause: { kind: 'hold-timer' } }]),
           event(6, 'peer router', ['…']),
+          event(7, 'peer router', [{ kind: 'session-up', connection: 2 }]),
         ],
       }),
     ).addresses;
@@ -520,6 +522,7 @@ describe('explain()', () => {
         'stops answering (lost)',
         'the session is up',
         'the session ends: hold-timer',
+        'the session is up',
       ],
     );
   });
