@@ -82,9 +82,10 @@ test('manifests bind each role to the service account of its process', () => {
 });
 
 test('manifests grant no wildcard and no change of a Service spec; the controller may not list Secrets, the speaker may only list and watch them', () => {
-  for (const { rules } of rendered)
+  for (const { kind, rules } of rendered)
     for (const { resources = [], verbs } of rules ?? []) {
       assert.ok(!resources.includes('*') && !verbs.includes('*'));
+      assert.ok(kind === 'Role' || !resources.includes('secrets'), 'no right to Secrets of all namespaces');
       if (resources.includes('services'))
         assert.ok(verbs.every((verb) => verb === 'list' || verb === 'watch'));
     }
