@@ -131,6 +131,7 @@ test('a controller whose standard output is full still stops on SIGTERM', { time
   const child = spawn('sh', ['-c', `exec '${process.execPath}' '${main}' ${flags} >/dev/full`], {
     stdio: 'ignore',
   });
+  t.after(() => child.kill('SIGKILL'));
   const exited = once(child, 'exit');
   const isRunning = () => child.exitCode === null && child.signalCode === null;
   await eventually('the endpoint', async () => (await fetch(`http://127.0.0.1:${port}/healthz`)).ok);
