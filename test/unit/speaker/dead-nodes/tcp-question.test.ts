@@ -6,14 +6,14 @@ import { askByTcp } from '../../../../src/speaker/dead-nodes/tcp-question.ts';
 import { freePort } from '../../../support/free-port.ts';
 
 describe('askByTcp()', () => {
-  test('a refused connection is an answer, and so is an accepted one', async () => {
+  test('a refused connection is an answer, and so is an accepted one', async (t) => {
     assert.equal(await askByTcp(['127.0.0.1'], await freePort(), systemClock), 'answered');
     const server = createServer();
+    t.after(() => server.close());
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const address = server.address();
     assert.ok(address !== null && typeof address === 'object');
     assert.equal(await askByTcp(['127.0.0.1'], address.port, systemClock), 'answered');
-    server.close();
   });
 
   test('one address that answers is enough', async () => {
