@@ -30,7 +30,16 @@ test('every page can be reached from README.md through links', () => {
 
 test('code names only pages that exist', () => {
   const sources = globSync(
-    ['src/**/*.ts', 'test/**/*.ts', 'lab/**/*', 'bench/**/*.ts', 'scripts/*', 'config/*', 'Makefile'],
+    [
+      'src/**/*.ts',
+      'test/**/*.ts',
+      'lab/**/*',
+      'bench/**/*.ts',
+      'scripts/**/*',
+      'config/*',
+      'manifests/**/*',
+      'Makefile',
+    ],
     { cwd: root },
   ).filter((path) => /\.(ts|sh|yaml)$|Makefile$/.test(path));
   for (const source of sources)
