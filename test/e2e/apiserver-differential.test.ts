@@ -1,7 +1,7 @@
 /**
- * The embedded API server and Kubernetes give the same answers. The file of answers holds those of Kubernetes. `make test` compares the
- * embedded server with the file. `make kubernetes` compares Kubernetes with it, and writes it again with BELLMAN_RECORD=1. The file is of the
- * newest version of Kubernetes.
+ * The embedded API server and Kubernetes give the same answers. A file holds the answers of the newest version of Kubernetes. `make test`
+ * compares the embedded server with this file, and `make kubernetes` compares Kubernetes. With BELLMAN_RECORD=1, `make kubernetes` writes the
+ * file.
  */
 import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';

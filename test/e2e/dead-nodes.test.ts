@@ -102,7 +102,7 @@ describe('dead nodes', { concurrency: false, skip }, () => {
     );
   }
 
-  /** Whether each of the other speakers has lost the victim's. */
+  /** Whether each of the other speakers has lost the speaker of the victim. */
   const isLost = () =>
     Promise.resolve(
       lab.fabric.nodes

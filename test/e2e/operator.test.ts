@@ -170,7 +170,7 @@ describe('the view of an operator', { concurrency: false }, () => {
     );
     assert.match(await ask(printer), /printer-/, 'the speakers keep using the known keys');
     await lab.kubectl('delete', ...secret);
-    await lab.until('every speaker is ready again', async () => /ok\n200$/.test(await readyz()));
+    await lab.until('the speaker is ready again', async () => /ok\n200$/.test(await readyz()));
     await shows('members', /^node-1 +2 alive$/m);
     assert.match(await ask(printer), /printer-/);
   });

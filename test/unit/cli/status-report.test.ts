@@ -214,7 +214,7 @@ test('statusReport() counts the used addresses of each pool by family, and count
   assert.match(report.text, /^b +bgp +IPv4 +256 +0 +256$/m);
 });
 
-test('statusReport() prints no escape sequence and no text without end that a user writes into annotations of a Service', () => {
+test('statusReport() bounds what a user writes into annotations of a Service, and prints no escape sequence from them', () => {
   const sequence = '\u001b]0;x\u0007\u009b2J\u202e\u2066';
   const edited = (announcing: string) =>
     service('web', ['192.0.2.1'], {

@@ -96,7 +96,7 @@ test('ServiceReconciler retries a Service whose decision throws, and serves the 
   await services.stop();
 });
 
-test('ServiceReconciler tells of addresses that a dropped pass has moved', async () => {
+test('ServiceReconciler reports that a pass has moved addresses, even if the pass is dropped before its end', async () => {
   const clock = new BusyClock();
   let told = 0;
   const { services } = parts(clock, () => {

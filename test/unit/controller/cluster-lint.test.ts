@@ -87,7 +87,7 @@ test('a new leader leaves the annotation until it has judged, and writes nothing
   await harness.stop();
 });
 
-test('another client that changes or removes the annotation is corrected', async () => {
+test('the annotation is written again after another client has changed or removed it', async () => {
   const harness = await started(overNode);
   const edit = (value: Record<string, string>) => {
     const known = harness.api.get('/api/v1/namespaces/bellman-system/configmaps/config');

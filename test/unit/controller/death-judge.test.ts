@@ -172,7 +172,7 @@ describe('DeathJudge', () => {
     assert.ok(deadAtMs !== undefined && deadAtMs >= 1000 + silenceMs, `${deadAtMs}`);
   });
 
-  test('a pause between two reads begins the silence again', () => {
+  test('after a pause between two reads, the silence is counted from the beginning', () => {
     const world = new Case();
     world.report('e', '');
     world.report('abcd', 'e');

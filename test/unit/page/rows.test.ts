@@ -72,14 +72,14 @@ test('sortNodes() and sessionRows() begin with what is wrong', () => {
   );
 });
 
-test('pageOf() cuts a list into pages, and moves a page number into the list', () => {
+test('pageOf() cuts a list into pages, and takes the last page for a number beyond it', () => {
   const rows = [1, 2, 3, 4, 5];
   assert.deepEqual(pageOf(rows, 1, 2), { rows: [3, 4], page: 1, pages: 3, from: 3, to: 4, total: 5 });
   assert.deepEqual(pageOf(rows, 9, 2), { rows: [5], page: 2, pages: 3, from: 5, to: 5, total: 5 });
   assert.deepEqual(pageOf([], 3, 2), { rows: [], page: 0, pages: 1, from: 0, to: 0, total: 0 });
 });
 
-test('shareInUse() counts pools that no number can hold', () => {
+test('shareInUse() works for a pool with more addresses than a number can hold', () => {
   assert.equal(shareInUse({ addresses: '256', inUse: '64' }), 0.25);
   assert.equal(shareInUse({ addresses: String(2n ** 80n), inUse: String(2n ** 79n) }), 0.5);
   assert.equal(shareInUse({ addresses: '0', inUse: '0' }), 0);

@@ -1,4 +1,4 @@
-/** A node that leaves and returns, in virtual time: what the peers receive, and what people learn. */
+/** A node that leaves and returns, in virtual time: the routes that the peers receive, and the events. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { config, pool } from './fixtures.ts';

@@ -72,7 +72,7 @@ const cases: readonly (readonly [string, Grant, Partial<AuditEvent>, boolean])[]
     false,
   ],
   [
-    'the begin of a watch',
+    'the beginning of a watch',
     { ...patching, verb: 'watch', resource: 'nodes' },
     { verb: 'watch', objectRef: { resource: 'nodes' }, stage: 'ResponseStarted' },
     true,

@@ -82,7 +82,7 @@ describe('BfdSessions', () => {
     assert.deepEqual(replaced, []);
   });
 
-  test('every session with echo-mode asks for the echo function, and warns where it cannot run', () => {
+  test('every session with echo-mode asks for the echo function, even over several hops', () => {
     const echo = { ...profile, echoMode: true };
     const { resolve } = resolver();
     const echoOf = (over: Partial<PeerConfig>) => resolve([peer('router', over)], echo).sessions[0]?.echo;

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { SessionEvents } from '../../../../src/speaker/peers/session-events.ts';
 import { node } from '../fixtures.ts';
 
-test('SessionEvents records a loss of a session and its end, and no first start', () => {
+test('SessionEvents records that a session is lost and that it is up again, but not its first start', () => {
   const recorded: string[] = [];
   const events = new SessionEvents({
     events: {

@@ -29,7 +29,7 @@ const shutdown = condition({
   message: '[container runtime is down, node is shutting down]',
 });
 
-/** Name, the Node, and the cause, reason and time that follow; nothing when the node does not leave. */
+/** Name of the case, the Node, and the expected cause, reason and time, which are absent when the node does not leave. */
 const signals: readonly (readonly [string, Partial<Node>, string?])[] = [
   ['a plain node', {}],
   [

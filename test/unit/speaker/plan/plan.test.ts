@@ -300,7 +300,7 @@ test('planService() lists every node that may announce as a layer-2 candidate', 
   assert.deepEqual(planService(...input).routes, []);
 });
 
-test('planService() lets only a node that waits for announce-delay itself prefer other layer-2 candidates', () => {
+test('planService() lets only a node that itself waits for announce-delay prefer other layer-2 candidates', () => {
   const local = { ...printer, externalTrafficPolicy: 'Local' as const };
   const slices = [slice('printer', ['node-1', 'node-2'])];
   const fresh = () => ({ IPv4: new Map([['node-1', 0]]), IPv6: new Map() });
