@@ -90,16 +90,8 @@ async function settled(): Promise<void> {
 const isIpv4 = (address: string) => address.includes('.');
 
 /** Number of nodes that answer a broadcast request, for each of the addresses. */
-async function answerers(addresses: readonly string[]): Promise<number[]> {
-  return Promise.all(
-    addresses.map(async (address) => {
-      const [command, ...flags] = isIpv4(address)
-        ? ['arping', '-c', '1', '-w', '1', '-I', 'eth0', address]
-        : ['ndisc6', '-q', '-m', '-r', '1', address, 'eth0'];
-      const output = await lab.fabric.near.exec(command ?? '', ...flags).catch(() => '');
-      return new Set(output.match(/\b(?:[0-9A-F]{2}:){5}[0-9A-F]{2}\b/gi)).size;
-    }),
-  );
+async function countAnswerers(addresses: readonly string[]): Promise<number[]> {
+  return Promise.all(addresses.map(async (address) => (await lab.answerers(address)).size));
 }
 
 function fail(what: string): void {
@@ -124,7 +116,7 @@ async function round(
   const { name } = victim;
   const held = by.get(name) ?? [];
   const others = lab.fabric.nodes.filter((node) => node !== victim);
-  const before = await answerers(held);
+  const before = await countAnswerers(held);
   const prober = lab.probeDatagrams(lab.fabric.near, [...by.values()].flat().filter(isIpv4));
   await prober.ready;
   await new Promise((resolve) => setTimeout(resolve, 500));
@@ -136,7 +128,7 @@ async function round(
   });
   await new Promise((resolve) => setTimeout(resolve, 1000));
   const results = await prober.stop();
-  const after = await answerers(held);
+  const after = await countAnswerers(held);
   const now = await owners();
   const loads = others.map((node) => now.get(node.name)?.filter(isIpv4).length ?? 0);
   if (Math.max(...loads) - Math.min(...loads) > 1) fail(`${what} ${name}: uneven loads ${loads}`);

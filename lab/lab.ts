@@ -14,6 +14,7 @@ import { annotations } from '../src/cluster/names.ts';
 import type { KubernetesClient } from '../src/kubernetes/client.ts';
 import { paths } from '../src/kubernetes/write.ts';
 import { eventually, patienceMs } from '../test/support/eventually.ts';
+import { answerers } from './answerers.ts';
 import type { Account, ApiServer, Knob } from './api-server.ts';
 import { type AppliedObject, applyObject, collectionOf } from './apply.ts';
 import { labClient } from './client.ts';
@@ -422,6 +423,11 @@ export class Lab {
   async macOf(node: LabNode): Promise<string> {
     const [link] = JSON.parse(await node.namespace.ip('-j', 'link', 'show', 'eth0')) as { address: string }[];
     return link?.address ?? '';
+  }
+
+  /** The MAC addresses, in lower case, of all hosts that answer the near client for the address within a second. */
+  answerers(address: string): Promise<ReadonlySet<string>> {
+    return answerers(this.fabric, address);
   }
 
   /** Creates or updates objects as `kubectl apply` does. */

@@ -23,15 +23,6 @@ async function getList<T>(lab: Lab, collection: 'services' | 'events'): Promise<
   return (await lab.client.request<{ items: readonly T[] }>({ method: 'GET', path })).items;
 }
 
-/** Number of hosts on the segment that answer an ARP request or a neighbour solicitation for an address. */
-async function answerers(lab: Lab, address: string): Promise<number> {
-  const [command, ...flags] = address.includes('.')
-    ? ['arping', '-c', '2', '-w', '2', '-I', 'eth0', address]
-    : ['ndisc6', '-q', '-m', '-r', '1', '-w', '2000', address, 'eth0'];
-  const output = await lab.fabric.near.exec(command ?? '', ...flags).catch(() => '');
-  return new Set(output.toLowerCase().match(/\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b/g)).size;
-}
-
 export async function takePicture(lab: Lab): Promise<Picture> {
   const owners = new Map<string, string[]>();
   for (const { name, namespace } of lab.fabric.nodes) {
@@ -91,7 +82,7 @@ export async function violations(lab: Lab): Promise<string[]> {
     }
   if (wrong.length > 0) return wrong;
   const counts = await Promise.all(
-    [...services.keys()].map(async (each) => [each, await answerers(lab, each)] as const),
+    [...services.keys()].map(async (each) => [each, (await lab.answerers(each)).size] as const),
   );
   for (const [address, count] of counts) if (count !== 1) wrong.push(`${address}: ${count} hosts answer`);
   return wrong;

@@ -5,7 +5,6 @@
 
 import { hostname } from 'node:os';
 import { dump, load } from 'js-yaml';
-import { parseArping } from '../../../bench/rivals/parse.ts';
 import { metalLbNamespace } from '../../../bench/rivals/system.ts';
 import { addresses, type LabNode } from '../../../lab/fabric.ts';
 import { kubeconfigPath, Lab } from '../../../lab/lab.ts';
@@ -170,7 +169,7 @@ export class TakeoverLab {
     });
     // MetalLB's speakers start one after another. Several of them answer for an address until they know each other.
     await this.lab.until('one node answers for each address', async () => {
-      const answers = await Promise.all(this.local.map((ip) => this.#answers(ip)));
+      const answers = await Promise.all(this.local.map((ip) => this.lab.answerers(ip)));
       return answers.every(({ size }) => size === 1);
     });
   }
@@ -179,16 +178,9 @@ export class TakeoverLab {
   async macs(): Promise<Map<string, string>> {
     return new Map(
       await Promise.all(
-        this.local.map(async (ip) => [ip, [...(await this.#answers(ip))].join(' and ')] as const),
+        this.local.map(async (ip) => [ip, [...(await this.lab.answerers(ip))].join(' and ')] as const),
       ),
     );
-  }
-
-  /** The MACs that answer the client for an address within a second. */
-  async #answers(ip: string): Promise<Set<string>> {
-    // arping waits for as many answers as nodes could give, and fails when fewer arrive.
-    const ask = `arping -b -c ${this.lab.fabric.nodes.length} -w 1 -I eth0 ${ip} || true`;
-    return new Set(parseArping(await this.lab.fabric.near.exec('sh', '-c', ask)));
   }
 
   /**
