@@ -262,12 +262,16 @@ export class Ownership {
     // All claims received so far count before any vacancy is filled. The loop also visits addresses that are added meanwhile.
     for (const text of this.#undecided) {
       yield;
-      this.#undecided.delete(text);
-      const owned = this.#entries.get(text);
-      if (owned) this.#judge(text, owned);
-      else this.#release(text, 0);
+      this.#judgeUndecided(text);
     }
     if (this.#vacancies.count > 0) yield* this.#fillVacancies();
+  }
+
+  #judgeUndecided(text: string): void {
+    this.#undecided.delete(text);
+    const owned = this.#entries.get(text);
+    if (owned) this.#judge(text, owned);
+    else this.#release(text, 0);
   }
 
   /** Compares the address with its newest claim. The address stays with its owner, is no longer in use, or becomes vacant. */
@@ -312,8 +316,8 @@ export class Ownership {
     this.#haveNodesChanged = false;
     const due = yield* this.#vacancies.due({ ...this.#situation, haveNodesChanged });
     if (due.length === 0) return;
-    const vacant: VacantAddress[] = [];
-    const known: (Claim | undefined)[] = [];
+    const vacant = new Map<string, VacantAddress>();
+    const known = new Map<string, Claim | undefined>();
     for (const { text, owned, vacancy, claim, isLate } of due) {
       yield;
       const { address, entry } = owned;
@@ -322,14 +326,19 @@ export class Ownership {
       if (isLate && mayRelease && !this.#eligibility.isEligible(this.#self, address, entry))
         this.#newClaims.push(releaseToSuccessor(claim));
       const input = { self: this.#self, address, entry, vacancy, owner: claim?.owner };
-      vacant.push({ address: text, group: entry.group, ...successors(input, this.#eligibility) });
-      known.push(claim);
+      vacant.set(text, { address: text, group: entry.group, ...successors(input, this.#eligibility) });
+      known.set(text, claim);
+    }
+    // From here to the first step of the election there is no pause, so it starts from one state. All claims that have arrived count in it.
+    for (const text of this.#undecided) {
+      this.#judgeUndecided(text);
+      if (!this.#vacancies.has(text)) vacant.delete(text);
     }
     const elected = yield* this.#elect(vacant);
-    for (const [at, { address }] of vacant.entries()) {
+    for (const address of vacant.keys()) {
       yield;
       const owned = this.#entries.get(address);
-      if (owned?.vacancy) this.#applyElection(address, owned, elected.get(address), known[at]);
+      if (owned?.vacancy) this.#applyElection(address, owned, elected.get(address), known.get(address));
     }
   }
 
@@ -337,16 +346,17 @@ export class Ownership {
     return { self: this.#self, nowMs: this.#nowMs, claiming: this.#claiming };
   }
 
-  *#elect(vacant: readonly VacantAddress[]): Steps<Map<string, string>> {
-    const taken = this.#takenSince(vacant, this.#nowMs);
-    const loadTaken = new Map<string, number>();
-    for (const { takenBy = '' } of taken) loadTaken.set(takenBy, (loadTaken.get(takenBy) ?? 0) + 1);
+  *#elect(vacant: ReadonlyMap<string, VacantAddress>): Steps<Map<string, string>> {
+    const taken = this.#takenSince([...vacant.values()], this.#nowMs);
     const takenAddresses = new Set(taken.map(({ address }) => address));
-    const electing = new Set(vacant.map(({ address }) => address));
-    return yield* electOwners([...vacant, ...taken], {
-      load: (node) =>
-        this.#claims.load(node) + this.#vacancies.expectedLoad(node) - (loadTaken.get(node) ?? 0),
-      ownersOf: (group) => this.#ownersOf(group, takenAddresses, electing),
+    // Claims that arrive in a pause of the election do not change these loads. Otherwise this node would elect other owners than the rest.
+    const loads = new Map<string, number>();
+    for (const node of this.#nodes.keys())
+      loads.set(node, this.#claims.load(node) + this.#vacancies.expectedLoad(node));
+    for (const { takenBy = '' } of taken) loads.set(takenBy, (loads.get(takenBy) ?? 0) - 1);
+    return yield* electOwners([...vacant.values(), ...taken], {
+      load: (node) => loads.get(node) ?? 0,
+      ownersOf: (group) => this.#ownersOf(group, takenAddresses, vacant),
     });
   }
 
@@ -372,7 +382,11 @@ export class Ownership {
     return taken;
   }
 
-  *#ownersOf(group: string, taken: ReadonlySet<string>, electing: ReadonlySet<string>): Iterable<string> {
+  *#ownersOf(
+    group: string,
+    taken: ReadonlySet<string>,
+    electing: ReadonlyMap<string, VacantAddress>,
+  ): Iterable<string> {
     for (const text of this.#entries.group(group)) {
       if (taken.has(text) || electing.has(text)) continue;
       const owner = this.#vacancies.has(text)

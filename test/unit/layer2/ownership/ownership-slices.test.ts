@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatIp } from '../../../../src/address/index.ts';
+import type { Claim } from '../../../../src/layer2/ownership/claim.ts';
 import { ClaimStore } from '../../../../src/layer2/ownership/claim-store.ts';
-import type { OwnershipEvent } from '../../../../src/layer2/ownership/event.ts';
+import type { OwnershipAction, OwnershipEvent } from '../../../../src/layer2/ownership/event.ts';
 import { Ownership } from '../../../../src/layer2/ownership/ownership.ts';
 import { complete } from '../../../../src/layer2/ownership/steps.ts';
 import { addressEntry, firstClaim, nodeFacts } from '../../../support/layer2-cluster.ts';
@@ -108,4 +109,41 @@ test('a takeover costs each node steps in proportion to its addresses, however m
   };
   const [few, many] = [stepsFor(400), stepsFor(4000)];
   assert.ok(many < 11 * few, `${few} steps for 400 addresses, ${many} for 4,000`);
+});
+
+test('claims that arrive during an election do not change its result', () => {
+  const addresses = Array.from({ length: 40 }, (_, i) => `192.0.2.${i + 1}`);
+  const entries = addresses.map((address) => addressEntry(address, ['a', 'b', 'c', 'd']));
+  const view = (...live: string[]) => {
+    const nodes = new Map(live.map((name) => [name, nodeFacts()]));
+    return { kind: 'view', view: { nodes, claiming: 'allowed' } } as const;
+  };
+  /** The claims of the node after the death of d. The claims of another node arrive after some steps. */
+  const claimsOf = (node: string, arriving: readonly Claim[] = [], afterSteps = 0) => {
+    const claims = new ClaimStore();
+    const ownership = new Ownership(node, claims);
+    for (const address of addresses) claims.merge(firstClaim(address, 'd'));
+    complete(ownership.handle(view('a', 'b', 'c', 'd'), 0));
+    complete(ownership.handle({ kind: 'table', entries }, 0));
+    complete(ownership.handle({ kind: 'started' }, 0));
+    const own: Claim[] = [];
+    const take = (actions: readonly OwnershipAction[]) => {
+      for (const action of actions) if (action.kind === 'claim') own.push(...action.claims);
+    };
+    let steps = 0;
+    const actions = complete(ownership.handle(view('a', 'b', 'c'), 0), () => {
+      take(ownership.takeActions());
+      if (steps++ !== afterSteps) return;
+      for (const claim of arriving) claims.merge(claim);
+      ownership.note({ kind: 'claims-received', addresses: arriving.map(({ address }) => address) }, 0);
+    });
+    take(actions);
+    return { own, steps };
+  };
+  const addressesOf = (claims: readonly Claim[]) => claims.map(({ address }) => address).toSorted();
+  const { own: ofB } = claimsOf('b');
+  const { own: ofA, steps } = claimsOf('a');
+  assert.ok(ofA.length > 0 && ofB.length > 0);
+  for (let after = 0; after < steps; after++)
+    assert.deepEqual(addressesOf(claimsOf('a', ofB, after).own), addressesOf(ofA), `after ${after} steps`);
 });
