@@ -175,8 +175,8 @@ export class RouteOutput {
     for (const family of both) {
       const isCarried = families.includes(family);
       if (isCarried !== before.families.includes(family)) this.#rib.carry(family, isCarried);
-      else if (isCarried && !isSameList(before.wire.nextHops[family], nextHops[family]))
-        this.#rib.resend(family);
+      // The peer may still hold routes of a family that is carried again, with the earlier next hop.
+      if (isCarried && !isSameList(before.wire.nextHops[family], nextHops[family])) this.#rib.resend(family);
     }
     this.#schedule();
   }

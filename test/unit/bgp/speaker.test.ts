@@ -384,6 +384,32 @@ describe('a session in virtual time', () => {
     assert.equal(lines.filter((line) => line.includes('address family not sent')).length, 2);
   });
 
+  test('a family that gets another next hop while its withdrawals wait sends its routes with the new next hop', () => {
+    const withIpv6 = (text: string) => [{ name: 'eth0', addresses: [ip('192.0.2.1'), ip(text)] }];
+    let interfaces = withIpv6('2001:db8::1');
+    const { speaker, clock, establish } = fixture({ interfaces: () => interfaces });
+    speaker.setPeers([peer()]);
+    speaker.announce('router', prefix('2001:db8:100::1/128'), plain);
+    const stream = establish({ kind: 'multiprotocol', family: { afi: 2, safi: 1 } });
+    clock.advance(1);
+    const nextHops = () =>
+      stream.messages.flatMap((one) =>
+        one.kind === 'update' ? (one.attributes.mpReach?.nextHops ?? []) : [],
+      );
+    assert.deepEqual(nextHops(), [ip('2001:db8::1')]);
+    stream.queuedBytes = 300_000;
+    interfaces = [{ name: 'eth0', addresses: [ip('192.0.2.1')] }];
+    speaker.interfacesChanged();
+    clock.advance(200);
+    interfaces = withIpv6('2001:db8::2');
+    speaker.interfacesChanged();
+    clock.advance(200);
+    stream.queuedBytes = 0;
+    speaker.announce('router', host, plain);
+    clock.advance(1);
+    assert.deepEqual(nextHops(), [ip('2001:db8::1'), ip('2001:db8::2')]);
+  });
+
   test('a link that goes down ends the sessions of its directly connected peers, and no others', () => {
     const eth0 = { name: 'eth0', addresses: [ip('192.0.2.1')], subnets: [prefix('192.0.2.0/24')] };
     const eth1 = { name: 'eth1', addresses: [ip('203.0.113.1')], subnets: [prefix('203.0.113.0/24')] };
