@@ -11,7 +11,7 @@
  * attribute-table.ts).
  *
  * An attribute set that leaves no room for a prefix in the session's messages is refused. Its prefixes stay desired, but the peer gets no
- * route for them. If the peer holds an older route for such a prefix, that route is withdrawn, because it is no longer right.
+ * route for them. If the peer holds a route for such a prefix, that route is withdrawn.
  *
  * End-of-RIB (RFC 4724 section 2) is sent when a family's queue first runs empty after `synced`. A refresh (RFC 2918) queues all routes of
  * the family again. If the peer supports RFC 7313, a Begin mark precedes and an End mark follows these routes. No Begin mark is sent before
@@ -63,7 +63,7 @@ export class AdjRibOut {
   readonly #attributes: AttributeTable;
   /**
    * The desired and the sent attribute set of each prefix, by the number of the prefix. A prefix is queued exactly when its family is
-   * active and `#target` differs from the sent set.
+   * active and `#target` differs from the sent set (`#isQueued`).
    */
   #desired = new Uint32Array(64);
   #sent = new Uint32Array(64);
@@ -150,7 +150,7 @@ export class AdjRibOut {
     if (!family.active) Object.assign(family, { active: true, isWithheld: true });
     this.#reserve(id);
     // A route that waits in the queue stays there, and replaces the old one.
-    const isQueued = this.#target(id) !== noAttributes;
+    const isQueued = this.#isQueued(id);
     this.#sent[id] = stale;
     this.#sentCount++;
     if (!isQueued) this.#enqueue(id);
@@ -196,13 +196,10 @@ export class AdjRibOut {
   carry(family: Family, isCarried: boolean): void {
     const state = this.#families[family];
     if (!state.active && !isCarried) return;
-    const ids = [...this.#held(family)];
-    if (state.active)
-      for (const id of ids)
-        if (this.#target(id) !== this.#sent[id]) this.#queue.remove(id, family, this.#target(id));
-    state.active = true;
-    state.isWithheld = !isCarried;
-    for (const id of ids) if (this.#target(id) !== this.#sent[id]) this.#enqueue(id);
+    this.#retarget(family, [...this.#held(family)], () => {
+      state.active = true;
+      state.isWithheld = !isCarried;
+    });
   }
 
   /** Sends the routes of the family again, because its next hop has changed. Costs O(routes). */
@@ -211,19 +208,14 @@ export class AdjRibOut {
   }
 
   /**
-   * Refuses attributes that leave no room for a prefix. If the peer holds an older route for one of their prefixes, queues the withdrawal
-   * of that route.
+   * Refuses attributes that leave no room for a prefix. Withdraws every route that the peer holds for one of their prefixes. Costs O(routes).
    */
   refuse(family: Family, attributes: number): void {
-    const bucket = this.#queue.bucket(family, attributes);
-    if (!bucket) return;
+    if (!this.#queue.bucket(family, attributes)) return;
     this.#attributes.retain(attributes);
-    for (let id = this.#queue.first(bucket); id !== undefined; id = this.#queue.first(bucket)) {
-      this.#queue.removeFirst(bucket);
-      this.#refusedCount++;
-      if (this.#sent[id] !== noAttributes) this.#queue.append(id, family, noAttributes);
-    }
-    this.#refused.add(bucketKey(family, attributes));
+    const ids = [...this.#held(family)].filter((id) => this.#desired[id] === attributes);
+    this.#retarget(family, ids, () => this.#refused.add(bucketKey(family, attributes)));
+    this.#refusedCount += ids.length;
   }
 
   /** The next thing to send; `undefined` when the peer is up to date. */
@@ -283,16 +275,22 @@ export class AdjRibOut {
     this.#releaseIfIdle(id);
   }
 
+  /** Makes a change that gives these prefixes other targets, and moves them in the queue. */
+  #retarget(family: Family, ids: readonly number[], change: () => void): void {
+    for (const id of ids) if (this.#isQueued(id)) this.#queue.remove(id, family, this.#target(id));
+    change();
+    for (const id of ids) if (this.#isQueued(id)) this.#enqueue(id);
+  }
+
   /** Changes the desired route. Takes over the caller's reference to the set. */
   #desire(id: number, set: number): void {
     const before = this.#desired[id] ?? noAttributes;
     const family = this.#prefixes.family(id);
-    const { active } = this.#families[family];
-    if (active && this.#target(id) !== this.#sent[id]) this.#queue.remove(id, family, this.#target(id));
+    if (this.#isQueued(id)) this.#queue.remove(id, family, this.#target(id));
     if (this.#refused.has(bucketKey(family, before))) this.#refusedCount--;
     if (this.#refused.has(bucketKey(family, set))) this.#refusedCount++;
     this.#desired[id] = set;
-    if (active && this.#target(id) !== this.#sent[id]) this.#enqueue(id);
+    if (this.#isQueued(id)) this.#enqueue(id);
     if (before === noAttributes) this.#desiredCount++;
     else this.#attributes.release(before);
     if (set === noAttributes) this.#desiredCount--;
@@ -303,10 +301,16 @@ export class AdjRibOut {
     for (let id = 0; id < this.#sent.length; id++) {
       const sent = this.#sent[id] ?? noAttributes;
       if (sent === noAttributes || sent === stale || this.#prefixes.family(id) !== family) continue;
+      const isQueued = this.#isQueued(id);
       this.#attributes.release(sent);
       this.#sent[id] = stale;
-      if (sent === this.#desired[id]) this.#enqueue(id);
+      if (!isQueued) this.#enqueue(id);
     }
+  }
+
+  /** Whether the prefix belongs in the queue. */
+  #isQueued(id: number): boolean {
+    return this.#families[this.#prefixes.family(id)].active && this.#target(id) !== this.#sent[id];
   }
 
   /** The route that the peer should hold; `noAttributes` when this session cannot carry it. */

@@ -162,6 +162,23 @@ describe('AdjRibOut', () => {
     assert.deepEqual(drain(), ['announce med - 2001:db8::1/128']);
   });
 
+  test('refuse() also withdraws a route that the peer already holds with the refused attributes', () => {
+    const { rib, drain } = fixture();
+    rib.up([4], false);
+    rib.announce(a, plain);
+    drain();
+    rib.announce(b, plain);
+    const outgoing = rib.next();
+    assert.ok(outgoing?.kind === 'announce');
+    rib.refuse(4, outgoing.attributes);
+    assert.equal(rib.refusedCount, 2);
+    rib.resend(4);
+    assert.deepEqual(drain(), ['withdraw 198.51.100.1/32']);
+    rib.announce(a, preferred);
+    assert.equal(rib.refusedCount, 1);
+    assert.deepEqual(drain(), ['announce med 5 198.51.100.1/32']);
+  });
+
   describe('inherit()', () => {
     test('withdraws a desired route that the session cannot carry', () => {
       const { rib, drain } = fixture();
@@ -285,7 +302,10 @@ describe('AdjRibOut', () => {
         ),
       }),
     );
-    const peers = fc.array(fc.tuple(fc.integer({ min: 0, max: 1 }), operation), { maxLength: 80 });
+    const peers = fc.array(fc.tuple(fc.integer({ min: 0, max: 1 }), operation), {
+      maxLength: 80,
+      size: 'max',
+    });
     fc.assert(
       fc.property(peers, (operations) => {
         const prefixes = new PrefixTable();
