@@ -142,10 +142,26 @@ function resolveTimes(raw: Sound<RawPeer>, path: Path, findings: Findings): Time
       [...path, 'keepalive-time'],
       () => `${keepaliveTimeSeconds}s is longer than the hold time of ${holdTimeSeconds}s`,
     );
+  else warnOfKeepalives(keepaliveTimeSeconds, holdTimeSeconds, [...path, 'keepalive-time'], findings);
   const connectTimeSeconds = seconds('connect-time') ?? defaults.connectTimeSeconds;
   if (connectTimeSeconds < 1 || connectTimeSeconds > 65535)
     findings.error([...path, 'connect-time'], () => `${connectTimeSeconds}s is not allowed: 1s to 65535s`);
   return { holdTimeSeconds, keepaliveTimeSeconds, connectTimeSeconds };
+}
+
+/** Warns about a keepalive time that the session does not use as it is written (`keepaliveSeconds` in `src/bgp/negotiation.ts`). */
+function warnOfKeepalives(seconds: number, holdTimeSeconds: number, path: Path, findings: Findings): void {
+  if (seconds > holdTimeSeconds / 3)
+    findings.warning(
+      path,
+      () =>
+        `${seconds}s is more than a third of the hold time of ${holdTimeSeconds}s; the speaker sends a keepalive every third of the hold time`,
+    );
+  if (seconds === 0 && holdTimeSeconds > 0)
+    findings.warning(
+      path,
+      () => '0s turns keepalives off only together with hold-time: 0s; the speaker sends one every second',
+    );
 }
 
 type Endpoint = Pick<PeerConfig, 'address' | 'interface' | 'sourceAddress' | 'port'>;
