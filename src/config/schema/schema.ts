@@ -17,12 +17,16 @@ const key = <T extends z.ZodType>(schema: T, description: string, byDefault?: un
 
 const asn = wholeNumber(1, uint32Max, `an AS number (1 to ${uint32Max})`);
 const uint32 = wholeNumber(0, uint32Max, `a number from 0 to ${uint32Max}`);
-/** A duration in Go's notation. As in MetalLB, the empty text counts as absent. */
+/**
+ * A duration in Go's notation. As in MetalLB, the empty text counts as absent. The pattern is for editors and Helm. It rejects times
+ * below one second, as the parser does. It has no lookahead, because Helm cannot read one.
+ */
 const duration = (description: string, byDefault?: string) =>
   key(
-    z
-      .string('a duration like 90s or 1m30s')
-      .meta({ pattern: '^(0|(\\d+(\\.\\d+)?(h|m|s|ms))+)?$', examples: ['90s', '1m30s'] }),
+    z.string('a duration like 90s or 1m30s').meta({
+      pattern: '^(0|(\\d+(\\.\\d+)?[hm])*((\\d+|\\d*[1-9]\\d*\\.\\d+)s)?)$',
+      examples: ['90s', '1m30s'],
+    }),
     description,
     byDefault,
   );

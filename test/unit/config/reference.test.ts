@@ -56,6 +56,7 @@ interface JsonSchema {
   readonly anyOf?: readonly JsonSchema[];
   readonly additionalProperties?: boolean | JsonSchema;
   readonly description?: string;
+  readonly pattern?: string;
 }
 
 test('config/schema.json describes every key and allows no others', () => {
@@ -72,6 +73,22 @@ test('config/schema.json describes every key and allows no others', () => {
   };
   visit(configJsonSchema(), '');
   assert.ok(count > 50);
+});
+
+test('config/schema.json judges durations as the parser does', () => {
+  const { properties }: JsonSchema = configJsonSchema();
+  const pattern = new RegExp(properties?.peers?.items?.properties?.['hold-time']?.pattern ?? assert.fail());
+  const accepted = (text: string) =>
+    parseConfig(`peers: [{my-asn: 1, peer-asn: 2, peer-address: 10.0.0.1, hold-time: "${text}"}]\n`).ok;
+  for (const text of ['', '0', '0s', '90s', '1h1m30s', '1.5h', '0.5m', '10.5s']) {
+    assert.match(text, pattern);
+    assert.ok(accepted(text), text);
+  }
+  assert.doesNotMatch(pattern.source, /\(\?[=!<]/, 'Helm cannot read a lookahead');
+  for (const text of ['90', '500ms', '0.5s', '00.25s', '-90s', '90 s', '1d']) {
+    assert.doesNotMatch(text, pattern);
+    assert.ok(!accepted(text), text);
+  }
 });
 
 /** Every key of an object's schema, and whether it is required. */
