@@ -31,7 +31,7 @@ export const eventReasons = {
     type: 'Warning',
     action: 'Configure',
     meaning:
-      'Two peers have the same address and different BFD profiles. There is one BFD session for each address, so the profile that the message names first is in force for both.',
+      'Two peers share one BFD session, and their BFD profiles differ. Peers share a session when its address, interface, source address and kind (single hop or multihop) are the same. The profile that the message names first is in force for both.',
   },
   BGPSessionUp: {
     object: 'Node',
