@@ -6,14 +6,15 @@ import { VirtualClock } from '../../support/virtual-clock.ts';
 
 test('warmUp() builds an UPDATE message for every route that it announces and withdraws', async () => {
   const clock = new VirtualClock();
-  let octets: number | undefined;
-  void warmUp(clock).then((built) => {
-    octets = built;
+  let isOver = false;
+  const warmed = warmUp(clock).finally(() => {
+    isOver = true;
   });
-  while (octets === undefined) {
+  while (!isOver) {
     clock.advance(10);
     await turn();
   }
+  const octets = await warmed;
   // A host route takes 5 octets of a message in IPv4 and 17 in IPv6, once when it is announced and once when it is withdrawn.
   const perRound = 256 * 2 * (5 + 17);
   assert.ok(octets > 128 * perRound, `${octets} octets`);
