@@ -25,8 +25,9 @@ test('isDeliverable() accepts literal unicast addresses with a port, and nothing
     assert.equal(isDeliverable(endpoint), false, JSON.stringify(endpoint));
 });
 
-test('the datagram socket does not throw on an undeliverable endpoint, and keeps sending', async () => {
+test('the datagram socket does not throw on an undeliverable endpoint, and keeps sending', async (t) => {
   const target = createSocket('udp4');
+  t.after(() => target.close());
   target.bind(0, '127.0.0.1');
   await once(target, 'listening');
   const { port } = target.address();
@@ -38,7 +39,6 @@ test('the datagram socket does not throw on an undeliverable endpoint, and keeps
     const [datagram] = await received;
     assert.equal(String(datagram), 'good');
   } finally {
-    target.close();
     socket.close();
     socket.send(Buffer.from('late'), { host: '127.0.0.1', port });
   }
