@@ -74,7 +74,11 @@ const processes: readonly Process[] = [
         sync: { missing: [] },
         speaker: {
           serviceKeysOf: () => [],
-          results: { advertisedByService: () => [], refusalsByService: () => [] },
+          results: {
+            advertisedByService: () => [],
+            refusalsByService: () => [],
+            notToAnnounceByService: () => [],
+          },
         },
         establishedPeers: () => new Set(),
         owned: () => [],

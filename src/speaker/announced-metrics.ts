@@ -12,7 +12,10 @@ export interface AnnouncedSources {
   readonly nodeName: string;
   readonly sync: Pick<InitialSync, 'missing'>;
   readonly speaker: Pick<NodeSpeaker, 'serviceKeysOf'> & {
-    readonly results: Pick<PlanResults, 'advertisedByService' | 'refusalsByService'>;
+    readonly results: Pick<
+      PlanResults,
+      'advertisedByService' | 'refusalsByService' | 'notToAnnounceByService'
+    >;
   };
   /** Names of the peers whose session is Established. */
   readonly establishedPeers: () => ReadonlySet<string>;
@@ -51,6 +54,13 @@ export function registerAnnouncedMetrics(registry: Registry, sources: AnnouncedS
     samples: () => withoutEndpoints(sources),
   });
   registerCollected(registry, {
+    name: 'bellman_speaker_not_to_announce',
+    help: 'Always 1. The labels name an address that this node is not to announce: its pool has the protocol none, or adopt-only leaves it to another program.',
+    type: 'gauge',
+    labelNames: ['service', 'node', 'ip'],
+    samples: () => notToAnnounce(sources),
+  });
+  registerCollected(registry, {
     name: 'bellman_speaker_in_conflict',
     help: 'Always 1. The labels name an address that this node does not answer for, because another host uses it.',
     type: 'gauge',
@@ -84,4 +94,9 @@ function* withoutEndpoints({ nodeName: node, speaker }: AnnouncedSources): Itera
   for (const [service, refusals] of speaker.results.refusalsByService())
     for (const { address: ip, cause } of refusals)
       if (cause === 'no-endpoint') yield [{ service, node, ip }, 1];
+}
+
+function* notToAnnounce({ nodeName: node, speaker }: AnnouncedSources): Iterable<Sample> {
+  for (const [service, addresses] of speaker.results.notToAnnounceByService())
+    for (const ip of addresses) yield [{ service, node, ip }, 1];
 }

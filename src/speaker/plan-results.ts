@@ -2,18 +2,21 @@ import { SharedValues } from '../cluster/shared-values.ts';
 import type { Refusal, ServicePlan } from './plan/service-plan.ts';
 import { ServiceIndex } from './service-index.ts';
 
-/** The results of the latest plan of each Service: the addresses that this node advertises by BGP, and those that it refuses to announce. */
+/** The results of the latest plan of each Service: the addresses that this node advertises by BGP, and those that it does not announce. */
 export class PlanResults {
   readonly #advertised = new Map<string, ServicePlan['advertised']>();
   readonly #refusals = new Map<string, readonly Refusal[]>();
+  readonly #notToAnnounce = new Map<string, readonly string[]>();
   readonly #dependents = new ServiceIndex();
   /** Thousands of Services have the same few lists of peers. */
   readonly #peerLists = new SharedValues<readonly string[]>();
 
   /** Takes the plan of a Service. */
-  planned(service: string, { advertised, refusals, dependsOn }: ServicePlan): void {
+  planned(service: string, { advertised, refusals, notToAnnounce, dependsOn }: ServicePlan): void {
     if (refusals.length > 0) this.#refusals.set(service, refusals);
     else this.#refusals.delete(service);
+    if (notToAnnounce.length > 0) this.#notToAnnounce.set(service, notToAnnounce);
+    else this.#notToAnnounce.delete(service);
     if (advertised.length > 0) this.#advertised.set(service, this.#withSharedPeers(advertised));
     else this.#advertised.delete(service);
     this.#dependents.set(service, dependsOn);
@@ -47,6 +50,11 @@ export class PlanResults {
   /** For each Service, the addresses that this node does not announce. */
   refusalsByService(): Iterable<readonly [string, readonly Refusal[]]> {
     return this.#refusals;
+  }
+
+  /** For each Service, the addresses that this node is not to announce. */
+  notToAnnounceByService(): Iterable<readonly [string, readonly string[]]> {
+    return this.#notToAnnounce;
   }
 
   /** The Services whose plans depend on the node. A Service with `externalTrafficPolicy: Local` depends on the nodes with its endpoints. */

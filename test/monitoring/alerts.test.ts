@@ -82,6 +82,10 @@ const rows: Readonly<Record<string, Row | readonly Row[]>> = {
       [`bellman_allocator_address_assigned{service="default/idle",ip="192.0.2.2",pool="office",${a}}`]:
         '1x30',
       'bellman_speaker_without_endpoints{service="default/idle",node="node-1",ip="192.0.2.2"}': '1x30',
+      // A Service of a pool with the protocol none.
+      [`bellman_allocator_address_assigned{service="default/silent",ip="192.0.2.3",pool="silent",${a}}`]:
+        '1x30',
+      'bellman_speaker_not_to_announce{service="default/silent",node="node-1",ip="192.0.2.3"}': '1x30',
     },
     ...{ quietAt: 10, firesAt: 12, resolvedAt: 20 },
     labels: { service: 'default/web', ip: '192.0.2.1', pool: 'office' },

@@ -31,7 +31,7 @@ export function planBgp(planned: PlannedAddress, context: PlanContext): ServiceP
     const reason = `adopt-only: node ${nodeName} would announce it to ${peers.join(', ')}`;
     return { address, cause: 'adopt-only', reason, field: fields.adoptedNode };
   });
-  return { ...emptyPlan, refusals, held };
+  return { ...emptyPlan, refusals, held, notToAnnounce: [planned.address] };
 }
 
 /** Plans an address by BGP, whether `--adopt-only` holds it back or not. */

@@ -32,6 +32,7 @@ export function planLayer2(planned: PlannedAddress, context: PlanContext): Servi
       layer2: [{ ...entry, sources: [] }],
       refusals: [{ address, cause: 'adopt-only', reason, field: fields.adoptedService }],
       held: [{ ...held, mayAnswer }],
+      notToAnnounce: held.isAdmitted ? [] : [address],
     };
   }
   const adopted = firstOwnerSource(planned, recordedOwner, candidates, context);

@@ -54,6 +54,7 @@ export function planService(
     draining: plans.flatMap(({ draining }) => draining),
     heldByFloor: plans.flatMap(({ heldByFloor }) => heldByFloor),
     held: plans.flatMap(({ held }) => held),
+    notToAnnounce: plans.flatMap(({ notToAnnounce }) => notToAnnounce),
     dependsOn:
       plans.length > 0 && service.externalTrafficPolicy === 'Local' ? nodesWithEndpoints(serving) : [],
   };
@@ -80,6 +81,7 @@ function planAddress(planned: PlannedAddress, context: PlanContext): ServicePlan
     return {
       ...emptyPlan,
       refusals: [{ address, cause: 'no-protocol', reason, field: fields.protocol }],
+      notToAnnounce: [address],
     };
   }
   if (!second) return plan;
@@ -93,6 +95,7 @@ function planAddress(planned: PlannedAddress, context: PlanContext): ServicePlan
     draining: plan.draining,
     heldByFloor: [...new Set([...plan.heldByFloor, ...second.heldByFloor])],
     held: [...plan.held, ...second.held],
+    notToAnnounce: plan.notToAnnounce.filter((each) => second.notToAnnounce.includes(each)),
   };
 }
 

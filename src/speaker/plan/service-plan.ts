@@ -67,6 +67,8 @@ export interface ServicePlan {
   readonly heldByFloor: readonly string[];
   /** Addresses that are not announced because of `--adopt-only`. */
   readonly held: readonly HeldAddress[];
+  /** Addresses that this node is not to announce: their pool has no protocol, or `--adopt-only` leaves them to another program. */
+  readonly notToAnnounce: readonly string[];
   /** With `externalTrafficPolicy: Local`, the nodes with endpoints. A change of one may change the plan. Other plans depend on this node only. */
   readonly dependsOn: readonly string[];
 }
@@ -79,5 +81,6 @@ export const emptyPlan: ServicePlan = {
   draining: [],
   heldByFloor: [],
   held: [],
+  notToAnnounce: [],
   dependsOn: [],
 };

@@ -6,7 +6,12 @@ import { type AnnouncedSources, registerAnnouncedMetrics } from '../../../src/sp
 
 const speakerWith = (results: Partial<AnnouncedSources['speaker']['results']>) => ({
   serviceKeysOf: () => [],
-  results: { advertisedByService: () => [], refusalsByService: () => [], ...results },
+  results: {
+    advertisedByService: () => [],
+    refusalsByService: () => [],
+    notToAnnounceByService: () => [],
+    ...results,
+  },
 });
 
 /** The samples of a metric, for a speaker in this state. */
@@ -74,6 +79,13 @@ test('each address of a Service without a ready endpoint has a sample', async ()
   assert.deepEqual(await samples('bellman_speaker_without_endpoints', refusing), [
     'bellman_speaker_without_endpoints{service="default/web",node="node-1",ip="192.0.2.1"} 1',
     'bellman_speaker_without_endpoints{service="default/web",node="node-1",ip="2001:db8::1"} 1',
+  ]);
+});
+
+test('each address that this node is not to announce has a sample', async () => {
+  const speaker = speakerWith({ notToAnnounceByService: () => [['default/web', ['192.0.2.1']]] });
+  assert.deepEqual(await samples('bellman_speaker_not_to_announce', { speaker }), [
+    'bellman_speaker_not_to_announce{service="default/web",node="node-1",ip="192.0.2.1"} 1',
   ]);
 });
 

@@ -26,18 +26,21 @@ test('PlanResults keeps only what the latest plan of a Service says', () => {
     ...emptyPlan,
     advertised: [{ address: '192.0.2.2', peers: ['a'] }],
     refusals: [refusal],
+    notToAnnounce: ['192.0.2.1'],
     dependsOn: ['node-2'],
   });
   assert.deepEqual(results.refusals(), [{ service: 'default/web', ...refusal }]);
+  assert.deepEqual([...results.notToAnnounceByService()], [['default/web', ['192.0.2.1']]]);
   assert.deepEqual([...results.dependentsOf('node-2')], ['default/web']);
   results.planned('default/web', { ...emptyPlan, dependsOn: ['node-3'] });
   assert.deepEqual(
     [
       [...results.advertisedByService()],
       [...results.refusalsByService()],
+      [...results.notToAnnounceByService()],
       [...results.dependentsOf('node-2')],
     ],
-    [[], [], []],
+    [[], [], [], []],
   );
   assert.deepEqual([...results.dependentsOf('node-3')], ['default/web']);
 });

@@ -7,6 +7,7 @@ import type { Node } from '../../../../src/kubernetes/model.ts';
 import type { AddressEntry } from '../../../../src/layer2/address-entry.ts';
 import { CandidateSets } from '../../../../src/layer2/candidate-sets.ts';
 import { complete } from '../../../../src/layer2/ownership/steps.ts';
+import { type AdmittedPools, noPools } from '../../../../src/speaker/plan/adoption.ts';
 import { CandidateSetTable } from '../../../../src/speaker/plan/candidate-set-table.ts';
 import { leavingOf } from '../../../../src/speaker/plan/leaving.ts';
 import { planService } from '../../../../src/speaker/plan/plan.ts';
@@ -439,6 +440,20 @@ test('planService() announces nothing from a pool with the protocol none, and sa
       field: 'ConfigMap address-pools[].protocol',
     },
   ]);
+  assert.deepEqual(plan.notToAnnounce, ['192.0.2.241']);
+});
+
+test('planService() with --adopt-only says that an address is not to be announced until one protocol of its pool is admitted', () => {
+  const both = config([pool('both', ['192.0.2.240/28'], { protocols: ['bgp', 'layer2'] })], [peer('tor')]);
+  const notToAnnounce = (pools: AdmittedPools, announcesByBgp: boolean) => {
+    const adoption = { pools, announcesByBgp, wasLive: () => false };
+    return planService(printer, [slice('printer', ['node-1'])], context({ config: both, adoption }))
+      .notToAnnounce;
+  };
+  assert.deepEqual(notToAnnounce(noPools, false), ['192.0.2.241']);
+  assert.deepEqual(notToAnnounce(noPools, true), []);
+  assert.deepEqual(notToAnnounce('all', false), []);
+  assert.deepEqual(planService(printer, [], context({ config: both })).notToAnnounce, []);
 });
 
 test('planService() announces a Service only by the advertisements that select it', () => {
