@@ -17,7 +17,11 @@ const neighbourMetric = {
 
 /** Counters on the answering path. They are plain integers, and become metrics only when the registry is read. */
 export class NeighbourCounters {
-  readonly #dropped: Record<Protocol, Map<DropReason, number>> = { arp: new Map(), ndp: new Map() };
+  /** The counts of late requests begin at 0. An alert watches their increase, and a series that begins with its first drops has none. */
+  readonly #dropped: Record<Protocol, Map<DropReason, number>> = {
+    arp: new Map([['late', 0]]),
+    ndp: new Map([['late', 0]]),
+  };
   capturesLost = 0;
   /** When the last request for an answered address was dropped because it had waited too long. `-Infinity` when the last one was in time. */
   lateAtMs = Number.NEGATIVE_INFINITY;

@@ -275,6 +275,15 @@ test('NeighbourResponder counts packets by address, and dropped packets by reaso
     assert.ok(text.includes(`\n${line}\n`) || text.endsWith(`\n${line}\n`), line);
 });
 
+test('NeighbourResponder has the counts of late requests from its start, because an increase needs two samples', async () => {
+  const text = await new MemoryHost().registry.metrics();
+  for (const protocol of ['arp', 'ndp'])
+    assert.ok(
+      text.includes(`\nbellman_layer2_requests_dropped_total{protocol="${protocol}",reason="late"} 0\n`),
+      text,
+    );
+});
+
 test('NeighbourResponder loses only the frame that raises an exception', () => {
   const host = new MemoryHost();
   host.responder.add(ip('192.0.2.1'));
