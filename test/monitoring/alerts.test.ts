@@ -136,14 +136,18 @@ const rows: Readonly<Record<string, Row | readonly Row[]>> = {
   },
   BellmanBgpRoutesRejected: ['code="6",subcode="1"', 'code="3",subcode="1"'].map((error) => ({
     series: {
+      [`process_start_time_seconds{${a}}`]: '0x50',
       [`bellman_bgp_notifications_total{peer="router",direction="received",${error},${a}}`]: '_x20 1x30',
+      // Prometheus did not scrape this speaker for some minutes.
+      [`process_start_time_seconds{${b}}`]: '0x10 _x10 0x30',
+      [`bellman_bgp_notifications_total{peer="router",direction="received",${error},${b}}`]: '1x10 _x10 1x30',
       // Administrative Shutdown is not a rejection.
       [`bellman_bgp_notifications_total{peer="other",direction="received",code="6",subcode="2",${a}}`]:
         '_x20 1x30',
       [`bellman_bgp_notifications_total{peer="other",direction="sent",code="3",subcode="1",${a}}`]:
         '_x20 1x30',
     },
-    ...{ quietAt: 19, firesAt: 25, resolvedAt: 45 },
+    ...{ quietAt: 19, firesAt: 33, resolvedAt: 45 },
     labels: { instance: 'a', peer: 'router', direction: 'received' },
     description: 'The peer router ended the session with a because of the routes that it received.',
   })),
@@ -230,12 +234,25 @@ const rows: Readonly<Record<string, Row | readonly Row[]>> = {
     ...{ quietAt: 10, firesAt: 16, resolvedAt: 40, labels: { instance: 'a', reason: 'late' } },
     description: 'The speaker a dropped 10 requests in 10 minutes, because it read them too late.',
   },
-  BellmanInputFailures: {
-    series: { [`bellman_input_failures_total{entrance="bgp",kind="TypeError",${a}}`]: '_x20 1x30' },
-    ...{ quietAt: 19, firesAt: 25, resolvedAt: 45 },
+  BellmanInputFailures: [
+    {
+      [`process_start_time_seconds{${a}}`]: '0x50',
+      [`bellman_input_failures_total{entrance="bgp",kind="TypeError",${a}}`]: '_x20 1x30',
+      // Prometheus did not scrape this process for some minutes.
+      [`process_start_time_seconds{${b}}`]: '0x10 _x10 0x30',
+      [`bellman_input_failures_total{entrance="bgp",kind="TypeError",${b}}`]: '1x10 _x10 1x30',
+    },
+    {
+      // A process that failed at its start.
+      [`process_start_time_seconds{${a}}`]: '_x20 1200x30',
+      [`bellman_input_failures_total{entrance="bgp",kind="TypeError",${a}}`]: '_x20 1x30',
+    },
+  ].map((series) => ({
+    series,
+    ...{ quietAt: 19, firesAt: 33, resolvedAt: 45 },
     labels: { instance: 'a', entrance: 'bgp', kind: 'TypeError' },
     description: 'The process a failed to handle an input of the kind bgp (TypeError).',
-  },
+  })),
 };
 
 let scratch = '';

@@ -82,7 +82,7 @@ function alertsWithShortTimes(lookBack: number): object {
       rules: group.rules.map((rule) => ({
         ...rule,
         ...(rule.for === undefined ? {} : { for: pendingTime }),
-        // The only times in the expressions are ranges and offsets in minutes.
+        // Ranges and offsets are in minutes. The age of a process is in seconds and stays, because every process of the lab is young.
         expr: rule.expr.replace(/\b(\d+)m\b/g, (_, minutes) => `${Math.round(minutes * 60 * lookBack)}s`),
       })),
     })),
