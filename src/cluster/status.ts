@@ -113,6 +113,8 @@ const speakerStatus = z.object({
   usesLayer2: z.boolean().optional(),
   /** All other speakers, as the membership sees them. */
   members: z.array(z.object({ node: text, state: text })),
+  /** The UDP port on which speakers probe each other. Absent in a status of an older release. */
+  membershipPort: z.number().optional(),
   notAnnounced: z.array(
     z.object({
       service: text,

@@ -18,6 +18,7 @@ export interface StatusSources {
   readonly nodeName: string;
   /** Class of the Services that the speaker serves; `undefined` for Services without a class. */
   readonly loadBalancerClass: string | undefined;
+  readonly membershipPort: number;
   readonly sync: InitialSync;
   readonly accepted: AcceptedConfigTracker;
   readonly reachability: Reachability;
@@ -47,6 +48,7 @@ export function speakerStatus(sources: StatusSources) {
     advertised: Object.fromEntries(speaker.results.advertised()),
     usesLayer2: speaker.usesLayer2,
     members: layer2.members ?? [],
+    membershipPort: sources.membershipPort,
     notAnnounced: speaker.results.refusals(),
     nodeRules: nodeRules(speaker),
     ...(sources.loadBalancerClass === undefined ? {} : { loadBalancerClass: sources.loadBalancerClass }),

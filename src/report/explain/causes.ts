@@ -6,7 +6,7 @@ import { withoutApiServer, withoutToken } from '../daemon-faults.ts';
 import { clusterProblems, type Problem, sessionProblems } from '../status/problems.ts';
 import { significanceOf } from '../status/significance.ts';
 import type { ClusterView } from '../status/view.ts';
-import { namedItems, shortList } from '../status/words.ts';
+import { membershipPort, namedItems, shortList } from '../status/words.ts';
 import type { Cause, NodeExplanation, NodeRefusalExplanation, Verdict } from './explanation.ts';
 import { affinityGuide, remedyFor } from './remedies.ts';
 
@@ -26,8 +26,8 @@ export function causesOf(input: CauseInput): Cause[] {
 }
 
 /** The flaws of an address that is announced. */
-function flawsOf({ nodes, service }: CauseInput): Cause[] {
-  return [...layer2Flaws(nodes), ...affinityFlaws(nodes, service)];
+function flawsOf({ nodes, service, view }: CauseInput): Cause[] {
+  return [...layer2Flaws(nodes, view), ...affinityFlaws(nodes, service)];
 }
 
 /** kube-proxy keeps the affinity on each node separately. */
@@ -51,7 +51,7 @@ export function isAnnouncingByBgp({ bgp }: NodeExplanation): boolean {
   return bgp?.peers.some(({ state }) => state === 'Established') ?? false;
 }
 
-function layer2Flaws(nodes: readonly NodeExplanation[]): Cause[] {
+function layer2Flaws(nodes: readonly NodeExplanation[], { speakers }: ClusterView): Cause[] {
   const owners = nodes.filter(({ layer2 }) => layer2?.ownerSince !== undefined).map(({ node }) => node);
   const unverified = nodes.flatMap(({ node, layer2 }) =>
     layer2?.unverifiedBy === undefined
@@ -65,11 +65,13 @@ function layer2Flaws(nodes: readonly NodeExplanation[]): Cause[] {
         ],
   );
   if (owners.length < 2) return unverified;
+  const owner = speakers.find(({ node }) => owners.includes(node))?.status;
+  const port = membershipPort(owner?.ok ? owner.value : {});
   return [
     ...unverified,
     {
       text: `${shortList(owners)} answer for it at the same time, because their speakers do not hear each other`,
-      remedy: 'open UDP port 7946 between all nodes, and look at bellman trace membership',
+      remedy: `open ${port} between all nodes, and look at bellman trace membership`,
     },
   ];
 }

@@ -8,7 +8,7 @@ import { addressFindings } from './announcers.ts';
 import { describeConfiguration, describeController } from './control.ts';
 import { deadNodeTroubles } from './dead-nodes.ts';
 import type { ClusterView, SpeakerView } from './view.ts';
-import { shortList, waitingReason } from './words.ts';
+import { membershipPort, shortList, waitingReason } from './words.ts';
 
 export const problemKinds = [
   'configuration',
@@ -124,7 +124,7 @@ function membershipProblems(speakers: readonly SpeakerView[]): Problem[] {
   return speakers.flatMap(({ node, status }) => {
     const by = unheardBy.get(node);
     if (!status.ok || !by) return [];
-    const text = `the speaker of node ${node} runs, but ${shortList(by)} ${by.length > 1 ? 'do' : 'does'} not hear it; UDP port 7946 must be open between all nodes`;
+    const text = `the speaker of node ${node} runs, but ${shortList(by)} ${by.length > 1 ? 'do' : 'does'} not hear it; ${membershipPort(status.value)} must be open between all nodes`;
     return [problem('membership', node, text, by)];
   });
 }

@@ -1,5 +1,5 @@
 /** Texts that several parts of the report use. */
-import type { ControllerStatus } from '../../cluster/status.ts';
+import type { ControllerStatus, SpeakerStatus } from '../../cluster/status.ts';
 import type { ClusterView } from './view.ts';
 
 /** Number of items that a long list shows before it counts the others. */
@@ -30,4 +30,9 @@ function refusalsBy(controller: ControllerStatus): ReadonlyMap<string, string> {
   );
   messages.set(controller, found);
   return found;
+}
+
+/** The port that must be open between all nodes. A speaker of an older release does not say its port. */
+export function membershipPort({ membershipPort: port }: Pick<SpeakerStatus, 'membershipPort'>): string {
+  return port === undefined ? 'the UDP port of --membership-port' : `UDP port ${port}`;
 }

@@ -13,7 +13,7 @@ import type { SpeakerParts } from './parts.ts';
  */
 export function endpointOf(foundation: Foundation, parts: SpeakerParts): () => Promise<HttpEndpoint> {
   const { options, clock, registry, diagnostics, turns, client, cluster } = foundation;
-  const { nodeName, loadBalancerClass } = options;
+  const { nodeName, loadBalancerClass, membershipPort } = options;
   const { speaker, routing, leaving, deathReporter } = parts;
   const { bgp, bfd } = routing;
   const { process: layer2, reports } = parts.layer2;
@@ -25,7 +25,7 @@ export function endpointOf(foundation: Foundation, parts: SpeakerParts): () => P
     opener: async () => (await import('../../link/capture.ts')).openCapture,
   });
   const status = {
-    ...{ nodeName, loadBalancerClass, sync, accepted, bgp, bfd, speaker, leaving, turns },
+    ...{ nodeName, loadBalancerClass, membershipPort, sync, accepted, bgp, bfd, speaker, leaving, turns },
     reachability: client.reachability,
     layer2: reports,
     adoption: parts.adoption.report,

@@ -393,13 +393,15 @@ const rows: readonly (readonly [string, Over, 'announced' | 'not announced' | 'u
         'node-1': speaker({
           announcing: { '192.0.2.241': since },
           members: [{ node: 'node-2', state: 'dead' }],
+          membershipPort: 7956,
         }),
-        'node-2': speaker({ announcing: { '192.0.2.241': since } }),
+        'node-2': speaker({ announcing: { '192.0.2.241': since }, membershipPort: 7956 }),
       },
     },
     'announced',
     /announced by node-1 .* and node-2/,
     /node-1, node-2 answer for it at the same time, because their speakers do not hear each other/,
+    /UDP port 7956 must be open between all nodes/,
   ],
   [
     'an owner that cannot reach the API server',
@@ -458,6 +460,18 @@ describe('explain()', () => {
       reason: 'node node-1 is not Ready',
       field: 'Node status.conditions[type=Ready]',
     });
+  });
+
+  test('names the port on which the speakers of two owners should hear each other, if they say it', () => {
+    const remedies = (membershipPort: number | undefined) => {
+      const owner = speaker({ announcing: { '192.0.2.241': since }, membershipPort });
+      return formatExplanation(explain(facts({ speakers: { 'node-1': owner, 'node-2': owner } })));
+    };
+    assert.match(remedies(7956), /- open UDP port 7956 between all nodes, and look at/);
+    assert.match(
+      remedies(undefined),
+      /- open the UDP port of --membership-port between all nodes, and look at/,
+    );
   });
 
   test('judges each node by the flags of its own speaker', () => {

@@ -168,6 +168,21 @@ for (const [name, cluster, ...expected] of rows)
     );
   });
 
+test('problemsOf() names the port on which the speakers of this cluster hear each other, if they say it', () => {
+  const text = (membershipPort: number | undefined) =>
+    problemsOf(
+      view({
+        'node-1': decodedStatus({
+          ...announces('Established'),
+          members: [{ node: 'node-2', state: 'dead' }],
+        }),
+        'node-2': { ...announces('Established'), membershipPort },
+      }),
+    )[0]?.text;
+  assert.match(text(7956) ?? '', /; UDP port 7956 must be open between all nodes$/);
+  assert.match(text(undefined) ?? '', /; the UDP port of --membership-port must be open between all nodes$/);
+});
+
 test('answerOf() prints warnings of the configuration after the problems, and they leave the exit code alone', () => {
   const warned = { ...healthy, warnings: ['peers[0].node-selectors: no node of the cluster matches'] };
   for (const problems of [false, true]) {
