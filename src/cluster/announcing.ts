@@ -8,6 +8,11 @@ export interface Announcer {
   readonly interfaces: readonly string[];
 }
 
+/** A line of a record as it stands there. */
+interface WrittenLine extends Announcer {
+  readonly text: string;
+}
+
 /**
  * A line without the white space around it. No two neighbouring parts match the same character, so that matching takes linear time. Users may
  * edit the record of their Services, and commands print its names, so node and interfaces have no character that `printable` replaces.
@@ -23,29 +28,38 @@ const maxInterfacesCharacters = 4096;
  * text. Skips a line that does not parse, because the record is only advice and the next owner of the address rewrites the line.
  */
 export function parseAnnouncing(service: Pick<Service, 'annotations'>): Map<string, Announcer> {
-  const announcers = new Map<string, Announcer>();
+  return new Map(
+    Array.from(writtenLines(service), ([address, { node, interfaces }]) => [address, { node, interfaces }]),
+  );
+}
+
+function writtenLines(service: Pick<Service, 'annotations'>): Map<string, WrittenLine> {
+  const lines = new Map<string, WrittenLine>();
   for (const line of (service.annotations[annotations.announcing] ?? '').split(',')) {
     const [, text, node, interfaces] = announcingLine.exec(line.trim()) ?? [];
     const address = text === undefined ? undefined : parseIp(text);
     if (!address || node === undefined || node.length > maxNodeCharacters) continue;
     if (interfaces !== undefined && interfaces.length > maxInterfacesCharacters) continue;
-    announcers.set(formatIp(address), { node, interfaces: interfaces?.split('+').filter(Boolean) ?? [] });
+    const named = interfaces?.split('+').filter(Boolean) ?? [];
+    lines.set(formatIp(address), { node, interfaces: named, text: line });
   }
-  return announcers;
+  return lines;
 }
 
-/** Formats the record, sorted by address. */
-export function formatAnnouncing(announcers: ReadonlyMap<string, Announcer>): string {
+/** Formats the record, sorted by address. A line that was read from a record stays as it stands there. */
+export function formatAnnouncing(announcers: ReadonlyMap<string, Announcer | WrittenLine>): string {
   return [...announcers]
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([address, { node, interfaces }]) => `${address}=${node}/${interfaces.join('+')}`)
+    .map(([address, line]) =>
+      'text' in line ? line.text : `${address}=${line.node}/${line.interfaces.join('+')}`,
+    )
     .join(',');
 }
 
 /**
  * The new announcing record of a Service. Sets the lines of the addresses in `taken`. Drops the lines of abandoned addresses, and of
- * addresses that the Service no longer has. Keeps all other lines. Returns `undefined` when nothing changes, and `null` when no line is
- * left.
+ * addresses that the Service no longer has. Keeps all other lines as they stand, also when a user has edited them, because the admission
+ * policy refuses a changed line of another node. Returns `undefined` when nothing changes, and `null` when no line is left.
  */
 export function recordAnnouncing(
   service: Pick<Service, 'annotations' | 'ingress'>,
@@ -54,7 +68,7 @@ export function recordAnnouncing(
 ): string | null | undefined {
   const current = new Set(service.ingress.map(({ ip }) => ip));
   const next = new Map(
-    [...parseAnnouncing(service), ...taken].filter(
+    [...writtenLines(service), ...taken].filter(
       ([address]) => current.has(address) && (taken.has(address) || !abandoned.has(address)),
     ),
   );

@@ -138,6 +138,9 @@ describe('the admission policy of speakers', () => {
       ['', new Map([['192.0.2.240', own('eth0', 'eth1.100')]])],
       ['192.0.2.240=node-2/eth0,198.51.100.1=node-2/eth0', new Map([['2001:db8::1', own('eth0')]])],
       ['192.0.2.240=node-2/eth0,2001:db8::1=node-2/eth0', new Map([['192.0.2.240', own()]])],
+      // A user has edited these.
+      ['192.0.2.240=node-2/eth0, 2001:db8::1=node-2/eth0', new Map([['192.0.2.240', own('eth0')]])],
+      ['192.0.2.240=node-2/eth0,2001:DB8:0::1=node-2', new Map([['192.0.2.240', own('eth0')]])],
     ] as const) {
       const annotations = record === '' ? other : announcing(record);
       const after = recordAnnouncing({ annotations, ingress }, taken);
