@@ -248,8 +248,17 @@ describe('the admission policy of Pods', () => {
       pod([scheduled, marked], { phase: 'Failed' }),
       pod([scheduled, marked], { podIPs: [{ ip: '10.0.0.2' }] }),
       pod([scheduled, marked], { containerStatuses: [] }),
+      pod([scheduled, marked], { podIPs: undefined }),
+      pod([scheduled, marked], { hostIP: '10.0.0.2' }),
+      pod([scheduled, marked], { initContainerStatuses: [] }),
+      pod([scheduled, marked], { startTime: '2026-01-02T03:04:05Z' }),
+      pod([scheduled, marked], { qosClass: 'Guaranteed' }),
+      { ...pod([]), status: { phase: 'Running', conditions: [scheduled, marked] } },
+      pod([scheduled, scheduled]),
+      pod([marked, marked]),
       pod([scheduled, marked], {}, { labels: { app: 'b' } }),
       pod([scheduled, marked], {}, { annotations: { a: 'b' } }),
+      pod([scheduled, marked], {}, { finalizers: ['a.example/b'] }),
     ];
     for (const after of forbidden) assert.equal(refuse(after)?.length, 1, JSON.stringify(after));
   });
