@@ -1,5 +1,5 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
-import { openSync, readdirSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** A place where processes run, such as a network namespace. */
@@ -29,15 +29,20 @@ export class Processes {
   ): number {
     if (this.isRunning(name)) throw new Error(`the lab already runs ${name}`);
     const log = openSync(join(this.#folder, `${name}.log`), 'a');
-    // A process group of its own lets `stop` kill a speaker and its child together, as the death of a node does.
-    const child = host.spawn(command, args, {
-      stdio: ['ignore', log, log],
-      detached: true,
-      env: { ...process.env, ...environment },
-    });
-    if (child.pid === undefined) throw new Error(`${name} cannot be started: is ${command} installed?`);
-    this.#running.set(name, child);
-    return child.pid;
+    try {
+      // A process group of its own lets `stop` kill a speaker and its child together, as the death of a node does.
+      const child = host.spawn(command, args, {
+        stdio: ['ignore', log, log],
+        detached: true,
+        env: { ...process.env, ...environment },
+      });
+      if (child.pid === undefined) throw new Error(`${name} cannot be started: is ${command} installed?`);
+      this.#running.set(name, child);
+      return child.pid;
+    } finally {
+      // The process has its own descriptor.
+      closeSync(log);
+    }
   }
 
   /** Gives a running process another name, so that a second one can be started under the first name. Both write to the log of the first. */
