@@ -116,6 +116,8 @@ const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 // The source maps contain the path from here to the sources, and the names of chunks depend on that path. The path is therefore the same as
 // from `dist/`, wherever the build goes.
 const bundles = mkdtempSync(join(root, '.bundles-'));
+// Also after an error.
+process.on('exit', () => rmSync(bundles, { recursive: true, force: true }));
 const { metafile } = await build({
   metafile: true,
   absWorkingDir: root,
@@ -154,7 +156,6 @@ cpSync(join(root, 'src/page/browser'), join(dist, 'app/browser'), {
   recursive: true,
   filter: (file) => !file.endsWith('.json'),
 });
-rmSync(bundles, { recursive: true });
 for (const file of koffiFiles) {
   mkdirSync(dirname(join(dist, 'app/node_modules', file)), { recursive: true });
   cpSync(join(modules, file), join(dist, 'app/node_modules', file));
