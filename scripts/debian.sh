@@ -31,6 +31,9 @@ fi
 printf 'bellman set-up: installing Debian packages:%s\n' "$missing"
 # The routing daemons run only in the lab, so their packages must not start them on this machine.
 policy=/usr/sbin/policy-rc.d
+# Of two runs at once, the first to end would remove the policy of the second.
+exec 9<"${policy%/*}"
+flock 9
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 trap 'exit 130' INT TERM
@@ -42,7 +45,7 @@ fi
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -q >/dev/null || fail 'apt-get update failed'
 # shellcheck disable=SC2086 # a list of names
-apt-get install -y -q --no-install-recommends $missing >"$log" 2>&1 || {
+apt-get install -y -q --no-install-recommends $missing >"$log" 2>&1 9<&- || {
   tail -20 "$log" >&2
   fail 'apt-get install failed (see above)'
 }
