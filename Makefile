@@ -57,7 +57,7 @@ endif
 # The folder of the audit logs, which the last step of the target judges.
 AUDIT := $(CURDIR)/.cache/audit
 kubernetes: METALLB_VERSION := v0.16.1
-kubernetes: setup $(if $(FILE),$(if $(findstring takeover,$(FILE)),metallb),metallb build) ## run the end-to-end tests with etcd, kube-apiserver and kube-proxy, built on the first run in 15 minutes; FILE=PATH…
+kubernetes: setup $(if $(FILE),$(if $(findstring takeover,$(FILE)),metallb),metallb build) ## run the end-to-end tests with etcd, kube-apiserver and kube-proxy, built on the first run in 12 minutes; FILE=PATH…
 	@set -eu; BELLMAN_KUBERNETES=$$(lab/kubernetes/build.sh); export BELLMAN_KUBERNETES BELLMAN_AUDIT="$(AUDIT)"; rm -rf "$(AUDIT)"; \
 	tests=0; $(if $(FILE),,$(WITH_BUILD)) $(NODE) test/run.ts $(or $(FILE),test/e2e/*.test.ts) || tests=$$?; \
 	$(NODE) lab/kubernetes/audit-report.ts $(if $(FILE),,--complete) "$(AUDIT)" && exit $$tests
