@@ -15,7 +15,7 @@ export function sendLinkHints(bgp: BgpSpeaker, guard: Guard, logger: Logger): { 
     return links;
   } catch (error) {
     const reason = reasonOf(error);
-    logger.warn({ reason }, 'no link notifications, polling every second');
+    logger.warn({ reason }, 'BGP checks the links every second, because it gets no notifications about them');
     return { close: () => undefined };
   }
 }

@@ -77,7 +77,11 @@ export class StandBy {
       } catch (error) {
         const mayBeSpeaker = successor !== undefined || clock.now() - sinceMs < foreignPortMs;
         if (!isPortTaken(error) || !mayBeSpeaker) throw error;
-        if (isFirst) logger.warn({ reason: error.message }, 'this speaker waits until the other one ends');
+        if (isFirst)
+          logger.warn(
+            { reason: error.message },
+            'this speaker waits until another process frees its HTTP port',
+          );
         waits();
         await new Promise<void>((resolve) => void clock.after(retryMs, resolve));
       }

@@ -69,7 +69,7 @@ export class DeadNodes {
 
   #endPeriod(): void {
     if (!this.#period) return;
-    this.#options.logger.info('Pods of dead nodes are no longer set to not ready');
+    this.#options.logger.info('the controller no longer sets the Pods of dead nodes to not ready');
     this.#period.end.abort();
     this.#period = undefined;
     this.#missingRights = [];

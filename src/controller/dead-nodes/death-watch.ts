@@ -309,7 +309,7 @@ export class DeathWatch {
       await pause(clock, markRetryMs, signal);
       if (!(await isStillDead())) break;
     }
-    logger.info({ node, pods: total }, 'finished marking the Pods of a dead node');
+    logger.info({ node, pods: total }, 'Pods of a dead node were set to not ready');
     this.#step();
   }
 

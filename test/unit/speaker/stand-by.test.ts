@@ -87,7 +87,10 @@ describe('a speaker that starts', () => {
     standBy.inSync(begin);
     await pass(30_000);
     assert.deepEqual(calls, []);
-    assert.equal(lines.filter(({ msg }) => msg.includes('waits until the other one ends')).length, 1);
+    assert.equal(
+      lines.filter(({ msg }) => msg.includes('waits until another process frees its HTTP port')).length,
+      1,
+    );
     freePort();
     await pass(200);
     assert.equal(await standBy.endpoint, endpoint);
