@@ -65,14 +65,17 @@ async function seenByRouter(): Promise<RouterView> {
   };
 }
 
-/**
- * Compares two views. The times that BIRD prints drift by a millisecond. A restarted session would be established at least a second later.
- */
+/** The times that BIRD prints drift by a millisecond. A restarted session is established at least a second later. */
+function isSameTime(since: number, before = 0): boolean {
+  return Math.abs(since - before) < 500;
+}
+
+/** Compares two views. */
 function assertSame(now: RouterView, before: RouterView): void {
   assert.deepEqual(now.sessions, before.sessions);
   assert.equal(now.upSince.length, 3);
   for (const [i, since] of now.upSince.entries())
-    assert.ok(Math.abs(since - (before.upSince[i] ?? 0)) < 500, `session ${i} restarted`);
+    assert.ok(isSameTime(since, before.upSince[i]), `session ${i} restarted`);
 }
 
 /** Runs an action and checks throughout that the router has every route. */
@@ -130,16 +133,29 @@ async function changingNothing(during: () => Promise<void>): Promise<void> {
   assert.deepEqual(await lab.addressesOf('web'), [v4, v6]);
 }
 
+/** How often a text is in the log of a process, across its restarts. */
+const countIn = (name: string, text: string) => lab.log(name).split(text).length - 1;
+
 const speakers = () => lab.fabric.nodes.map(({ name }) => `speaker-${name}`);
 async function kill(...names: string[]): Promise<void> {
   await Promise.all(names.map((name) => lab.stop(name, 'SIGKILL')));
 }
-async function speakersAreBack(): Promise<void> {
-  await lab.until(
-    'every session is established again',
-    async () =>
-      (await lab.birdc('show', 'protocols')).match(/Established/g)?.length === 3 && (await hasRoutes()),
-  );
+async function startSpeakers(): Promise<void> {
+  for (const node of lab.fabric.nodes) lab.startSpeaker(node);
+}
+
+/** Kills the speakers and other processes, runs an action that starts them again, and waits until the router has new sessions with all routes. */
+async function replacing(others: readonly string[], startAgain: () => Promise<void>): Promise<void> {
+  const before = await seenByRouter();
+  await kill(...others, ...speakers());
+  await startAgain();
+  await lab.until('every session is established again', async () => {
+    const { sessions, upSince } = await seenByRouter();
+    const established = sessions.filter((line) => line.includes('Established'));
+    // The router may not yet know that the earlier sessions are gone.
+    const areNew = upSince.every((since, i) => !isSameTime(since, before.upSince[i]));
+    return established.length === 3 && areNew && (await hasRoutes());
+  });
 }
 
 describe('the gate under faults', { concurrency: false }, () => {
@@ -177,9 +193,12 @@ describe('the gate under faults', { concurrency: false }, () => {
 
   test('deleting the ConfigMap and creating it again changes nothing at the router', () =>
     changingNothing(async () => {
+      const missing = 'there is no ConfigMap config';
+      const earlier = countIn('controller', missing);
       await lab.kubectl('delete', 'configmap', 'config', '-n', 'bellman-system');
-      await lab.until('the controller reports the missing ConfigMap', () =>
-        Promise.resolve(/there is no ConfigMap config/.test(lab.log('controller'))),
+      await lab.until(
+        'the controller reports the missing ConfigMap',
+        async () => countIn('controller', missing) > earlier,
       );
       await lab.configure(whole);
       await becomes('active');
@@ -200,38 +219,37 @@ describe('the gate under faults', { concurrency: false }, () => {
   test('the router keeps every route when speakers restart while the ConfigMap is stale and no controller runs', async () => {
     assert.equal(await state(), 'stale');
     await kill('controller');
-    await keepingRoutes(async () => {
-      await kill(...speakers());
-      for (const node of lab.fabric.nodes) lab.startSpeaker(node);
-      await speakersAreBack();
-    });
+    await keepingRoutes(() => replacing([], startSpeakers));
     lab.startController();
     assert.deepEqual(await lab.addressesOf('web'), [v4, v6]);
   });
 
   test('the router keeps every route and no address changes when all processes restart while the ConfigMap is stale', async () => {
     assert.equal(await state(), 'stale');
-    await keepingRoutes(async () => {
-      await kill('controller', ...speakers());
-      for (const node of lab.fabric.nodes) lab.startSpeaker(node);
-      lab.startController();
-      await speakersAreBack();
-    });
+    await keepingRoutes(() =>
+      replacing(['controller'], async () => {
+        await startSpeakers();
+        lab.startController();
+      }),
+    );
     assert.deepEqual(await lab.addressesOf('web'), [v4, v6]);
   });
 
   test('the router keeps every route when all processes restart during an outage of the API server', async () => {
     await lab.api('refuse');
-    await keepingRoutes(async () => {
-      await kill('controller', ...speakers());
-      for (const node of lab.fabric.nodes) lab.startSpeaker(node);
-      lab.startController();
-      await lab.until('a speaker reports the outage', () =>
-        Promise.resolve(/not reached/.test(lab.log('speaker-node-1'))),
-      );
-      await lab.api('serve');
-      await speakersAreBack();
-    });
+    await keepingRoutes(() =>
+      replacing(['controller'], async () => {
+        // The killed speaker may have reported the outage too.
+        const earlier = countIn('speaker-node-1', 'not reached');
+        await startSpeakers();
+        lab.startController();
+        await lab.until(
+          'a speaker reports the outage',
+          async () => countIn('speaker-node-1', 'not reached') > earlier,
+        );
+        await lab.api('serve');
+      }),
+    );
     assert.deepEqual(await lab.addressesOf('web'), [v4, v6]);
   });
 
