@@ -104,12 +104,15 @@ export class ApiServer {
       if (/^\/(healthz|readyz|livez)/.test(url.pathname)) return send(response, 200, 'ok');
       if (token !== undefined && request.headers.authorization !== `Bearer ${token}`)
         throw new ApiProblem(401, 'Unauthorized', 'Unauthorized');
-      if (this.#isForbidding)
+      if (this.#isForbidding) {
+        const forbidden = targetOf(url);
+        if (forbidden) this.#count(forbidden, request, url);
         throw new ApiProblem(
           403,
           'Forbidden',
           `${request.method} ${url.pathname}: the lab forbids everything`,
         );
+      }
       // An empty protobuf document: an old kubectl then leaves validation to the server.
       if (url.pathname === '/openapi/v2') return send(response, 200, '', 'application/octet-stream');
       const answer = discovery(url.pathname.replace(/(.)\/$/, '$1'));
@@ -140,17 +143,13 @@ export class ApiServer {
     const { resource, name } = target;
     const { method = 'GET', headers } = request;
     const asTable = wantsTable(headers.accept);
-    const isWatch = method === 'GET' && ['true', '1'].includes(url.searchParams.get('watch') ?? '');
+    const isWatch = asksForWatch(request, url);
     const isCollection = isWatch || name === undefined;
     const isAllowed = isCollection ? ['GET', 'POST', 'DELETE'].includes(method) : method !== 'POST';
     if (!isAllowed)
       throw new ApiProblem(405, 'MethodNotAllowed', `${method} is not allowed on ${url.pathname}`);
     checkNumbers(url, isWatch);
-    this.#count(
-      isWatch ? 'WATCH' : name === undefined && method === 'GET' ? 'LIST' : method,
-      target,
-      request,
-    );
+    this.#count(target, request, url);
     const show = (code: number, object: KubernetesObject) => {
       const presented = present(resource, object);
       const { resourceVersion = '' } = object.metadata;
@@ -281,11 +280,21 @@ export class ApiServer {
     for (const watch of this.#watches) while (watch.writableCorked > 0) watch.uncork();
   }
 
-  #count(verb: string, { resource, status }: Target, request: IncomingMessage): void {
+  #count({ resource, name, status }: Target, request: IncomingMessage, url: URL): void {
+    const { method = 'GET' } = request;
+    const verb = asksForWatch(request, url)
+      ? 'WATCH'
+      : name === undefined && method === 'GET'
+        ? 'LIST'
+        : method;
     const agent = (request.headers['user-agent'] ?? '').split('/')[0];
     const key = `${agent} ${verb} ${resource.plural}${status ? '/status' : ''}`;
     this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1);
   }
+}
+
+function asksForWatch({ method = 'GET' }: IncomingMessage, { searchParams }: URL): boolean {
+  return method === 'GET' && ['true', '1'].includes(searchParams.get('watch') ?? '');
 }
 
 function isConditionsApply({ resource, status }: Target, { searchParams }: URL): boolean {

@@ -342,7 +342,13 @@ test('the controller logs the return of the API server soon, and the flight reco
 
 test('an API server that forbids everything for some seconds causes no warning', async () => {
   await plane.knob('forbid');
+  const asked = async () => {
+    const counts = await plane.requests('bellman-controller');
+    return [...counts.values()].reduce((sum, count) => sum + count, 0);
+  };
+  const earlier = await asked();
   const controller = plane.controller();
+  await eventually('a refused request', async () => (await asked()) > earlier);
   await sleep(5000);
   await plane.knob('serve');
   await makeService(plane, 'after-forbidden');
