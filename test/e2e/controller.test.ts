@@ -218,8 +218,8 @@ test('no address moves on a bad edit, a restart after it, a deleted ConfigMap, a
       /ConfigStale +configmap\/config/,
     );
     assert.equal(await controller.metric('bellman_config_stale'), 1);
-    const stale = await controller.logged(
-      controller.messages.find((msg) => msg.startsWith('configuration not accepted')) ?? 'stale',
+    const stale = await eventually('the log line of the refusal', () =>
+      controller.lines.find(({ msg }) => msg.startsWith('configuration not accepted')),
     );
     assert.match(String(stale.reason), /address-pools\[1\]\.protocol/);
   });
