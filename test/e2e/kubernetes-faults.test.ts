@@ -146,6 +146,15 @@ describe('faults of Kubernetes', { concurrency: false, skip }, () => {
       const kinds = [...byKind].map(([kind, count]) => `${kind} ${count}`).join(', ');
       t.diagnostic(`${process}: ${total} requests in ${((toMs - fromMs) / 1000).toFixed(0)} s: ${kinds}`);
     }
+    const countsOf = (program: string) =>
+      counts.filter(({ process }) => process.startsWith(`bellman-${program} `));
+    assert.equal(
+      countsOf('speaker').length,
+      lab.fabric.nodes.length,
+      'the requests of each speaker are counted',
+    );
+    // The address of the controller differs between the two servers, because it shares a host with one of them.
+    assert.ok(countsOf('controller').length > 0, 'the requests of the controller are counted');
     for (const { process, total } of counts)
       assert.ok(total <= requestLimit, `${process} sent ${total} requests`);
     return { counts, fromMs, toMs };
