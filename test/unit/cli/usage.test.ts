@@ -134,11 +134,14 @@ test('bellman --version prints the version of the package', () => {
 });
 
 test('bellman reports unwritable output in one line, and reports nothing when the reader of its output has exited', () => {
-  const full = spawnSync('sh', ['-c', `${process.execPath} ${main} --help >/dev/full`], { encoding: 'utf8' });
+  const full = spawnSync('sh', ['-c', '"$0" "$1" --help >/dev/full', process.execPath, main], {
+    encoding: 'utf8',
+  });
   assert.equal(full.status, 2);
   assert.match(full.stderr, /^bellman: cannot write the output: ENOSPC.*\n$/);
   const config = fileURLToPath(new URL('../../../config/bgp-and-layer2.yaml', import.meta.url));
   // The reader exits before anything is written.
-  const script = `{ sleep 0.1; ${process.execPath} ${main} validate ${config}; echo "ended $?" >&2; } | true`;
-  assert.equal(spawnSync('sh', ['-c', script], { encoding: 'utf8' }).stderr, 'ended 0\n');
+  const script = '{ sleep 0.1; "$0" "$1" validate "$2"; echo "ended $?" >&2; } | true';
+  const early = spawnSync('sh', ['-c', script, process.execPath, main, config], { encoding: 'utf8' });
+  assert.equal(early.stderr, 'ended 0\n');
 });
