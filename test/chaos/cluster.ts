@@ -1,5 +1,6 @@
 /** The cluster of a chaos run: four nodes, dual-stack layer-2 Services, one of them with externalTrafficPolicy Local, and BGP Services. */
 import { Lab } from '../../lab/lab.ts';
+import { closeOnFailure } from '../support/close-on-failure.ts';
 
 const config = `peers:
 - {my-asn: 64512, peer-asn: 64500, peer-address: 192.0.2.1, hold-time: 9s}
@@ -40,16 +41,18 @@ function service(name: string): object {
 /** Starts the lab. Resolves when every Service has its addresses. */
 export async function startCluster(): Promise<Lab> {
   const lab = await Lab.start({ nodes: 4 });
-  await lab.configure(config);
-  for (const name of layer2Services) await lab.addPods(name, lab.fabric.nodes);
-  for (const name of bgpServices) await lab.addPods(name, lab.fabric.nodes.slice(0, 2));
-  await lab.apply(...[...layer2Services, ...bgpServices].map(service));
-  for (const name of [...layer2Services, ...bgpServices]) {
-    const expected = bgpServices.includes(name) ? 1 : 2;
-    await lab.until(
-      `${name} has its addresses`,
-      async () => (await lab.addressesOf(name)).length === expected,
-    );
-  }
-  return lab;
+  return closeOnFailure(lab, async () => {
+    await lab.configure(config);
+    for (const name of layer2Services) await lab.addPods(name, lab.fabric.nodes);
+    for (const name of bgpServices) await lab.addPods(name, lab.fabric.nodes.slice(0, 2));
+    await lab.apply(...[...layer2Services, ...bgpServices].map(service));
+    for (const name of [...layer2Services, ...bgpServices]) {
+      const expected = bgpServices.includes(name) ? 1 : 2;
+      await lab.until(
+        `${name} has its addresses`,
+        async () => (await lab.addressesOf(name)).length === expected,
+      );
+    }
+    return lab;
+  });
 }

@@ -52,7 +52,7 @@ describe('BFD with BIRD', { concurrency: false }, () => {
       await lab.until(`BFD and BGP of ${each.name}`, () => isUp(lab, each));
     await lab.until('both routes', async () => (await nextHops(lab, address)).length === 2);
   });
-  after(() => lab.close());
+  after(() => lab?.close());
 
   const birdSession = async (each: LabNode) =>
     (await lab.birdc('show', 'bfd', 'sessions'))

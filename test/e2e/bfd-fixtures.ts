@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { birdConfig, type LabNode } from '../../lab/fabric.ts';
 import { birdSocketPath, Lab } from '../../lab/lab.ts';
+import { closeOnFailure } from '../support/close-on-failure.ts';
 
 interface PeerView {
   readonly name: string;
@@ -101,11 +102,13 @@ export async function configureBird(lab: Lab, options: string): Promise<void> {
 /** A lab of two nodes and the Service `web`. No routing daemon runs on the router. */
 export async function startWithoutRouter(config: string): Promise<{ lab: Lab; address: string }> {
   const lab = await Lab.start({ nodes: 2 });
-  await lab.stop('bird');
-  await lab.configure(config);
-  await lab.apply(service('web'));
-  await lab.addPods('web', lab.fabric.nodes);
-  await lab.until('web has an address', async () => (await lab.addressesOf('web')).length === 1);
-  const [address = ''] = await lab.addressesOf('web');
-  return { lab, address };
+  return closeOnFailure(lab, async () => {
+    await lab.stop('bird');
+    await lab.configure(config);
+    await lab.apply(service('web'));
+    await lab.addPods('web', lab.fabric.nodes);
+    await lab.until('web has an address', async () => (await lab.addressesOf('web')).length === 1);
+    const [address = ''] = await lab.addressesOf('web');
+    return { lab, address };
+  });
 }

@@ -61,7 +61,7 @@ address-pools:
       await lab.until(`BFD and BGP of ${each.name}`, () => isUp(lab, each));
     await lab.until('both routes', async () => (await nextHops(lab, address)).length === 2);
   });
-  after(() => lab.close());
+  after(() => lab?.close());
 
   test('the controller accepts the text without a warning', async () => {
     const map = JSON.parse(

@@ -20,7 +20,7 @@ describe('bellman capture', { concurrency: false }, () => {
     await lab.apply(...serviceObjects('six', 'six', { spec: { ipFamilies: ['IPv6'] } }).map(ipv6));
     await explained.explained('six', 'announced', /in layer 2/);
   });
-  after(() => explained.close());
+  after(() => explained?.close());
 
   /** The slice of an IPv6 Service. */
   function ipv6(object: object): object {

@@ -15,7 +15,7 @@ describe('bursts of faults', { concurrency: false }, () => {
     lab = await startCluster();
     await lab.until('the cluster is settled', async () => (await violations(lab)).length === 0);
   });
-  after(() => lab.close());
+  after(() => lab?.close());
 
   for (let seed = 1; seed <= bursts; seed++)
     test(`the cluster recovers from burst ${seed}`, async () => {

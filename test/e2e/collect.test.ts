@@ -22,7 +22,7 @@ describe('bellman collect', { concurrency: false }, () => {
   });
   after(async () => {
     rmSync(folder, { recursive: true, force: true });
-    await explained.close();
+    await explained?.close();
   });
 
   /** The files of a new bundle, by their names. */

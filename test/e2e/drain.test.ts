@@ -42,7 +42,7 @@ describe('a node that leaves', { concurrency: false }, () => {
     await lab.until('all nodes announce web', () => hasNextHops(3));
     shortDrain = await configOf(first);
   });
-  after(() => lab.close());
+  after(() => lab?.close());
 
   const hasNextHops = async (count: number) => (await nextHops(lab, routed)).length === count;
 

@@ -7,6 +7,7 @@ import { collectStatus } from '../../src/cli/status/collect.ts';
 import { explain } from '../../src/report/explain/explain.ts';
 import { problemsOf } from '../../src/report/status/problems.ts';
 import { parseSubject } from '../../src/report/subject.ts';
+import { closeOnFailure } from '../support/close-on-failure.ts';
 import { labSource } from '../support/status-report.ts';
 
 export const peer = '{name: router, my-asn: 64512, peer-asn: 64500, peer-address: 192.0.2.1, hold-time: 9s}';
@@ -74,11 +75,13 @@ export class ExplainedLab {
   static async start(): Promise<ExplainedLab> {
     const lab = await Lab.start({ nodes: 2 });
     const explained = new ExplainedLab(lab);
-    await lab.makeControllerPod();
-    await lab.configure(config());
-    await lab.apply(...serviceObjects('web', 'public'), ...serviceObjects('printer', 'office'));
-    await explained.heals();
-    return explained;
+    return closeOnFailure(lab, async () => {
+      await lab.makeControllerPod();
+      await lab.configure(config());
+      await lab.apply(...serviceObjects('web', 'public'), ...serviceObjects('printer', 'office'));
+      await explained.heals();
+      return explained;
+    });
   }
 
   /** Waits until both Services are announced and there is no problem. */
@@ -134,7 +137,7 @@ export function useExplainedLab() {
   before(async () => {
     started = await ExplainedLab.start();
   });
-  after(() => started.close());
+  after(() => started?.close());
   return {
     lab: () => started.lab,
     explained: (...expected: Parameters<ExplainedLab['explained']>) => started.explained(...expected),

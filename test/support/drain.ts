@@ -5,6 +5,7 @@ import { birdSocketPath, Lab } from '../../lab/lab.ts';
 import { isKubernetes } from '../../lab/start-api-server.ts';
 import { ownerOf } from '../../lab/steps.ts';
 import { paths } from '../../src/kubernetes/write.ts';
+import { closeOnFailure } from './close-on-failure.ts';
 import { startFrr, stopFrr, vtysh } from './lab-frr.ts';
 import { type GobgpPath, gobgpRoutes, isMarked, nextHopOf, startGobgp } from './lab-gobgp.ts';
 
@@ -75,18 +76,20 @@ export interface DrainLab {
  */
 export async function startDrainLab(): Promise<DrainLab> {
   const lab = await Lab.start();
-  await configureBird(lab);
-  await lab.configure(drainConfig());
-  await lab.apply(
-    echoService('web', 'public'),
-    echoService('six', 'public', 'Cluster', 'IPv6'),
-    echoService('printer', 'office'),
-  );
-  for (const name of ['web', 'six', 'printer']) await lab.addPods(name, lab.fabric.nodes);
-  const [routed, routedV6] = [await addressOf(lab, 'web'), await addressOf(lab, 'six')];
-  const local = await addressOf(lab, 'printer');
-  await untilAnswered(lab, local);
-  return { lab, routed, routedV6, local };
+  return closeOnFailure(lab, async () => {
+    await configureBird(lab);
+    await lab.configure(drainConfig());
+    await lab.apply(
+      echoService('web', 'public'),
+      echoService('six', 'public', 'Cluster', 'IPv6'),
+      echoService('printer', 'office'),
+    );
+    for (const name of ['web', 'six', 'printer']) await lab.addPods(name, lab.fabric.nodes);
+    const [routed, routedV6] = [await addressOf(lab, 'web'), await addressOf(lab, 'six')];
+    const local = await addressOf(lab, 'printer');
+    await untilAnswered(lab, local);
+    return { lab, routed, routedV6, local };
+  });
 }
 
 /** Waits for the address of a Service. */

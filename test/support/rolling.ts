@@ -2,6 +2,7 @@
 import type { LabNode } from '../../lab/fabric.ts';
 import { Lab } from '../../lab/lab.ts';
 import { ownerOf } from '../../lab/steps.ts';
+import { closeOnFailure } from './close-on-failure.ts';
 import { addressOf, bird, configureBird, drainConfig, echoService, untilAnswered } from './drain.ts';
 import { nextHops } from './next-hops.ts';
 
@@ -24,35 +25,37 @@ export interface RollingLab {
  */
 export async function startRollingLab(announceDelaySeconds: number): Promise<RollingLab> {
   const lab = await Lab.start({ kubeProxyLateMs });
-  await configureBird(lab);
-  await lab.configure(drainConfig({ announceDelaySeconds }));
-  await lab.apply(
-    echoService('web', 'public', 'Local'),
-    echoService('shop', 'public'),
-    echoService('printer', 'office', 'Local'),
-  );
-  const { nodes } = lab.fabric;
-  for (const [name, count] of [
-    ['web', 2],
-    ['shop', 2],
-    ['printer', 1],
-  ] as const)
-    await lab.addPods(name, nodes.slice(0, count));
-  const [web, shop, printer] = [
-    await addressOf(lab, 'web'),
-    await addressOf(lab, 'shop'),
-    await addressOf(lab, 'printer'),
-  ];
-  await lab.until('web has two nodes', async () => (await nextHops(lab, web)).length === 2);
-  await lab.until('shop has all nodes', async () => (await nextHops(lab, shop)).length === nodes.length);
-  await untilAnswered(lab, printer);
-  for (const [client, address] of [
-    [lab.fabric.far, web],
-    [lab.fabric.far, shop],
-    [lab.fabric.near, printer],
-  ] as const)
-    await lab.until(`${address} answers`, async () => (await lab.curl(client, address)) !== '');
-  return { lab, web, shop, printer };
+  return closeOnFailure(lab, async () => {
+    await configureBird(lab);
+    await lab.configure(drainConfig({ announceDelaySeconds }));
+    await lab.apply(
+      echoService('web', 'public', 'Local'),
+      echoService('shop', 'public'),
+      echoService('printer', 'office', 'Local'),
+    );
+    const { nodes } = lab.fabric;
+    for (const [name, count] of [
+      ['web', 2],
+      ['shop', 2],
+      ['printer', 1],
+    ] as const)
+      await lab.addPods(name, nodes.slice(0, count));
+    const [web, shop, printer] = [
+      await addressOf(lab, 'web'),
+      await addressOf(lab, 'shop'),
+      await addressOf(lab, 'printer'),
+    ];
+    await lab.until('web has two nodes', async () => (await nextHops(lab, web)).length === 2);
+    await lab.until('shop has all nodes', async () => (await nextHops(lab, shop)).length === nodes.length);
+    await untilAnswered(lab, printer);
+    for (const [client, address] of [
+      [lab.fabric.far, web],
+      [lab.fabric.far, shop],
+      [lab.fabric.near, printer],
+    ] as const)
+      await lab.until(`${address} answers`, async () => (await lab.curl(client, address)) !== '');
+    return { lab, web, shop, printer };
+  });
 }
 
 /** A Service of the lab, and how a pod of it is replaced. */

@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { addresses, birdConfig, type LabNode } from '../../lab/fabric.ts';
 import { birdSocketPath, Lab } from '../../lab/lab.ts';
+import { closeOnFailure } from './close-on-failure.ts';
 import { echoService } from './drain.ts';
 import { startFrr, stopFrr, vtysh } from './lab-frr.ts';
 import { nextHops } from './next-hops.ts';
@@ -69,15 +70,17 @@ export interface UpgradeLab {
 /** A lab with the Services `web` (BGP) and `printer` (layer 2), and a Pod of each on every node. No routing daemon runs on the router. */
 export async function startUpgradeLab(first: UpgradeCase, nodes = 5): Promise<UpgradeLab> {
   const lab = await Lab.start({ nodes });
-  await lab.stop('bird');
-  await lab.configure(config(first));
-  await lab.apply(echoService('web', 'public'), echoService('printer', 'office'));
-  for (const name of ['web', 'printer']) await lab.addPods(name, lab.fabric.nodes);
-  const addressOf = async (name: string) => {
-    await lab.until(`${name} has an address`, async () => (await lab.addressesOf(name)).length === 1);
-    return (await lab.addressesOf(name))[0] ?? '';
-  };
-  return { lab, routed: await addressOf('web'), local: await addressOf('printer') };
+  return closeOnFailure(lab, async () => {
+    await lab.stop('bird');
+    await lab.configure(config(first));
+    await lab.apply(echoService('web', 'public'), echoService('printer', 'office'));
+    for (const name of ['web', 'printer']) await lab.addPods(name, lab.fabric.nodes);
+    const addressOf = async (name: string) => {
+      await lab.until(`${name} has an address`, async () => (await lab.addressesOf(name)).length === 1);
+      return (await lab.addressesOf(name))[0] ?? '';
+    };
+    return { lab, routed: await addressOf('web'), local: await addressOf('printer') };
+  });
 }
 
 /** Starts the router of the case, gives the speakers its configuration, and waits until all sessions are up. */

@@ -18,6 +18,7 @@ import { takeoverKey } from '../../../src/cluster/names.ts';
 import type { SpeakerStatus } from '../../../src/cluster/status.ts';
 import { serviceNameLabel } from '../../../src/kubernetes/model.ts';
 import { paths } from '../../../src/kubernetes/write.ts';
+import { closeOnFailure } from '../close-on-failure.ts';
 import { bird, type Router } from '../drain.ts';
 import { labSource } from '../status-report.ts';
 import type { Incumbent } from './incumbent.ts';
@@ -71,13 +72,7 @@ export class TakeoverLab {
   static async start({ metalLb, services, nodes = 3 }: TakeoverLabOptions): Promise<TakeoverLab> {
     const lab = await Lab.start({ nodes, bellman: false, hasWorkloads: isKubernetes });
     const takeover = new TakeoverLab(lab, metalLb);
-    try {
-      await takeover.#start(services);
-    } catch (error) {
-      // A process that still runs would keep the test from ending.
-      await takeover.close();
-      throw error;
-    }
+    await closeOnFailure(takeover, () => takeover.#start(services));
     return takeover;
   }
 

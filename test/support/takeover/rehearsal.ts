@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { closeOnFailure } from '../close-on-failure.ts';
 import type { Incumbent } from './incumbent.ts';
 import { type Takeover, TakeoverLab } from './lab.ts';
 
@@ -18,7 +19,7 @@ export class Rehearsal {
 
   static async start(metalLb: Incumbent): Promise<Rehearsal> {
     const takeover = await TakeoverLab.start({ metalLb, services });
-    return new Rehearsal(takeover, await takeover.addressesByService());
+    return closeOnFailure(takeover, async () => new Rehearsal(takeover, await takeover.addressesByService()));
   }
 
   /** Does the work while clients send datagrams. None may stay without an answer, and no address may change. */

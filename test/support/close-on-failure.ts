@@ -1,0 +1,15 @@
+/**
+ * Prepares something that has been started, such as a lab. If that fails, closes it first, because a process that still runs would keep the test
+ * from ending.
+ */
+export async function closeOnFailure<T>(
+  started: { close(): Promise<unknown> },
+  prepare: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await prepare();
+  } catch (error) {
+    await started.close();
+    throw error;
+  }
+}
