@@ -142,6 +142,20 @@ describe('a misbehaving peer', () => {
     assert.ok(lines.length < 20, `${lines.length} lines were logged: ${lines.slice(0, 5).join('')}`);
   }
 
+  /** Connects to the speaker. Resolves to everything that it sends until it closes the connection; to `undefined` if it refuses the connection. */
+  async function octetsUntilClosed(): Promise<Buffer | undefined> {
+    const socket = connect(listenPort, '127.0.0.1');
+    let isConnected = false;
+    const heard: Buffer[] = [];
+    socket.once('connect', () => {
+      isConnected = true;
+    });
+    socket.on('error', () => undefined);
+    socket.on('data', (data: Buffer) => heard.push(data));
+    await new Promise((resolve) => socket.once('close', resolve));
+    return isConnected ? Buffer.concat(heard) : undefined;
+  }
+
   test('that is silent after its OPEN loses its session to the hold timer', () =>
     endure(
       (socket) => socket.write(open(theirAsn)),
@@ -283,8 +297,10 @@ describe('a misbehaving peer', () => {
   test('that connects and closes a hundred times a second is harmless', async () => {
     let connections = 0;
     const flood = setInterval(() => {
-      connections++;
-      const socket = connect(listenPort, '127.0.0.1', () => socket.destroy());
+      const socket = connect(listenPort, '127.0.0.1', () => {
+        connections++;
+        socket.destroy();
+      });
       socket.on('error', () => undefined);
     }, 10);
     try {
@@ -303,14 +319,9 @@ describe('a misbehaving peer', () => {
 
   test('that is not configured has its connection closed without a message', async () => {
     speaker.setPeers([good, bad({ passive: true, address: ip('127.0.0.9') })]);
-    const socket = connect(listenPort, '127.0.0.1');
-    socket.on('error', () => undefined);
-    let heard = 0;
-    socket.on('data', (data: Buffer) => {
-      heard += data.length;
-    });
-    await new Promise((resolve) => socket.once('close', resolve));
-    assert.equal(heard, 0);
+    // The listener opens in a later turn of the event loop.
+    const heard = await eventually('a connection', () => octetsUntilClosed());
+    assert.equal(heard.length, 0);
     speaker.setPeers([good]);
     await sleep(0);
     const refused = await new Promise<string>((resolve) => {
