@@ -331,8 +331,10 @@ export const bfdBodies: Record<BfdFeature, (daemon: BfdDaemon) => Promise<void>>
         const { received } = status(running);
         await eventually('packets with the new keys', () => status(running).received > received + 5);
       }
-      const used = new Set(running.capture.packets.map(({ packet }) => keyIdOf(packet)));
-      assert.deepEqual([...used].sort(), [1, 2]);
+      for (const side of ['us', 'them'] as const) {
+        const used = new Set(sentBy(running, side).map(({ packet }) => keyIdOf(packet)));
+        assert.deepEqual([...used].sort(), [1, 2], `keys used by ${side}`);
+      }
       assert.equal(status(running).downs, 0);
     });
   },
