@@ -219,6 +219,7 @@ export const bodies: Record<Feature, (daemon: Daemon) => Promise<void>> = {
     session(daemon, { ours: { passive: true }, neighbor: { passive: false } }, async (session) => {
       await established(session);
       await held(session.daemon, host4, host6);
+      assert.ok((await sample(session, 'fsm_transitions_total', { to: 'Established' })) > 0);
       assert.equal(await sample(session, 'fsm_transitions_total', { to: 'Connect' }), 0);
     }),
 
@@ -239,8 +240,10 @@ export const bodies: Record<Feature, (daemon: Daemon) => Promise<void>> = {
           await established(session);
           await held(session.daemon, host4, host6);
           // The losing connection must not end the surviving one.
+          const { since } = status(session);
           await new Promise((resolve) => setTimeout(resolve, 1500));
           assert.equal(status(session).state, 'Established');
+          assert.equal(status(session).since, since, 'the session has stayed');
           assert.equal(await session.daemon.isEstablished(), true);
         },
       );
