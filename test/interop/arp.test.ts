@@ -94,9 +94,10 @@ test('a probe distinguishes an address in use from a free one', async () => {
   assert.deepEqual(await responder.ask({ do: 'probe', address: '192.0.2.77' }), { kind: 'free' });
 });
 
-test('a takeover moves the neighbours of the old owner to the new one', async () => {
+test('a takeover moves the neighbours of the old owner to the new one', async (t) => {
   const moved = '192.0.2.210';
   const successor = await NeighbourHost.start(other);
+  t.after(() => successor.stop());
   await responder.ask({ do: 'add', addresses: [moved] });
   await poke(client, moved);
   await eventually('the client to know the first owner', async () => {
@@ -109,5 +110,4 @@ test('a takeover moves the neighbours of the old owner to the new one', async ()
     'the client to know the second owner, without a request',
     async () => (await neighbour(client, moved)).mac === macOf(2),
   );
-  await successor.stop();
 });

@@ -16,10 +16,10 @@ import {
   peer,
   plain,
   router,
-  signalTree,
   startRouter,
   theirIpv6,
   type Wire,
+  whileStopped,
   wire,
 } from './scenario.ts';
 
@@ -231,12 +231,12 @@ export const bodies: Record<Feature, (daemon: Daemon) => Promise<void>> = {
         async (session) => {
           await established(session);
           // Makes both ends connect at the same time: the router connects while our attempt waits for its answer.
-          await signalTree(session.daemon.process, 'SIGSTOP');
-          session.speaker.setPeers([passivePeer]);
-          session.speaker.setPeers([peer(), passivePeer]);
-          for (const route of [host4, host6]) session.speaker.announce('router', prefix(route), plain);
-          await eventually('our OPEN sent', () => status(session).state === 'OpenSent');
-          await signalTree(session.daemon.process, 'SIGCONT');
+          await whileStopped(session.daemon.process, () => {
+            session.speaker.setPeers([passivePeer]);
+            session.speaker.setPeers([peer(), passivePeer]);
+            for (const route of [host4, host6]) session.speaker.announce('router', prefix(route), plain);
+            return eventually('our OPEN sent', () => status(session).state === 'OpenSent');
+          });
           await established(session);
           await held(session.daemon, host4, host6);
           // The losing connection must not end the surviving one.
@@ -397,9 +397,9 @@ export const bodies: Record<Feature, (daemon: Daemon) => Promise<void>> = {
   'hold timer expiry': (daemon) =>
     session(daemon, { ours: shortHold }, async (session) => {
       await established(session);
-      await signalTree(session.daemon.process, 'SIGSTOP');
-      await eventually('the hold timer', () => status(session).lastError === 'Hold Timer Expired');
-      await signalTree(session.daemon.process, 'SIGCONT');
+      await whileStopped(session.daemon.process, () =>
+        eventually('the hold timer', () => status(session).lastError === 'Hold Timer Expired'),
+      );
       assert.equal(await sample(session, 'hold_timer_expiries_total'), 1);
       await eventually('a session again', () => status(session).state === 'Established');
       await held(session.daemon, host4, host6);

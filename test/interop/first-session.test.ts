@@ -5,10 +5,12 @@ import { eventually } from '../support/eventually.ts';
 import { bird } from './daemons/bird.ts';
 import { endProcess, ourIpv4, ourIpv6, ourSide, peer, plain, router, startRouter, wire } from './scenario.ts';
 
-test('a session with BIRD comes up, carries routes of both families, withdraws one, and ends with a NOTIFICATION when we stop', async () => {
+test('a session with BIRD comes up, carries routes of both families, withdraws one, and ends with a NOTIFICATION when we stop', async (t) => {
   const cable = await wire();
   const daemon = await startRouter(bird, cable, router());
   const { speaker } = ourSide();
+  t.after(() => speaker.stop({ kind: 'shutdown', reason: 'end of the test' }));
+  t.after(() => endProcess(daemon));
   speaker.setPeers([peer()]);
   speaker.announce('router', prefix('198.51.100.1/32'), { ...plain, communities: [0xfc000001], med: 7 });
   speaker.announce('router', prefix('2001:db8:100::1/128'), plain);
@@ -44,5 +46,4 @@ test('a session with BIRD comes up, carries routes of both families, withdraws o
     daemon.log().includes('Received: Administrative shutdown: "node drain: worker-3"'),
   );
   assert.deepEqual(await daemon.routes(), []);
-  await endProcess(daemon);
 });

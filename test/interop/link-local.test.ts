@@ -18,7 +18,7 @@ import {
   wire,
 } from './scenario.ts';
 
-test('a session over link-local addresses is bound to its interface and has global next hops', async () => {
+test('a session over link-local addresses is bound to its interface and has global next hops', async (t) => {
   const cable = await wire({
     ours: [ourIpv4, ourIpv6, 'fe80::1'],
     theirs: [theirIpv4, theirIpv6, 'fe80::2'],
@@ -29,6 +29,8 @@ test('a session over link-local addresses is bound to its interface and has glob
     router({ localAddress: "fe80::2%'eth0'" }, { address: "fe80::1%'eth0'" }),
   );
   const { speaker } = ourSide();
+  t.after(() => speaker.stop({ kind: 'shutdown', reason: 'end of the test' }));
+  t.after(() => endProcess(daemon));
   speaker.setPeers([
     peer({
       address: ip('fe80::2'),
@@ -46,11 +48,9 @@ test('a session over link-local addresses is bound to its interface and has glob
   const [status] = speaker.status();
   assert.ok(status);
   assert.equal(formatIp(status.address), 'fe80::2');
-  await speaker.stop({ kind: 'shutdown', reason: 'end of the test' });
-  await endProcess(daemon);
 });
 
-test('a connecting link-local peer is identified by its address and its interface', async () => {
+test('a connecting link-local peer is identified by its address and its interface', async (t) => {
   const cable = await wire({ ours: [ourIpv4, 'fe80::1'], theirs: [theirIpv4, 'fe80::2'] });
   const daemon = await startRouter(
     bird,
@@ -58,8 +58,8 @@ test('a connecting link-local peer is identified by its address and its interfac
     router({ localAddress: "fe80::2%'eth0'" }, { address: "fe80::1%'eth0'", passive: false }),
   );
   const { speaker } = ourSide();
+  t.after(() => speaker.stop({ kind: 'shutdown', reason: 'end of the test' }));
+  t.after(() => endProcess(daemon));
   speaker.setPeers([peer({ address: ip('fe80::2'), interface: cable.device, passive: true })]);
   await eventually('the session', () => daemon.isEstablished());
-  await speaker.stop({ kind: 'shutdown', reason: 'end of the test' });
-  await endProcess(daemon);
 });

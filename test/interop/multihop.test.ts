@@ -12,7 +12,7 @@ import { endProcess, ourSide, peer, router, startRouter, theirIpv4, wire } from 
 const run = promisify(execFile);
 const farAddress = '10.99.0.2';
 
-test('an eBGP peer two hops away is up without ebgp-multihop, and unreachable with ebgp-multihop: false', async () => {
+test('an eBGP peer two hops away is up without ebgp-multihop, and unreachable with ebgp-multihop: false', async (t) => {
   const near = await wire();
   await near.namespace.exec('sysctl', '-qw', 'net.ipv4.ip_forward=1');
   const far = await NetworkNamespace.create('far');
@@ -28,6 +28,8 @@ test('an eBGP peer two hops away is up without ebgp-multihop, and unreachable wi
     router({ localAddress: farAddress }, { multihop: true }),
   );
   const { speaker } = ourSide();
+  t.after(() => speaker.stop({ kind: 'shutdown', reason: 'end of the test' }));
+  t.after(() => endProcess(daemon));
   const behind = { address: ip(farAddress) };
   const state = () => speaker.status()[0];
 
@@ -37,6 +39,4 @@ test('an eBGP peer two hops away is up without ebgp-multihop, and unreachable wi
 
   speaker.setPeers([peer(behind)]);
   await eventually('the session is up', () => state()?.state === 'Established');
-  await speaker.stop({ kind: 'shutdown', reason: 'end of the test' });
-  await endProcess(daemon);
 });

@@ -97,9 +97,10 @@ test('the node joins thousands of groups, more than one socket can hold', async 
   await responder.ask({ do: 'remove', addresses });
 });
 
-test('a takeover moves the neighbours of the old owner to the new one', async () => {
+test('a takeover moves the neighbours of the old owner to the new one', async (t) => {
   const moved = '2001:db8::5:210';
   const successor = await NeighbourHost.start(other);
+  t.after(() => successor.stop());
   await responder.ask({ do: 'add', addresses: [moved] });
   await eventually('the client to know the first owner', async () => {
     await poke(client, moved);
@@ -111,5 +112,4 @@ test('a takeover moves the neighbours of the old owner to the new one', async ()
     'the client to know the second owner, without a request',
     async () => (await neighbour(client, moved)).mac === macOf(2),
   );
-  await successor.stop();
 });

@@ -115,7 +115,7 @@ export async function startRouter(
 }
 
 /** Signals a process and all its descendants, because a daemon with privilege separation runs several processes. */
-export async function signalTree(
+async function signalTree(
   { pid }: { readonly pid?: number | undefined },
   signal: NodeJS.Signals,
 ): Promise<void> {
@@ -123,6 +123,19 @@ export async function signalTree(
   process.kill(pid, signal);
   const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
   for (const child of children.split(' ').filter(Boolean)) await signalTree({ pid: Number(child) }, signal);
+}
+
+/** Stops a process and its descendants while the work is done. Descendants that stay stopped would keep the test from ending. */
+export async function whileStopped(
+  stopped: { readonly pid?: number | undefined },
+  work: () => Promise<unknown>,
+): Promise<void> {
+  await signalTree(stopped, 'SIGSTOP');
+  try {
+    await work();
+  } finally {
+    await signalTree(stopped, 'SIGCONT');
+  }
 }
 
 /** Ends a process and waits for its exit. */

@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { NetworkNamespace } from '../../lab/netns.ts';
+import { closeOnFailure } from './close-on-failure.ts';
 import { eventually } from './eventually.ts';
 
 type Command =
@@ -56,10 +57,13 @@ export class NeighbourHost {
     const program = fileURLToPath(new URL('./neighbour-host.ts', import.meta.url));
     const child = namespace.spawn(process.execPath, [program, JSON.stringify(settings)]);
     const host = new NeighbourHost(child);
-    await eventually('the responder to start', () => {
-      if (child.exitCode !== null) throw new Error(host.log);
-      return host.events.length > 0;
-    });
+    const close = () => Promise.resolve(child.kill('SIGKILL'));
+    await closeOnFailure({ close }, () =>
+      eventually('the responder to start', () => {
+        if (child.exitCode !== null) throw new Error(host.log);
+        return host.events.length > 0;
+      }),
+    );
     return host;
   }
 

@@ -14,10 +14,10 @@ import {
   endProcess,
   ourIpv4,
   ourIpv6,
-  signalTree,
   theirIpv4,
   theirIpv6,
   type Wire,
+  whileStopped,
   wire,
 } from '../scenario.ts';
 import { type Capture, startCapture } from './capture.ts';
@@ -281,12 +281,12 @@ export const bfdBodies: Record<BfdFeature, (daemon: BfdDaemon) => Promise<void>>
   'a silent peer': (daemon) =>
     scene(daemon, overIpv4, { theirs: { detectMultiplier: 3 } }, async (running) => {
       await up(running);
-      await signalTree(running.daemon.process, 'SIGSTOP');
-      await eventually('our end down', () => status(running).state === 'Down');
-      assert.equal(status(running).diagnostic, diagnostic.controlDetectionTimeExpired);
-      // The BFD process reports the new state first, and the rest of the status later.
-      await eventually('no discriminator of the peer', () => status(running).remoteDiscriminator === 0);
-      await signalTree(running.daemon.process, 'SIGCONT');
+      await whileStopped(running.daemon.process, async () => {
+        await eventually('our end down', () => status(running).state === 'Down');
+        assert.equal(status(running).diagnostic, diagnostic.controlDetectionTimeExpired);
+        // The BFD process reports the new state first, and the rest of the status later.
+        await eventually('no discriminator of the peer', () => status(running).remoteDiscriminator === 0);
+      });
       await up(running);
     }),
 
