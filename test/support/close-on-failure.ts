@@ -9,7 +9,8 @@ export async function closeOnFailure<T>(
   try {
     return await prepare();
   } catch (error) {
-    await started.close();
+    // The first error says more than one that follows from it.
+    await started.close().catch(() => {});
     throw error;
   }
 }

@@ -236,16 +236,18 @@ export interface UpgradeResult {
 export async function upgradeAll({ lab, routed }: UpgradeLab, one: UpgradeCase): Promise<UpgradeResult> {
   const before = await routerSessions(lab, one);
   const probe = lab.probeDatagrams(lab.fabric.far, [routed], 1);
-  await probe.ready;
-  for (const node of lab.fabric.nodes) {
-    await lab.upgradeSpeaker(node);
-    await lab.until(`the new speaker of ${node.name}`, async () => {
-      const status = (await lab.status(node.namespace).catch(() => undefined)) as
-        | { readonly peers: readonly { readonly state: string }[] }
-        | undefined;
-      return status?.peers[0]?.state === 'Established';
-    });
-  }
+  await closeOnFailure({ close: () => probe.stop() }, async () => {
+    await probe.ready;
+    for (const node of lab.fabric.nodes) {
+      await lab.upgradeSpeaker(node);
+      await lab.until(`the new speaker of ${node.name}`, async () => {
+        const status = (await lab.status(node.namespace).catch(() => undefined)) as
+          | { readonly peers: readonly { readonly state: string }[] }
+          | undefined;
+        return status?.peers[0]?.state === 'Established';
+      });
+    }
+  });
   const [result] = await probe.stop();
   if (!result || result.asked === 0) throw new Error('the client sent nothing');
   const after = await routerSessions(lab, one);

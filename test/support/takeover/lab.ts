@@ -329,9 +329,12 @@ export class TakeoverLab {
       this.lab.probeDatagrams(far, this.routed, intervalMs),
       this.lab.probeDatagrams(near, this.local, intervalMs),
     ];
-    await Promise.all(probes.map(({ ready }) => ready));
-    const result = await work();
-    const results = (await Promise.all(probes.map((probe) => probe.stop()))).flat();
+    const stop = () => Promise.all(probes.map((probe) => probe.stop()));
+    const result = await closeOnFailure({ close: stop }, async () => {
+      await Promise.all(probes.map(({ ready }) => ready));
+      return work();
+    });
+    const results = (await stop()).flat();
     const sum = (of: (one: (typeof results)[number]) => number) =>
       results.reduce((total, one) => total + of(one), 0);
     const bad = results.filter(({ asked, answered }) => answered < asked);
@@ -380,8 +383,11 @@ export class TakeoverLab {
   }
 
   async close(): Promise<void> {
-    await this.#metalLb.close();
-    await this.lab.close();
+    try {
+      await this.#metalLb.close();
+    } finally {
+      await this.lab.close();
+    }
   }
 }
 
