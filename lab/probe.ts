@@ -17,7 +17,7 @@ export interface HttpProbeResult extends ProbeResult {
 }
 
 export interface Probe<T> {
-  /** Resolves once the probe sends requests. */
+  /** Resolves once the probe sends requests. Rejects when it ends before. */
   readonly ready: Promise<void>;
   stop(): Promise<T>;
 }
@@ -49,16 +49,19 @@ function startProbe<T>(host: NetworkNamespace, script: string, args: readonly st
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   let output = '';
-  const ready = new Promise<void>((resolve) => {
+  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  const ready = new Promise<void>((resolve, reject) => {
     child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
       output += chunk;
       if (output.includes('ready\n')) resolve();
     });
+    void ended.then(() => reject(new Error(`${script} ended early`)));
   });
+  // A test that does not wait for `ready` fails when it stops the probe.
+  ready.catch(() => {});
   return {
     ready,
     stop: async () => {
-      const ended = new Promise((resolve) => child.once('close', resolve));
       child.kill('SIGTERM');
       await ended;
       return JSON.parse(output.slice(output.search(/[[{]/))) as T;

@@ -32,8 +32,8 @@ export async function runStatusOn(
   host: NetworkNamespace,
   ...flags: readonly string[]
 ): Promise<StatusReport> {
-  const script = `${bellman} status --kubeconfig ${kubeconfigPath} ${flags.join(' ')}; echo "exit $?"`;
-  const text = await host.exec('sh', '-c', script);
+  const command = [bellman, 'status', '--kubeconfig', kubeconfigPath, ...flags];
+  const text = await host.exec('sh', '-c', '"$@"; echo "exit $?"', 'sh', ...command);
   return { text, code: Number(/exit (\d+)\s*$/.exec(text)?.[1]) };
 }
 
