@@ -1,4 +1,7 @@
-/** The cluster that both systems find: the same configuration text, and the same Services, which already have their addresses. */
+/**
+ * The cluster that both systems find, Bellman and MetalLB: the same configuration text and the same Services. The Services have their addresses
+ * already, or wait for the system's controller to assign them.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LabNode } from '../../lab/fabric.ts';
 import { type Lab, speakerPod } from '../../lab/lab.ts';
@@ -27,8 +30,9 @@ address-pools:
 `;
 
 export interface ManyServices {
-  /** Services are named by number, from `from` up to but not including `to`. */
+  /** Number of the first Service. The name of a Service contains its number. */
   readonly from: number;
+  /** One more than the number of the last Service. */
   readonly to: number;
   /** The address in the status of each Service. Without it, the Services wait for one. */
   readonly addressOf?: (index: number) => string;

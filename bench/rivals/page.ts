@@ -1,7 +1,7 @@
 /** The page with all tables. Pure. */
 import { markdown, type Table } from './figures.ts';
 
-/** A table with the circumstances of its run. */
+/** A table, and the load of the machine before the run and at its end. */
 export interface Result {
   readonly table: Table;
   /** Average number of processes that were ready to run, in the minute before the run and in its last minute. */

@@ -13,7 +13,10 @@ export interface Config {
   /** Nodes leave an address only while at least this many other nodes could announce it. */
   readonly minAnnouncers: number;
   readonly drain: DrainConfig;
-  /** How long a node waits after its first endpoint of a Service has become ready, while other nodes serve. 0 for no wait. */
+  /**
+   * How long a node waits before it announces a Service whose first endpoint on this node has become ready. It waits only while another
+   * node serves. 0 for no wait.
+   */
   readonly announceDelaySeconds: number;
   /** When present, the controller sets the Pods of dead nodes to not ready. */
   readonly deadNodes?: DeadNodesConfig;
@@ -57,8 +60,8 @@ export interface DrainConfig {
   /** Time from the marking of the routes to their withdrawal. */
   readonly delaySeconds: number;
   /**
-   * The community by which routers recognize the routes, by default GRACEFUL_SHUTDOWN (RFC 8326). The list is empty when it is a large
-   * community.
+   * The community by which routers recognize the routes, by default GRACEFUL_SHUTDOWN (RFC 8326). This list is empty when that community is
+   * a large one.
    */
   readonly communities: readonly number[];
   readonly largeCommunities: readonly LargeCommunity[];
@@ -68,11 +71,11 @@ export interface DrainConfig {
   readonly asPathPrepend: number;
 }
 
-/** The greatest number of nodes at once whose Pods the controller may set to not ready. */
+/** Largest number of nodes whose Pods the controller may set to not ready at the same time. */
 export interface DeadNodesConfig {
   readonly maxNodes:
     | { readonly kind: 'number'; readonly nodes: number }
-    /** Of the nodes that have a speaker, rounded down, but at least one node. */
+    /** A percentage of the nodes that have a speaker. The number is rounded down, but is at least one. */
     | { readonly kind: 'percentage'; readonly percent: number };
 }
 
@@ -148,7 +151,7 @@ export interface PeerBfd {
 
 /**
  * Whether the BGP session waits for BFD. `off`: it never waits. `negotiate`: it waits when the peer offers the capability as well
- * (draft-ietf-idr-bgp-bfd-strict-mode). `local`: this speaker makes and accepts no connection before BFD is Up, for a bounded time.
+ * (draft-ietf-idr-bgp-bfd-strict-mode). `local`: this speaker makes and accepts no connection until BFD is Up or 30 s are over.
  */
 export type BfdStrict = 'off' | 'negotiate' | 'local';
 
@@ -192,7 +195,10 @@ export interface PoolConfig {
   readonly avoidBuggyIps: boolean;
   /** Keeps assigned addresses and assigns no new ones. */
   readonly draining: boolean;
-  /** Pools with lower numbers are tried first, and pools without a number last. Restricted pools come before all others in any case. */
+  /**
+   * Pools with lower numbers are tried first, and pools without a number last. Pools with namespaces or selectors come before all others,
+   * whatever their numbers are.
+   */
   readonly priority?: number;
   /** Namespaces that may use the pool. When both this list and `namespaceSelectors` are empty, all namespaces may use it. */
   readonly namespaces: readonly string[];

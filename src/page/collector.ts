@@ -34,7 +34,10 @@ export interface CollectorOptions {
   readonly publish: (message: FromPage) => void;
 }
 
-/** Shortest pause between two collections. After a long collection the pause is longer, so that collecting takes at most this part of the time. */
+/**
+ * `pauseMs` is the shortest pause between two collections. The pause after a long collection is longer, so that collections take at most the
+ * share `partOfTime` of the time.
+ */
 const collecting = { pauseMs: 5000, partOfTime: 0.2 } as const;
 
 const compress = promisify(gzip);
@@ -96,7 +99,7 @@ export class PageCollector {
     }
   }
 
-  /** Reads a Service that is not watched: a viewer may still look at a Service that Bellman does not serve any more. */
+  /** Reads a Service that Bellman does not serve. A viewer may still look at a Service that Bellman served before. */
   async #unserved(subject: Subject): Promise<Service | undefined> {
     if (subject.kind === 'address' || subject.namespace === '') return undefined;
     return readService(this.#options.client, subject);

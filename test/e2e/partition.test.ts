@@ -1,6 +1,6 @@
 /**
- * A partition cuts one node of five off from the others for seconds. The node keeps its access to the API server, so both sides write events
- * and records. Nothing false may remain.
+ * A partition cuts one node off from the four others for some seconds. The node keeps its access to the API server, so both sides write
+ * events and records. No false event or record may remain.
  */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -10,7 +10,7 @@ import { Lab } from '../../lab/lab.ts';
 import { parseAnnouncing } from '../../src/cluster/announcing.ts';
 
 const services = ['a', 'b', 'c', 'd', 'e', 'f'] as const;
-/** In this time, speakers declare a death, and a node overwrites another node's line of a record. */
+/** Long enough for speakers to declare a death, and for a node to overwrite another node's line of a record. */
 const partitionMs = 14_000;
 /** Longer than a node waits before it removes a line that it believes to be stale. */
 const aftermathMs = 14_000;

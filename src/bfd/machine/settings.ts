@@ -7,7 +7,10 @@ export interface MachineSettings {
   readonly detectMultiplier: number;
   readonly passive: boolean;
   readonly authentication?: MachineAuthentication;
-  /** The interval at which we want to send Echo packets, and the shortest at which we return those of the peer. When absent, neither happens. */
+  /**
+   * The interval at which we want to send Echo packets. It is also the shortest interval at which we return the peer's Echo packets. When
+   * absent, we neither send nor return Echo packets.
+   */
   readonly echoInterval?: number;
   /** Whether this node forwards the Echo packets of the peer back to it. */
   readonly returnsEcho?: boolean;
@@ -21,7 +24,7 @@ export interface MachineAuthentication {
 }
 
 /**
- * One packet a second (RFC 5880 section 6.8.3). A session that is not Up sends no more than that, and a session whose echo function works asks
- * the peer for no more.
+ * One second (RFC 5880 section 6.8.3). The packets of a session that is not Up have at least this interval. A session whose echo function works
+ * asks the peer for at least this interval.
  */
 export const slowInterval = 1_000_000;

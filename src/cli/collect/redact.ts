@@ -57,7 +57,7 @@ function valueEnd(text: string, start: number, keyAt: number): number {
   const end = endOfDeeperLines(text, endOfLine(text, start), columnOf(text, keyAt));
   if (first === '"') return closing(text, start, /"(?:[^"\\]|\\[\s\S])*"/y) ?? end;
   if (first === "'") return closing(text, start, /'(?:[^']|'')*'/y) ?? end;
-  // Outside a flow mapping, a plain scalar may contain the characters that end it inside, so the whole line goes.
+  // In a flow mapping, `,`, `}` or `]` ends a plain scalar. Elsewhere the scalar may contain these characters, so it ends where its lines end.
   return isInFlow(text, keyAt) ? (closing(text, start, /[^,}\]]*/y) ?? end) : end;
 }
 
@@ -96,7 +96,10 @@ function isInFlow(text: string, keyAt: number): boolean {
   return line.includes('{');
 }
 
-/** Returns a function that removes all secrets from a text: each of at least four characters, and the cut form of a long one. */
+/**
+ * Returns a function that removes secrets from a text. It also removes the single lines of a secret, the start that remains when a message cuts
+ * it, and its form in JSON. It removes nothing that is shorter than four characters.
+ */
 export function scrubber(secrets: Iterable<string>): (text: string) => string {
   const values = new Set<string>();
   for (const secret of secrets)

@@ -60,7 +60,7 @@ const cases = [
     isDue: false,
   },
   {
-    name: 'on a machine with work for four processes a processor',
+    name: 'on a machine where four processes per processor run or wait to run',
     collected: undefined,
     after: { load: 4 },
     isDue: true,

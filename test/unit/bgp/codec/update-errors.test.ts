@@ -345,7 +345,7 @@ check('a malformed MP_REACH_NLRI or MP_UNREACH_NLRI ends the session (RFC 7606 s
 ]);
 
 check(
-  'fields that overrun the message and malformed prefixes end the session (RFC 4271 section 6.3, RFC 7606 section 5.3)',
+  'a field that overruns the message ends the session, and so does a malformed prefix (RFC 4271 section 6.3, RFC 7606 section 5.3)',
   [
     {
       name: 'withdrawn routes longer than the message',
@@ -394,7 +394,7 @@ check(
 const overrun = '40 05 ff 00000064';
 
 check(
-  'an attribute that overruns the attribute list withdraws the announced routes, or ends the session when none can be read (RFC 7606 sections 4 and 5.2)',
+  'an attribute that overruns the list withdraws the announced routes, or ends the session when no route can be read (RFC 7606 sections 4 and 5.2)',
   [
     {
       name: 'with NLRI',

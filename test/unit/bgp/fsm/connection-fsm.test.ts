@@ -433,7 +433,7 @@ describe('stepConnection(): timers', () => {
     }
   });
 
-  test('a router that refuses TCP is retried within ConnectRetryTime, and its refusals do not lengthen the delay after a later failure', () => {
+  test('refusals of TCP raise the retry delay to ConnectRetryTime at most, and no longer count after the router accepts a connection', () => {
     let state: FsmState = initialFsmState;
     const delays: (number | undefined)[] = [];
     const happens = (...all: FsmEvent[]) => {

@@ -23,7 +23,7 @@ function setUp() {
         }),
       now,
     );
-  /** Asks what is due, answers it after the time, and returns the names of the asked nodes. */
+  /** Asks the questions that are due, and answers them `afterMs` later. Returns the names of the nodes that it asked. */
   const ask = (answer: ProbeAnswer, afterMs = 500): string => {
     const questions = deaths.due(now);
     now += afterMs;
@@ -95,12 +95,16 @@ describe('NodeDeaths', () => {
     members('b');
     deaths.answered(question, 'silent', now() + 500);
     members('b=dead');
-    assert.deepEqual(deaths.dead, [], 'no question was left unanswered since then');
+    assert.deepEqual(
+      deaths.dead,
+      [],
+      'no question has been left unanswered since the speaker was heard again',
+    );
     ask('silent');
     assert.deepEqual(deaths.dead, ['b']);
   });
 
-  test('a node that answers without its speaker is left to Kubernetes until its speaker is heard again', () => {
+  test('a node that answers while its speaker is dead is left to Kubernetes until its speaker is heard again', () => {
     const { deaths, members, ask, pass } = setUp();
     members('b');
     ask('answered', 1);
@@ -120,7 +124,7 @@ describe('NodeDeaths', () => {
     assert.deepEqual(deaths.dead, ['b']);
   });
 
-  test('a node that stops answering while its speaker is alive loses its proof', () => {
+  test('a node that stops answering while its speaker is alive is unproven, and is not found dead later', () => {
     const { deaths, members, ask, pass } = setUp();
     members('b');
     ask('answered', 1);
@@ -168,7 +172,7 @@ describe('NodeDeaths', () => {
     assert.equal(deaths.takeReport(now()), undefined);
   });
 
-  test('a report is due at once when several speakers are missing, and again while most are', () => {
+  test('a report is due when several speakers go missing, and every few seconds while most are missing', () => {
     const { deaths, members, pass, now } = setUp();
     members('b c d e');
     deaths.takeReport(now());
@@ -184,7 +188,7 @@ describe('NodeDeaths', () => {
     assert.deepEqual(deaths.takeReport(now()), []);
   });
 
-  test('members that left do not hide that this node misses most of the others', () => {
+  test('is cut off when most of the other members are missing, without counting those that left', () => {
     const { deaths, members } = setUp();
     members('b=suspect c=dead d e=left f=left g=left');
     assert.equal(deaths.isCutOff, true);
