@@ -17,6 +17,7 @@ import {
   isReturnDue,
   type MemoryReading,
 } from './collection-schedule.ts';
+import { garbageCollector } from './garbage-collector.ts';
 import { type AddressRange, programPages } from './program-pages.ts';
 
 export interface MemoryKeeperOptions {
@@ -30,11 +31,10 @@ export interface MemoryKeeperOptions {
 
 /**
  * Call it when the process is in sync. The first collection follows at the first calm check. With 10,000 Services, each collection pauses the
- * process for some 0.2 s. The function needs the flag `--expose-gc`, which `dist/bellman` sets. Without the flag it does nothing.
+ * process for some 0.2 s.
  */
 export function keepMemorySmall({ clock, logger, longestPauseMs, signal }: MemoryKeeperOptions): void {
-  const collect = globalThis.gc;
-  if (!collect) return;
+  const collect = garbageCollector();
   let schedule: CollectionSchedule = {
     checked: readMemory(clock),
     collected: undefined,
@@ -45,7 +45,7 @@ export function keepMemorySmall({ clock, logger, longestPauseMs, signal }: Memor
     const reading = readMemory(clock);
     let { collected, returnedAtMs } = schedule;
     if (isCollectionDue(schedule, reading, longestPauseMs)) {
-      collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+      collect();
       collected = readMemory(clock);
       returnedAtMs = undefined;
     }
