@@ -9,8 +9,8 @@ const words = new Map([
 ]);
 
 /**
- * Reads the variables again for which commander takes any value as yes. The variable of a flag `--no-…` says whether the thing itself is on:
- * `BELLMAN_LEADER_ELECTION=false` means `--no-leader-election`. Ends the program when a value is neither yes nor no.
+ * Reads these variables again, because commander takes each of their values as yes. The variable of a flag `--no-…` says whether the thing itself
+ * is on: `BELLMAN_LEADER_ELECTION=false` means `--no-leader-election`. Ends the program when a value is neither yes nor no.
  */
 export function readSwitchVariables(command: Command, environment: NodeJS.ProcessEnv): void {
   for (const option of command.options) {

@@ -237,7 +237,7 @@ export interface Layer2Advertisement {
   /** Names of interfaces. An empty list means the interfaces whose subnet holds the address. */
   readonly interfaces: readonly string[];
   readonly nodeSelectors: readonly LabelSelector[];
-  /** Services whose addresses are answered for. An empty list means all Services. */
+  /** The nodes answer only for addresses of the Services that one of these selects. An empty list means all Services. */
   readonly serviceSelectors: readonly LabelSelector[];
   readonly preferredNodes: readonly NodePreference[];
 }

@@ -2,8 +2,9 @@
  * kube-vip: the ConfigMap of its cloud provider, with the keys `cidr-NAMESPACE`, `range-NAMESPACE`, `interface-NAMESPACE` and so on.
  * `global` stands for all namespaces. The ConfigMap does not say how the addresses are announced: that is a flag of kube-vip itself.
  *
- * kube-vip lets ranges overlap. In the configuration an address is in one pool only. An address of several keys goes into the pool of the key
- * that kube-vip looks for first: `cidr-NAMESPACE`, then `cidr-global`, then `range-NAMESPACE`, then `range-global`.
+ * kube-vip lets ranges overlap. In the configuration an address is in one pool only. An address that several keys hold goes into the pool of the
+ * key that kube-vip looks for first: `cidr-NAMESPACE`, then `cidr-global`, then `range-NAMESPACE`, then `range-global`. A range key that a cidr key
+ * hides comes last, because kube-vip assigns none of its addresses.
  */
 import { familyBits, type IpRange } from '../address/index.ts';
 import { printRange, type RawPool } from '../config/index.ts';

@@ -21,7 +21,7 @@ export interface PageServiceOptions {
   readonly clock: Clock;
   /** Called when the child is started. */
   readonly processOptions: () => PageProcessOptions;
-  /** Why this process has no data, for instance because another one leads; `undefined` when it has. */
+  /** Why this process has no data, for instance because another replica leads; `undefined` when it has data. */
   readonly unavailable: () => string | undefined;
 }
 

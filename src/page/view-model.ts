@@ -36,7 +36,7 @@ export function pageData(view: ClusterView, release: string): PageData {
   };
 }
 
-/** Whether a problem names a node, or a session of a node. */
+/** The nodes and the sessions that problems name. */
 interface Faults {
   readonly nodes: ReadonlySet<string>;
   readonly sessions: ReadonlySet<string>;

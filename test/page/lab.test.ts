@@ -85,7 +85,7 @@ describe(`the page of a leader with ${total} Services`, {
     await chromium.type(text);
   }
 
-  test('appears soon, and costs the leader neither its answers nor much CPU time', async (t) => {
+  test('appears soon, takes little CPU time, and does not keep the leader from answering', async (t) => {
     const health = await probeHealth(lab.fabric.control, `${leader}/healthz`);
     assert.equal(
       await pageProcess(),

@@ -8,7 +8,7 @@ const redacted = '<redacted>';
 
 /** A key whose value is a secret, in block or flow style, with the white space after its colon. */
 const secretKey = /((?<![\w-])["']?(?:password|passwd|token|secret|private-key)["']?[ \t]*:[ \t]*)/gi;
-/** A shorter value could be a part of any word, so it is removed only after its key. */
+/** A shorter value could be a part of any word, so it is removed only where its key precedes it. */
 const minValueLength = 4;
 /** Messages cut long values of a configuration to about this many characters. */
 const shownCharacters = 60;

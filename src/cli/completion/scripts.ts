@@ -34,7 +34,7 @@ function valueCases({ name, flags }: CommandWords): string[] {
   });
 }
 
-/** The command is the first word that is the name of one, so that flags of `kubectl bellman` and their values may precede it. */
+/** The first word that is the name of a command is the command. Flags of `kubectl bellman` and their values may therefore precede it. */
 function bash(commands: readonly CommandWords[]): string {
   return `# Completion of bellman for bash: source <(bellman completion bash)
 _bellman() {

@@ -80,11 +80,11 @@ function announcementEffects(before: Config, after: Config, facts: EditFacts): s
 
 interface Announced {
   readonly nodes: string[];
-  /** Why one of the other nodes may not announce it. */
+  /** Why the first node that is not in `nodes` may not announce the address. */
   reason?: string;
 }
 
-/** The nodes that may announce each address, by `ADDRESS of Service NAMESPACE/NAME`. */
+/** The nodes that may announce each address. The keys are texts like `192.0.2.1 of Service default/web`. */
 function announcements(
   config: Config,
   services: readonly Service[],

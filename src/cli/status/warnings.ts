@@ -1,4 +1,4 @@
-/** The warnings about the configuration in force in its cluster. Pure. */
+/** Collects the warnings about the accepted configuration in this cluster. Pure. */
 import { annotations } from '../../cluster/names.ts';
 import type { ConfigMap } from '../../kubernetes/model.ts';
 import { formatLintWarning, type LintWarning } from '../../lint/cluster.ts';

@@ -8,13 +8,13 @@ export interface Layer2Progress {
   readonly answered: number;
   /** Addresses that are held back, and for which a speaker has seen a host answer. */
   readonly seen: number;
-  /** Addresses that a host without a speaker of Bellman answers for, with its MAC. */
+  /** Addresses for which a host without a speaker of Bellman answers. Each text also names the MAC of this host. */
   readonly foreign: readonly string[];
-  /** Addresses for which no speaker answers, although a record names one. */
+  /** Addresses whose record names a node, although no speaker answers for them. */
   readonly stale: readonly AddressFacts[];
   /** Whether all of the pool's addresses are admitted. */
   readonly isAdmitted: boolean;
-  /** An address that is admitted by its Service. */
+  /** The first address that its Service admits. */
   readonly first: AddressFacts | undefined;
 }
 

@@ -51,8 +51,8 @@ export function avoidingPatch({ affinity }: DaemonSetFacts): object {
 }
 
 /**
- * Undoes {@link avoidingPatch}. The template of the Pods must become the same again, octet for octet, because otherwise every Pod restarts: an
- * empty affinity is not an absent one.
+ * Undoes {@link avoidingPatch}. The template of the Pods must become exactly what it was, because otherwise every Pod restarts. An empty
+ * affinity is therefore not the same as an absent one.
  */
 export function restoringPatch({ affinity, updateStrategy }: DaemonSetFacts): object {
   const { nodeAffinity } = affinity ?? {};

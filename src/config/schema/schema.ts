@@ -18,8 +18,8 @@ const key = <T extends z.ZodType>(schema: T, description: string, byDefault?: un
 const asn = wholeNumber(1, uint32Max, `an AS number (1 to ${uint32Max})`);
 const uint32 = wholeNumber(0, uint32Max, `a number from 0 to ${uint32Max}`);
 /**
- * A duration in Go's notation. As in MetalLB, the empty text counts as absent. The pattern is for editors and Helm. It rejects times
- * below one second, as the parser does. It has no lookahead, because Helm cannot read one.
+ * A duration in Go's notation. As in MetalLB, the empty text counts as absent. The pattern is for editors and Helm. Unlike the parser, it
+ * knows no unit below the second. Like the parser, it rejects seconds below one, such as `0.5s`. It has no lookahead, because Helm cannot read one.
  */
 const duration = (description: string, byDefault?: string) =>
   key(
@@ -149,7 +149,7 @@ export const peerSchema = z.strictObject(
     ),
     'bfd-strict': key(
       z.enum(['off', 'negotiate', 'local'], 'off, negotiate or local'),
-      'off: the session does not wait for BFD. negotiate: if the peer agrees in its OPEN, the session waits until BFD is Up. local: TCP connects only when BFD is Up.',
+      'off: the session does not wait for BFD. negotiate: if the peer agrees in its OPEN, the session waits until BFD is Up. local: TCP connects only when BFD is Up, or after 30 s.',
       'off',
     ),
     'bfd-hold-down': duration(
@@ -270,7 +270,7 @@ export const l2AdvertisementSchema = z.strictObject(
     'node-selectors': key(selectors, 'Nodes that may answer. One match is enough. By default all nodes.'),
     'service-selectors': key(
       selectors,
-      'Services whose addresses are answered for. One match is enough. By default all Services.',
+      'Services for whose addresses the nodes answer. One match is enough. By default all Services.',
     ),
     'preferred-node-selectors': key(
       list(
@@ -346,7 +346,10 @@ const taintEffect = z.enum(['NoSchedule', 'NoExecute'], 'NoSchedule or NoExecute
 
 export const tolerationSchema = z.strictObject(
   {
-    key: key(labelKey, 'Key of the taint. By default every taint, which needs the operator Exists.'),
+    key: key(
+      labelKey,
+      'Key of the taint. A toleration without a key tolerates every taint, and needs the operator Exists.',
+    ),
     operator: key(
       z.enum(['Exists', 'Equal'], 'Exists or Equal'),
       'Equal compares the value as well.',
@@ -432,13 +435,13 @@ export const configSchema = z
       ),
       'min-announcers': key(
         wholeNumber(1, 1000, 'a number from 1 to 1000'),
-        'Leaving nodes keep announcing an address when fewer other nodes could announce it.',
+        'A leaving node keeps announcing an address while fewer than this number of other nodes could announce it.',
         1,
       ),
       'drain-delay': duration('How long a leaving node still announces its routes, 0s to 3600s.', '10s'),
       drain: key(drainSchema, 'Attributes of the routes of a leaving node.'),
       'announce-delay': duration(
-        'How long a node waits after its first endpoint of a Service has become ready, 0s to 300s.',
+        'How long a node waits before it announces a Service whose first endpoint on this node has become ready, 0s to 300s. It waits only while another node serves.',
         '0s',
       ),
       'dead-nodes': key(deadNodesSchema, 'How the controller reports dead nodes to Kubernetes.'),

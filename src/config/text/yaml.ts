@@ -253,7 +253,8 @@ class Reader {
   }
 
   #tagless(path: Path, tagStart: number): void {
-    if (tagStart >= 0) this.#error(path, tagStart, 'YAML tags are not supported; write the value without it');
+    if (tagStart >= 0)
+      this.#error(path, tagStart, 'YAML tags are not supported; write the value without the tag');
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Field } from '../fields.ts';
 import { isEmptySelector, partsOf, type Requirement, type Selector, selectorOf } from '../selectors.ts';
 
-/** Labels that Cilium gives every Service for its selectors. The Service itself does not have them. */
+/** Cilium applies its selectors as if every Service had these labels. The Service itself does not have them. */
 const namespaceLabel = 'io.kubernetes.service.namespace';
 const nameLabel = 'io.kubernetes.service.name';
 

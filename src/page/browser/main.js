@@ -30,7 +30,7 @@ let serviceOfAddress = new Map();
 let filter = { text: '', state: 'all', pool: '' };
 /** @type {Order} */
 let order = { column: 'state', descending: false };
-/** The number of the page that is shown of each list; 0 for the first. @type {Record<List, number>} */
+/** For each list, the number of the page that is shown; 0 for the first. @type {Record<List, number>} */
 const pages = { problems: 0, services: 0, nodes: 0, sessions: 0 };
 /** The Service whose explanation is shown; empty while none is. */
 let explained = '';

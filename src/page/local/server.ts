@@ -35,7 +35,7 @@ export interface PageServer {
 export async function servePage(options: PageServerOptions): Promise<PageServer> {
   const server = createServer((request, response) => void answer(request, response, options));
   await new Promise<void>((resolve, reject) => {
-    // It stays, and has no effect once the port is bound: a connection that the kernel fails to accept must not end the process.
+    // The listener stays after the port is bound. Without it, a connection that the kernel fails to accept would end the process.
     server.on('error', ({ message }) => reject(new Error(`--port: cannot listen: ${message}`)));
     server.listen(options.port, '127.0.0.1', resolve);
   });

@@ -72,7 +72,7 @@ export interface Layer2Explanation {
   readonly ownerSince?: string;
   /** The nodes whose speakers ask for the address and get no answer from this node. */
   readonly unverifiedBy?: string;
-  /** The foreign host that uses the address, so that the node does not answer. */
+  /** The foreign host that uses the address. Because of this host, the node does not answer. */
   readonly usedBy?: string;
 }
 

@@ -1,4 +1,4 @@
-/** Computes with the speaker's own plan how a node may announce an address. Pure. */
+/** Computes how a node may announce an address, with the plan that the speaker itself uses. Pure. */
 import { type IpAddress, parseIp, parsePrefix } from '../../address/index.ts';
 import type { SpeakerStatus } from '../../cluster/status.ts';
 import { type Config, type PoolConfig, type Protocol, poolIndexOf } from '../../config/index.ts';

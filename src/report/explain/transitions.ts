@@ -1,4 +1,4 @@
-/** Selects from the events of the speakers the changes that matter to an address. Pure. */
+/** Selects the changes that matter to an address from the events of the speakers. Pure. */
 import { describe, shortened, type TracedEvent, timeOf } from '../traced-event.ts';
 import type { Transition } from './explanation.ts';
 

@@ -77,7 +77,7 @@ export async function collectView(
     lease && controllerOf(client, lease, source, viewer.token),
     collectSpeakers(nodes, { ...source, token: viewer.token }),
   ]);
-  // The leader says by itself why a Service waits. A list of events costs the API server more, and the daemons' own accounts may not read it.
+  // The status of the leader says why a Service waits. A list of events costs the API server more, and the daemons' own accounts may not read it.
   const failures = controller ? undefined : await readOptional<RawEvents>(client, failedAllocations);
   return {
     namespace,
@@ -117,7 +117,7 @@ function refusalSharer(): (status: SpeakerStatus) => SpeakerStatus {
 
 /**
  * Number of speakers that are asked at the same time. With 10,000 Services, an answer has up to 4 MB, and decoding it takes 50 ms of CPU. If all
- * speakers were asked at once, the last answers would seem late.
+ * speakers were asked at once, this process would reach the last answers so late that they would count as missing.
  */
 const speakersAtOnce = 8;
 

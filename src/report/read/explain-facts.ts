@@ -21,7 +21,7 @@ interface KnownFacts extends Pick<ExplainFacts, 'service' | 'nodes' | 'cluster'>
   readonly viewer: ViewerToken;
 }
 
-/** Adds to a view of the cluster the other facts that the explanation of one Service needs. Rejects when the API server cannot be reached. */
+/** Completes a view of the cluster with the facts that the explanation of one Service also needs. Rejects when the API server cannot be reached. */
 export async function factsOf(
   client: Api,
   { subject, source, viewer, service, nodes, cluster }: KnownFacts,
@@ -44,7 +44,7 @@ export async function factsOf(
   };
 }
 
-/** Reads the Service of the name, or one that has the address, whether Bellman serves it or not. */
+/** Reads the Service with this name, or a Service that has this address. Bellman need not serve it. */
 export async function readService(client: Api, subject: Subject): Promise<Service | undefined> {
   // The daemons' accounts have the right to list Services, but not to get one.
   const path =

@@ -113,7 +113,7 @@ export function troublesOf(status: SpeakerStatus, accepted: AcceptedConfig | und
   return found;
 }
 
-/** Speakers that others do not hear although this command has reached them. A speaker that was not reached is a problem by itself. */
+/** Speakers that this command has reached, but that other speakers do not hear. A speaker that was not reached is a problem by itself. */
 function membershipProblems(speakers: readonly SpeakerView[]): Problem[] {
   const unheardBy = new Map<string, string[]>();
   for (const { node, status } of speakers)

@@ -20,7 +20,7 @@ import { troublesOf, viewerTroubles } from './problems.ts';
 import type { ClusterView } from './view.ts';
 import { waitingReason } from './words.ts';
 
-/** The schema of the configuration allows no longer pool name. */
+/** The longest pool name that the schema of the configuration allows. */
 const maxPoolCharacters = 253;
 
 /** Version of the JSON and YAML that `bellman status -o` prints. The format only grows. */

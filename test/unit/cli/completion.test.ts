@@ -68,7 +68,7 @@ function candidates(...words: readonly string[]): string[] {
     .map((line) => line.split('\t')[0] ?? '');
 }
 
-/** A candidate that must be there, one that must not, and the directive. */
+/** Name of the case, the words, a candidate that must be there, one that must not, and the directive. */
 const kubectlRows: readonly (readonly [string, readonly string[], string, string, string])[] = [
   ['a command', [''], 'explain', '--problems', ':4'],
   ['no daemon', [''], 'status', 'speaker', ':4'],

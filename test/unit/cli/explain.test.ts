@@ -104,7 +104,7 @@ const refused = (cause: SpeakerStatus['notAnnounced'][number]['cause'], reason: 
 const bgpService = service('web', ['198.51.100.7']);
 const advertising = { advertised: { '198.51.100.7': ['router'] } };
 
-/** Name of the case, the facts, and the first lines of the text. */
+/** Name of the case, the facts, the verdict, and the first lines of the text. */
 const rows: readonly (readonly [string, Over, 'announced' | 'not announced' | 'unknown', ...RegExp[]])[] = [
   [
     'a Service that does not exist',
@@ -462,7 +462,7 @@ describe('explain()', () => {
     });
   });
 
-  test('names the port on which the speakers of two owners should hear each other, if they say it', () => {
+  test('names the port on which the speakers of two owners should hear each other, if they report it', () => {
     const remedies = (membershipPort: number | undefined) => {
       const owner = speaker({ announcing: { '192.0.2.241': since }, membershipPort });
       return formatExplanation(explain(facts({ speakers: { 'node-1': owner, 'node-2': owner } })));

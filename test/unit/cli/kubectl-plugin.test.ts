@@ -1,7 +1,7 @@
 /**
- * `kubectl bellman`, run by dash with a kubectl that records its arguments. No test here forwards a port, because the lab's API server cannot. In a
- * cluster, kube-apiserver passes the stream of `kubectl port-forward` on to the kubelet, and the container runtime connects it to the loopback
- * address in the network namespace of the Pod, where `bellman page` listens.
+ * `kubectl bellman`, run by dash with a kubectl that records its arguments. No test forwards a real port, because the API server of the lab cannot
+ * do that. In a cluster, kube-apiserver passes the stream of `kubectl port-forward` on to the kubelet, and the container runtime connects it to the
+ * loopback address in the network namespace of the Pod, where `bellman page` listens.
  */
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
@@ -18,9 +18,9 @@ const folder = mkdtempSync(join(tmpdir(), 'bellman-plugin-'));
 after(() => rmSync(folder, { recursive: true }));
 
 /**
- * Answers `get pods` with a Pod of each component in RUNNING, and prints the arguments of `exec`, each in angle brackets. For `bellman page` it
- * prints an address, and waits for the end of its input. For `port-forward` it prints a port, and waits for a signal. Both write their arguments and
- * their end to FOLDER/calls.
+ * Answers `get pods` with a Pod of the requested component if RUNNING names this component. Prints the arguments of `exec`, each in angle brackets.
+ * For `bellman page` it prints an address, and waits for the end of its input. For `port-forward` it prints a port, and waits for a signal. Both
+ * write their arguments and their end to FOLDER/calls.
  */
 const kubectl = join(folder, 'kubectl');
 writeFileSync(
@@ -37,7 +37,7 @@ case " $* " in
   *' bellman page '*)
     echo "$*" >>"$FOLDER/calls"
     [ -z "\${FAILS:-}" ] || exit 1
-    # The real one passes its own end on to the Pod.
+    # The end of the real kubectl closes the input of the command in the Pod. This one goes on until its input ends, so that the test sees it.
     trap : TERM
     echo http://127.0.0.1:41234/KEY/
     cat >/dev/null

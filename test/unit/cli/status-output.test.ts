@@ -168,7 +168,7 @@ for (const [name, cluster, ...expected] of rows)
     );
   });
 
-test('problemsOf() names the port on which the speakers of this cluster hear each other, if they say it', () => {
+test('problemsOf() names the port on which the speakers of this cluster hear each other, if they report it', () => {
   const text = (membershipPort: number | undefined) =>
     problemsOf(
       view({

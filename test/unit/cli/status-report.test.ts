@@ -403,7 +403,7 @@ test('statusReport() shows both ways of a pool with two protocols, and is health
   assert.deepEqual(line(works, 'p ').slice(0, 2), ['p', 'bgp, layer2']);
 });
 
-test('problemsOf() names an address that one of two protocols may not announce, because a speaker was not reached', () => {
+test('problemsOf() names an address with two protocols when only one of them is known to announce it', () => {
   const announced = { '192.0.2.1': 'eth0' };
   const advertised = { advertised: { '192.0.2.1': ['router'] }, peers: [router('Established')] };
   const record = { annotations: { 'bellman.dev/announcing': '192.0.2.1=node-2/eth0' } };
@@ -462,7 +462,7 @@ test('statusReport() shows the nodes that leave, with the reason, the time and t
   assert.doesNotMatch(statusReport(view([], { 'node-1': speakerStatus() })).text, /LEAVING/);
 });
 
-test('problemsOf() lists a drain that the floor holds up', () => {
+test('problemsOf() lists the addresses that the floor keeps on a leaving node', () => {
   const leaving = { cause: 'taint', reason: '', since: '', draining: [], heldByFloor: ['192.0.2.1'] };
   const [problem] = problemsOf(view([], { 'node-1': speakerStatus({ leaving }) }));
   assert.match(problem?.text ?? '', /node-1: it leaves, but keeps announcing 192\.0\.2\.1/);

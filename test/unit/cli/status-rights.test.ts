@@ -38,7 +38,7 @@ const rendered = loadAll(
   execFileSync('kubectl', ['kustomize', manifests], { encoding: 'utf8' }),
 ) as Manifest[];
 
-/** The rules of all roles that are bound to the ServiceAccount. The roles of a namespace are those of `bellman-system`. */
+/** The rules of all roles that are bound to the ServiceAccount. All roles that belong to a namespace are in `bellman-system`. */
 function rulesOf(account: string): {
   readonly cluster: readonly Rule[];
   readonly namespace: readonly Rule[];

@@ -57,10 +57,10 @@ const facts = (over: Partial<TakeoverFacts> = {}): TakeoverFacts => ({
 });
 const stopped = { ...facts().metalLb, controllers: 0 };
 const assigning = { adoptOnly: false, addresses: 2, conflicts: [] };
-/** The controllers are done. */
+/** The facts after the step of the controllers. */
 const inLayer2 = (over: Partial<TakeoverFacts> = {}) =>
   facts({ metalLb: stopped, controller: assigning, ...over });
-/** Layer 2 is done too. */
+/** The facts after the step of layer 2. */
 const inNodes = (nodes: readonly NodeFacts[], daemonSet: DaemonSetFacts | undefined = undefined) =>
   inLayer2({ admittedPools: ['office'], nodes, metalLb: { ...stopped, daemonSet } });
 /** The affinity that keeps the Pods of MetalLB from the nodes of these terms. */

@@ -11,7 +11,7 @@ const main = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
 function bellman(...args: string[]) {
   return spawnSync(process.execPath, [main, ...args], {
     encoding: 'utf8',
-    // No other variable stands in for a flag.
+    // The environment has no variable that sets a flag.
     env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE },
   });
 }

@@ -1,4 +1,4 @@
-/** `bellman convert` reads from an API server: a small one on the loopback interface that serves fixed lists. */
+/** `bellman convert` against a small API server on the loopback interface, which serves fixed lists. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';

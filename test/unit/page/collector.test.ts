@@ -93,7 +93,7 @@ test('PageCollector makes one explanation of a Service for all viewers of the sa
   assert.notEqual(await collector.explain('default/web'), first);
 });
 
-test('PageCollector explains why there is no such Service, and refuses what is no name', async () => {
+test('PageCollector says that a Service does not exist, and refuses a text that is no name', async () => {
   const absent = await collector.explain('default/none');
   assert.ok('json' in absent && /does not exist/.test(absent.json));
   const refused = await collector.explain('<img>');

@@ -62,7 +62,7 @@ describe('servePage()', () => {
     assert.equal((await ask(`/${key}/data`, {}, 'POST')).status, 405);
   });
 
-  test('takes data and explanations from the leader, and passes on what they need', async () => {
+  test('takes data and explanations from the leader, and passes on only the headers that the leader needs', async () => {
     fromLeader = reply(304, { etag: '"x"' }, '');
     const headers = { host: 'localhost:1', 'if-none-match': '"x"', 'accept-encoding': 'gzip', cookie: 'a=b' };
     assert.equal((await ask(`/${key}/data`, headers)).status, 304);

@@ -13,7 +13,7 @@ const request = (over: Partial<PageRequest> = {}): PageRequest => ({
 });
 const snapshot = { tag: 'abc', collectedAt: '2026-01-01T00:00:00.000Z', octets: gzipSync('{"a":1}') };
 
-test('dataReply() sends the data once to each browser, compressed if the browser reads that', async () => {
+test('dataReply() sends the same data to a browser only once, and compresses it for a browser that accepts gzip', async () => {
   const plain = await dataReply(snapshot, undefined, request());
   assert.deepEqual([plain.status, plain.body.toString(), plain.headers.etag], [200, '{"a":1}', '"abc"']);
   const small = await dataReply(snapshot, undefined, request({ acceptEncoding: 'gzip, br' }));

@@ -35,7 +35,7 @@ test('filterAddresses() selects by state and by pool', () => {
   assert.equal(count({ ...all, pool: 'office', state: 'waiting' }), 0);
 });
 
-test('sortAddresses() counts numbers in names as numbers, and keeps the order of the input', () => {
+test('sortAddresses() orders numbers in names by their value, and does not change its input', () => {
   const names = sortAddresses(addresses, { column: 'service', descending: false }).map(
     (each) => each.service,
   );
