@@ -9,7 +9,7 @@ import { type DeathDecision, deathStates } from './death-judge/death-judge.ts';
 export interface GaugeSource {
   readonly allocator: Allocator;
   readonly pools: () => readonly PoolConfig[];
-  /** Services whose status is being written or is next to be written, without those that wait for a retry. */
+  /** Number of Services whose status is being written or waits to be written, also those that wait for a retry. */
   readonly queued: () => number;
   readonly deaths: () => readonly Pick<DeathDecision, 'state'>[];
 }

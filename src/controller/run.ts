@@ -57,8 +57,8 @@ export interface RunControllerOptions {
 /** Deadline for sending the last events when the process stops. */
 const flushDeadlineMs = 2000;
 /**
- * The longest pause for a collection. A collection of the heap of 100,000 Services may take half a minute on a busy machine, and then the Lease
- * is lost. After the longest pause, two attempts to renew it are left.
+ * The longest pause for a garbage collection. A garbage collection of the heap of 100,000 Services may take half a minute on a busy machine, and then
+ * the Lease is lost. After the longest pause, two attempts to renew it are left.
  */
 const longestPauseMs = leaseTiming.renewDeadlineMs - 2 * leaseTiming.retryMs;
 

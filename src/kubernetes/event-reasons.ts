@@ -31,7 +31,7 @@ export const eventReasons = {
     type: 'Warning',
     action: 'Configure',
     meaning:
-      'Two peers share one BFD session, and their BFD profiles differ. Peers share a session when its address, interface, source address and kind (single hop or multihop) are the same. The profile that the message names first is in force for both.',
+      'Two peers share one BFD session, and their BFD profiles differ. Peers share a session when they have the same address, interface, source address and kind of session (single hop or multihop). The profile that the message names first is in force for both.',
   },
   BGPSessionUp: {
     object: 'Node',
@@ -90,7 +90,7 @@ export const eventReasons = {
     object: 'Node',
     type: 'Warning',
     action: 'MarkPods',
-    meaning: 'A node whose Pods were set to not ready shows a sign of life. The message names it.',
+    meaning: 'A node whose Pods were set to not ready shows a sign of life. The message names the sign.',
   },
   RightsMissing: {
     object: 'ConfigMap',

@@ -99,7 +99,8 @@ export class EventRecorder {
       } catch (error) {
         const isApiError = error instanceof ApiError;
         if (isApiError && (error.status === 0 || error.retryAfterMs !== undefined)) throw error;
-        // An error of another kind may pass, for instance when a token cannot be read. It may also stay, when the written event is malformed.
+        // An error of another kind may pass, for instance when a token cannot be read. It may also stay, for instance when the API server holds a
+        // malformed event of this name.
         const mayPass = !isApiError || isPassing(error.status);
         if (mayPass && clock.now() - next.recordedMs < refusedForMs) throw error;
         const { reason, regarding } = next.record;

@@ -17,7 +17,7 @@ export const leaseTiming = {
   durationMs: 10_000,
   /** A leader starts no more writes once its last successful renewal is this old. */
   renewDeadlineMs: 6000,
-  /** Time after the deadline at which a write under way is aborted. */
+  /** A write that is still under way this long after the deadline is aborted. */
   writeGraceMs: 2000,
   /** Pause between two renewals, and between two attempts of a candidate that does not lead. Only the latter grows by up to a fifth of jitter. */
   retryMs: 2000,

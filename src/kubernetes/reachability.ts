@@ -106,7 +106,7 @@ export class Reachability {
     this.#step({ kind: 'missed', reason });
   }
 
-  /** Calls back once, when the present outage ends, or else the next one. Returns a function that cancels the call. */
+  /** Calls back once: at the end of the present outage, or of the next outage if there is none now. Returns a function that cancels the call. */
   onReturn(callback: () => void): () => void {
     // Each call gets its own wrapper, so that the same callback may wait twice.
     const waiting = () => callback();

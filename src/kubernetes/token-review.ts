@@ -65,7 +65,7 @@ export async function judgeToken(
   return access?.allowed === true ? 'allowed' : 'forbidden';
 }
 
-/** So short that our answer arrives within the client's time limit, and tells the client that the API server is silent. */
+/** Short enough that our answer still arrives within the client's time limit. The answer then tells the client that the API server is silent. */
 const reviewTimeoutMs = 600;
 
 /** Access control by tokens of one audience. */

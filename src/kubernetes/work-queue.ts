@@ -31,7 +31,7 @@ export class WorkQueue {
   readonly #running = new Set<Promise<void>>();
   readonly #failures = new Map<string, number>();
   readonly #retries = new Map<string, Timer>();
-  /** Runs while the queue waits because the API server asked for it. */
+  /** The wait that the API server asked for; `undefined` while the queue does not wait. */
   #hold: { readonly timer: Timer; readonly untilMs: number } | undefined;
   /** Consecutive holds without a success between them. */
   #holds = 0;

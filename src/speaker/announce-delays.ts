@@ -7,7 +7,7 @@ export interface AnnounceDelaysOptions {
   readonly clock: Clock;
   /** `announce-delay` of the configuration. */
   readonly delayMs: () => number;
-  /** Called when nodes of these Services need not wait any longer. Their plans then change. */
+  /** Called when nodes of these Services have waited for long enough. The plans of the Services then change. */
   readonly onOver: (services: readonly string[]) => void;
 }
 
@@ -35,7 +35,7 @@ export class AnnounceDelays {
     return this.#fresh.of(service, clock.now(), delayMs());
   }
 
-  /** Waits for the end of the first wait. Call this method when plans have been made. */
+  /** Calls `onOver` when the first wait ends. Call this method when plans have been made. */
   awaitFirst(): void {
     const { clock, delayMs, onOver } = this.#options;
     this.#timer?.cancel();

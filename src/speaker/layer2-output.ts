@@ -37,7 +37,7 @@ export class Layer2Output {
   readonly #unsent = new Map<string, SourcedEntry | AddressRemoval>();
   /** Of these, the addresses whose changes do not wait for the plans of all Services. */
   readonly #ahead = new Set<string>();
-  /** Whether a change of a node does not wait either. */
+  /** Whether a node has changed since the last message. The changed sets of candidates then do not wait either. */
   #isNodeAhead = false;
   #hasStarted = false;
 

@@ -210,7 +210,7 @@ export class NodeSpeaker {
     if (this.#phase !== 'reading' && this.#config.bfdProfiles.length > 0) this.#applyPeers();
   }
 
-  /** Announces what all objects read so far ask for. Every later change is announced at once. */
+  /** Makes the first plans, from the objects that were read, and announces their results. From then on, changes are announced at once. */
   start(): void {
     if (this.#phase !== 'reading') return;
     this.#phase = 'planning';
@@ -248,7 +248,7 @@ export class NodeSpeaker {
     return this.#peers.watchedPeers();
   }
 
-  /** The rules by which this speaker rules nodes out as announcers. */
+  /** The rules by which this speaker judges nodes. */
   get nodeRules(): NodeRules {
     const { leavesWhenCordoned, ignoresExcludeLabel } = this.#options;
     return {

@@ -51,8 +51,7 @@ function beginStandBy(foundation: Foundation, parts: SpeakerParts): StandBy {
 }
 
 /**
- * By the time that this process serves the endpoint, the layer-2 process of the earlier speaker has ended. Rejects when the endpoint cannot
- * be served.
+ * The layer-2 process of the earlier speaker has ended before this process serves the endpoint. Rejects when the endpoint cannot be served.
  */
 async function letLayer2Start(
   { options, client }: Foundation,

@@ -1,8 +1,8 @@
 /**
- * Two speakers on one node, while one replaces the other (docs/design/upgrade.md). The new one waits here until it may serve:
+ * Two speakers on one node, while one replaces the other (docs/design/upgrade.md). The new one waits here. It may serve when one of these is true:
  *
- * - It has taken the sessions of the earlier one over, or
- * - the port of the HTTP endpoint is free. Each speaker binds it first and frees it last, so the earlier speaker has ended. This also works
+ * - It has taken over the sessions of the earlier one.
+ * - The port of the HTTP endpoint is free. Each speaker binds it first and frees it last, so the earlier speaker has ended. This also works
  *   with an earlier speaker that passes nothing on.
  */
 import type { Clock } from '../clock.ts';

@@ -34,7 +34,10 @@ type Holders = readonly Holder[] | Crowd;
 type KeptHolders = Holder | Holders;
 
 const noHolders: Holders = [];
-/** So many holders become a crowd, and stay one until fewer than half are left. Fewer holders are compared one by one, which is faster. */
+/**
+ * From this number on, the holders of an address are a `Crowd`, until fewer than half of the number are left. Fewer holders are compared one by one,
+ * which is faster.
+ */
 const crowdSize = 16;
 /** Seniority of a Service that does not hold the address yet. */
 const newcomer = Number.POSITIVE_INFINITY;
@@ -320,7 +323,7 @@ export class AddressBook {
   }
 }
 
-/** The holders without a Service; `undefined` when none is left. */
+/** The holders other than this Service; `undefined` when there are none. */
 function without(holders: Holders, service: string, terms: SharingTerms): Holders | undefined {
   if (holders instanceof Crowd) {
     holders.remove(service, terms);

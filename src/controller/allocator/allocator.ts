@@ -408,7 +408,7 @@ export class Allocator {
   }
 }
 
-/** Whether a plan has addresses of more families than another plan, or of as many with fewer refusals. */
+/** Whether `plan` has addresses of more families than `other`, or addresses of as many families and fewer refusals. */
 function givesMore(plan: Plan, other: Plan): boolean {
   const more = plan.assigned.length - other.assigned.length;
   return more > 0 || (more === 0 && plan.refused.size < other.refused.size);

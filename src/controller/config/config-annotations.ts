@@ -14,7 +14,7 @@ const maxWarningCharacters = 4000;
 
 /**
  * The change that makes the ConfigMap show the verdict; `undefined` when it already shows the verdict. `clusterWarnings` is `undefined`
- * until the configuration was judged against the cluster. Meanwhile the annotation for these warnings stays as it is, unless the verdict is
+ * until the configuration has been judged against the cluster. Meanwhile the annotation for these warnings stays as it is, unless the verdict is
  * stale.
  */
 export function configMapChange(

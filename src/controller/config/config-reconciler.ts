@@ -7,8 +7,8 @@
  *
  * A configuration is stored before it is put in force. After a restart at any moment, the controller therefore finds it again, even
  * if the text of the ConfigMap has changed. There is one exception: if the ConfigMap is deleted during the write, the configuration is in
- * force before the copy stores it. While a new configuration is stored, no address is assigned, because the new configuration may have no
- * pool for that address.
+ * force before the copy stores it. While a new configuration is being stored, no address is assigned, because the new configuration may have no pool
+ * for that address.
  *
  * The loop is level-triggered: it compares the annotations and the copy with what they should say. The loop therefore also repairs the
  * annotations and the copy after another client has changed them.
@@ -73,7 +73,10 @@ export class ConfigReconciler {
   #copy: ConfigMap | undefined;
   #accepted: AcceptedConfig | undefined;
   #verdict: Verdict = { kind: 'none', reason: 'not judged yet' };
-  /** Warnings about the accepted configuration in this cluster: `null` for none, `undefined` until the cluster was judged. */
+  /**
+   * Warnings about the accepted configuration in this cluster. `undefined` after a start, until the configuration has been judged. `null` when there
+   * are none, and while a new configuration has not been judged yet.
+   */
   #clusterWarnings: string | null | undefined;
   #isStarted = false;
   #isRejudgeDue = false;

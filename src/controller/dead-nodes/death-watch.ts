@@ -5,7 +5,7 @@
  *     watches of Nodes, speaker Pods, death reports ──→ DeathJudge ──→ status, events, metrics
  *     reads of Leases and of all reports ─────────────→     └────────→ markPods(), which reads the Lease again before each write
  *
- * While no node is reported, nothing is read: the Leases of all nodes together change a hundred times a second in a large cluster.
+ * While no node is reported, no Lease of a node is read. In a large cluster, the Leases of all nodes together change a hundred times a second.
  */
 import type { Clock, Timer } from '../../clock.ts';
 import { type DeathReport, decodeDeathReport, speakerOfReport } from '../../cluster/death-report.ts';

@@ -25,8 +25,8 @@ import type { DeadNodesConfig } from '../../config/index.ts';
 
 export const deathTiming = {
   /**
-   * The last read comes at least this long after the first read, and after a majority reported the node. If the node lives, its own report
-   * arrives within this time.
+   * The last read comes at least this long after the first read, and at least this long after a majority reported the node. If the node lives, its
+   * own report arrives within this time.
    */
   settleMs: 500,
   /** Reports about a node that arrive within this time after its own report do not count until the node is silent. */
@@ -85,7 +85,7 @@ interface LeaseReads {
   readonly renewedAtMs: number | undefined;
 }
 
-/** A node that was marked and then returned, and what it did. */
+/** A node that was marked and then returned, and why it counts as returned. */
 export interface ReturnedNode {
   readonly node: string;
   readonly sign: string;
@@ -179,7 +179,7 @@ export class DeathJudge {
     this.#marks = [...this.#marks.filter((atMs) => nowMs - atMs < deathTiming.rateMs), nowMs];
   }
 
-  /** Whether the node is marked, and nothing shows yet that it lives. The shell asks before each write. */
+  /** Whether the node is marked, and recent reads show no sign that it lives. The shell asks before each write. */
   isMarked(node: string, nowMs: number): boolean {
     return (
       this.#markedAtMs.has(node) &&

@@ -101,7 +101,7 @@ export class ServiceReconciler {
   /** The pass that is not finished. */
   #pass: Pass | undefined;
   #isFirstPass = true;
-  /** An unfinished pass that was dropped has moved addresses. */
+  /** Whether an unfinished pass that was dropped had moved addresses. */
   #hasMoved = false;
   readonly #deciding: TurnHandle;
 
@@ -270,7 +270,7 @@ export class ServiceReconciler {
     this.#nextPass = this.#options.clock.after(0, () => this.#deciding.request());
   }
 
-  /** Makes one decision. Returns false when none is due. */
+  /** Makes the next step of the present pass, or of a new one. Returns false when no decision is due. */
   #step(): boolean {
     if (this.#phase !== 'deciding') return false;
     const pass = this.#pass ?? this.#beginPass();

@@ -1,5 +1,5 @@
 /**
- * Credentials of a plain kubeconfig file: one that names nothing but certificates, keys and a token. Most files do. Loading
+ * Credentials of a plain kubeconfig file: one that names nothing but a server, certificates, keys and a token. Most files are plain. Loading
  * `@kubernetes/client-node` would take most of the CPU time of a short command such as `bellman status`.
  */
 import { readFileSync } from 'node:fs';

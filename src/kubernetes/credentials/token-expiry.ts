@@ -2,8 +2,8 @@
 const maxTimeMs = 8.64e15;
 
 /**
- * Time of expiry in a token of a ServiceAccount, in milliseconds since 1970: claim `exp` (RFC 7519 section 4.1.4, in seconds). `undefined` for
- * a token that is not a JWT or does not expire. The signature is not checked.
+ * The time at which a ServiceAccount's token expires, in milliseconds since 1970. The claim `exp` gives it in seconds (RFC 7519 section 4.1.4).
+ * `undefined` for a token that is not a JWT or does not expire. The signature is not checked.
  */
 export function tokenExpiryMs(token: string): number | undefined {
   const [, payload = ''] = token.split('.');

@@ -36,7 +36,8 @@ export class BfdReports {
 
   /**
    * Takes the sessions of the configuration, and forgets all others. `joined` are the ids of the peers that now have a different session. A
-   * peer may join a session that watches another peer at the same address and is already Up. No change would report that.
+   * peer may join a session that watches another peer at the same address and is already Up. That session then reports no change, so its last change
+   * is passed on for the new peer.
    */
   configured(sessions: readonly BfdSessionSettings[], joined: readonly string[]): void {
     const { bgp, downs, peersOf } = this.#options;

@@ -65,7 +65,7 @@ export class DeathReporter {
     return this.#isUsed ? this.#deaths.dead : [];
   }
 
-  /** Why reports are not written, or some deaths would go unnoticed, in sentences. */
+  /** Sentences that say why reports are not written, or why this speaker would not notice the death of some nodes. */
   troubles(): string[] {
     if (!this.#isUsed) return [];
     const refusal = this.#refusal?.logged;

@@ -6,7 +6,7 @@
  * the kernel of a living node accepts or refuses them, whatever its processes do. A node is dead to this speaker when all of this holds:
  *
  * - The membership has declared its speaker dead.
- * - Since the membership began to suspect it, the node has left a question unanswered.
+ * - Since the membership began to suspect its speaker, the node has left a question unanswered.
  * - The node answered the last question before its speaker went missing. Without this, a firewall that drops the questions would look like
  *   death.
  * - The node has answered no question since its speaker went missing. If it has answered one, only its speaker had crashed. If that node dies
@@ -58,7 +58,7 @@ interface NodeState {
   state: MemberStatus['state'];
   /** The node answered the last question while its speaker was alive, and has answered none since its speaker went missing. */
   isProven: boolean;
-  /** A question has ended since its speaker was last found alive. Until then, a false `isProven` does not mean that it was left unanswered. */
+  /** A question has ended since the speaker was last found alive. Until then, `isProven` may be false although no question was left unanswered. */
   isTried: boolean;
   /** The last question since the speaker went missing was left unanswered. */
   isSilent: boolean;

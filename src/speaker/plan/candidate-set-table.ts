@@ -7,7 +7,7 @@ import { type NodeRules, nodeRefusal } from './node-refusal.ts';
 
 /** How a node of a set may answer. */
 interface Candidate {
-  /** Empty for every interface whose subnet holds the address. */
+  /** An empty list means every interface whose subnet holds the address. */
   readonly interfaces: readonly string[];
   /** Negative while the node leaves. */
   readonly preference: number;
@@ -90,7 +90,7 @@ export class CandidateSetTable {
     for (const set of this.#sets.values()) this.#update(set, name, observedVersion);
   }
 
-  /** The set for the addresses of the pool that a Service with these labels has. */
+  /** The set for a Service with these labels and for its addresses in the pool. */
   setFor(pool: PoolConfig, labels: Labels): CandidateSet {
     const selecting = pool.l2Advertisements.map(({ serviceSelectors }) =>
       anySelectorMatches(serviceSelectors, labels),

@@ -65,8 +65,8 @@ interface KeptMembersOptions extends Pick<DeadNodeView, 'self' | 'isOut'> {
 }
 
 /**
- * Returns a function that returns `membersByKubernetes()`, and the same list for a second. A sweep asks for the list for each line of
- * thousands of records, and a new list means that all speakers are judged and counted again.
+ * Returns a function that returns the list of `membersByKubernetes()`. It makes a new list at most once a second. A sweep asks for the list for each
+ * line of thousands of records, and a new list means that all speakers are judged and counted again.
  */
 export function keptMembersByKubernetes({
   clock,

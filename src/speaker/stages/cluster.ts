@@ -40,7 +40,7 @@ export function watchCluster(foundation: Foundation, parts: SpeakerParts, standB
   };
 }
 
-/** The longest pause for a collection. The shortest hold time of BGP is 3 s, so keepalives are due every second. */
+/** The longest pause for a garbage collection. The shortest hold time of BGP is 3 s, so keepalives are due every second. */
 const longestPauseMs = 500;
 
 function beginToAnnounce({ options, clock }: Foundation, parts: SpeakerParts): void {

@@ -15,7 +15,7 @@ const services = Array.from({ length: 1000 }, (_, i) =>
   }),
 );
 
-test('the metric with a sample for each address is taken in slices, each address once whatever is decided meanwhile', async () => {
+test('the metric with a sample for each address is taken in slices, and shows each address once, whatever is decided meanwhile', async () => {
   const registry = new Registry();
   const metrics = new ControllerMetrics(registry);
   /** The Service that the metric visits last, once the metric has begun. */

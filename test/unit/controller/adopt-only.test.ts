@@ -63,7 +63,7 @@ test('with --adopt-only, the controller marks no Pods of dead nodes', async () =
   }
 });
 
-test('with --adopt-only, the controller names addresses in no pool and addresses of two Services', async () => {
+test('with --adopt-only, the controller names addresses that no pool holds and addresses that two Services have', async () => {
   const harness = await adopting({ web: ['192.0.2.3'], other: ['192.0.2.3'], far: ['203.0.113.9'] });
   const [web, other, far] = booksOf(harness);
   assert.equal(web, 'default/web 192.0.2.3');

@@ -394,7 +394,7 @@ test('Allocator tries the families in reverse order when a limit requires it', (
   assert.deepEqual(ips(a.reconcile(plain('a', dual))), ['198.51.100.0', '2001:db8::']);
 });
 
-test('Allocator adds the second family first when the address of the first family is not from the requested pool and a limit allows only one', () => {
+test('Allocator adds the missing family, and moves no address to the requested pool, when the limit of that pool allows only one address', () => {
   const a = allocator([four, pool('limited', ['192.0.2.4/31', '2001:db8::/124'], { limitPerNamespace: 1 })]);
   assert.deepEqual(ips(a.reconcile(plain('a'))), ['192.0.2.0']);
   const asked = plain('a', { ...dual, annotations: { 'bellman.dev/address-pool': 'limited' } });
@@ -437,7 +437,7 @@ test('Allocator treats a request for a pool as fulfilled after the pool is renam
   assert.deepEqual([ips(moved), moved.assigned[0]?.allocatedFrom], [['192.0.2.2'], 'q']);
 });
 
-test('Allocator decides within milliseconds about Services that name one pool 25,000 times, or share an address with 20,000 ports each', () => {
+test('Allocator decides in a fraction of a second about Services that name one pool 25,000 times, or share an address with 20,000 ports each', () => {
   const key = { 'bellman.dev/allow-shared-ip': 'k' };
   const full = allocator([pool('four', ['192.0.2.0/25'])]);
   for (let i = 0; i < 128; i++) full.reconcile(plain(`holder-${i}`, { annotations: key }));

@@ -114,7 +114,7 @@ async function setUp(t: TestContext, { missing = [] as readonly string[], isBrok
 }
 
 describe('DeadNodes', () => {
-  test('reads nothing while no node is reported', async (t) => {
+  test('reads no Lease while no node is reported', async (t) => {
     const { api, clock } = await setUp(t);
     let requests = 0;
     api.before = ({ path }) => {
@@ -162,7 +162,7 @@ describe('DeadNodes', () => {
     assert.deepEqual(deadNodes.status()?.nodes, []);
   });
 
-  test('a Lease that is renewed between two Pods stops the work', async (t) => {
+  test('a Lease that is renewed between the writes to two Pods stops the marking', async (t) => {
     const { api, clock, renew, report, marked } = await setUp(t);
     for (let i = 0; i < 40; i++)
       api.put(podPath(`more-${i}`), {

@@ -114,7 +114,7 @@ describe('DeathJudge', () => {
     assert.equal(world.pass(2000), 'e', 'reports that are newer than the renewal count');
   });
 
-  test('only whether renewTime changes matters, so a wrong clock changes nothing', () => {
+  test('only a change of renewTime matters, so a wrong clock of the node has no effect', () => {
     for (const wrong of ['1970-01-01T00:00:00Z', '2999-01-01T00:00:00Z', '']) {
       const world = new Case();
       world.renewTimes.set('e', wrong);
@@ -147,7 +147,7 @@ describe('DeathJudge', () => {
     assert.equal(world.pass(quietMs), '');
   });
 
-  test('reports count within seconds of a write of the node only after a long silence', () => {
+  test('reports that arrive seconds after the node wrote its own report count only after a long silence', () => {
     const world = new Case();
     world.report('e', '');
     world.pass(quietMs - 1000);
@@ -156,7 +156,7 @@ describe('DeathJudge', () => {
     assert.equal(world.pass(quietMs + 2000), 'e');
   });
 
-  test('reports of the first list say nothing about time, so a new leader waits for a long silence', () => {
+  test('the first list does not show when the reports were written, so a new leader waits for a long silence', () => {
     const world = new Case();
     const next = new DeathJudge();
     for (const name of world.names) next.setNode(name, { isReady: true, isControlPlane: false });
@@ -181,7 +181,7 @@ describe('DeathJudge', () => {
     assert.equal(world.pass(silenceMs / 2), '');
   });
 
-  test('max-nodes: of more nodes that die together, none is marked', () => {
+  test('no node is marked when more nodes die together than max-nodes allows', () => {
     const world = new Case(7);
     world.report('abcde', 'fg');
     assert.equal(world.pass(5000), '');

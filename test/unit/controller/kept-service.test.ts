@@ -64,7 +64,7 @@ test('ServiceKeeper shares equal parts', () => {
   assert.notDeepEqual(one?.ports, other?.ports);
 });
 
-test('ServiceKeeper shares equal annotations and conditions, but not the nodes that announce an address', () => {
+test('ServiceKeeper shares equal annotations and conditions, but no annotations that contain an announcing record', () => {
   const keeper = new ServiceKeeper();
   const condition = {
     ...{ type: 'bellman.dev/AddressAssigned', status: 'True', reason: 'Assigned', message: 'It has.' },

@@ -48,11 +48,11 @@ const program = `
   take(2, (key) => formatIp(allocator.holdingOf(key)[0].address));
   gc();
   console.log((process.memoryUsage().heapUsed - before) / count);
-  // Still in use, so that the collection above leaves them.
+  // These are in use until here, so the garbage collection above does not free them.
   console.assert(store.size === count && keeper && allocator.waitingCount === 0);
 `;
 
-/** About 1,100 are used. Lists and arrays of each Service's own took 370 more. */
+/** A Service takes about 1,100 octets. If it shared no lists and arrays with other Services, it would take 370 more. */
 const mostOctets = 1200;
 
 test('a Service with an address takes little memory in the controller', () => {

@@ -112,7 +112,7 @@ test('decodeNode() keeps the conditions that Bellman reads, and no others', () =
   );
 });
 
-test('decodeEndpointSlice() reads unknown conditions as the API documents them', () => {
+test('decodeEndpointSlice() gives absent conditions the values that the API documents', () => {
   const slice = decodeEndpointSlice(
     raw(
       { labels: { 'kubernetes.io/service-name': 'web' } },

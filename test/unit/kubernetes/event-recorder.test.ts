@@ -121,7 +121,7 @@ test('EventRecorder immediately drops an event that the server rejects as invali
   assert.deepEqual(written(), ['IPAllocated two ×1']);
 });
 
-test('EventRecorder drops a repeated event whose first one cannot be read, after ten seconds, and sends the next', async () => {
+test('EventRecorder drops a repeated event after ten seconds if the first event of its series cannot be read, and sends the next', async () => {
   const { api, clock, recorder, written, lines } = setUp();
   recorder.record(event('one'));
   await settle();

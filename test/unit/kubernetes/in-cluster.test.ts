@@ -74,7 +74,7 @@ test('InClusterCredentials reads a rotated token at once after the server refuse
   assert.equal(await tokenOf(credentials), `Bearer ${rotated}`);
 });
 
-test('InClusterCredentials says that a refused token has expired, and where the token lies', () => {
+test('InClusterCredentials says that a refused token has expired, and names its file', () => {
   mount(tokenUntil(10_000));
   const clock = new VirtualClock();
   const credentials = new InClusterCredentials(environment, clock, folder);

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { UnusableResponse } from '../../../src/kubernetes/api-error.ts';
 import { listPages } from '../../../src/kubernetes/list.ts';
 
-/** An API whose lists have as many pages as `tokens` says, and which notes the paths that it is asked for. */
+/** An API that notes the paths of its requests. `tokens` returns the token of the next page; an empty token ends the list. */
 function apiWith(tokens: (asked: number) => string) {
   const asked: string[] = [];
   const request = <T>({ path }: { path: string }): Promise<T> => {

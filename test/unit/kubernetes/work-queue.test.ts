@@ -71,7 +71,7 @@ test('WorkQueue counts each key that waits for a retry in its depth, until the k
   assert.equal(queue.depth, 4);
   end('a');
   await settle();
-  assert.equal(queue.depth, 3, 'a that is done needs no retry');
+  assert.equal(queue.depth, 3, 'key a is done, so it needs no retry');
 });
 
 test('WorkQueue starts nothing after stop() and settles when the work under way ends', async () => {
@@ -176,7 +176,7 @@ test('WorkQueue keeps the pause that the server asks for when an outage ends and
   assert.equal(begun, 3);
 });
 
-test('WorkQueue starts nothing after stop() when the pause ends that the server asked for', async () => {
+test('WorkQueue starts nothing after stop() when the pause that the server asked for ends', async () => {
   const clock = new VirtualClock();
   let begun = 0;
   const queue = new WorkQueue({

@@ -96,7 +96,7 @@ test('Layer2Output sends the sets of candidates ahead when a node has changed', 
   assert.deepEqual(take(), ['change, set 1']);
 });
 
-test('Layer2Output does not send ahead how another Service changes a shared address', () => {
+test('Layer2Output does not send the change of a shared address ahead', () => {
   const { out, planned, take } = output();
   out.start();
   take();

@@ -1,4 +1,4 @@
-/** The endpoints of a Service with the policy Local change, in virtual time: what the peers receive. */
+/** The routes that the peers receive when the endpoints of a Service with the policy Local change, in virtual time. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
@@ -96,7 +96,7 @@ test('A node does not wait when no other node may announce, and does not stop wh
   assert.deepEqual(waiting.take(), ['announce 198.51.100.8/32 plain']);
 });
 
-test('A node whose endpoints all terminate stays until the other node has waited', () => {
+test('A node whose endpoints all terminate announces as before until the other node has waited for announce-delay', () => {
   const scene = localScene(delayed, ['node-1']);
   scene.endpoints('own', 'node-1*', 'node-2');
   scene.clock.advance(4_999);

@@ -7,7 +7,7 @@ import { VirtualClock } from '../../../support/virtual-clock.ts';
 import { settle } from '../../../support/virtual-run.ts';
 import { peer } from '../fixtures.ts';
 
-/** Looks at a table that a test changes. */
+/** OtherSessions that reads a table of TCP connections. A test changes the table. */
 function setUp() {
   const clock = new VirtualClock();
   const found: string[] = [];

@@ -84,7 +84,7 @@ describe('problemOf(): why a session is not Up', () => {
     ],
     ['Init for a moment', { ...heard, state: 'Init', sinceEpochMs: 59_000 }, undefined],
     [
-      'Init for some seconds, at intervals of ten',
+      'Init for some seconds, with intervals of ten seconds',
       { ...heard, detectionTimeMs: 30_000, state: 'Init', sinceEpochMs: 52_000 },
       undefined,
     ],

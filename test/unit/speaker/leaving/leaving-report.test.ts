@@ -44,7 +44,7 @@ test('the end of the floor is logged while the node leaves', () => {
   assert.equal(messages().at(-1), takenOver);
 });
 
-test('a node that does not leave any more is not said to be replaced by other nodes', () => {
+test('the log does not say that other nodes announce the addresses of a node that does not leave any more', () => {
   const { update, events, messages } = setUp();
   update(true, '192.0.2.1');
   // The plans of the Services follow the change of the Node.

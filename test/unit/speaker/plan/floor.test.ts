@@ -38,7 +38,7 @@ for (const [candidates, leaving, minAnnouncers, may] of cases)
     );
   });
 
-test('mayLeave() stops at the candidates that decide', () => {
+test('mayLeave() looks at no more candidates than it needs', () => {
   function* endless() {
     for (let i = 0; ; i++) yield `node-${i}`;
   }
@@ -117,7 +117,7 @@ test('no matter which nodes leave, at least min-announcers of the candidates ann
       const announcers = announcersByBgp(plansOf(input, true));
       assert.ok(announcers.length >= Math.min(input.minAnnouncers, candidates.length));
       assert.ok(announcers.every((name) => candidates.includes(name)));
-      // A node that leaves either is needed, or announces nothing.
+      // A node that leaves announces only if it is needed.
       const staying = candidates.filter((name) => !input.nodes[names.indexOf(name)]?.leaves);
       const isHeld = staying.length < Math.min(input.minAnnouncers, candidates.length);
       assert.deepEqual(announcers, isHeld ? candidates : staying);
@@ -131,7 +131,7 @@ test('no matter which nodes leave, at least min-announcers of the candidates ann
   );
 });
 
-/** The candidates that the layer-2 process gets, the most preferred ones first. */
+/** Of the candidates that the layer-2 process gets, those with the greatest preference. */
 function layer2Owners({ plan, candidateSets }: ReturnType<typeof plansOf>[number]): readonly string[] {
   const upsert = plan.layer2.map((entry) => ({ ...entry, observedVersion: 0 }));
   const sets = candidateSets.all();

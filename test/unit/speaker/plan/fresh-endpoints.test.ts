@@ -19,7 +19,7 @@ function serving(nodes: readonly string[]): Readonly<Record<'IPv4' | 'IPv6', Ser
   return { IPv4: of(all), IPv6: of(new Set()) };
 }
 
-/** Each node with the start of its wait, as `service node`. The model looks at all of them each time. */
+/** The start of each wait, by `service node`. The model looks at all waits each time. */
 type Model = Map<string, number>;
 
 test('FreshEndpoints names the same first wait and the same Services with finished waits as a model that looks at all nodes', () => {

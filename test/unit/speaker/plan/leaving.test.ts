@@ -166,7 +166,7 @@ for (const [name, leaveOnTaints, each, leaves] of taints)
     assert.equal(found?.cause, leaves ? 'taint' : undefined);
   });
 
-test('nodeRefusal() lets a node announce that is not Ready only because it is shutting down', () => {
+test('nodeRefusal() does not refuse a node that is not Ready only because it is shutting down', () => {
   assert.equal(nodeRefusal('n', node('n', { ready: false, conditions: [shutdown] }), rules), undefined);
   assert.match(nodeRefusal('n', node('n', { ready: false }), rules)?.reason ?? '', /not Ready/);
 });

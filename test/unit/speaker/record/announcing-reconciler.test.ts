@@ -280,7 +280,7 @@ test('AnnouncingReconciler overwrites a newer version of the Service only after 
   assert.equal(o.line(), undefined);
 });
 
-test('AnnouncingReconciler reads no Service in a sweep whose record is right', async () => {
+test('AnnouncingReconciler does not read a Service in a sweep when the record of the Service is right', async () => {
   const o = setUp();
   let reads = 0;
   o.answer('192.0.2.9');
@@ -323,7 +323,7 @@ test('AnnouncingReconciler forgets a Service that is gone, and corrects the reco
   assert.equal(o.line(), undefined);
 });
 
-test('AnnouncingReconciler removes the line of a node that dies long after the record was right', async () => {
+test('AnnouncingReconciler removes the line of a node that dies after the record has been right for a long time', async () => {
   const dead: string[] = [];
   const o = setUp({ line: '192.0.2.241=node-9/eth0', dead });
   await o.pass(600_000);
