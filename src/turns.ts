@@ -9,7 +9,7 @@
  */
 import type { Clock } from './clock.ts';
 
-/** Time for tasks in one turn. Even if the last step takes 1 ms longer, the turn stays below 10 ms. */
+/** Time for tasks in one turn. Even if the last step ends 1 ms after this limit, the turn stays below 10 ms. */
 const taskMs = 3;
 /** Time for all long work in one turn. */
 const turnMs = 5;
@@ -21,8 +21,8 @@ export interface TurnTask {
   /** Names the work in the log and in `/status`. */
   readonly name: string;
   /**
-   * Does one step of well under a millisecond. Returns false when no work is left. False also ends a request that this step made for its own
-   * task.
+   * Does one step of well under a millisecond. Returns false when no work is left. A request that the step made for its own task then has no
+   * effect.
    */
   step(): boolean;
   /** Number of steps that are left, as far as it is known. */
@@ -39,7 +39,7 @@ export interface TurnProgress {
 
 /** A task that has been registered. */
 export interface TurnHandle {
-  /** There is work. The first steps run at once if the turn has time left. */
+  /** Says that there is work. The first steps run at once if the turn has time left. */
   request(): void;
   /** Drops the task, with all its work. */
   end(): void;

@@ -10,7 +10,7 @@
  * Dropped: malformed frames, frames for other stations or VLANs, and frames of our own.
  *
  * In conflict with us: a packet from another host with one of our addresses as the sender address, and a probe by another host for an
- * address that we are probing (RFC 5227 section 2.1.1).
+ * address that we are probing (RFC 5227 section 2.1.1) or have on trial.
  *
  *     capture → receive() → verdict → counters, reply, or conflict handling
  */

@@ -72,7 +72,7 @@ export interface Candidate {
   readonly peerOctets: Uint8Array;
 }
 
-/** `claimed` is the session that has Your Discriminator, although the packet comes from another sender or arrives on another socket. */
+/** `claimed` is the session that Your Discriminator names. The packet does not come from the peer of that session, or arrives on a wrong socket. */
 export type Found<Session> =
   | { readonly session: Session }
   | { readonly reason: 'no-session' }

@@ -46,7 +46,7 @@ export interface EngineOptions {
 const packetsBeforeJudgement = 4096;
 /** How often the engine tries again to open a socket that it could not open, and looks for replaced interfaces. */
 const maintenanceMs = 1000;
-/** A session that was removed goes on for at most this long, to tell the peer. */
+/** A removed session goes on for at most this long, to tell its peer AdminDown. */
 const maxFarewellMs = 5000;
 const minFarewellMs = 1000;
 /** When the process ends, it waits this long, so that each session can send AdminDown a second time. The first packet may be lost. */
@@ -108,7 +108,7 @@ export class BfdEngine {
     });
   }
 
-  /** Closes all sessions without a packet, because the successor has them. */
+  /** Closes all sessions and sends nothing to the peers, because the successor has the sessions. */
   letGo(): void {
     for (const session of [...this.#sessions.values(), ...this.#leaving.keys()]) this.#forget(session);
     this.#sessions.clear();
@@ -118,8 +118,8 @@ export class BfdEngine {
   }
 
   /**
-   * Accepts the sessions that an earlier process passed on. Each of them goes on as soon as `setSessions` contains it. Returns their number,
-   * or why one of them cannot be read.
+   * Accepts the sessions that an earlier process passed on. Each of them goes on as soon as a call of `setSessions` contains it. Returns their
+   * number, or why one of them cannot be read.
    */
   inherit(items: readonly Uint8Array[]): Result<number, string> {
     const sessions: PassedSession[] = [];
@@ -132,7 +132,7 @@ export class BfdEngine {
     return ok(sessions.length);
   }
 
-  /** Forgets the inherited sessions that no `setSessions` has contained. */
+  /** Forgets the inherited sessions that no call of `setSessions` has contained yet. */
   disinherit(): void {
     this.#inherited.clear();
   }

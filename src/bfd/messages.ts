@@ -45,7 +45,7 @@ export interface BfdChange {
   /** The diagnostic codes of RFC 5880 section 4.1. `diagnosticText` in `codec/diagnostic.ts` names them. */
   readonly diagnostic: number;
   readonly remoteDiagnostic: number;
-  /** When the session entered `state`, by the wall clock. */
+  /** When the session entered `state`, or when this process inherited it, by the wall clock. */
   readonly sinceEpochMs: number;
   /** The C bit of the peer: its BFD does not share fate with its control plane (RFC 5882 section 4.3.1). */
   readonly remoteControlPlaneIndependent: boolean;

@@ -51,7 +51,7 @@ const stopMs = 3000;
 /** Longer than the process waits for its successor. */
 const passMs = 15_000;
 
-/** The handle starts the process with the first session, and restarts it whenever it ends, until the last session or `stop`. */
+/** The handle starts the process with the first session, and restarts it whenever it ends, until no session is left or `stop` is called. */
 export function createBfd(options: BfdOptions): Bfd {
   return new BfdParent(options);
 }

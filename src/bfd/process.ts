@@ -97,8 +97,8 @@ const predecessor = new PredecessorRunner({
   }),
 });
 /**
- * Longest wait for the sessions of the predecessor. They usually come at once, because the earlier speaker lets its BFD process pass them on
- * before this process starts.
+ * Longest wait for the sessions of the predecessor. They usually come at once, because the earlier speaker has told its BFD process to pass
+ * them on before this process starts.
  */
 const inheritMs = 5000;
 let wanted: readonly BfdSessionSettings[] = [];

@@ -63,7 +63,7 @@ export class BfdSession {
   #ups = 0;
   #downs = 0;
   readonly #dropped: Partial<Record<BfdDropReason, number>> = {};
-  /** Drops that have been recorded since the last change of state. */
+  /** The reasons of the drops that have been recorded since the last change of state. */
   readonly #recordedDrops = new Set<BfdDropReason>();
   readonly #loggedDrops = new Set<BfdDropReason>();
 

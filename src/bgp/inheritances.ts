@@ -29,7 +29,7 @@ export class Inheritances {
     this.#transport = transport;
   }
 
-  /** Takes the items, or none of them. Returns the number of sessions, or what is wrong. */
+  /** Takes all items. If one of them is wrong, takes none. Returns the number of sessions, or what is wrong. */
   add(items: readonly OfferedItem[]): Result<number, string> {
     const decoded = decodeItems(items);
     if (!decoded.ok) return decoded;

@@ -40,7 +40,7 @@ export interface LocalEnd {
 
 export interface GracefulRestartOffer {
   readonly restartTimeSeconds: number;
-  /** Long-Lived Stale Time (RFC 9494): how long the peer keeps our routes after the restart time, as its last choice. */
+  /** Long-Lived Stale Time (RFC 9494): how long the peer keeps our routes after the restart time. Then it prefers any other route. */
   readonly longLivedStaleTimeSeconds?: number;
   /** Restart State, the R bit (RFC 4724 section 3): this process has restarted. */
   readonly restarting: boolean;
@@ -121,7 +121,7 @@ export function localOpen(local: LocalEnd): OpenMessage {
 /**
  * Our side of a session that an earlier process started with the OPEN `sent`; `undefined` if our OPEN would say something else. Capabilities
  * that only this process knows are left out, so that a newer version goes on with the session. The two restart flags describe the past, and
- * BFD strict mode matters only before a session is up, so neither is compared.
+ * BFD strict mode matters only before a session is up, so none of these is compared.
  */
 export function localEndThatSent(sent: OpenMessage, local: LocalEnd): LocalEnd | undefined {
   const codes = new Set(sent.capabilities.map(capabilityCode));

@@ -99,8 +99,8 @@ export interface BgpSpeaker {
 /** Passes the sessions of one process on to another. */
 export interface SessionSuccession {
   /**
-   * Prepares all Established sessions for another process: sends the waiting routes, then reads nothing and sends no more routes. `undefined`
-   * when the routes are not complete yet, or when the speaker has stopped. Nothing is final before {@link Offer.letGo}.
+   * Prepares all Established sessions for another process: sends the waiting routes, then reads nothing and sends no more routes. Resolves to
+   * `undefined` when the routes are not complete yet, or when the speaker has stopped. Nothing is final before {@link Offer.letGo}.
    */
   offer(): Promise<Offer | undefined>;
   /**

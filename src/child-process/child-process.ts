@@ -23,7 +23,7 @@ export interface ChildProcessOptions<ToChild extends object, FromChild> {
   readonly nodeFlags?: readonly string[];
   readonly logger: Logger;
   readonly clock: Clock;
-  /** A new process runs and knows nothing yet. Send it its first messages. */
+  /** Called when a new process runs. It knows nothing yet, so the callee sends the first messages. */
   readonly onStarted: () => void;
   readonly onMessage: (message: FromChild) => void;
   /** The process is gone, whether it was stopped or ended by itself. */
@@ -84,7 +84,7 @@ export class ChildProcess<ToChild extends object, FromChild> {
     for (const message of messages) if (this.#child?.connected) this.#child.send(message);
   }
 
-  /** Sends a question, which receives an id. Rejects when the process ends or does not answer in time. */
+  /** Gives the question an id, sends it, and resolves to the answer. Rejects when the process ends or does not answer in time. */
   ask<Answer>(question: (id: number) => ToChild): Promise<Answer> {
     return this.#questions.ask<Answer>((id) => this.send(question(id)));
   }

@@ -3,8 +3,8 @@
  *
  * The `pcap` package has three traps, all handled here:
  *
- * - Its descriptor may fall silent for good, without an event, when the link goes down. The owner therefore reopens the capture
- *   whenever the link's epoch changes, and a capture that delivers nothing while the kernel counts frames reports itself lost.
+ * - Its descriptor may fall silent for good, without an event, when the link goes down. The code that opened a capture therefore opens it
+ *   again whenever the link's epoch changes. A capture that delivers nothing while the kernel counts frames reports itself lost.
  * - `close()` only marks the session. The session ends in a later dispatch, when it receives a frame (see packet-socket.ts).
  * - The poll handle of a session lives inside the session object and stays linked into the event loop, so a session must never be
  *   garbage collected.
@@ -67,7 +67,7 @@ const closed: PcapSession[] = [];
  */
 const headerField = { seconds: 0, microseconds: 4, capturedLength: 8 } as const;
 
-/** The parts of a session that are used here, including the native object that its typings leave out. */
+/** The parts of a session that are used here, including the native object that the package's typings leave out. */
 interface PcapSession {
   buf: Buffer;
   header: Buffer;

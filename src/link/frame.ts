@@ -41,8 +41,8 @@ export function payloadType(frame: Uint8Array, length: number): number {
 
 /**
  * Returns the offset of the payload: 14, or 18 after a priority tag (VLAN id 0, which the kernel also treats as untagged). Returns
- * `otherVlan` for a tagged frame, which belongs to the VLAN's own interface and must not be answered on the interface below. Returns
- * `runt` for a frame that is cut short.
+ * `otherVlan` for a frame with the tag of a VLAN. Such a frame belongs to the VLAN's own interface, and must not be answered on the
+ * interface below. Returns `runt` for a frame that is cut short.
  */
 export function payloadOffset(frame: Uint8Array, length: number): number {
   if (length < ethernetHeaderLength) return runt;

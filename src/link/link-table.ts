@@ -48,7 +48,7 @@ export class LinkTable {
     number,
     Map<string, Omit<LocalAddress, 'interface'> & { readonly subnet: Prefix }>
   >();
-  /** Epoch of the next new link. The index of the link may be that of a deleted one, so every epoch of a deleted link is less. */
+  /** Epoch of the next new link. A new link may get the index of a deleted one, so this epoch is greater than those of all deleted links. */
   #nextEpoch: number;
 
   /** `firstEpoch` must be greater than every epoch of an earlier table, so that replacing the table reopens every capture. */

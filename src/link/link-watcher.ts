@@ -23,7 +23,7 @@ import {
 
 /** Difference between the first epochs of two tables. No table uses so many epochs. */
 const epochsPerTable = 1_000_000_000;
-/** How often everything is requested in a row while the kernel keeps dropping messages. Each time blocks the thread. */
+/** How many times in a row everything is requested while the kernel keeps dropping messages. Each request blocks the thread. */
 const dumpsInARow = 5;
 /** Time until the watcher tries again to open the watch. */
 const reopenMs = 1000;
@@ -55,7 +55,7 @@ class LinkWatcher implements Links {
   readonly #guard: Guard;
   readonly #clock: Clock;
   readonly #openSocket: () => RouteSocket;
-  /** `undefined` while the watch cannot be opened again. */
+  /** `undefined` while the watch cannot be opened again, and after `close`. */
   #socket: RouteSocket | undefined;
   #table = new LinkTable(0);
   #tables = 0;
@@ -128,7 +128,7 @@ class LinkWatcher implements Links {
   }
 
   #read(): void {
-    // After an exception, too, messages may be lost.
+    // An exception counts as an overrun, because messages may be lost.
     let found = 'overrun' as 'overrun' | 'changes' | 'nothing';
     this.#guard.run({ entrance: 'frame', source: 'rtnetlink' }, () => {
       found = this.#receive();

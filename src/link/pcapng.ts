@@ -28,7 +28,7 @@ export function interfaceDescription(name: string, snapLength: number): Buffer {
   return block(blockType.interface, fixed, options([[optionCode.interfaceName, name]]));
 }
 
-/** A frame that is complete. `epochMs` may have a fraction. */
+/** The block of a frame that was captured whole. `epochMs` may have a fraction. */
 export function enhancedPacket(interfaceIndex: number, epochMs: number, frame: Uint8Array): Buffer {
   const microseconds = BigInt(Math.max(0, Math.round(epochMs * 1000)));
   const fixed = Buffer.alloc(20);

@@ -122,7 +122,7 @@ function* doubleSessionWarnings({ peers }: Config, { nodes }: LintedCluster): Ge
 }
 
 function doubleSession(node: string, other: number): string {
-  return `node ${node} matches peers[${other}] too, which has the same address: it opens two sessions, and most routers keep only one of them`;
+  return `node ${node} also matches peers[${other}], which has the same address: the node opens two sessions, and most routers keep only one of them`;
 }
 
 function endpointOf({ address, port, interface: zone, sourceAddress }: PeerConfig): string {
@@ -170,7 +170,7 @@ function conflictsOf(range: IpRange, { nodes, serviceCIDRs, clusterIPs }: Linted
   return found;
 }
 
-/** Ranges of a layer-2 pool for which no node has a link. Says nothing while a speaker does not report its links. */
+/** Warns of ranges of a layer-2 pool for which no node has a link. Gives no warning unless every speaker reports its links. */
 function subnetWarnings(pool: PoolConfig, index: number, { links }: LintedCluster): LintWarning[] {
   if (!links || !pool.protocols.includes('layer2')) return [];
   // An advertisement that names interfaces needs no subnet.

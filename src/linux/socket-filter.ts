@@ -12,7 +12,7 @@ export const networkHeader = -0x10_0000;
 export const loadWord = 0x20;
 export const loadHalf = 0x28;
 export const loadOctet = 0x30;
-/** Loads the length of the IPv4 header at the operand, in octets, as the offset of `loadHalfBehindHeader`. */
+/** Loads the length in octets of the IPv4 header that begins at the operand. `loadHalfBehindHeader` adds this length to its own operand. */
 export const loadHeaderLength = 0xb1;
 export const loadHalfBehindHeader = 0x48;
 export const jumpIfEqual = 0x15;

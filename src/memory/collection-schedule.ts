@@ -3,12 +3,13 @@
  *
  * When a process is in sync, it has read thousands of objects, and most of the memory that this took is garbage. V8 keeps the garbage until
  * the process allocates as much again, which may take days. It also keeps pages that are almost empty. The same holds after a burst of
- * changes. The process therefore collects once after its start, and again whenever its heap has grown. At rest it allocates so little that this
- * takes hours; it then collects the little every quarter of an hour, so that its memory stays flat. It collects only while it is calm, because
- * a collection pauses it. A busy process allocates, so V8 collects its garbage anyway.
+ * changes. The process therefore collects once after its start, and again whenever its heap has grown. At rest it allocates so little that its
+ * heap takes hours to grow that much. A quarter of an hour after the last collection, a smaller growth is therefore enough, so that the memory
+ * stays flat. The process collects only while it is calm, because a collection pauses it. A busy process allocates, so V8 collects its garbage
+ * anyway.
  *
- * Giving pages back hardly pauses a process, so the process does it without a collection too: after each collection, and every 30 s while the
- * process is calm, because the work of a few seconds maps 25 MB again.
+ * Giving pages back hardly pauses a process. The process therefore does it after each collection, and also every 30 s while it is calm. The
+ * work of a few seconds maps 25 MB again.
  */
 
 /** The measurements of a process at a check. */
@@ -39,7 +40,7 @@ const calmShare = 0.1;
 const growth = { factor: 1.15, octets: 2e6 } as const;
 /** Least time between two collections. A collection of 20 MB takes 0.1 s of CPU. */
 const pauseMs = 60_000;
-/** A heap that has grown by less is collected after this time: two of V8's pages of 256 KiB. */
+/** After this time, a growth of this many octets is enough. They are about two of V8's pages of 256 KiB. */
 const slowGrowth = { afterMs: 15 * 60_000, octets: 0.5e6 } as const;
 
 /** CPU time of a collection, for each octet of the heap. Measured with heaps of 9 to 20 MB: 4 to 5 ms for a megabyte. */

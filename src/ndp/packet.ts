@@ -71,7 +71,7 @@ export class NeighbourMessage {
   type = 0;
   /** Offset of the IPv6 header. */
   at = 0;
-  /** Offset in the frame of the link-layer address in the message's option; 0 when the message has no such option. */
+  /** Offset in the frame of the MAC that the link-layer option holds; 0 when the message has no such option. */
   linkLayerAt = 0;
 
   /** Reads and validates the message at `at`. Returns `undefined` when it is valid (RFC 4861 sections 7.1.1 and 7.1.2). */

@@ -13,7 +13,7 @@
  * frames of our own.
  *
  * In conflict with us: an advertisement by another station for our address, a solicitation by another station from our address, and a
- * probe by another host for an address that we are probing (RFC 4862 section 5.4.3).
+ * probe by another host for an address that we are probing (RFC 4862 section 5.4.3) or have on trial.
  *
  *     capture → receive() → verdict → counters, advertisement, or conflict handling
  */

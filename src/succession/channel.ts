@@ -1,6 +1,6 @@
 /**
- * The local socket between two speaker processes of one node. Only the owner of the process may connect to it: its file has the mode 0600, and
- * both ends ask the kernel who the other end is.
+ * The local socket between two speaker processes of one node. Only a process of the same user may connect to it: the file of the socket has the
+ * mode 0600, and both ends ask the kernel which user the other end belongs to.
  */
 import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -21,7 +21,7 @@ const recordsAtOnce = 64;
 export interface ChannelHandler {
   /** A descriptor that comes with an item belongs to the handler. */
   onRecord(record: SuccessionRecord, descriptor: number | undefined): void;
-  /** The other end has closed the connection, or broke the protocol. Not called after `close`. */
+  /** The other end has closed the connection or broken the protocol. Not called after `close`. */
   onClosed(reason: string): void;
 }
 
@@ -43,7 +43,7 @@ export class Channel {
     return this.#isOpen;
   }
 
-  /** Sends a record. Throws a SystemError when the other end is gone, or with the code EAGAIN when the socket is full. */
+  /** Sends a record. Throws a SystemError when the other end is gone, or when the socket is full. In the second case, its code is EAGAIN. */
   send(record: SuccessionRecord, descriptor?: number): void {
     if (this.#isOpen) libc.sendMessage(this.#fd, encodeRecord(record), descriptor);
   }
@@ -109,7 +109,7 @@ export function connectChannel(path: string, handler: ChannelHandler): Channel |
     libc.closeDescriptor(fd);
     const code = error instanceof libc.SystemError ? error.code : undefined;
     if (code === 'ENOENT' || code === 'ECONNREFUSED') return undefined;
-    if (code === 'EAGAIN') throw new Error('it takes no connections, and its queue of them is full');
+    if (code === 'EAGAIN') throw new Error('it takes no connections, and its queue of connections is full');
     throw error;
   }
 }
@@ -123,7 +123,7 @@ export interface ListenOptions {
   readonly onRefused: (reason: string) => void;
 }
 
-/** Listens at the path until the returned function is called. The function leaves the file, because it may be the successor's socket by then. */
+/** Listens at the path until the returned function is called. That function does not delete the file, which may be the successor's by then. */
 export function listenChannel({ path, onConnected, onRefused }: ListenOptions): () => void {
   mkdirSync(dirname(path), { recursive: true });
   const address = encodeSocketPath(path);
@@ -131,7 +131,7 @@ export function listenChannel({ path, onConnected, onRefused }: ListenOptions): 
   const fd = openSocket();
   try {
     libc.bindSocket(fd, address);
-    // No process can connect before `listen`, so no connection precedes the mode.
+    // No process can connect before `listen`, so the mode protects the socket from the first connection on.
     chmodSync(path, 0o600);
     libc.listenOn(fd, backlog);
   } catch (error) {

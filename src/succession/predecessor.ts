@@ -30,7 +30,7 @@ export type PredecessorEvent =
   /** A process of the same user has connected. */
   | { readonly kind: 'connected' }
   | { readonly kind: 'record'; readonly record: SuccessionRecord }
-  /** The connection has ended, or broke the protocol. */
+  /** The connection has ended, or the other end has broken the protocol. */
   | { readonly kind: 'closed' }
   /** This process has to stop. `awaitsSuccessor`: a successor is about to connect. */
   | { readonly kind: 'stop'; readonly awaitsSuccessor: boolean }
@@ -125,7 +125,7 @@ function offer(state: PredecessorState): PredecessorStep {
   };
 }
 
-/** The connection has ended, or broke the protocol. */
+/** The connection has ended, or the other end has broken the protocol. */
 function lost(state: PredecessorState): PredecessorStep {
   if (state.phase === 'alone') return { state, actions: [] };
   if (state.isStopping) return keep(state);

@@ -5,8 +5,8 @@
  *   checking ──valid, sends accepted──→ accepting ──committed──→ inherited
  *   a closed connection, or a broken protocol ──→ without
  *
- * It owns nothing before it has read `committed`. If the connection ends earlier, it closes the descriptors that it got, and the sessions go on
- * at the other process.
+ * It owns nothing before it has read `committed`. If the connection ends earlier, it closes the descriptors that it got, and the sessions stay
+ * with the other process.
  */
 import { type SuccessionRecord, successionVersion } from './record.ts';
 

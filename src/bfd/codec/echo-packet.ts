@@ -1,5 +1,5 @@
 /**
- * The Echo packet. Its contents are a local matter (RFC 5880 section 5), because only its sender reads it. With lengths in octets:
+ * The Echo packet. Its contents are a local matter (RFC 5880 section 5), because only its sender reads it. Lengths are in octets:
  *
  *   discriminator 4 | sequence 4 | cookie 8
  *
@@ -66,7 +66,7 @@ export function decodeEcho(octets: Uint8Array): Result<EchoPacket, string> {
   });
 }
 
-/** The checksum of the IPv4 header (RFC 791), whose own field is still 0. */
+/** The checksum of the IPv4 header (RFC 791). The checksum field of the header must still be 0. */
 function headerChecksum(view: DataView): number {
   let sum = 0;
   for (let at = 0; at < ipOctets; at += 2) sum += view.getUint16(at);

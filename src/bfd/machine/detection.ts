@@ -28,7 +28,7 @@ export class Detection {
     return this.#lateMs;
   }
 
-  /** The time at which the peer next counts as silent, or its sequence number is next forgotten. */
+  /** The time at which the peer will count as silent, or its sequence number will be forgotten, whichever comes first. */
   get dueMs(): number {
     return Math.min(this.#silentAtMs, this.#forgottenAtMs);
   }

@@ -51,14 +51,14 @@ export class ReceiveWindow {
   }
 
   /**
-   * Stores the number of a packet whose digest is correct. The RFC's text sets bfd.AuthSeqKnown before the digest is checked. One forged
-   * packet would then shut the peer out.
+   * Stores the number of a packet whose digest is correct. By the RFC's text, bfd.AuthSeqKnown is set before the digest is checked, so one
+   * forged packet could shut the peer out.
    */
   accept(sequence: number): void {
     this.#last = sequence;
   }
 
-  /** Accepts any number from now on. Done when nothing has arrived for twice the Detection Time. */
+  /** Accepts any number as the next one. Call it when nothing has arrived for twice the Detection Time. */
   forget(): void {
     this.#last = undefined;
   }

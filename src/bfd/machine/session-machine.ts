@@ -32,7 +32,7 @@ import { type Transition, transitionOn } from './state-table.ts';
 import { verify } from './verify.ts';
 
 export type SessionAction =
-  /** `lateMs` says how long after its time a periodic packet is sent; absent for packets out of turn. */
+  /** `lateMs` says how long after its due time a periodic packet is sent; absent for packets out of turn. */
   | { readonly kind: 'send'; readonly octets: Uint8Array; readonly lateMs?: number }
   | { readonly kind: 'echo'; readonly sequence: number }
   /** The state, the diagnostic, or what the peer says of itself has changed. */
@@ -78,7 +78,7 @@ export interface SessionMachineOptions {
   /** From 0 to below 1. */
   readonly random: () => number;
   readonly nowMs: number;
-  /** Present when an earlier process has passed the session on. It is Up. */
+  /** Present when an earlier process has passed the session on. The session is then Up. */
   readonly inherited?: Omit<PassedSession, 'path'>;
 }
 
@@ -237,7 +237,7 @@ export class SessionMachine {
     return this.#finish(nowMs);
   }
 
-  /** Sends what is due, and judges a silent peer. Packets that arrived before `nowMs` have been delivered. */
+  /** Sends what is due, and judges whether the peer is silent. The caller has delivered the packets that arrived before `nowMs`. */
   wake(nowMs: number): readonly SessionAction[] {
     if (this.#detection.isWindowDue(nowMs)) {
       this.#detection.windowForgotten();

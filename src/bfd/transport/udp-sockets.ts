@@ -196,7 +196,7 @@ class UdpSendPort implements SendPort {
     libc.closeDescriptor(this.#fd);
   }
 
-  /** Binds a source port of the range that no other socket has. */
+  /** Binds the socket to a free source port of the range. */
   #bind(key: SendKey, address: Uint8Array, random: () => number): void {
     const start = Math.floor(random() * sourcePorts.count);
     for (let step = 0; step < sourcePorts.count; step++) {

@@ -8,7 +8,7 @@
  *   | 2 | session   | family | prefixes that the peer holds, as NLRI (RFC 4271 section 4.3) …
  *
  * The connection key tells the successor which of its peers the connection belongs to. The initiator is 0 when the predecessor made the
- * connection, and 1 when the peer made it. `session` counts the items of the first kind, from 0.
+ * connection, and 1 when the peer made it. `session` is the number of an item of the first kind. These items are numbered from 0.
  */
 import type { Family, Prefix } from '../../address/index.ts';
 import { fail, ok, type Result } from '../../result.ts';

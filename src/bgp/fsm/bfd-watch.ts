@@ -27,7 +27,7 @@ export interface BfdWatch {
   /** When BFD came Up, on the machine's clock; `undefined` unless it is Up. */
   readonly upAtMs: number | undefined;
   readonly remoteControlPlaneIndependent: boolean;
-  /** When BFD ended the BGP session, within the window of the damping. */
+  /** The times within the window of the damping at which BFD ended the BGP session. */
   readonly endedAtMs: readonly number[];
   /** BGP ignores losses for now. */
   readonly isDamped: boolean;

@@ -39,7 +39,7 @@ export type FsmEvent =
   | { readonly kind: 'notification'; readonly error: NotificationError }
   /** 26 (KeepAliveMsg). */
   | { readonly kind: 'keepalive' }
-  /** 27 (UpdateMsg). A ROUTE-REFRESH counts as an UPDATE; `isRefresh` then names it to a peer that must not send it yet. */
+  /** 27 (UpdateMsg). A ROUTE-REFRESH counts as an UPDATE. With `isRefresh`, a NOTIFICATION about an unexpected message names the right type. */
   | { readonly kind: 'update'; readonly isRefresh?: true }
   /** 28 (UpdateMsgErr). A malformed ROUTE-REFRESH counts as a malformed UPDATE. */
   | { readonly kind: 'update-error'; readonly error: NotificationError }

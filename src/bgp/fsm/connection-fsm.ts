@@ -14,12 +14,12 @@
  *   peer-machine.ts        the one or two connections of a peer, each with a machine of this kind
  *
  * Departures from section 8.2.2:
- * - Damping. After each failure the machine waits in Idle. The delay doubles with each failure in a row, and only a session that has lasted
- *   resets the delay. A peer that accepts a connection and refuses the session at once is therefore never retried in a tight loop. Such a
- *   peer cannot make us accept its own connections in a tight loop either, because Idle refuses them. For the same reason, a connection
- *   that breaks in OpenSent goes to Idle, not Active. A failure of TCP to come up is not an oscillation. The delay after it grows to
- *   ConnectRetryTime at most, and the delays after oscillations do not grow with it. A router that was away is therefore found soon after
- *   it returns.
+ * - Damping. After each failure the machine waits in Idle. The delay doubles with each failure in a row. Only a session that has lasted, or a
+ *   ManualStop outside Idle, resets the delay. A peer that accepts a connection and refuses the session at once is therefore never retried in a
+ *   tight loop. Such a peer cannot make us accept its own connections in a tight loop either, because Idle refuses them. For the same reason, a
+ *   connection that breaks in OpenSent goes to Idle, not Active. When TCP does not come up, that is not an oscillation. The delay then grows to
+ *   ConnectRetryTime at most, and the failure does not lengthen the delays after later oscillations. A router that was away is therefore found
+ *   soon after it returns.
  * - A NOTIFICATION is never answered by a NOTIFICATION.
  *
  * draft-ietf-idr-bgp-bfd-strict-mode adds two sub-states to OpenSent (session-states.ts). The hold-down of the draft runs there too:

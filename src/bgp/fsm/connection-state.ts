@@ -29,8 +29,8 @@ export type BfdReadiness =
   | { readonly kind: 'not-ready' };
 
 /**
- * The timers of RFC 4271 section 8, SendHoldTimer of RFC 9687, `lasting`, which ends the damping of a peer that has proven stable, and
- * `bfd`, which ends a wait for BFD.
+ * The timers of RFC 4271 section 8, SendHoldTimer of RFC 9687, and two others: `lasting` ends the damping of a peer that has proven stable, and
+ * `bfd` ends a wait for BFD.
  */
 export type FsmTimer =
   | 'connect-retry'

@@ -70,7 +70,7 @@ export class PeerDraft {
   }
 }
 
-/** Raises the failure counts to those of the other connection. Damping applies to the peer, so a new connection must not reset it. */
+/** Takes over each failure count that is higher on the other connection. Damping applies to the peer, so a new connection must not reset it. */
 export function inheritFailures(fsm: FsmState, other: FsmState): FsmState {
   return {
     ...fsm,

@@ -70,7 +70,7 @@ export interface InheritedSession {
 export type RejectReason =
   /** The earlier process sent an OPEN that this process would not send. */
   | 'other-open'
-  /** The primary is Idle: the peer may not start, is damped, or waits for BFD. */
+  /** The primary is Idle: the session may not start, is damped, or waits for BFD. */
   | 'idle'
   /** A session without graceful restart is up, and it stays. */
   | 'established'

@@ -140,7 +140,7 @@ class PeerTransition {
 
   /**
    * Goes on with the session of an earlier process. The connection takes the steps from OpenSent to Established with the messages that were
-   * exchanged on it, so the peer gets a KEEPALIVE, and the timers start. False when our OPEN would differ from the one that was sent.
+   * exchanged on it, so the peer gets a KEEPALIVE, and the timers start. Returns false when this process would not send the same OPEN.
    */
   #inherit({ initiator, sentOpen, receivedOpen }: InheritedSession): boolean {
     const { state } = this.#draft;
@@ -366,7 +366,7 @@ class PeerTransition {
   }
 }
 
-/** True when the connection has come as far as OpenConfirm, or waits for BFD just before it. */
+/** True when the connection has come at least as far as OpenConfirm, or waits for BFD just before OpenConfirm. */
 function hasBothOpens({ fsm: { name, bfdWait } }: ConnectionState): boolean {
   return name === 'Established' || name === 'OpenConfirm' || (name === 'OpenSent' && bfdWait !== undefined);
 }

@@ -118,7 +118,7 @@ export class AdjRibOut {
     if (id !== undefined && this.#desired[id]) this.#desire(id, noAttributes);
   }
 
-  /** The desired routes are complete: End-of-RIB may follow the queue. */
+  /** The desired routes are complete: End-of-RIB may follow the queued changes. */
   synced(): void {
     this.#synced = true;
   }
@@ -138,9 +138,9 @@ export class AdjRibOut {
   }
 
   /**
-   * The peer holds a route for the prefix, which an earlier process has sent. The desired route replaces it. Without a desired route, or if
-   * this session cannot carry it, the old route is withdrawn, even in a family that the session does not carry now. If a route was sent,
-   * nothing is left to do, because that route has replaced the old one.
+   * An earlier process has sent the peer a route for the prefix. The desired route replaces this old route. If there is no desired route, or this
+   * session cannot carry it, the old route is withdrawn, even in a family that the session does not carry now. If this process has already sent
+   * a route for the prefix, nothing is left to do, because that route has replaced the old one.
    */
   inherit(prefix: Prefix): void {
     const known = this.#prefixes.find(prefix);

@@ -14,8 +14,8 @@ export interface CarriedFamilies {
 const both: readonly Family[] = [4, 6];
 
 /**
- * Decides which families the session carries, and their next hops. `before` is the decision in force. Its next hops stay while the node has
- * all these addresses and the session needs as many of them. A new address, such as a temporary IPv6 address, does not change the next hops.
+ * Decides which families the session carries, and their next hops. `before` is the decision in force. Its next hops stay while the node
+ * still has all of them and the family still needs that many. A new address, such as a temporary IPv6 address, does not change the next hops.
  */
 export function carriedFamilies(
   local: IpAddress,

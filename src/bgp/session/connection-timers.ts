@@ -23,7 +23,7 @@ export interface ConnectionTimersOptions {
 export class ConnectionTimers {
   readonly #options: ConnectionTimersOptions;
   readonly #timers: Readonly<Record<FsmTimer, DeadlineTimer>>;
-  /** Runs while input is read before the hold timer expires. */
+  /** Runs after the hold timer has fired, while the input that waits is read. */
   #holdCheck: Timer | undefined;
   #acknowledgedAtStart = 0;
   #sendHoldMs = 0;

@@ -70,7 +70,7 @@ function warningsOf({ peer, carried, negotiated, routesRefused, isBfdDamped }: S
   ];
 }
 
-/** Says that BFD does not end the session for now, and when it will again. */
+/** Says that BFD does not end the session for now, and when a loss will end it again. */
 export function describeDamping(): string {
   const minutes = (ms: number) => `${ms / 60_000} minutes`;
   return `BFD has ended the session ${dampingLosses} times within ${minutes(dampingWindowMs)}, so further losses do not end it until ${minutes(dampingQuietMs)} have passed without a loss`;

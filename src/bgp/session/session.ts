@@ -1,7 +1,7 @@
 /**
  * The session with one peer: a shell that decides nothing. Its stages:
  *
- *   1. Something happens: an edit, a stop, a connection made by the peer, an input of one of our connections. A method makes an event of it.
+ *   1. Something happens: an edit, a stop, a connection made by the peer, an input of one of our connections. A method turns it into an event.
  *   2. `#step` takes one step of the peer's machine, and records the event and the actions.
  *   3. `#run` executes each action: on a connection, on the routes, or as a report to the operator.
  */

@@ -89,7 +89,7 @@ export class TcpStream implements Stream {
         socket.destroy();
         return;
       }
-      // The kernel turns a close with unread input into a reset, and the reset would overtake the NOTIFICATION. So keep reading.
+      // The kernel turns a close with unread input into a reset, and the reset would overtake the NOTIFICATION. So this end goes on reading.
       socket.once('end', () => socket.destroySoon());
       socket.end();
       socket.resume();
@@ -120,7 +120,7 @@ export class TcpStream implements Stream {
     this.#socket.resume();
   }
 
-  /** Starts or stops reading at once. `pause` of a socket keeps reading until its buffer is full. */
+  /** Starts or stops reading at once. After a call of `pause`, Node's socket would go on reading until its buffer is full. */
   #setReading(isReading: boolean): void {
     const handle: unknown = Reflect.get(this.#socket, '_handle');
     if (typeof handle !== 'object' || handle === null) return;

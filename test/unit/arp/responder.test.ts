@@ -161,7 +161,7 @@ test('ArpResponder judges arbitrary octets without throwing', () => {
   );
 });
 
-test('encodeArp() writes the frames of the kernel and of arping, but leaves the target MAC of a probe zero', () => {
+test('encodeArp() writes the frames of the kernel and of arping, but leaves the target MAC of a request zero', () => {
   const mac = macFrom('02:00:00:00:00:0b');
   const broadcast = macFrom('ff:ff:ff:ff:ff:ff');
   const common = { destination: broadcast, senderMac: mac, senderIp: ip('192.0.2.2') } as const;

@@ -311,7 +311,7 @@ describe('BfdEngine', () => {
     assert.equal(only(a).peerAddress, '192.0.2.3');
   });
 
-  test('a socket that cannot be opened is a fault, and is tried again', () => {
+  test('a socket that cannot be opened is a fault, and the engine tries to open it again', () => {
     const clock = new VirtualClock();
     const one = node(clock);
     one.transport.fault = 'this node has no interface eth0';
@@ -335,7 +335,7 @@ describe('BfdEngine', () => {
     assert.equal(a.transport.port().filter.minimumTtl, 255);
   });
 
-  test('a packet that the system refuses is a fault until one is sent', () => {
+  test('a packet that the system refuses is a fault until the system sends another one', () => {
     const { clock, a } = pair();
     a.transport.refusal = 'EPERM';
     clock.advance(100);
@@ -379,7 +379,7 @@ describe('BfdEngine', () => {
     assert.deepEqual([only(a).echo?.received, only(a).warning], [1, undefined]);
   });
 
-  test('an Echo packet that the system refuses leads to a warning in words until one is sent', () => {
+  test('an Echo packet that the system refuses leads to a warning in words until the system sends another one', () => {
     const { clock, a } = pair({ echo: { intervalMs: 50 } });
     a.transport.refusal = 'ENETDOWN';
     clock.advance(60);

@@ -30,7 +30,7 @@ export function packet(changes: Partial<BfdPacket> = {}): BfdPacket {
   };
 }
 
-/** The octets of the packet, signed when there is a key. */
+/** The octets of the packet, signed with the key. */
 export function signed(
   changes: Partial<BfdPacket>,
   type: DigestType,

@@ -99,7 +99,7 @@ describe('ReceivePorts', () => {
     );
   });
 
-  test('a packet may belong to the sessions of its socket, and then to others that could receive there', () => {
+  test('the receivers of a packet are the sessions of its socket, and then others that could receive there', () => {
     const { transport, received, join } = fixture();
     join(new Session(1));
     join(new Session(2, { interface: 'eth0' }));
@@ -119,7 +119,7 @@ describe('ReceivePorts', () => {
     assert.equal(transport.port(4784).filter.minimumTtl, 250);
   });
 
-  test('during a flood only packets of known sessions pass, and new ones while a session is not Up', () => {
+  test('during a flood only packets with a known discriminator pass, and those with discriminator 0 while a session is not Up', () => {
     const { clock, transport, lines, ports, pauses, join } = fixture();
     const session = join(new Session(7));
     const port = transport.port();
@@ -135,7 +135,7 @@ describe('ReceivePorts', () => {
     assert.equal(lines.length, 1);
   });
 
-  test('a socket that cannot be opened is a fault of its sessions until it can', () => {
+  test('a socket that cannot be opened is a fault of its sessions until it is open', () => {
     const { transport, ports, join } = fixture();
     transport.fault = 'no interface eth0';
     const session = join(new Session(1));

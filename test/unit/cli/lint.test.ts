@@ -123,7 +123,7 @@ describe('lintCluster()', () => {
       lint(
         'peers: [{name: a, my-asn: 1, peer-asn: 2, peer-address: 10.0.0.1}, {name: b, my-asn: 1, peer-asn: 2, peer-address: 10.0.0.1, node-selectors: [{match-labels: {rack: a}}]}]',
       ),
-      /^peers\[1\]\.node-selectors: node node-1 matches peers\[0\] too, which has the same address/,
+      /^peers\[1\]\.node-selectors: node node-1 also matches peers\[0\], which has the same address/,
     ],
     [
       'two peers at one address for different nodes',

@@ -100,7 +100,7 @@ describe('watchLinks()', () => {
     assert.ok(lines.some(({ reason }) => String(reason).includes('no socket')));
   });
 
-  test('opens no socket any more once it is closed', () => {
+  test('opens no more sockets once it is closed', () => {
     const first = wholeDump('e1');
     const { start, reads, open, clock, notify } = setUp(first);
     const { links } = start();

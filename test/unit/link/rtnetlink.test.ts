@@ -169,7 +169,7 @@ test('LinkTable begins a new epoch only when a link goes down or gets a new MAC'
   assert.deepEqual(table.localAddresses(), []);
 });
 
-test('LinkTable gives a link that returns with the index of an earlier one a new epoch', () => {
+test('LinkTable gives a new epoch to a link that has the index of an earlier link', () => {
   const table = new LinkTable(10);
   const epochs: (number | undefined)[] = [];
   for (let turn = 0; turn < 3; turn++) {
@@ -182,7 +182,7 @@ test('LinkTable gives a link that returns with the index of an earlier one a new
   assert.deepEqual(epochs, [11, 13, 15]);
 });
 
-test('carries() compares the address with the subnets of the link, or the name of the link with the named links if there are any', () => {
+test('carries() looks for the link among the named links, or for the address in the subnets of the link when no link is named', () => {
   const table = new LinkTable(0);
   table.apply(eth0);
   table.apply(address('192.0.2.5', 24));

@@ -153,7 +153,7 @@ describe('the process that waits', () => {
     actions: string,
   ])[] = [
     [
-      'is ready when both know of each other and it is in sync',
+      'is ready when both have greeted each other and it is in sync',
       [hello, { kind: 'in-sync' }],
       'waiting',
       'send',
@@ -172,7 +172,7 @@ describe('the process that waits', () => {
       'send keep-item check send inherit',
     ],
     [
-      'gives up what is invalid',
+      'gives up when the items are invalid',
       [hello, { kind: 'in-sync' }, item, offered, { kind: 'invalid' }],
       'without',
       'send keep-item check give-up',
@@ -211,7 +211,7 @@ describe('the process that waits', () => {
     });
 });
 
-/** Events between two steps of the two processes. */
+/** Events that a run consists of. `to-predecessor` and `to-successor` deliver the next record. */
 const happening = fc.constantFrom(
   'to-predecessor',
   'to-successor',
@@ -282,7 +282,8 @@ test('the two processes never own the sessions at the same time, and a process t
         if (what === 'cut' || what === 'successor-dies') isCut = true;
         if (what === 'successor-dies') right = { ...right, phase: 'without' };
       }
-      // Records on the way arrive. A cut connection then ends at both sides, and every deadline passes.
+      // Records on the way arrive, except those to the predecessor on a cut connection. A cut connection then ends at both sides, and every
+      // deadline passes.
       for (const record of toRight.splice(0)) runRight(received(record));
       if (isCut) runRight({ kind: 'closed' });
       if (!isCut) for (const record of toLeft.splice(0)) runLeft(received(record));

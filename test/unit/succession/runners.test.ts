@@ -111,7 +111,7 @@ describe('succession over a local socket', () => {
       },
     );
     assert.equal(child.signal, null, 'the process was blocked');
-    assert.match(child.stdout, /queue of them is full/, child.stderr);
+    assert.match(child.stdout, /queue of connections is full/, child.stderr);
   });
 
   test('a connection goes over with its descriptor, and its peer notices nothing', async (t) => {

@@ -56,7 +56,7 @@ class Bench {
     this.#take(this.machine.setAdminDown(isDown, this.nowMs));
   }
 
-  /** Wakes the machine whenever it asks for it, up to the time. */
+  /** Wakes the machine at every time that it asks for, until `endMs`. */
   runTo(endMs: number): void {
     while (this.machine.wakeAtMs <= endMs) {
       this.nowMs = Math.max(this.nowMs, this.machine.wakeAtMs);
@@ -71,7 +71,7 @@ class Bench {
     return this.#take(this.machine.wake(endMs));
   }
 
-  /** Brings the session to the state by packets of the peer. */
+  /** Brings the session to the state, and forgets what was sent on the way. */
   to(state: BfdState): this {
     if (state === 'AdminDown') this.adminDown(true);
     if (state === 'Init' || state === 'Up') this.receive({ state: 'Down', yourDiscriminator: 0 });
@@ -107,7 +107,7 @@ function dropOf(actions: readonly SessionAction[]): string | undefined {
 
 describe('the state table of RFC 5880 section 6.2', () => {
   const states = ['AdminDown', 'Down', 'Init', 'Up'] as const;
-  /** Local state by received state in the order of `states`, with the diagnostic of a change. */
+  /** For each local state, the outcomes of the received states in the order of `states`. An outcome is the new state with its diagnostic. */
   const expected: Readonly<Record<BfdState, readonly (readonly [BfdState, number])[]>> = {
     AdminDown: [
       ['AdminDown', 7],
@@ -248,7 +248,7 @@ describe('transmission, RFC 5880 section 6.8.7', () => {
     assert.deepEqual(late, [0, 50, 0, 0, 0]);
   });
 
-  test('the slower of both ends sets the interval', () => {
+  test('the slower of the two ends sets the interval', () => {
     const bench = new Bench().to('Up');
     bench.receive({ requiredMinRxInterval: 400_000, detectMultiplier: 255 });
     assert.equal(bench.machine.transmitInterval, 400_000);
@@ -266,7 +266,7 @@ describe('transmission, RFC 5880 section 6.8.7', () => {
     assert.equal(bench.last.poll, false);
   });
 
-  test('Down is slow again', () => {
+  test('a session that goes Down sends slowly again', () => {
     const bench = new Bench().to('Up');
     bench.receive({ state: 'Down' });
     assert.equal(bench.last.desiredMinTxInterval, 1_000_000);
@@ -530,7 +530,7 @@ describe('authentication, RFC 5880 section 6.7', () => {
     assert.equal(dropOf(bench.receiveOctets(octets)), undefined);
   });
 
-  test('the numbers are circular', () => {
+  test('the sequence numbers are circular', () => {
     const bench = new Bench({ authentication });
     bench.receiveOctets(up(0xffff_ffff, { state: 'Down', yourDiscriminator: 0 }));
     assert.equal(dropOf(bench.receiveOctets(up(2, { state: 'Init' }))), undefined);
@@ -558,7 +558,7 @@ describe('authentication, RFC 5880 section 6.7', () => {
     assert.equal(dropOf(bench.receiveOctets(again)), undefined);
   });
 
-  test('each meticulous packet has a new sequence number, also a packet with the Final bit', () => {
+  test('each meticulous packet has a new sequence number, even a packet with the Final bit', () => {
     const bench = authenticatedBench();
     bench.runTo(200);
     bench.receiveOctets(up(102, { poll: true }));
