@@ -204,7 +204,7 @@ const makers: readonly MakeFault[] = [
 
 /** Faults that write to the API server cannot begin or end while another fault silences it. */
 const needsApi = new Set<MakeFault>([notReady, breakConfig, localEndpoints, allEndpoints, deleteService]);
-// Kubernetes restarts for a compaction, see `Knob`.
+// In Kubernetes, kube-apiserver restarts for a compaction, see `Knob`.
 const silencesApi = new Set<MakeFault>([refuseApi, pauseApi, ...(isKubernetes ? [compactHistory] : [])]);
 
 /** Picks one to four faults of different kinds, no two of them with the same victim. */

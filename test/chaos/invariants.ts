@@ -90,7 +90,7 @@ export async function violations(lab: Lab): Promise<string[]> {
 
 const signsOfBugs = /"msg":"bug:|uncaughtException|unhandledRejection|FATAL ERROR|^\s+at .*\.ts:\d+/m;
 
-/** Signs of bugs in the logs. `since` has the lengths of the logs before the part that is searched (`logLengths`). */
+/** Signs of bugs that the processes have logged since `logLengths()` returned `since`. */
 export function bugsLogged(lab: Lab, since: ReadonlyMap<string, number>): string[] {
   return [...since].flatMap(([name, length]) => {
     const found = signsOfBugs.exec(lab.log(name).slice(length));

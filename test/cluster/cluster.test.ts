@@ -97,8 +97,8 @@ async function establishedSessions(): Promise<number> {
 }
 
 /**
- * Sends requests to all addresses during some work. Then prints what was not answered, and waits until every address is answered again. A
- * busy machine loses requests too, so the only bound is that most requests are answered.
+ * Sends requests to all addresses while `work` runs. Then prints how many were not answered, and waits until every address is answered again.
+ * On a busy machine requests are lost without a fault, so the test requires only that most are answered.
  */
 async function underTraffic(what: string, work: () => Promise<void>): Promise<void> {
   const { far, near } = cluster.fabric;
@@ -185,7 +185,7 @@ describe(`Bellman in a cluster, installed with ${installer}`, { concurrency: fal
     }
   });
 
-  test('speakers have NET_RAW and controllers no capability, no new privileges, a read-only root and a seccomp filter', async () => {
+  test('speakers have only NET_RAW, controllers have no capability, and both have no_new_privs, a read-only root and a seccomp filter', async () => {
     const netRaw = (1 << 13).toString(16).padStart(16, '0');
     const none = ''.padStart(16, '0');
     for (const [component, capabilities, uid] of [
@@ -215,7 +215,7 @@ describe(`Bellman in a cluster, installed with ${installer}`, { concurrency: fal
     }
   });
 
-  test('a Service of a BGP pool is answered from behind the router, by all nodes', async () => {
+  test('Pods on all nodes answer a client behind the router at the addresses of a BGP pool', async () => {
     const { far } = cluster.fabric;
     await cluster.until(`${nodeCount} sessions`, async () => (await establishedSessions()) === nodeCount);
     say((await cluster.birdc('show', 'protocols')).replace(/^[\s\S]*?(?=Name)/, ''));

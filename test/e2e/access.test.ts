@@ -1,4 +1,4 @@
-/** Access to the state of a speaker over the network. */
+/** Access to the state of a speaker and of the controller over the network. */
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -69,7 +69,7 @@ describe('/status and /debug of a speaker', { concurrency: false }, () => {
     await lab.until('the page has data', async () => (await codeFor('/page/data', ...viewer)) === '200');
   });
 
-  test('refuse a client on loopback that asks for the name of another host, as a web site could make a browser do', async () => {
+  test('the page of the controller refuses a loopback client that asks for another host name, as a web site could make a browser do', async () => {
     const codeFor = (name: string) =>
       fabric.control.exec(
         ...(['curl', '-sS', '-o', '/dev/null', '-w', '%{http_code}'] as const),
@@ -80,7 +80,7 @@ describe('/status and /debug of a speaker', { concurrency: false }, () => {
   });
 
   for (const account of ['controller', 'speaker'] as const)
-    test(`are readable in the Pod of the ${account} by bellman status and bellman trace, with its own rights`, async () => {
+    test(`are readable in the Pod of the ${account} by bellman status and bellman trace, with the rights of that Pod`, async () => {
       const host = account === 'controller' ? fabric.control : lab.node('node-1').namespace;
       const run = (...args: string[]) =>
         lab

@@ -70,7 +70,7 @@ describe('BFD with keys from a Secret, with BIRD', { concurrency: false }, () =>
     for (const node of nodes) await lab.until(`${what} on ${node.name}`, () => holds(node));
   };
   const sessions = () => Promise.all(nodes.map((node) => sessionOf(lab, node)));
-  /** Checks that the sessions of all nodes have been up since the earlier look. */
+  /** Checks that no session has gone down since `before` was read. */
   const areSame = async (before: Awaited<ReturnType<typeof sessions>>) => {
     for (const [i, now] of (await sessions()).entries()) {
       assert.equal(now?.since, before[i]?.since, 'BGP is still the same session');

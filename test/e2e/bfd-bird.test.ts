@@ -133,7 +133,7 @@ describe('BFD with BIRD', { concurrency: false }, () => {
       lab.log('speaker-node-1'),
       /"BFD process","reason":"SIGKILL".*"child process ended; restarting it"/,
     );
-    // To the router, the new session means that the old one has failed, so it ends BGP once.
+    // The router takes the new BFD session for a failure of the old one, and ends BGP once.
     await lab.until('BGP and BFD again', () => isUp(lab, own));
     await lab.until('both routes again', async () => (await nextHops(lab, address)).length === 2);
     assert.equal((await sessionOf(lab, other))?.since, untouched?.since);

@@ -90,7 +90,7 @@ export async function events(lab: Lab, reason: string, namespace = 'default'): P
   return lab.kubectl('get', 'events', '-n', namespace, '--field-selector', selector, '-o', columns);
 }
 
-/** Starts BIRD on the router of the lab, or lets it read its configuration again. `options` are those of its BFD. */
+/** Starts BIRD on the router of the lab, or lets it read its configuration again. `options` configure its BFD. */
 export async function configureBird(lab: Lab, options: string): Promise<void> {
   const file = '/run/lab/bird-bfd.conf';
   const bgp = birdConfig(lab.fabric).replaceAll('  connect retry time', '  bfd on;\n  connect retry time');

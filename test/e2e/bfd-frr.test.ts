@@ -11,7 +11,7 @@ import { isUp, sessionOf, silence, startWithoutRouter, unsilence } from './bfd-f
 describe('the BFD configuration of MetalLB v0.12, with FRR', { concurrency: false }, () => {
   let lab: Lab;
   let address = '';
-  /** As in the documentation of MetalLB v0.12. A profile with its name alone has the defaults of FRR. */
+  /** As in the documentation of MetalLB v0.12. A profile that has only a name has the defaults of FRR. */
   const config = (profile: 'default' | 'full') => `
 peers:
 - my-asn: 64512
@@ -121,7 +121,7 @@ address-pools:
     await lab.until('both routes again', async () => (await nextHops(lab, address)).length === 2);
   });
 
-  test('an edit to a profile with the defaults changes the timers of the session that is up', async () => {
+  test('when the peer gets a profile with the defaults, the timers change and the session stays up', async () => {
     const multipliers = async () =>
       (
         JSON.parse(await vtysh(lab, 'show bfd peers json')) as {

@@ -22,7 +22,7 @@ describe('bellman capture', { concurrency: false }, () => {
   });
   after(() => explained?.close());
 
-  /** The slice of an IPv6 Service. */
+  /** Gives an EndpointSlice IPv6 endpoints. Returns any other object unchanged. */
   function ipv6(object: object): object {
     if (!('addressType' in object)) return object;
     const endpoints = ['node-1', 'node-2'].map((nodeName, i) => ({
@@ -80,7 +80,7 @@ describe('bellman capture', { concurrency: false }, () => {
     ]);
   });
 
-  test('holds ARP about an address, from the node that answers, and ends at the number of frames', async () => {
+  test('holds ARP about an address, from the node that answers, and ends after the requested number of frames', async () => {
     const address = await addressOf('printer');
     const { near } = lab.fabric;
     const captured = runCapture(address, { ...labSource, ...flags, frames: 4 });

@@ -29,7 +29,7 @@ async function assertAllDistinct(count: number): Promise<void> {
     (status?.loadBalancer?.ingress ?? []).map(({ ip }) => ip),
   );
   assert.equal(ips.length, count);
-  assert.equal(new Set(ips).size, count, 'no address has two owners');
+  assert.equal(new Set(ips).size, count, 'no two Services have the same address');
 }
 
 async function leader(...controllers: Daemon[]): Promise<Daemon> {

@@ -1,7 +1,7 @@
 /**
- * With `dead-nodes` in the configuration, the controller tells Kubernetes within seconds that a node is dead. It never says so of a living node. The
- * EndpointSlice controller of Kubernetes then sets the endpoints of the dead node to not ready. The pool is announced by BGP only, so the membership
- * runs for dead nodes alone.
+ * With `dead-nodes` in the configuration, the controller tells Kubernetes within seconds that a node is dead. The EndpointSlice controller of
+ * Kubernetes then sets the endpoints of this node to not ready. The controller of Bellman never says that a living node is dead. The pool is
+ * announced by BGP only, so the membership runs for dead nodes alone.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -61,7 +61,7 @@ describe('dead nodes', { concurrency: false, skip }, () => {
     return (JSON.parse(await lab.kubectl('get', ...what, '-o', 'json')) as Objects).items;
   }
 
-  /** The nodes with ready endpoints of the Service, by the EndpointSlice controller. */
+  /** The nodes on which the EndpointSlices of the Service have ready endpoints. */
   async function readyNodes(): Promise<string[]> {
     const slices = await get('endpointslices', '-l', 'kubernetes.io/service-name=web');
     const ready = slices.flatMap(({ endpoints }) => endpoints ?? []).filter((each) => each.conditions.ready);
@@ -82,7 +82,7 @@ describe('dead nodes', { concurrency: false, skip }, () => {
     return events.map(({ involvedObject }) => involvedObject?.name ?? '');
   }
 
-  /** Waits until the reports of all speakers but the victim's name these nodes. */
+  /** Waits until all speakers report this node as dead, except the speaker of the victim. When `dead` is empty, they must report no node. */
   async function reportsAre(dead: string): Promise<void> {
     const expected = lab.fabric.nodes.slice(0, 2).map(({ name }) => `speaker-${name} ${dead}`);
     await lab.until(`the speakers of two nodes report "${dead}" as dead`, async () => {

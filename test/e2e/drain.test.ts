@@ -46,7 +46,7 @@ describe('a node that leaves', { concurrency: false }, () => {
 
   const hasNextHops = async (count: number) => (await nextHops(lab, routed)).length === count;
 
-  /** The node leaves by the signal, the router forgets it, and it returns. */
+  /** Lets the node leave by the signal, and lets it return when the router has no route from it. */
   async function leaveAndReturn(router: Router, signal: Signal): Promise<void> {
     await signal.begin(lab, first);
     await lab.until('the router sends nothing to the node', () => hasNextHops(2));

@@ -211,7 +211,7 @@ describe('faults of Kubernetes', { concurrency: false, skip }, () => {
     const seconds = (performance.now() - startedMs) / 1000;
     const opened = await connections();
     t.diagnostic(`node-1 tried to open ${opened} connections in ${seconds.toFixed(0)} s`);
-    // One probe in 0.4 to 0.8 s, the watches with a growing pause, and kube-proxy.
+    // The speaker probes the server every 0.4 to 0.8 s, and opens its watches again with a growing pause. kube-proxy connects too.
     assert.ok(opened < 40 + 8 * seconds, `${opened} connections in ${seconds} s`);
   });
 
@@ -230,7 +230,7 @@ describe('faults of Kubernetes', { concurrency: false, skip }, () => {
     }
   });
 
-  test('tokens that are replaced before they expire are used, and nothing is refused', async (t) => {
+  test('when tokens are replaced before they expire, each process uses the new ones, and nothing is refused', async (t) => {
     const lifeSeconds = 75;
     const { fromMs, toMs } = await survive(t, {
       // A process reads its token again after a minute.

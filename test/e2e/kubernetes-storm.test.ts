@@ -92,7 +92,7 @@ address-pools:
     await eventually('every event is written', async () => (await countOf('create events')) >= total, slow);
 
     const assigned = [...(await ingress()).values()].flat();
-    assert.equal(new Set(assigned).size, total + 1, 'no address has two owners');
+    assert.equal(new Set(assigned).size, total + 1, 'no two Services have the same address');
     assert.deepEqual(await lab.addressesOf('web'), [web]);
     assert.deepEqual(sessionsLost(), lostBefore);
     await lab.curl(lab.fabric.far, web);
@@ -100,7 +100,7 @@ address-pools:
     const processes = countRequests(server.auditEvents(), { fromMs, toMs: Date.now() });
     for (const { process, byKind } of processes)
       t.diagnostic(`${process}: ${[...byKind].map(([kind, n]) => `${kind} ${n}`).join(', ')}`);
-    // The server itself may change a Service while a write of it is on its way. The write then conflicts and is repeated.
+    // Kubernetes itself may change a Service while a write of the controller is on its way. The write then conflicts and is repeated.
     const writes = await countOf('patch services/status');
     assert.ok(writes >= total && writes <= total * 1.02, `${writes} writes`);
     assert.ok((await countOf('create events')) <= total * 1.02);

@@ -97,7 +97,7 @@ describe('hosts', () => {
       const pods = await lab.kubectl('get', 'pods', '-o', 'wide', '-l', 'app=web');
       return pods.match(/1\/1 +Running .* 10\.244\.\d\.\d+ +node-\d/g)?.length === 3;
     });
-    // The list begins with the EndpointSlice of either family, because their names are random.
+    // kubectl sorts the EndpointSlices of the two families by their random names, so an endpoint of either family may come first.
     await lab.until('the Service has endpoints', async () =>
       /Endpoints: +\S+:8080\b/.test(await lab.kubectl('describe', 'service', 'web')),
     );

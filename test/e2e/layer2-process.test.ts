@@ -177,8 +177,8 @@ describe('the layer-2 process', { concurrency: false }, () => {
   });
 
   /**
-   * The successor took the address from a live owner, which stopped only when the successor answered. On a busy machine the address may
-   * have moved on since.
+   * Checks that the successor took the address from a live owner, which stopped only when the successor answered. On a busy machine, the
+   * address may have moved once more since then.
    */
   async function assertHandedOver(old: LabNode, since: number): Promise<void> {
     await successorOf(old);

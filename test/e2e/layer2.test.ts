@@ -39,7 +39,7 @@ async function answerers(): Promise<string[]> {
   ];
 }
 
-/** Waits until exactly one node answers, and it is not `node`. Returns its MAC address. */
+/** Waits until exactly one node answers, and it is not `node`. Returns the MAC address of the node that answers. */
 async function successorOf(node: LabNode): Promise<string> {
   const mac = await lab.macOf(node);
   let macs: string[] = [];
@@ -87,7 +87,7 @@ describe('an address in layer 2', { concurrency: false }, () => {
     assert.equal(loads.length, 3, `every node has addresses: ${JSON.stringify([...owners])}`);
     assert.ok(
       Math.max(...loads) - Math.min(...loads) <= 1,
-      `within one of even: ${JSON.stringify([...owners])}`,
+      `the numbers of addresses differ by at most one: ${JSON.stringify([...owners])}`,
     );
     for (const name of names) await lab.kubectl('delete', 'service', name);
   });

@@ -352,7 +352,7 @@ describe("an operator's view of a fault", { concurrency: false }, () => {
     await lab.until('it runs the edit', async () => (await runs(node)) === (await runs(lab.node('node-1'))));
   });
 
-  test('a wrong AS number on either side stays the last error, in words, and makes status exit with 1', async () => {
+  test('the last error keeps naming a wrong AS number on either side in words, and status exits with 1', async () => {
     const cases = [
       [{ 'peer-asn': 64501 }, 'peer said AS 64500, configured 64501'],
       [{ 'my-asn': 64513 }, 'the OPEN says AS 64513'],

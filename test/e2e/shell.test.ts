@@ -99,7 +99,7 @@ test('kubectl, birdc, bellman, curl and `on HOST` work without set-up', async ()
   assert.match(await shell.type('bellman --help'), /Usage: bellman[\s\S]*exit code 0$/);
 });
 
-test('a second terminal enters the lab, with and without its number', async () => {
+test('a second terminal enters the lab, with and without the number of the lab', async () => {
   const printed = /enters with: lab\/enter (\d+)/.exec(shell.shown)?.[1] ?? '';
   assert.equal(readFileSync(`/proc/${printed}/comm`, 'utf8'), 'unshare\n');
   for (const args of [[printed], []]) {

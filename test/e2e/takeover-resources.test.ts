@@ -1,7 +1,7 @@
 /**
- * MetalLB v0.16 announces Services by its custom resources on Kubernetes itself. `bellman convert` reads them from the cluster, and Bellman takes
- * over by the commands that `bellman takeover status` prints. Kubernetes carries the commands out: it ends the Pods of MetalLB's Deployment and
- * DaemonSet, and starts them again after the commands that are printed as BACK.
+ * MetalLB v0.16 announces Services in a lab with Kubernetes itself. Custom resources configure it. `bellman convert` reads them from the cluster,
+ * and Bellman takes over by the commands that `bellman takeover status` prints. The commands make Kubernetes end the Pods of MetalLB's Deployment
+ * and DaemonSet. The commands that are printed as BACK make Kubernetes start them again.
  */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';

@@ -148,7 +148,7 @@ describe('faults in a running lab', { concurrency: false }, () => {
     assert.match(await lab.metrics(node.namespace), /^bellman_kubernetes_api_up 0$/m);
     await heal();
     await lab.until('the speaker logs the return', async () => count(returned) > before.returned);
-    // A watch that broke during the outage may be noticed only now, and counts as a miss until its retry is answered.
+    // The speaker may notice only now that a watch broke during the outage. The metric is then 0 until the retry of that watch is answered.
     await lab.until('the metric shows the return', async () =>
       /^bellman_kubernetes_api_up 1$/m.test(await lab.metrics(node.namespace)),
     );

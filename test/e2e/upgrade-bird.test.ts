@@ -1,4 +1,4 @@
-/** New speakers take the sessions of the old ones over, with BIRD as the router. */
+/** New speakers take over the sessions of the old ones, with BIRD as the router. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { upgradesWithoutLoss } from './upgrade-fixtures.ts';

@@ -1,4 +1,4 @@
-/** New speakers take the sessions of the old ones over, with FRR as the router. */
+/** New speakers take over the sessions of the old ones, with FRR as the router. */
 import { upgradesWithoutLoss } from './upgrade-fixtures.ts';
 
 upgradesWithoutLoss('FRR');

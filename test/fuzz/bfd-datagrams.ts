@@ -1,6 +1,6 @@
 /**
  * Fuzzes the BFD engine with datagrams. Some sessions authenticate, and some do not. A datagram comes from the peer or from elsewhere. It is a
- * packet with random fields, signed with the key or not. Most packets are mutated.
+ * packet with random fields. Some packets are signed with the key, and some are mutated.
  *
  * No datagram raises an exception, and none gets more than one answer. In a session that authenticates, a datagram that was not signed with
  * the key changes nothing. A datagram from elsewhere changes nothing. Only a datagram with our discriminator changes a session that is Up.
@@ -81,7 +81,7 @@ function nextDatagram(random: Random): Datagram {
   if (signer) sign(octets, type, signer, random.pick([101, 102, 103, 0, 0xffff_ffff]));
   if (!random.oneIn(3)) return { octets, source, isForged: signer !== key };
   const changed = Uint8Array.from(mutate(octets, random));
-  // Octets after Length do not matter.
+  // The engine ignores octets beyond the length that the packet states.
   const isSame = Buffer.from(changed.subarray(0, octets.length)).equals(octets);
   return { octets: changed, source, isForged: signer !== key || !isSame };
 }

@@ -37,7 +37,7 @@ import type { FuzzTarget, Meter } from './target.ts';
 
 const maxObjects = 6;
 const maxTextCharacters = 1024;
-/** The annotation with the errors of a ConfigMap names ten errors. */
+/** The annotation with the errors of a ConfigMap names up to ten errors. */
 const maxConfigErrorCharacters = 4096;
 const maxLineOctets = 4096;
 const unprintable = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;

@@ -3,7 +3,7 @@
  * false statements about members, about names that Kubernetes does not list, and about the owners of addresses.
  *
  * No packet raises an exception. Everything that the machines send can be encoded. A packet causes only a few packets, and the names that
- * the packets invent take little memory and log.
+ * the packets invent take little memory and cause few log lines.
  */
 import assert from 'node:assert/strict';
 import { pino } from 'pino';

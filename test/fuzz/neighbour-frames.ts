@@ -1,6 +1,6 @@
 /**
- * Fuzzes the reading of Ethernet frames with ARP and Neighbour Discovery frames of Linux, tagged or untagged, most of them mutated. A
- * capture reuses its buffer, so the verdict on a frame must not depend on octets behind that frame.
+ * Fuzzes the code that reads Ethernet frames. Its inputs are ARP and Neighbour Discovery frames of Linux, tagged or untagged. Most of them are
+ * mutated. A capture reuses its buffer, so the verdict on a frame must not depend on octets behind that frame.
  */
 import assert from 'node:assert/strict';
 import { isArp } from '../../src/arp/packet.ts';

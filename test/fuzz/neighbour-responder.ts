@@ -2,8 +2,8 @@
  * Fuzzes the responder with frames of a segment, from the capture through the judgement of each frame to answers, defence, conflict reports,
  * log and metrics. The frames are ARP and Neighbour Discovery frames of Linux, most of them mutated, and some claim an address of the node.
  *
- * No frame raises an exception. A frame causes at most a few frames, and only frames of the node's own MAC. A flood of claims, each by a new
- * host, causes only a few log lines.
+ * No frame raises an exception. A frame causes at most a few frames, and each comes from the node's own MAC address. A flood of claims,
+ * each by a new host, causes only a few log lines.
  */
 import assert from 'node:assert/strict';
 import { ip } from '../support/addresses.ts';

@@ -1,5 +1,5 @@
 /**
- * The image that `make image` wrote to dist/image. Programs that this project did not write read it: skopeo and umoci.
+ * The image that `make image` wrote to dist/image. The tests read it with skopeo and umoci, so that the code that wrote it does not judge it.
  * The tests need Debian's archive, so `make image-test` runs them, and `make test` does not.
  */
 import assert from 'node:assert/strict';
@@ -174,7 +174,7 @@ for (const target of targets)
       }
     });
 
-    test('has no shell and no other programs, and only root may write', () => {
+    test('has no shell and no programs but bellman and node, and only root may write', () => {
       const programs = files()
         .filter((entry) => entry.isFile())
         .map(({ parentPath, name }) => join(parentPath, name))

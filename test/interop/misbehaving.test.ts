@@ -66,7 +66,7 @@ function routes(n: number): Uint8Array {
   );
 }
 
-/** Works in slices. The speaker is in this process, and must send its KEEPALIVEs in between, even on a machine with a load of 30. */
+/** Calls `work` in slices. The speaker is in this process, and must send its KEEPALIVEs between two slices, even on a busy machine. */
 async function inSlices(count: number, work: (index: number) => void): Promise<void> {
   for (let i = 0; i < count; i++) {
     if (i % 5000 === 0) await turn();

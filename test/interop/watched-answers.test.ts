@@ -1,4 +1,4 @@
-/** A node watches which host answers for an address: another host, whose kernel answers here, or another program on the node itself. */
+/** A node watches who answers for an address. In these tests, the kernel of another host answers, or another program on the node itself. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { pino } from 'pino';
@@ -71,7 +71,7 @@ test('a node hears the ARP answers and the advertisements of another program on 
   await eventually('the advertisement', () => answersFor('2001:db8::150').includes(own));
 });
 
-test('a node hears no answer on a link that it no longer watches, and hears them again later', async () => {
+test('a node hears no answers on a link that it no longer watches, and hears them when it watches the link again', async () => {
   const [, missed] = encodeArpAnnouncement(ownMac, ip('192.0.2.151'));
   const [, reply] = encodeArpAnnouncement(ownMac, ip('192.0.2.152'));
   responder.watch.listen(new Set());

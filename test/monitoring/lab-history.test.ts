@@ -1,6 +1,6 @@
 /**
- * Alerts about the last 10 or 15 minutes, and about an address that no witness sees, fire and resolve in a lab that a real Prometheus scrapes. The
- * shipped rules look back for a tenth of their time here, and the time for which an alert must be pending is shorter.
+ * Alerts about the last 10 or 15 minutes, and about an address that no witness sees, fire and resolve in a lab that a real Prometheus scrapes. In
+ * these tests, the rules look back for a tenth of the shipped time, and an alert fires after a shorter pending time.
  */
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
@@ -15,7 +15,7 @@ import { Prometheus } from './prometheus.ts';
 const program = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const fixedAddress = '192.0.2.230';
 const fixedNode = 'node-3';
-/** Makes one kind of request raise an exception, as a bug would: `/debug/events` reads this list of parameters. */
+/** Makes each request for `/debug/events` raise an exception, as a bug would, because the server calls this method for them. */
 const plantedBug = 'data:text/javascript,URLSearchParams.prototype.getAll=()=>{throw new Error("planted")}';
 
 function configuration(): string {
@@ -25,7 +25,7 @@ function configuration(): string {
       { name: 'public', protocol: 'bgp', addresses: ['198.51.100.0/24'] },
       {
         ...{ name: 'long', protocol: 'bgp', 'auto-assign': false, addresses: ['198.18.0.0/24'] },
-        // With so many communities, a route fills a message of 4096 octets, and BIRD accepts no longer ones.
+        // With so many communities, a route does not fit into a message of 4096 octets. BIRD accepts no message that is longer.
         'bgp-advertisements': [{ communities: Array.from({ length: 340 }, (_, i) => `64512:1:${i}`) }],
       },
       { name: 'office', protocol: 'layer2', addresses: ['192.0.2.240-192.0.2.250'] },

@@ -1,7 +1,7 @@
 /**
  * A real Prometheus scrapes the lab. Faults make the shipped alerts fire, and their repair makes the alerts resolve. Only the time for which an
  * alert must be pending is shorter than in the shipped rules. Every query of the dashboards returns data. `lab-history.test.ts` shows the alerts
- * that look back for minutes.
+ * that look back for minutes or need three nodes.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -74,7 +74,7 @@ describe('Prometheus scrapes the lab', { concurrency: false }, () => {
     await fires('BellmanConfigMissing', 'BellmanSpeakerNotInSync');
   });
 
-  test('a router without a routing daemon, and BFD that asks for too much', async () => {
+  test('a router without a routing daemon, and a BFD profile with an interval that needs real-time scheduling', async () => {
     await lab.configure(configuration(50));
     await lab.apply(service('web', 'public'), service('printer', 'office'), ...small(1, 2, 3, 4, 5));
     for (const name of ['web', 'printer']) await lab.addPods(name, lab.fabric.nodes);
@@ -185,7 +185,7 @@ describe('Prometheus scrapes the lab', { concurrency: false }, () => {
     await resolves('BellmanControllerAbsent', 'BellmanSpeakerMissing');
   });
 
-  test('these are all alerts', () => {
+  test('every shipped alert has fired and resolved, except those of lab-history.test.ts', () => {
     const names = shippedAlerts().groups.flatMap(({ rules }) => rules.map(({ alert }) => alert));
     const shown = names.filter((name) => !historyAlerts.includes(name)).toSorted();
     assert.deepEqual([...alerts.fired].toSorted(), shown);

@@ -1,7 +1,7 @@
 /**
- * The PodMonitor, as a real Prometheus finds Pods by it. The Prometheus of Debian has no discovery of Kubernetes, so a file holds the targets
- * that the discovery makes of the Pods of our manifests. The test translates the PodMonitor as the Prometheus operator does, with the fields that
- * ours has.
+ * A real Prometheus finds Bellman's Pods by our PodMonitor. The Prometheus of Debian cannot discover Pods in Kubernetes, so a file holds the targets
+ * that it would discover for the Pods of our manifests. The test translates the PodMonitor as the Prometheus operator does, but knows only the
+ * fields that ours has.
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -61,7 +61,7 @@ after(() => {
 
 const labelName = (text: string) => text.replaceAll(/[^a-zA-Z0-9_]/g, '_');
 
-/** Prometheus' discovery makes one target of each port of a container, and one of a container without ports. */
+/** The discovery of Prometheus makes one target for each port of a container, and one for a container without ports. */
 function discovered(name: string, ip: string, kind: string, ...components: string[]): TargetGroup[] {
   const owner = kustomize<Workload>(...components).find((each) => each.kind === kind);
   assert.ok(owner);
@@ -90,7 +90,7 @@ function discovered(name: string, ip: string, kind: string, ...components: strin
   });
 }
 
-/** The scrape configuration that the operator makes of a PodMonitor whose endpoint names no port. */
+/** The scrape configuration that the operator makes from a PodMonitor whose endpoint names no port. */
 function scrapeConfig({ spec }: PodMonitor, targets: string): object {
   const selected = Object.entries(spec.selector.matchLabels).map(([label, value]) => ({
     ...{ source_labels: [`__meta_kubernetes_pod_label_${labelName(label)}`], regex: value, action: 'keep' },

@@ -7,7 +7,7 @@ const folder = '/run/prometheus';
 const listen = '127.0.0.1:9090';
 /** The port that the lab gives to all processes of Bellman. */
 const metricsPort = 7472;
-/** Replaces the times of the shipped rules, which last minutes. */
+/** The time for which every alert must be pending before it fires. In the shipped rules, it is minutes. */
 const pendingTime = '2s';
 
 interface Sample {
@@ -16,7 +16,7 @@ interface Sample {
 }
 
 export interface PrometheusOptions {
-  /** The time that the alerts look back, as a share of that in the shipped rules. */
+  /** Factor on the times for which the shipped rules look back. */
   readonly lookBack?: number;
 }
 

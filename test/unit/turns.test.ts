@@ -92,7 +92,7 @@ describe('Turns', () => {
     assert.equal(log.filter((each) => each === 'task').length, 60);
   });
 
-  test('runs a request from within a step after the step', () => {
+  test('runs the work that a step requests only after that step has ended', () => {
     const log: string[] = [];
     const turns = new Turns(new VirtualClock());
     const inner = counting('inner', log);

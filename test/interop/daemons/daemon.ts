@@ -19,7 +19,7 @@ export interface RouterConfig {
     readonly holdTimeSeconds?: number;
     /** Seconds for which the router keeps our routes while we restart (RFC 4724). */
     readonly gracefulRestartSeconds?: number;
-    /** Whether the router keeps our routes for long after that (RFC 9494). */
+    /** Whether the router keeps our routes much longer than that, marked as stale (RFC 9494). */
     readonly longLivedGracefulRestart?: boolean;
     /** Whether the router accepts IPv4 routes with an IPv6 next hop (RFC 8950). */
     readonly extendedNextHop?: boolean;

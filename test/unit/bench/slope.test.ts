@@ -16,6 +16,6 @@ test('slopeOf estimates the error of the slope', () => {
   assert.ok(Math.abs(standardError - Math.sqrt(1.6 / 3 / 10)) < 1e-9);
 });
 
-test('slopeOf cannot tell the error from two samples', () => {
+test('slopeOf returns an infinite error for two samples', () => {
   assert.equal(slopeOf(samples(1, 2)).standardError, Number.POSITIVE_INFINITY);
 });

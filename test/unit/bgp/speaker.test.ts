@@ -432,7 +432,7 @@ describe('a session in virtual time', () => {
     assert.deepEqual(states(), ['Connect', 'Established'], 'the session is retried');
   });
 
-  test('a session that comes up before its interface is listed ends with its link', () => {
+  test('a session that comes up before its interface is listed ends when its link goes down', () => {
     const eth0 = { name: 'eth0', addresses: [ip('192.0.2.1')], subnets: [prefix('192.0.2.0/24')] };
     let interfaces: (typeof eth0)[] = [];
     const { speaker, clock, transport } = fixture({ interfaces: () => interfaces });
@@ -536,7 +536,7 @@ describe('a session in virtual time', () => {
     assert.equal(status().state, 'Idle');
   });
 
-  test('BFD that flaps is damped: the log, the status and the metric say so, and later that it is over', async () => {
+  test('BFD that flaps is damped: the log, the status and the metric say so, and later say that the damping is over', async () => {
     const { speaker, clock, transport, status, lines, registry } = fixture();
     const damped = async () =>
       (await registry.getSingleMetricAsString('bellman_bgp_bfd_damped')).split('\n').at(-1);
@@ -598,7 +598,7 @@ describe('a session in virtual time', () => {
     assert.ok(lines.some((line) => line.includes('session begins without BFD')));
   });
 
-  test('an edit of bfd-hold-down or bfd-strict leaves the running session up, and the next OPEN follows it', () => {
+  test('an edit of bfd-hold-down or bfd-strict leaves the running session up, and applies to the next OPEN', () => {
     const { speaker, clock, establish, status, transport } = fixture();
     speaker.setPeers([watched('local')]);
     speaker.bfdChanged('router', bfdUp);

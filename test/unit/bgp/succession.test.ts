@@ -184,7 +184,7 @@ describe('a session that cannot be passed on', () => {
     assert.equal(await speaker.offer(), undefined);
   });
 
-  test('starts over when this process would send another OPEN', async () => {
+  test('starts over when the second process would send a different OPEN', async () => {
     const { to } = await passed();
     to.speaker.setPeers([peer({ holdTimeSeconds: 30, keepaliveTimeSeconds: 10 })]);
     assert.equal(to.transport.rejected.length, 1);

@@ -270,13 +270,13 @@ for (const moment of ['at once', 'in the turn after it has paused for other work
         if (isFrozen) isRight = false;
         isRight &&= Buffer.compare(bytes, sent.subarray(received, received + bytes.length)) === 0;
         received += bytes.length;
-        // More than a stream may take in one turn.
+        // This takes longer than a stream may work in one turn.
         busy(6);
         if (received > 2 ** 19) flooded.resolve();
         if (received === total) all.resolve();
       },
     });
-    // A paused socket keeps no process alive.
+    // A paused socket does not keep the process alive.
     const alive = setInterval(() => undefined, 1000);
     t.after(() => {
       clearInterval(alive);

@@ -22,7 +22,7 @@ test('the metrics reference has every metric name of the code', () => {
       );
 });
 
-/** Names that MetalLB gave its metrics, and the other names of the same series. */
+/** Names that metrics of MetalLB have, and names that Bellman formed in the same way. */
 const irregular: ReadonlySet<string> = new Set(
   [
     ...['allocator_addresses_total', 'allocator_addresses_in_use_total'],

@@ -44,7 +44,7 @@ function assertParses(text: string): void {
 }
 
 const program = bellmanProgram('');
-/** `kubectl bellman` takes some flags itself: a line `--flag)` in this script. */
+/** The script `kubectl-bellman` handles some flags itself. It has a line `--flag)` for each of them. */
 const plugin = read('bin/kubectl-bellman');
 const flagsByCommand = new Map(
   program.commands.map((command) => [command.name(), command.options.map(({ long }) => long)]),

@@ -10,12 +10,12 @@ describe('patchOf()', () => {
   for (const [what, after, expected] of [
     ['changes nothing when nothing changes', before, live],
     [
-      'sets a new field, and keeps those of others',
+      'sets a new field, and keeps the fields that others have set',
       { spec: { ...before.spec, externalTrafficPolicy: 'Local' } },
       { ...live, spec: { ...live.spec, externalTrafficPolicy: 'Local' } },
     ],
     [
-      'removes a field that is left out, and keeps those of others',
+      'removes a field that is left out, and keeps the fields that others have set',
       { spec: { type: 'LoadBalancer' } },
       { ...live, spec: { type: 'LoadBalancer', clusterIP: '10.96.0.1' } },
     ],

@@ -30,7 +30,7 @@ function openLogs(folder: string): string[] {
       const file = readlinkSync(join('/proc/self/fd', descriptor));
       return file.startsWith(folder) ? [file] : [];
     } catch {
-      // The descriptor of the folder itself is closed by now.
+      // `readdirSync()` has closed the descriptor with which it read the list.
       return [];
     }
   });

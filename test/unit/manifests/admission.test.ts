@@ -77,7 +77,7 @@ describe('the admission policy of speakers', () => {
 
   const onlyOwn = ['a speaker may announce a Service only as its own node, at addresses of the Service'];
 
-  test('refuses a line of another node, even if the line also has the name of the own node', () => {
+  test('refuses a line of another node, even if the line also has the name of the speaker’s node', () => {
     for (const line of [
       '192.0.2.240=node-2/eth0',
       '192.0.2.240=node-2/x=node-1/',

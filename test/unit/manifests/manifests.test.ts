@@ -211,7 +211,7 @@ for (const [components, port] of [
   [['surge'], 7472],
   [['beside-metallb', 'surge'], 7482],
 ] as const)
-  test(`the components ${components.join(' and ')} let two speakers run on a node, whose probes and annotation name the port ${port}`, () => {
+  test(`the components ${components.join(' and ')} let two speakers run on a node, and the probes and the annotation name the port ${port}`, () => {
     const { updateStrategy, minReadySeconds = 0, ports, annotated, probed } = speakerWith(...components);
     assert.deepEqual(updateStrategy, { rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } });
     assert.ok(minReadySeconds > 0);

@@ -12,7 +12,7 @@ export interface PeerConfig {
   readonly transmitIntervalMs: number;
   readonly receiveIntervalMs: number;
   readonly detectMultiplier: number;
-  /** Offers the echo function and uses ours. */
+  /** The interval at which the daemon accepts our Echo packets and sends its own. */
   readonly echoIntervalMs?: number;
   readonly authentication?: {
     readonly type: BfdAuthenticationType;

@@ -395,7 +395,7 @@ describe('bfd-hold-down', () => {
 });
 
 describe('bfd-strict: local', () => {
-  test('makes no connection before BFD is Up for the hold-down, and refuses those of the peer', () => {
+  test('makes no connection before BFD has been Up for the hold-down, and refuses those of the peer', () => {
     const peer = new Peer(local(2000));
     assert.equal(peer.shown, 'IdleBfdUpPending');
     peer.take({ kind: 'incoming' });
@@ -524,7 +524,7 @@ describe('a peer with BFD and without strict mode', () => {
     assert.equal(peer.shown, 'Established');
   });
 
-  test('stays up when either end becomes AdminDown, also when BFD then stays silent', () => {
+  test('stays up when either end becomes AdminDown, even if BFD then stays silent', () => {
     const peer = established();
     peer.bfd(up);
     peer.bfd({ remoteState: 'AdminDown', diagnostic: 3 });

@@ -54,7 +54,7 @@ describe('observeBfd(): which reports mean that the peer is lost', () => {
     test(name, () => assert.equal(observed(...reports).isLost, isLost));
 });
 
-test('observeBfd() keeps the C bit of the time when the session was Up', () => {
+test('observeBfd() keeps the C bit that the peer sent while the session was Up', () => {
   const { watch } = observed({ ...up, remoteControlPlaneIndependent: true }, report({ diagnostic: 1 }));
   assert.equal(watch.remoteControlPlaneIndependent, true);
 });
@@ -85,7 +85,7 @@ describe('damping', () => {
     assert.deepEqual(endDamping(watch), initialBfdWatch);
   });
 
-  test('is in force after an ended session exactly when the last ten minutes have five of them', () => {
+  test('is in force after an ended session exactly when BFD has ended at least five sessions within the last ten minutes', () => {
     const gaps = fc.array(fc.nat({ max: dampingWindowMs }), { maxLength: 40 });
     fc.assert(
       fc.property(gaps, (list) => {

@@ -86,7 +86,7 @@ for (const [name, grant, changes, expected] of cases)
     );
   });
 
-test('a review with the answer yes is a use of the right that it asks for', () => {
+test('a review that allows a request counts as a use of the right to that request', () => {
   const reviewed = (allowed: boolean) =>
     usesIn(
       event({

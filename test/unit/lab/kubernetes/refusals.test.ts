@@ -28,7 +28,7 @@ test('only requests of Bellman count, including those whose token names no accou
   assert.ok(isRefused(event(401, { user: {} })));
 });
 
-test('a denied list that `bellman status` can do without is not a refusal of it', () => {
+test('a denied list does not count as a refusal when `bellman status` can do without the list', () => {
   for (const resource of ['events', 'namespaces', 'servicecidrs']) {
     const optional = { objectRef: { resource } };
     assert.ok(!isRefused(event(403, { ...optional, userAgent: 'bellman-status/0.1.0' })), resource);
@@ -38,7 +38,7 @@ test('a denied list that `bellman status` can do without is not a refusal of it'
   assert.ok(isRefused(event(403, { ...services, userAgent: 'bellman-status/0.1.0' })));
 });
 
-test('a denied list of events is not a refusal of a command, which lists them when the leader does not answer', () => {
+test('a denied list of events does not count as a refusal of a command, because the command can do without it', () => {
   for (const command of ['explain', 'capture', 'collect', 'page', 'validate']) {
     const userAgent = `bellman-${command}/0.1.0`;
     assert.ok(!isRefused(event(403, { objectRef: { resource: 'events' }, userAgent })), command);
@@ -51,7 +51,12 @@ const cases: readonly (readonly [string, number, readonly ReturnType<typeof at>[
   ['nothing happened', 403, [], false],
   ['the server is starting', 403, [at('03:00:30', 'start')], true],
   ['the server has just become ready', 403, [at('03:00:30', 'start'), at('03:00:50', 'ready')], true],
-  ['the server has been ready for long', 403, [at('03:00:00', 'start'), at('03:00:20', 'ready')], false],
+  [
+    'the server has been ready for a long time',
+    403,
+    [at('03:00:00', 'start'), at('03:00:20', 'ready')],
+    false,
+  ],
   ['the server starts afterwards', 403, [at('03:01:30', 'start')], false],
   ['a test has taken the rights away', 403, [at('03:00:00', 'ready'), at('03:00:30', 'forbid')], true],
   ['the rights were given back long ago', 403, [at('03:00:00', 'forbid'), at('03:00:20', 'ready')], false],
