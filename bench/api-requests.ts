@@ -37,7 +37,9 @@ async function assigned(name: string): Promise<void> {
   await lab.until(`${name} has an address`, async () => (await lab.addressesOf(name)).length === 1);
 }
 
-/** Runs the action `repeat` times. Resolves to the requests of the controller and of all speakers meanwhile and for `quietMs` more. */
+/**
+ * Runs the action `repeat` times. Resolves to the requests that the controller and the speakers send from then until `quietMs` after the last run.
+ */
 async function requestsOf(action: (i: number) => Promise<unknown>) {
   const fromMs = Date.now();
   for (let i = 0; i < repeat; i++) await action(i);

@@ -62,7 +62,7 @@ const countOctets = (node: LabNode) =>
     ].join('; '),
   );
 
-/** As large as the Node of a kubelet: with conditions, addresses and a list of images. */
+/** The status of a Node, as large as one that a kubelet writes: with conditions, addresses and a list of images. */
 const status = (i: number, at: Date) => ({
   capacity: { cpu: '32', memory: '131072000Ki', pods: '110' },
   allocatable: { cpu: '31', memory: '129024000Ki', pods: '110' },
@@ -172,7 +172,7 @@ interface Cost {
   readonly octets: number;
 }
 
-/** The costs of one event of each kind, beyond those of the same time at rest. */
+/** The cost of one event of each kind, less the cost of the same time at rest. */
 async function costs(): Promise<ReadonlyMap<string, Cost>> {
   const measure = async (run: () => Promise<unknown>) => {
     const [cpu, octets, from] = [serverCpu(), await sumOctets(), performance.now()];

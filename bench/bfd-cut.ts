@@ -1,13 +1,13 @@
 /**
  * Silent death: the cable of a node is cut behind a switch, so that both ends keep their carrier.
  *   sudo BELLMAN_WORLD_AS_ROOT=1 lab/world .cache/bin/node bench/bfd-cut.ts [--rounds 20] [--routers bird,frr] [--timers 50x3,300x3]
- * A complete speaker announces one Service to a router. In each round the cable is cut, and three times are taken: when our BFD session is down,
- * when our BGP session has ended, and when the kernel of the router has lost the route. All count from the moment before the command that
+ * A complete speaker announces one Service to a router. In each round, the bench cuts the cable. It measures how long it takes until our BFD session
+ * is down, until our BGP session has ended, and until the kernel of the router has lost the route. All three times start just before the command that
  * cuts the cable. Without sudo the kernel refuses real-time scheduling, and 50x3 means 100 ms × 3 at our end.
  *
- * The router, the program that cuts, and the one that watches routes get real-time scheduling where the kernel permits it. The speaker starts
- * again after every fourth round, because damping would ignore the fifth loss. Fails when either end needs longer than the limit: 200 ms at
- * 50 ms × 3, 350 ms where BFD raises its intervals to 100 ms, and 1 s at 300 ms × 3.
+ * The router, the program that cuts the cable, and the program that watches the routes get real-time scheduling where the kernel permits it. The
+ * speaker starts again after every fourth round, because damping would ignore the fifth loss. Fails when either end needs longer than the limit:
+ * 200 ms at 50 ms × 3, 350 ms where BFD raises its intervals to 100 ms, and 1 s at 300 ms × 3.
  */
 import { writeFileSync } from 'node:fs';
 import { setPriority } from 'node:os';

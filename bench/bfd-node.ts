@@ -51,7 +51,7 @@ const speaker = `speaker-${node.name}`;
 await lab.stop('kube-proxy');
 await lab.stop('bird');
 
-/** Starts the speaker again with the limits of a scheduling. */
+/** Restarts the speaker. For every scheduling except `fifo`, the speaker starts without the capability SYS_NICE. */
 async function startSpeaker(scheduling: string): Promise<void> {
   await lab.stop(speaker, 'SIGKILL');
   if (scheduling === 'fifo') return lab.startSpeaker(node);

@@ -9,8 +9,8 @@
  *   load     Four sessions for some minutes beside six busy loops. Counts the sessions that go down, and measures how late packets are.
  *   many     One session, then 100, at 100 ms × 3. Measures CPU time and memory of the process.
  *
- * BIRD itself gets real-time scheduling where we do, because a peer that is late is not a fault of ours. Fails when a session goes down in
- * `load` or `many`, and when `silence` takes our session down more than 50 ms after the Detection Time.
+ * BIRD gets real-time scheduling where the kernel grants it to our process. Otherwise, a late BIRD would count as a fault of ours. Fails when a
+ * session goes down in `load` or `many`, and when `silence` takes our session down more than 50 ms after the Detection Time.
  */
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { mkdtemp, writeFile } from 'node:fs/promises';

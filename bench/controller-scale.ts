@@ -5,8 +5,8 @@
  * asks for `/healthz` every 20 ms. Fails when `/healthz` takes longer than 100 ms, when the Lease changes hands or is not renewed, or when the
  * memory exceeds 256 MB.
  *
- * The API server and this program are one process each, and share the machine with the controller. Their CPU time is shown beside that of the
- * controller, and so is the longest turn of the controller's event loop in CPU time, because a busy machine stretches the time that passes.
+ * The API server and this program are one process each, and share the machine with the controller. The bench therefore shows the CPU time of all
+ * three. It also shows the CPU time of the longest turn of the controller's event loop, because a busy machine stretches the time that passes.
  */
 import { mkdirSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';

@@ -2,12 +2,12 @@
  * How long clients get no answer after a node that answers in layer 2 dies, and after it stops as planned.
  *   lab/world .cache/bin/node bench/failover.ts [ROUNDS]
  * Five nodes serve fifty dual-stack Services with default settings. A client on the segment sends a datagram every millisecond to one IPv4
- * address after another. The figure of a round is the longest time without an answer from any address. It includes detection, agreement,
- * takeover, the client's own neighbour table, and up to 50 ms between two datagrams to one address. For a death, the bench pulls the node's
- * cable out and kills the speaker. For a planned stop, it sends SIGTERM to the speaker. Before and after each death or stop, exactly one
- * node must answer for every address of the victim, by ARP or Neighbour Discovery. The bench fails when this does not hold, when the loads
- * of the survivors differ by more than one, when an address moves upon the victim's return, when a planned stop loses a datagram, or when the
- * gap after a death exceeds 600 ms in the median or one second in any round.
+ * address after another. The figure of a round is the longest time for which any single address gave no answer. It includes detection, agreement,
+ * takeover, the client's own neighbour table, and up to 50 ms between two datagrams to one address. For a death, the bench pulls the node's cable out
+ * and kills the speaker. For a planned stop, it sends SIGTERM to the speaker. Before and after each death or stop, exactly one node must answer for
+ * every address of the victim, by ARP or Neighbour Discovery. The bench fails when this does not hold, when the loads of the survivors differ by more
+ * than one, when an address moves upon the victim's return, when a planned stop loses a datagram, or when the gap after a death exceeds 600 ms in the
+ * median or one second in any round.
  */
 import type { LabNode } from '../lab/fabric.ts';
 import { Lab } from '../lab/lab.ts';

@@ -39,7 +39,7 @@ const wholeMb = new Map([...pids.keys()].map((role) => [role, [] as number[]]));
 const startedAtMs = performance.now();
 const everyMs = Math.max(1000, (seconds * 1000) / samplesWanted);
 while (performance.now() - startedAtMs < seconds * 1000) {
-  // At equal distances, the samples would show the half minutes of the process as a slope.
+  // The pauses are random. Samples at equal distances would show the rhythm of half a minute as a slope.
   await pause(everyMs * (0.5 + Math.random()));
   const at = (performance.now() - startedAtMs) / 3_600_000;
   for (const [role, its] of pids) {

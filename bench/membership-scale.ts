@@ -21,7 +21,10 @@ const [members, addresses, rack] = [Number(values.members), Number(values.addres
 /** A successor may take a second to claim. Its claim then has to reach the old owner. */
 const longestDoubledMs = 1500;
 const longestSettleMs = 20_000;
-/** Most datagrams that the members may send in one second, as a mean over the members: always this many, and more for each node that changes. */
+/**
+ * The largest permitted number of datagrams per member in one second, as a mean over the members: `always`, plus `perNode` for each node that
+ * changes.
+ */
 const mostDatagrams = { always: 100, perNode: 40 };
 
 const racks = Math.ceil(members / rack);
@@ -51,7 +54,7 @@ const row = (...cells: readonly (string | number)[]) => console.log(`| ${cells.j
 const stepMs = 100;
 const leastMs = 2000;
 
-/** Runs until all conditions hold after the event, in which so many nodes change, and prints a row. */
+/** Causes the event, in which `changedNodes` nodes change. Runs until all conditions hold, and prints a row. */
 function measure(what: string, changedNodes: number, event: () => void): void {
   const startedAt = net.now;
   const cpuBefore = process.cpuUsage();

@@ -5,8 +5,8 @@
  * The lab has five nodes, the kube-proxy, the EndpointSlice controller and the node-lifecycle controller of Kubernetes, and Services with Pods on
  * four nodes. Each externalTrafficPolicy has a Service in layer 2, with a client on the segment, and one by BGP, with a client behind BIRD.
  * The clients open a connection to each Service every 20 ms. In a round, the cables of a node are cut and its speaker and kubelet end. The figure is
- * the time from then until the last failed request. Requests after two seconds without a failure do not count, because single requests fail on a
- * busy machine. The figure includes the failover of the address in layer 2, if the node owned it.
+ * the time from then until the last failed request. After two seconds without a failure, later failures do not count, because single requests fail on
+ * a busy machine. The figure includes the failover of the address in layer 2, if the node owned it.
  *
  * Bellman has BFD (300 ms × 3) with the router. The native BGP of MetalLB v0.12.1 has no BFD, so it gets the shortest hold time, 3 s. MetalLB is
  * measured when `lab/metallb/build.sh v0.12.1` has built it. KINDS is a regular expression for `without dead-nodes`, `with dead-nodes` and
@@ -228,7 +228,7 @@ try {
       const victim = mortal[i % mortal.length];
       if (!victim) throw new Error('a lab without nodes');
       times.push(await round(kind, victim));
-      // The next leader does not remember that the node was marked, and may mark the next one at once.
+      // A new leader does not remember that this node was marked, so it may mark the node of the next round at once.
       await kind.system.stopController();
       kind.system.startController();
     }

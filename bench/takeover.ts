@@ -63,7 +63,7 @@ async function setRouter(wanted: Router): Promise<void> {
   await takeover.announced();
 }
 
-/** A sentence if the address of a Service is no longer the one from the start. */
+/** Returns a sentence when a Service no longer has the address that it had at the start. */
 async function addressFaults(): Promise<string[]> {
   const now = JSON.stringify([...(await takeover.addressesByService())]);
   return now === addresses ? [] : ['an address changed'];

@@ -1,6 +1,6 @@
 /**
- * In a lab with Kubernetes, does the part of the kubelets' work by which Kubernetes sees which nodes live. Each kubelet renews the Lease of its
- * node every 10 s. If another process sets its Node or a Pod to not ready, the kubelet sets it to ready again.
+ * Plays the kubelets in a lab with Kubernetes. It does only the part of their work by which Kubernetes sees which nodes live. Each kubelet renews the
+ * Lease of its node every 10 s. If another process sets its Node or a Pod to not ready, the kubelet sets it to ready again.
  */
 import { ApiError } from '../src/kubernetes/api-error.ts';
 import type { KubernetesClient } from '../src/kubernetes/client.ts';

@@ -62,7 +62,7 @@ export interface LabOptions {
    * virtual address. The second server has it at first. See {@link Lab.secondServer}.
    */
   readonly hasSecondServer?: boolean;
-  /** How late kube-proxy loads its rules after a change of pods, beside the time that it needs. 0 by default. */
+  /** How long kube-proxy waits before it loads its rules after a change of pods; 0 by default. The loading takes more time. */
   readonly kubeProxyLateMs?: number;
   /** With true, which needs Kubernetes, the node-lifecycle controller runs. The nodes then need kubelets (`kubelets.ts`) within a minute. */
   readonly hasNodeLifecycle?: boolean;

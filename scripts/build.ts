@@ -6,7 +6,7 @@
  * `scripts/image/main.ts` prepares what a build for another one needs. With `--root`, DIRECTORY is a path below ROOT, and the program also
  * runs from there, with ROOT as its root directory.
  *
- *   dist/bellman               starts the program with the flags and variables that were measured (scripts/launcher.c)
+ *   dist/bellman               starts the program with the flags and variables of docs/design/footprint.md (scripts/launcher.c)
  *   dist/app/bellman.js        the command line, which loads the code of a daemon on demand
  *   dist/app/layer2-process.js the layer-2 process
  *   dist/app/bfd-process.js    the BFD process

@@ -1,6 +1,6 @@
 /**
- * The cluster that both systems find, Bellman and MetalLB: the same configuration text and the same Services. The Services have their addresses
- * already, or wait for the system's controller to assign them.
+ * The cluster that Bellman and MetalLB find when they start. Both find the same configuration text and the same Services. The Services have their
+ * addresses already, or wait for the system's controller to assign them.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LabNode } from '../../lab/fabric.ts';

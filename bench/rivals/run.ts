@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 import { type Figure, markdown, type Table, unfinished } from './figures.ts';
 import type { Result } from './page.ts';
 
-/** Runs the program with `--rounds N`, `--out FILE` and its own numeric or text flags, and exits. */
+/** Reads the flags `--rounds N` and `--out FILE` and the flags in `defaults`, makes the table, and exits. */
 export async function runTable<T extends Record<string, string>>(
   defaults: T,
   make: (flags: Record<keyof T, string>, rounds: number) => Promise<Table>,

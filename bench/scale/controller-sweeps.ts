@@ -164,7 +164,7 @@ export const controllerSweeps: readonly Sweep[] = [
   },
   {
     ...byPools,
-    work: 'one pass about 500 Services that wait, all pools are full',
+    work: 'one pass over 500 waiting Services while all pools are full',
     kind: 'whole',
     prepare: (pools) => waiting(500, pools),
   },
@@ -173,7 +173,7 @@ export const controllerSweeps: readonly Sweep[] = [
     by: 'Services',
     sizes: [500, 1000, 2000, 4000],
     quickSizes: [125, 250, 500, 1000],
-    work: 'one pass about Services that wait, 100 pools are full',
+    work: 'one pass over waiting Services while 100 pools are full',
     kind: 'whole',
     prepare: (services) => waiting(services, 100),
   },

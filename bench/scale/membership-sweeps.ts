@@ -96,7 +96,7 @@ function comparisons(claims: number): Work {
   };
 }
 
-/** The ownership machine of node 0 in a cluster whose addresses belong to nodes 2 and above, except ten of node 1. */
+/** The ownership machine of node 0. Node 1 owns ten addresses of the cluster, and nodes 2 and above own all others. */
 class ScaledOwnership {
   readonly claims = new ClaimStore();
   readonly #ownership = new Ownership(self, this.claims);

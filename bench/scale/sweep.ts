@@ -7,7 +7,7 @@ export interface Work {
   readonly units: number;
 }
 
-/** One path of the product, and the size with which its cost may grow. */
+/** One path through the code of the product, and how its cost may depend on a size. */
 export interface Sweep {
   readonly part: 'speaker' | 'controller' | 'layer 2' | 'membership';
   /** One unit of work, for example `one Service event`. */

@@ -13,7 +13,7 @@ export function isServed({ status }: ServiceStatus): boolean {
   return status.loadBalancer.ingress?.length === 1;
 }
 
-/** Makes the requests 0 to `count - 1`, some of them at a time. */
+/** Makes the requests 0 to `count - 1`, several at a time. */
 export async function inParallel(count: number, request: (i: number) => Promise<unknown>): Promise<void> {
   let next = 0;
   const worker = async () => {

@@ -3,14 +3,14 @@ import type { LabNode } from '../../lab/fabric.ts';
 import type { Lab } from '../../lab/lab.ts';
 
 const atOnce = 50;
-/** The wait for addresses fails after five minutes, and this much later for each Service. */
+/** The wait for addresses fails after five minutes plus this time for each Service. */
 const patienceMs = 30;
-/** The pause between two reads of the controller's status grows by this with each Service, because the cost of a read grows too. */
+/** The pause between two reads of the controller's status is this time for each Service, because the cost of a read grows with the Services. */
 const pauseMs = 0.05;
 
 /**
- * Makes Services named by number, from `from` up to but not including `to`, each with one endpoint on the node. Resolves when every
- * Service has an address.
+ * Makes Services with one endpoint each on the node. Their names contain the numbers from `from` to `to - 1`. Resolves when every Service has an
+ * address.
  */
 export async function makeManyServices(
   lab: Lab,

@@ -6,7 +6,7 @@ const clockTicksPerSecond = 100;
 export interface Usage {
   /** Proportional set size: a page that n processes share counts as 1/n in each. */
   readonly pssMb: number;
-  /** The part of it that no file backs, which no other process shares. */
+  /** The part of the PSS that no file backs. No other process shares this part. */
   readonly anonymousMb: number;
   /** User and system time since the start of the processes. */
   readonly cpuSeconds: number;

@@ -50,7 +50,7 @@ interface Condition {
 
 export class Objects {
   readonly #store: Store;
-  /** The types of the conditions that an owner has applied, by the uid of the object and the owner. */
+  /** The types of the conditions that an owner has applied to an object. The key is the uid of the object, followed by the owner. */
   readonly #applied = new Map<string, readonly string[]>();
 
   constructor(store: Store) {
@@ -182,7 +182,7 @@ export class Objects {
     try {
       return this.#replace(target, before, storedForm(target.resource, after));
     } catch (error) {
-      // The patch itself can be decoded, so the server calls it unprocessable if its result cannot.
+      // The patch itself could be decoded. If its result cannot be decoded, the server answers 422 instead of 400.
       if (error instanceof ApiProblem && error.code === 400)
         throw new ApiProblem(422, 'Invalid', error.message, error.details);
       throw error;
@@ -378,10 +378,10 @@ function fixedMetadata({ metadata }: KubernetesObject): KubernetesObject['metada
   return fixed;
 }
 
-/** An object of another kind does not fit the path. */
+/** Throws 400 for an object of another kind than that of the path. */
 function checkKind({ kind }: Resource, body: KubernetesObject): void {
   if (body.kind !== undefined && body.kind !== kind)
-    throw new ApiProblem(400, 'BadRequest', `the object is a ${body.kind} and no ${kind}`);
+    throw new ApiProblem(400, 'BadRequest', `the object is a ${body.kind}, not a ${kind}`);
 }
 
 /** The server stores no empty map of labels or annotations. */

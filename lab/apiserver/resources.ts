@@ -117,7 +117,7 @@ const eventColumns: readonly Column[] = [
 
 const core = { group: '', version: 'v1' } as const;
 
-/** The fields by which a list can select, beside the name and the namespace. */
+/** The fields by which a list can select, in addition to the name and the namespace. */
 export const selectableFields: Readonly<Record<string, readonly string[]>> = {
   Event: [
     'involvedObject.apiVersion',

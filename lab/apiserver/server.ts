@@ -315,7 +315,7 @@ function checkNumbers({ searchParams }: URL, isWatch: boolean): void {
   throw isWatch ? new ApiProblem(500, undefined, message) : new ApiProblem(400, 'BadRequest', message);
 }
 
-/** The answer to the deletion of a Pod says when it ends. */
+/** The answer to the deletion of a Pod says when the Pod ends. */
 function asDeleted({ kind }: { readonly kind: string }, object: KubernetesObject): KubernetesObject {
   if (kind !== 'Pod') return object;
   return { ...object, metadata: { deletionTimestamp: new Date().toISOString(), ...object.metadata } };

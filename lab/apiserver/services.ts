@@ -66,7 +66,7 @@ export function admitService(
   completeFamilies(spec, before, fail, oneOf);
   if (spec.clusterIP === 'None') spec.clusterIPs = ['None'];
   else completeClusterIps(spec, before);
-  // The server itself clears the addresses of a Service that becomes one of another type.
+  // The server itself clears the addresses of a Service that is no longer of type LoadBalancer.
   const cleared = isLoadBalancer || !wasLoadBalancer ? {} : { loadBalancer: {} };
   return { ...object, spec, status: { ...((object.status ?? { loadBalancer: {} }) as Spec), ...cleared } };
 }

@@ -21,7 +21,7 @@ export function backend(name: string, pool: string, image: string, replicas: num
     command: ['/usr/lib/bellman/bin/node', '/program/pod.ts', '$(POD)', '$(NODE)', String(port)],
     env: [field('POD', 'metadata.name'), field('NODE', 'spec.nodeName')],
     ports: [{ containerPort: port }],
-    // A container without a request gets hardly any CPU time while another Pod of its node starts.
+    // A container that requests no CPU gets hardly any CPU time while another Pod of its node starts.
     resources: { requests: { cpu: '100m' } },
     readinessProbe: { httpGet: { path: '/', port }, timeoutSeconds: 5 },
     volumeMounts: [{ name: 'program', mountPath: '/program' }],

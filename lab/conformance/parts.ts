@@ -4,7 +4,7 @@
 export interface Part {
   /** Names the files of the results. */
   readonly name: string;
-  /** Whether the part has the tests of session affinity, or all others. */
+  /** True for the part with the tests of session affinity. False for the part with all other tests. */
   readonly isOfAffinity: boolean;
   /** `fib_multipath_hash_policy` of the router: 0 hashes the addresses of a packet, 1 its ports too. */
   readonly hashPolicy: 0 | 1;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { selfSigned } from '../apiserver/certificate.ts';
 import { kubeconfigText } from '../apiserver/kubeconfig.ts';
 
-/** The users with static tokens, and the group of each. `admin` may do everything. The standard roles name the others. */
+/** The users with static tokens, and the group of each. `admin` may do everything. The standard roles grant rights to the other users by name. */
 const commonGroups = {
   admin: 'system:masters',
   'system:kube-controller-manager': '',

@@ -3,9 +3,9 @@
  * kube-controller-manager. Nothing here needs root.
  *
  * Without kubelets, the lab itself starts the processes of Bellman, and the manifests of this project are applied as they are. Only
- * {@link basicControllers} then run, unless a lab asks for more: the node-lifecycle controller would mark the lab's nodes as Unknown, and those of
- * Deployments and DaemonSets would make Pods that no kubelet runs. With kubelets (see `lab/cluster/`), all controllers run, and a kube-scheduler
- * too.
+ * {@link basicControllers} then run, unless a lab asks for more: the node-lifecycle controller would mark the lab's nodes as Unknown, and the
+ * controllers of Deployments and DaemonSets would make Pods that no kubelet runs. With kubelets (see `lab/cluster/`), all controllers run, and a
+ * kube-scheduler too.
  */
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';

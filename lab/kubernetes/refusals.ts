@@ -17,7 +17,7 @@ const rolesUnknownMs = 20_000;
 /** Refusals that are part of a conversation: 404 for an object that does not exist yet, 409 for a conflict, and 410 for an old version. */
 const normalCodes = new Set([404, 409, 410]);
 
-/** Whether the server refused this request of Bellman. An answer of 500 or more is an outage and no refusal. */
+/** Whether the server refused this request of Bellman. An answer of 500 or more is an outage, not a refusal. */
 export function isRefused(event: AuditEvent): boolean {
   const { code = 0 } = event.responseStatus ?? {};
   return (

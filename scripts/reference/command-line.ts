@@ -21,7 +21,7 @@ const exitMeanings: Record<keyof typeof exitCodes, Readonly<Record<string, strin
       'The annotation is written. With `--wait`: the speaker of the node runs, knows that the node leaves, and announces nothing.',
     undrain: 'The node no longer has the annotation of `drain`.',
     takeover: 'The next command may be run, or nothing is left to do.',
-    page: 'A signal ended it, or the end of standard input with `--end-with-input`.',
+    page: 'A signal ended it. With `--end-with-input`, the end of standard input ended it.',
     completion: 'The completion was printed.',
     plugin: 'The plugin was printed.',
   },
@@ -89,7 +89,7 @@ export function commandLinePage(): string {
   const program = bellmanProgram('');
   return page(
     'Command line',
-    'The program `bellman` contains both daemons and all tools. A flag with an environment variable can also be set by that variable.\nIf both are set, the flag counts. The variable of a flag without a value is `true` or `false`; that of `--no-leader-election` is `false` to mean the\nflag. `bellman COMMAND --help` prints the flags of a command.',
+    'The program `bellman` contains both daemons and all tools. A flag with an environment variable can also be set by that variable.\nIf both are set, the flag counts. The variable of a flag that takes no value is `true` or `false`. The value `false` of the variable of\n`--no-leader-election` has the same effect as the flag. `bellman COMMAND --help` prints the flags of a command.',
     table(
       ['command', 'what it does'],
       program.commands.map((command) => [

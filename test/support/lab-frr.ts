@@ -48,7 +48,7 @@ export async function startFrr(lab: Lab, { bfdd, bgpd, runBy = ['env'] }: FrrOpt
   }
 }
 
-/** Ends the daemons that `startFrr` started. A zebra that is killed would leave its routes in the kernel, so it ends in order. */
+/** Ends the daemons that `startFrr` started. A killed zebra would leave its routes in the kernel, so zebra gets SIGTERM. */
 export async function stopFrr(lab: Lab): Promise<void> {
   for (const daemon of ['bgpd', 'bfdd']) await lab.stop(daemon, 'SIGKILL');
   await lab.stop('zebra');

@@ -1,7 +1,7 @@
 import { Server } from 'node:net';
 import type { TestContext } from 'node:test';
 
-/** The servers that begin to listen until the test ends, in their order. */
+/** A list to which each server is added when it begins to listen, until the test ends. */
 export function listeningServers(t: TestContext): readonly Server[] {
   const servers: Server[] = [];
   const listen = Server.prototype.listen as (this: Server, ...args: unknown[]) => Server;

@@ -209,7 +209,10 @@ async function routerSessions(lab: Lab, { router, bfd }: UpgradeCase): Promise<R
   ]);
 }
 
-/** BIRD computes these times for each command, so they may differ by a millisecond. No session goes down and comes up again in this time. */
+/**
+ * BIRD computes these times for each command, so they may differ by a millisecond. A session takes longer than this tolerance to go down and come up
+ * again.
+ */
 const birdToleranceMs = 100;
 
 function lostSessions(

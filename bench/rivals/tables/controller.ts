@@ -44,7 +44,7 @@ await runTable(flags, async (values, rounds) => {
   const systems = [bellman(lab), metalLb(lab)];
   const figures = new Figures(systems.map(({ name }) => name));
 
-  /** A Service without an address, and the seconds until it has one. */
+  /** Makes a Service without an address. Resolves to the seconds until it has one. */
   const served = async (index: number): Promise<Figure> => {
     await makeServices(lab, { from: index, to: index + 1, pods, node });
     return secondsUntil(() => hasAddress(lab, index), deadline);

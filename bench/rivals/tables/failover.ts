@@ -71,7 +71,8 @@ await runTable({ services: '20' }, async ({ services }, rounds) => {
 
   /** Resolves to the seconds until every address is answered. */
   const coldStart = async (system: Speakers): Promise<Figure> => {
-    // Otherwise the client sends datagrams to the nodes that it knows from before, and they forward them without any speaker.
+    // With its old entries, the client would send datagrams to the nodes that answered before. These nodes would forward the datagrams without any
+    // speaker.
     await near.ip('neigh', 'flush', 'all');
     const prober = lab.probeDatagrams(near, addresses);
     await prober.ready;
@@ -141,8 +142,8 @@ await runTable({ services: '20' }, async ({ services }, rounds) => {
     }
   await lab.close();
   return figures.table('Failover in layer 2', [
-    `Five nodes, ${services} IPv4 Services, no controller. A client sends a datagram every millisecond to one address after another, so a gap has a`,
-    `grain of ${services} ms. The killed node loses its cable and its speaker gets SIGKILL. It is the node with the most addresses, except one on which`,
-    'all pods run. keepalived has one VRRP instance for each node, with default times.',
+    `Five nodes, ${services} IPv4 Services, no controller. A client sends a datagram every millisecond to one address after another, so gaps are`,
+    `measured in steps of ${services} ms. The killed node loses its cable, and its speaker gets SIGKILL. All pods run on one node, which is never`,
+    'killed. Of the other nodes, the one with the most addresses is killed. keepalived has one VRRP instance for each node, with default times.',
   ]);
 });

@@ -17,7 +17,8 @@ await runTable({ routes: '10000' }, async ({ routes }, rounds) => {
       progress(`${sender.name}: ${Math.round(announceMs)} ms, ${Math.round(withdrawMs)} ms`);
     }
   return figures.table('Host routes by sender', [
-    `${hosts.length.toLocaleString('en')} host routes to BIRD 2 on one cable, from the session's start, and from the withdrawal. The bare socket replays Bellman's octets, so`,
-    'it shows the time that the router alone needs. Bellman is its BGP code in Node, without Kubernetes.',
+    `${hosts.length.toLocaleString('en')} host routes to BIRD 2 on one cable. The times start when the session is up, and at the withdrawal.`,
+    "The bare socket replays Bellman's octets, so it shows the time that the router alone needs. Bellman is its BGP code in Node, without",
+    'Kubernetes.',
   ]);
 });

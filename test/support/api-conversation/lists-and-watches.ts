@@ -37,14 +37,14 @@ export const watches: Talk = async (ask) => {
   await ask('create', 'POST', configMapsPath, { metadata: { name: 'watched', labels: { watched: 'a' } } });
   await ask('change', 'PATCH', `${configMapsPath}/watched`, { data: { a: 'b' } }, merge);
   await ask(
-    'stop to match',
+    'stops matching',
     'PATCH',
     `${configMapsPath}/watched`,
     { metadata: { labels: { watched: 'b' } } },
     merge,
   );
   await ask(
-    'start to match',
+    'matches again',
     'PATCH',
     `${configMapsPath}/watched`,
     { metadata: { labels: { watched: 'a' } } },

@@ -223,7 +223,10 @@ export class TakeoverLab {
     );
   }
 
-  /** The next step, as `bellman takeover status` names it. The code of the command runs in this process, which needs little CPU time. */
+  /**
+   * The next step, as `bellman takeover status` names it. The code of the command runs in this process, because that costs less CPU time than a
+   * process of its own.
+   */
   async #computeStep(): Promise<Step> {
     const source = { ...labSource, speakerPort };
     const { text } = await takeoverStatus({ source, metalLbNamespace, output: 'json' });
@@ -407,7 +410,7 @@ function stepOf(json: string): Step {
   return (JSON.parse(json) as { step: Step }).step;
 }
 
-/** Throws for a step that must be waited for, so that the message of a failed wait says why. */
+/** Throws when something must be waited for or repaired first, so that the message of a failed wait says why. */
 function mayGoOn({ kind, text }: Step): boolean {
   if (kind === 'wait' || kind === 'repair') throw new Error(`${kind}: ${text}`);
   return true;
