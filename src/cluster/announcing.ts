@@ -58,7 +58,7 @@ export function formatAnnouncing(announcers: ReadonlyMap<string, Announcer | Wri
 
 /**
  * The new announcing record of a Service. Sets the lines of the addresses in `taken`. Drops the lines of abandoned addresses, and of
- * addresses that the Service no longer has. Keeps all other lines as they stand, also when a user has edited them, because the admission
+ * addresses that the Service no longer has. Keeps all other lines as they stand, even lines that a user has edited, because the admission
  * policy refuses a changed line of another node. Returns `undefined` when nothing changes, and `null` when no line is left.
  */
 export function recordAnnouncing(

@@ -1,7 +1,7 @@
 /**
  * A death report is the Lease of a speaker in which it names the nodes that it finds dead. Speakers write it, and the leading controller
  * reads it. While most other speakers are alive, a speaker writes its report only when the report changes, so an old report is still valid. A
- * speaker that misses several others also writes a report without a change, because the write shows the controller that its node lives.
+ * speaker that misses several others also writes an unchanged report, because the write shows the controller that the speaker's node lives.
  */
 import type { RawObject } from '../kubernetes/api.ts';
 import { ObjectReader } from '../kubernetes/object-reader.ts';

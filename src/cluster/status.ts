@@ -122,7 +122,7 @@ const speakerStatus = z.object({
       reason: text,
       /** Absent in a status without a version. */
       cause: z.enum(refusalCauses).optional().catch(undefined),
-      /** The kind of the object and its field that decide. Absent in a status of an older release. */
+      /** The field that decides, after the kind of its object, such as `Node spec.unschedulable`. Absent in a status of an older release. */
       field: text.optional(),
     }),
   ),
@@ -140,7 +140,7 @@ const speakerStatus = z.object({
     .object({
       /** A word from a fixed list, such as `maintenance` or `taint`. */
       cause: text,
-      /** The cause in words, after the name of the node. */
+      /** The cause as the rest of a sentence that begins with the name of the node, such as `is cordoned`. */
       reason: text,
       /** RFC 3339. */
       since: text,
@@ -223,7 +223,7 @@ const controllerStatus = z.object({
           /** Speakers whose reports count, out of `speakers`. */
           reports: z.number(),
           speakers: z.number(),
-          /** Why the Pods of the node are not marked, with the node as the subject; empty when they are. */
+          /** Why the Pods of the node are not marked, with the node as the subject; empty when nothing forbids marking them. */
           reason: text,
         }),
       ),

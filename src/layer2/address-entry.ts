@@ -7,8 +7,8 @@ export interface CandidateNodes {
   /** Interfaces by node, if the nodes do not all have the same list. A node that is missing here uses `interfaces`. */
   readonly nodeInterfaces?: Readonly<Record<string, readonly string[]>>;
   /**
-   * How much each node is preferred as the owner. The greatest number wins. A node that is missing here has 0. A node that should answer only
-   * while no other node can has less than 0, for example a node that leaves.
+   * How much each node is preferred as the owner. The greatest number wins. A node that is missing here has 0. A number below 0 is for a node
+   * that should answer only while no other node can, for example a node that leaves.
    */
   readonly preferences?: Readonly<Record<string, number>>;
   /** Nodes that become the owner only if no other node can. They keep what they own. Sorted; absent when there is none. */

@@ -26,8 +26,8 @@ type PutChange = Exclude<CandidateSetChange, { readonly isDropped: true }>;
 const noNodes: CandidateNodes = { candidates: [], interfaces: [] };
 
 /**
- * The sets of candidates that entries name by number. All entries with equal sources get the same list of candidates, so a set with thousands
- * of nodes costs its size once. When a set changes, `resolve` returns the entries that name it.
+ * The sets of candidates that entries name by number. Entries whose sources are the same sets share one list of candidates, so a set with
+ * thousands of nodes costs its size once. When a set changes, `resolve` returns the entries that name it.
  */
 export class CandidateSets {
   readonly #sets = new Map<number, CandidateSet>();
@@ -151,7 +151,7 @@ export class CandidateSets {
   }
 }
 
-/** One list of all nodes is made, however many changes there are. */
+/** Applies the changes in order. Makes one list of all nodes, however many changes there are. */
 function withChanges(before: CandidateNodes, changes: readonly PutChange[]): CandidateNodes {
   const [first] = changes;
   if (first && changes.length === 1 && before.candidates.length === 0) return first.put;

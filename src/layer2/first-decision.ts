@@ -3,7 +3,7 @@ import { Readiness, type ReadinessInput } from './ownership/readiness.ts';
 
 export interface FirstDecisionOptions {
   readonly clock: Clock;
-  /** The state of the membership. Its values change. */
+  /** The state of the membership. Each read of a field gives its present value. */
   readonly membership: Omit<ReadinessInput, 'hasEntries'>;
   /** Called once, when this node may decide. */
   readonly begin: () => void;

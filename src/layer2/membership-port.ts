@@ -47,7 +47,7 @@ export class MembershipPort {
     return this.#node?.machine;
   }
 
-  /** Whether a speaker runs on each of the nodes that Kubernetes lists. If not, some of the nodes may have no speaker. */
+  /** Whether each node that `setSpeakers` listed certainly has a speaker. If not, some of these nodes may have none. */
   get areSpeakersCertain(): boolean {
     return this.#speakers.areCertain;
   }
@@ -62,7 +62,7 @@ export class MembershipPort {
     return this.machine?.unreachable().length ?? 0;
   }
 
-  /** Whether Kubernetes lists the Pods of the speakers, and no speaker but this one. */
+  /** Whether Kubernetes lists the Pods of the speakers, and none of them is on another node. */
   get isAlone(): boolean {
     return this.#speakers.areCertain && this.#others.length === 0;
   }

@@ -92,7 +92,7 @@ export interface MemberStatus {
   readonly since: string;
 }
 
-/** The host that this node has seen to answer for a watched address. */
+/** The host that answers for a watched address, as this node has seen it. */
 export interface Sighting {
   readonly address: string;
   /** The MAC that answers, lower case and colon separated. Empty when no host answers. */
@@ -129,7 +129,7 @@ export type FromLayer2 =
     }
   /** A witness gets an answer again, or this node does not answer for the address any more. */
   | { readonly kind: 'verified'; readonly address: string }
-  /** The host that answers for a watched address, or that none does. Sent when a field of the sighting has changed. */
+  /** Says which host answers for a watched address, or that none does. Sent when a field of the sighting has changed. */
   | ({ readonly kind: 'sighting' } & Sighting)
   /**
    * The speaker of the node `node` uses a membership key that this node does not know. Sent at most every ten minutes for each such node.

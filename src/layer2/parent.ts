@@ -48,7 +48,7 @@ export interface Layer2Options {
 export interface Layer2 {
   /**
    * Says whether the process is needed: for a pool that is announced in layer 2, or for the membership alone. The process ends `calmMs`
-   * after the need for it. While it does not run, entries are discarded, no address is claimed, and there are no events.
+   * after the need has ended. While it does not run, entries are discarded, no address is claimed, and there are no events.
    */
   use(isUsed: boolean): void;
   /** Ends the time of `isHeldBack`. */
@@ -83,7 +83,7 @@ const program = childProgram(import.meta.url, { source: './process.ts', bundle: 
 /** A handover takes at most 3 s (docs/design/failover.md). */
 const stopMs = 6000;
 /**
- * The process keeps running for this long after the last pool has gone. An edit that is soon reverted then does not stop the process, and
+ * The process keeps running for this long after it is no longer needed. An edit that is soon reverted then does not stop the process, and
  * the process still answers the questions that precede the removal of lines from the announcing record (`AnnouncingReconciler`).
  */
 const calmMs = 15_000;

@@ -3,7 +3,8 @@ import { Coalescer } from './coalescer.ts';
 
 /**
  * Gathers changes of members for the next view. A view costs a pass over all members, and many members may change at once. The first
- * change leads to a view at once, the later ones share one. Decisions must not be made with an outdated view: call `refresh` before them.
+ * change leads to a view at once, and the changes soon after it share the next view. Decisions must not be made with an outdated view: call
+ * `refresh` before them.
  */
 export class ViewUpdates {
   readonly #coalescer: Coalescer;

@@ -199,7 +199,7 @@ export class Channel {
    * The keys with which a datagram to the member is sealed. Speakers read a changed Secret at different times, and a speaker that cannot reach
    * the API server does not read it at all. A member that uses another key than ours may therefore lack ours, and gets each datagram twice.
    * The datagram with our key comes last, because a member takes the key of the last datagram for the one that we use. Once both members have
-   * the same first key, each sends one datagram again.
+   * the same first key, each sends every datagram only once.
    */
   #keysFor(to: string, nowMs: number): readonly SharedKey[] {
     const { sealing } = this.#keyring;

@@ -1,6 +1,6 @@
 /**
  * Hashes over a set of records, in a tree of two levels. A record belongs to a leaf, which follows from the record's name. The hash of a
- * leaf is the XOR of the hashes of its records, that of a bucket the XOR over its leaves, and that of the root the XOR over all buckets.
+ * leaf is the XOR of the hashes of its records. The hash of a bucket is the XOR of its leaves, and the root is the XOR of all buckets.
  * Two members compare their roots, then their buckets, then the leaves of the buckets that differ. A change of a record costs O(1).
  *
  *     root ──┬── bucket 0  ──┬── leaf 0

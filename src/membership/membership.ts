@@ -385,8 +385,8 @@ export class Membership {
   }
 
   /**
-   * A member does not state its own address, so its first statement may arrive through others without one. Until the member is heard, this
-   * member then uses the address that Kubernetes lists.
+   * A member does not state its own address, so others may pass its first statement on without an address. Until a packet of
+   * the member arrives, this member uses the address that Kubernetes lists.
    */
   #locate(name: string): void {
     const [listed] = this.#joinList.endpointsOf(name);

@@ -14,9 +14,9 @@ export type Access =
 
 export interface AccessOptions {
   readonly clock: Clock;
-  /** Judges a token for a path. Rejects when it cannot be judged now. */
+  /** Judges a token for a path. Rejects when the token cannot be judged now. */
   readonly judge: (token: string, path: string) => Promise<'allowed' | 'unauthenticated' | 'forbidden'>;
-  /** Whether the API server answered when `judge` rejected with this error. By default, it did not. */
+  /** Whether this error of `judge` is an answer of the API server, and not an outage. By default, it is an outage. */
   readonly isRefusal?: (error: unknown) => boolean;
 }
 

@@ -105,7 +105,8 @@ async function listen({ host, port }: ListenAddress, endpoints: Endpoints): Prom
   const server = createServer((request, response) => void answer(request, response, endpoints));
   server.on('connection', (socket) => endpoints.limits.connected(socket));
   await new Promise<void>((resolve, reject) => {
-    // It stays, and has no effect once the port is bound: a connection that the kernel fails to accept must not end the process.
+    // The listener stays after the port is bound, and then has no effect. Without it, a connection that the kernel fails to accept would end
+    // the process.
     server.on('error', (cause: NodeJS.ErrnoException) => {
       const where = host === '::' ? `port ${port}` : `${host} port ${port}`;
       reject(new Error(`--metrics-address: cannot listen on ${where}: ${bindFault(cause)}`, { cause }));

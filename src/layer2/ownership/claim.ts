@@ -59,8 +59,8 @@ export function release(claim: Claim, observedVersion: number): Claim {
   return {
     ...claim,
     owner: '',
-    // A release to a successor has already raised the epoch. The successor may have taken the address over with the same epoch, without its
-    // claim having arrived here. This release must not beat that claim, so it does not raise the epoch again.
+    // A release to a successor has already raised the epoch. The successor may have taken the address over with the same epoch, and its claim
+    // may not have arrived here yet. This release must not beat that claim, so it does not raise the epoch again.
     epoch: isReleasedByOwner(claim) ? claim.epoch : claim.epoch + 1,
     from: claim.owner,
     observedVersion,

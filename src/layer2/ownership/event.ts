@@ -42,7 +42,7 @@ export type NotedEvent = Extract<
  * Why this node starts answering for an address:
  *
  * - `first`: the address never had an owner.
- * - `recorded`: this node was its last owner, by the record of the Service or by a claim that no longer held.
+ * - `recorded`: this node was its last owner, according to the record of the Service or to a claim that no longer held.
  * - `failover`: its owner is gone. Also when this node answers again because its own claim still holds, for example after a restart.
  * - `handover`: its owner is alive and hands it over.
  */
@@ -59,7 +59,7 @@ export interface AnswerAction {
   readonly mustProbe: boolean;
 }
 
-/** The interfaces of an address that this node answers for have changed. */
+/** This node answers for the address, and the interfaces of the address have changed. */
 export interface AdjustAction {
   readonly kind: 'adjust';
   readonly entry: AddressEntry;

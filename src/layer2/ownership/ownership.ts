@@ -1,6 +1,6 @@
 /**
- * Ownership decides which addresses this node answers for. It is a machine: address entries from Kubernetes, live nodes and claims from the
- * membership, and the time go in. Actions to answer, to stop answering and to claim come out.
+ * Ownership decides which addresses this node answers for. It is a machine. Its inputs are address entries from Kubernetes, live nodes and
+ * claims from the membership, and the time. Its outputs are actions: to answer, to stop answering and to claim.
  *
  * An address belongs to the node that claims it, as long as that node is alive and eligible. A node that returns therefore finds that other nodes own
  * its former addresses, and it does not take them back, unless the entry prefers it to the owner. Before the first claim, the owner recorded on the
@@ -53,7 +53,7 @@ export class Ownership {
   readonly #claims: ClaimStore;
   readonly #entries: EntryTable<OwnedAddress>;
   readonly #vacancies: Vacancies;
-  /** Addresses whose new claims the next decision takes into account. */
+  /** Addresses that the next decision compares with their newest claims. */
   readonly #undecided = new Set<string>();
   readonly #takeovers = new RecentTakeovers();
   /** Starting nodes that have begun to claim. Such a node already answers, although the facts that say so may arrive after its claim. */
@@ -243,7 +243,7 @@ export class Ownership {
     this.#undecided.add(address);
   }
 
-  /** Stops answering for an address that another node rightly claims. This cannot wait for the next decision: two nodes answer meanwhile. */
+  /** Stops answering for an address that another node rightly claims. This cannot wait for the next decision, because two nodes answer until then. */
   #giveUp(address: string): void {
     const owned = this.#entries.get(address);
     const claim = owned?.isAnswering ? this.#claims.get(address) : undefined;
@@ -287,7 +287,7 @@ export class Ownership {
     this.#vacancies.open(text, owned, this.#nowMs);
   }
 
-  /** Returns whether the owner may keep the address. If it may, makes this node answer as the owner, or not answer as another node. */
+  /** Returns whether the owner may keep the address. If so, this node answers if it is the owner, and stops answering if it is not. */
   #keepsOwner(text: string, owned: OwnedAddress, claim: Claim): boolean {
     if (!this.#mayKeep(claim, owned)) return false;
     this.#vacancies.close(text, owned);
@@ -297,8 +297,8 @@ export class Ownership {
   }
 
   /**
-   * An owner answers until a node that the entry prefers to it has claimed the address. If it has restarted, it begins to answer again: the
-   * preferred node may not have learned of the preference, and would never claim.
+   * An owner answers until a node that the entry prefers to it has claimed the address. An owner that has restarted begins to answer again,
+   * because the preferred node may not have learned of the preference, and then never claims.
    */
   #resume(owned: OwnedAddress, claim: Claim | undefined): void {
     if (claim?.owner !== this.#self || !this.#eligibility.isEligible(this.#self, owned.address, owned.entry))
@@ -329,7 +329,7 @@ export class Ownership {
       vacant.set(text, { address: text, group: entry.group, ...successors(input, this.#eligibility) });
       known.set(text, claim);
     }
-    // From here to the first step of the election there is no pause, so it starts from one state. All claims that have arrived count in it.
+    // From here to the first step of the election there is no pause, so the election starts from one state, which includes all claims so far.
     for (const text of this.#undecided) {
       this.#judgeUndecided(text);
       if (!this.#vacancies.has(text)) vacant.delete(text);

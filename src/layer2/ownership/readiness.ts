@@ -17,7 +17,7 @@ export interface ReadinessInput {
   readonly liveMembers: number;
   /** Number of listed speakers that are not live, except those that have left. */
   readonly unreachable: number;
-  /** Whether Kubernetes lists the Pods of the speakers, and no speaker but this one. */
+  /** Whether Kubernetes lists the Pods of the speakers, and none of them is on another node. */
   readonly isAlone: boolean;
 }
 

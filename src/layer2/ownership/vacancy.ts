@@ -46,10 +46,10 @@ export interface SuccessorInput {
 }
 
 /**
- * The nodes that the election chooses from, and the recorded owner if it is one of them and the address has no claim. These are the most
- * preferred nodes that are eligible. Nodes that were passed over are left out. When all of them were passed over, less preferred nodes
- * follow, unless the owner still answers: it then keeps waiting for a preferred node. A node that the entry avoids
- * is not placeable, but an owner and a recorded owner keep the address although they are avoided.
+ * The nodes that the election chooses from, and the recorded owner if it is one of them and the address has no claim. The election chooses
+ * from the most preferred of the eligible nodes that were not passed over. When all preferred nodes were passed over, less preferred nodes
+ * therefore follow. But while the owner still answers, it keeps waiting for a preferred node. A node that the entry avoids is not placeable,
+ * but an owner and a recorded owner keep the address although they are avoided.
  */
 export function successors(
   { self, address, entry, vacancy: { passedOver }, owner }: SuccessorInput,

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { IpAddress } from '../../address/index.ts';
 import { carries, type Link, type LocalAddress } from '../../link/link-table.ts';
 
-/** An address for which the kernel of this node answers too, with the MAC of the link. It does so whichever node owns the address. */
+/** An address for which the kernel of this node answers too, with the MAC of the link. The kernel does so whichever node owns the address. */
 export interface KernelAnswer {
   readonly address: IpAddress;
   /** Interface that has the address: kube-ipvs0 with kube-proxy in IPVS mode, or an interface that was configured by hand. */
@@ -36,8 +36,8 @@ const never = 8;
 const ipv6Ignore = 1;
 
 /**
- * Finds the addresses that this host's kernel answers for. For IPv4, the result depends on `arp_ignore`. With 0 and all other values without
- * a constant above, the kernel answers on every link for every address of the host. The value 3 exempts addresses of scope host, but
+ * Finds the addresses that this host's kernel answers for. For IPv4, the result depends on `arp_ignore`. With 0, and with each other value
+ * that has no constant above, the kernel answers on every link for every address of the host. The value 3 exempts addresses of scope host, but
  * kube-proxy gives its addresses the scope global.
  */
 export function findKernelAnswers(

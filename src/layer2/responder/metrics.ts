@@ -17,7 +17,7 @@ const neighbourMetric = {
 
 /** Counters on the answering path. They are plain integers, and become metrics only when the registry is read. */
 export class NeighbourCounters {
-  /** The counts of late requests begin at 0. An alert watches their increase, and a series that begins with its first drops has none. */
+  /** The counts of late requests begin at 0. An alert watches their increase, and a series that begins with its first drops shows no increase. */
   readonly #dropped: Record<Protocol, Map<DropReason, number>> = {
     arp: new Map([['late', 0]]),
     ndp: new Map([['late', 0]]),

@@ -48,8 +48,8 @@ const defaultAnnouncements: AnnouncementPolicy = {
 };
 
 /**
- * How long a late request shows that this process lacks CPU time. Witnesses without an answer ask once a second. If no request arrives for
- * this long, the link loses requests, and the late one says nothing about that.
+ * For this long, a late request shows that this process lacks CPU time. Witnesses without an answer ask once a second. If no request arrives
+ * for this long, the link loses requests, and lack of CPU time is not the cause.
  */
 const lateForMs = 10_000;
 

@@ -5,7 +5,7 @@
  *     every interval ──→ question ── answer ──→ next interval
  *                           │ none within 250 ms
  *                           ↓
- *                       question again, six times ── answer ──→ next interval
+ *                       question again, five times ── answer ──→ next interval
  *                           │ none, but another node answers on the segment
  *                           ↓
  *                       reported as unanswered; one question a second ── answer ──→ next interval
@@ -297,7 +297,7 @@ export class Questioner {
     return questions;
   }
 
-  /** A question to another node of the segment, unless one has answered just now. */
+  /** A question to another node of the segment. None is needed if another node has just answered. */
   #control(subject: Subject, nowMs: number): Control[] {
     const heard = this.#heardAtMs.get(subject.segment) ?? new Map<string, number>();
     for (const [node, atMs] of heard) if (node !== subject.node && nowMs - atMs < answerWithinMs) return [];

@@ -36,13 +36,13 @@ export interface SeenAnswer {
 
 interface State extends Watched {
   askAtMs: number;
-  /** When the last answer arrived; before any answer, when the first question was due. */
+  /** When the last answer arrived, or when the first question was due if no answer has arrived yet. */
   heardAtMs: number | undefined;
   sighting: Sighting | undefined;
 }
 
 const askEveryMs = 2000;
-/** Three questions without an answer. */
+/** In this time, at least three questions stay unanswered. */
 const silentAfterMs = 7000;
 const askers = 2;
 /** Maximum number of questions in one call of `ask`. If more are due, the rest wait for the next call. */

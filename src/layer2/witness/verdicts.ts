@@ -75,7 +75,7 @@ const settleMs = 10_000;
 /** A single witness must report for longer before its report counts, because there is no second opinion. */
 const loneWitnessMs = 5000;
 const handoverMs = 5000;
-/** An address does not move for this long after the process has lacked CPU time, so that new reports can arrive. */
+/** For this long after the process has lacked CPU time, no address moves, so that new reports can arrive. */
 const starvedMs = 1000;
 const shortestTrialMs = 60_000;
 const longestTrialMs = 3_600_000;

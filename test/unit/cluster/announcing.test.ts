@@ -15,7 +15,11 @@ const records: readonly (readonly [string, string, ReturnType<typeof parsed>])[]
     [['192.0.2.1', { node: 'node-1', interfaces: ['eth0', 'eth1'] }]],
   ],
   ['a line without interfaces', '192.0.2.1=node-1', [['192.0.2.1', { node: 'node-1', interfaces: [] }]]],
-  ['white space around lines', ' 2001:DB8::1=n/e , x', [['2001:db8::1', { node: 'n', interfaces: ['e'] }]]],
+  [
+    'a line with white space around it',
+    ' 2001:DB8::1=n/e , x',
+    [['2001:db8::1', { node: 'n', interfaces: ['e'] }]],
+  ],
   [
     'only lines with printable names of a bounded length',
     [
@@ -29,7 +33,7 @@ const records: readonly (readonly [string, string, ReturnType<typeof parsed>])[]
     ].join(),
     [['192.0.2.5', { node: 'node-1', interfaces: ['eth0'] }]],
   ],
-  ['lines that do not parse', '192.0.2.1, =n/e, 192.0.2.1=, 192.0.2.1=a b/e, 1=2=3, ,', []],
+  ['no line that does not parse', '192.0.2.1, =n/e, 192.0.2.1=, 192.0.2.1=a b/e, 1=2=3, ,', []],
 ];
 for (const [name, record, expected] of records)
   test(`parseAnnouncing() reads ${name}`, () => assert.deepEqual(parsed(record), expected));

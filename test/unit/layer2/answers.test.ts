@@ -150,7 +150,7 @@ describe('Answers', () => {
     assert.equal(probes.length, 5, 'a probe that was under way starts no second series');
   });
 
-  test('the log says that an address is no longer answered only if it was', async () => {
+  test('the log says that an address is no longer answered only if the address was answered before', async () => {
     const stopped = () => lines.filter(({ msg }) => msg === 'stopped answering').length;
     answers.answer(action(text, true));
     await find(inUse);

@@ -53,7 +53,7 @@ describe('CandidateSets', () => {
     ]);
   });
 
-  test('takes many changes of a set as it takes them one after another', () => {
+  test('applies many changes of a set in one message as it applies them one after another', () => {
     const table = {
       kind: 'table',
       sets: [set(1, nodes('a', 'b'))],

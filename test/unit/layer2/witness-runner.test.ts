@@ -45,7 +45,7 @@ function setUp(owner: string, everySeconds = 5) {
     report: (message) => messages.push(message),
     onFacts: () => {},
   });
-  /** Shows a cluster in which the other nodes report this. */
+  /** Shows the runner a cluster in which the other nodes send the report `witness`. */
   const see = (witness: WitnessReport) => {
     const facts = nodes.map((node, i) => {
       const [link] = nodeFacts().links;
@@ -108,7 +108,7 @@ test('WitnessRunner reports an address whose witnesses get no answer, gives it u
   assert.ok(recorder.events('witness').length > 0);
 });
 
-test('WitnessRunner gives no address up while its process handles requests too late, and judges when it is in time', () => {
+test('WitnessRunner gives no address up while its process handles requests too late, and judges once the process handles them in time', () => {
   const { see, clock, messages, late } = setUp('node-1');
   see(emptyReport);
   clock.advance(20_000);

@@ -164,7 +164,7 @@ describe('AntiEntropy', () => {
     );
   });
 
-  test('all answers together keep to the packets of a step, and each of them ends', () => {
+  test('all answers together send no more packets in a step than the limit, and each of them ends', () => {
     const keys = Array.from({ length: 8000 }, (_, i) => `record ${i}`);
     const [a, b] = [new Side('a', 'b', []), new Side('b', 'a', keys)];
     const [digest] = a.stage.meet('b', endpoint, 0);

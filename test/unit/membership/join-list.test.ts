@@ -16,7 +16,7 @@ function listOf(...names: readonly string[]): JoinList {
 }
 
 describe('JoinList', () => {
-  test('tries a new speaker three times in quick succession, at each of its addresses, then once a second', () => {
+  test('tries a new speaker three times in quick succession and then once a second, at its addresses in turn', () => {
     const list = listOf('a');
     const tries: [number, string | undefined][] = [];
     for (let now = 0; now < 2500; now = list.wakeAtMs())

@@ -60,7 +60,7 @@ test('Membership restates in its ack that it is alive, even if an outdated state
   );
 });
 
-test('Membership pings a member of which it has only heard, at the address that Kubernetes lists', () => {
+test('Membership pings a member that it knows only from others, at the address that Kubernetes lists', () => {
   const c = { host: '192.0.2.3', port };
   const withoutAddress = { ...about('c', 'alive', 1), endpoint: { host: '', port } };
   const lists = new Map([
@@ -85,7 +85,7 @@ test('Membership pings a member of which it has only heard, at the address that 
   }
 });
 
-test('Membership leaves gossip out of an ack that a long description of itself already fills', () => {
+test('Membership adds only as much gossip to an ack as its description of itself leaves room for', () => {
   for (const length of [0, 700, maxMetadataOctets]) {
     const membership = memberA();
     membership.receive(packetOfB({ kind: 'gossip' }, about('b', 'alive', 1)), other, 0);

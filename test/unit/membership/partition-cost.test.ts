@@ -13,7 +13,7 @@ function claim(i: number, owner: number, epoch: number): Claim {
   return { address, owner: `node-${owner}`, epoch, from: '', observedVersion: 1, inConflict: false };
 }
 
-/** Without a pause while news arrives, the members exchange the claims of the whole cluster, and send 275 datagrams each. */
+/** If exchanges did not wait while news arrives, the members would exchange the claims of the whole cluster, and send 275 datagrams each. */
 const mostDatagrams = 200;
 
 test('when a partition of five from 50 members ends, each member sends a bounded number of datagrams, and all agree within a second', () => {

@@ -13,7 +13,7 @@ const receivers = (count: number) =>
   }));
 
 describe('UrgentNews', () => {
-  test('skips suspects unless it goes to all members', () => {
+  test('skips suspects, except when it sends to all members', () => {
     const all = receivers(40).map((each, i) => (i < 35 ? { ...each, state: 'suspect' as const } : each));
     const urgent = new UrgentNews(seededRandom(1));
     urgent.add(textPayload('a'), false, 0);
@@ -45,7 +45,7 @@ describe('UrgentNews', () => {
     }
   });
 
-  test('sends news that does not fit into one round in the following rounds, and loses nothing', () => {
+  test('sends news that does not fit into one batch in the following batches, and loses nothing', () => {
     const urgent = new UrgentNews(seededRandom(1));
     const keys = Array.from({ length: 10_000 }, (_, i) => `record number ${i}`);
     for (const key of keys) urgent.add(textPayload(key), true, 0);

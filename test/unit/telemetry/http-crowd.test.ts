@@ -76,7 +76,7 @@ describe('the HTTP endpoint', () => {
     assert.equal(open.length, maxRequestsOfHost);
   });
 
-  test('answers other hosts meanwhile, and probes always', async () => {
+  test('makes a bounded number of answers for all hosts together, answers probes meanwhile, and answers another host afterwards', async () => {
     const hosts = Math.ceil(maxRequests / maxRequestsOfHost) + 1;
     for (let i = 0; i < hosts; i++)
       (await client(`127.0.0.${10 + i}`)).write(request('/metrics').repeat(maxRequestsOfHost));

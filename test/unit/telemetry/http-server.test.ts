@@ -177,7 +177,7 @@ describe('serveHttp() with several addresses', () => {
     assert.equal(await answers('127.0.0.2', port), false);
   });
 
-  test('serves none when one cannot be bound, and says which one and why', async () => {
+  test('serves on none when one cannot be bound, and says which one and why', async () => {
     const port = await freePort();
     await assert.rejects(serve({ host: '127.0.0.1', port }, { host: '192.0.2.99', port }), {
       message: `--metrics-address: cannot listen on 192.0.2.99 port ${port}: this machine does not have the address`,

@@ -68,7 +68,7 @@ test('the tree holds the claims of live owners, in whatever order owners and cla
   );
 });
 
-test('a leaf holds the claims on its addresses, and the bucket of the leaf has its hash', () => {
+test('a leaf holds the claims on its addresses, and its bucket and the root have the hash of the only claim', () => {
   const store = new ClaimStore();
   store.setLive('a', true);
   const each = {

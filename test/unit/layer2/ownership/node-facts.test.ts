@@ -123,7 +123,7 @@ test('formatFacts() leaves out links that are not needed before it leaves out th
   assert.deepEqual(leftOut, []);
 });
 
-test('formatFacts() leaves out needed links rather than that the node is mute', () => {
+test('formatFacts() leaves out needed links rather than the statement that the node is mute', () => {
   const mute = new Set(['192.0.2.242']);
   const links = Array.from({ length: 30 }, (_, i) => link(`eth${i}`, `10.${i}.0.0/16`));
   const { text, leftOut } = formatFacts(links, all, { ...answering, witness: emptyReport, mute });

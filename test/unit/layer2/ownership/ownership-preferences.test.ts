@@ -42,7 +42,7 @@ test('when the owner is dead and the preferred node does not claim, the other no
   assert.deepEqual(subject.pass(patienceMs), [`answer ${web} failover from c`, `claim ${web} 2 by a from c`]);
 });
 
-test('a first placement avoids a node, and so does a failover', () => {
+test('a first placement and a failover choose a node that is not avoided', () => {
   const placed = new Subject({ entries: [entry(web, { avoided: ['b', 'c'] })] });
   placed.start();
   assert.deepEqual(placed.pass(settleMs), [

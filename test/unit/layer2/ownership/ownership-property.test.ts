@@ -226,7 +226,7 @@ test('after any history each address has one owner and has not moved without nee
             if (cluster.isParted || !cluster.preferred(address).includes(owner)) settled.delete(address);
         };
         for (const { happening, waitMs } of round) {
-          // While the edit is on its way, a node that learns of other changes first may still follow the preferences from before it.
+          // While the edit is on its way, a node that learns of other changes first may still follow the preferences from before the edit.
           if (happening.kind === 'put') {
             const address = `192.0.2.${happening.host}`;
             if (cluster.entries.get(address)?.preferences) settled.delete(address);
@@ -254,7 +254,7 @@ test('after any history each address has one owner and has not moved without nee
   );
 });
 
-test('an owner that has restarted answers until the preferred node claims, which may not have learned of the preference', () => {
+test('an owner that has restarted answers until the preferred node has learned of the preference and claims the address', () => {
   const address = '192.0.2.7';
   const cluster = new Layer2Cluster({ names: ['a', 'b', 'c'], seed: 0, maxDelayMs });
   for (const name of cluster.names) cluster.up(name);
@@ -471,7 +471,7 @@ test('a minority claims nothing, whatever the order in which it loses the other 
   );
 });
 
-test('nodes that join seconds apart, as after an edit that adds the first layer-2 pool, answer each address once and soon', () => {
+test('when nodes join seconds apart, as after an edit that adds the first layer-2 pool, exactly one node soon answers for each address', () => {
   fc.assert(
     fc.property(
       fc.integer({ min: 2, max: 7 }),

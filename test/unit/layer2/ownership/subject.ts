@@ -147,7 +147,7 @@ function elected(address: string, eligible: readonly string[]): string {
 export function addressOf(owner: string, others: readonly string[]): string {
   for (let host = 10; host < 250; host++)
     if (elected(`192.0.2.${host}`, [owner, ...others]) === owner) return `192.0.2.${host}`;
-  throw new Error('no address is elected for the node');
+  throw new Error('the node is elected for no address');
 }
 
 /** An address for which `b` is elected first, then `c`, then `a`. */

@@ -65,7 +65,7 @@ describe('QuestionPorts', () => {
     assert.deepEqual(sent, []);
   });
 
-  test('captures a link from its first question until it is not kept, and again after a change of the link or a loss', () => {
+  test('captures a link from its first question until keep() leaves the link out, and opens a new capture after a change of the link or a loss', () => {
     const { ports, open, links, clock } = setUp(['192.0.2.2']);
     assert.equal(open.size, 0);
     ports.ask('eth0', ip('192.0.2.1'));

@@ -138,7 +138,7 @@ test('NeighbourResponder retries when a capture cannot be opened or is lost', as
   assert.match(await host.registry.metrics(), /^bellman_layer2_captures_lost_total 1$/m);
 });
 
-test('NeighbourResponder tries a link that cannot be captured twice a second and after a change, however many addresses it has', () => {
+test('NeighbourResponder retries a link that cannot be captured: twice a second and after a change, however many addresses it has', () => {
   let attempts = 0;
   const host = new MemoryHost({
     openCapture: () => {

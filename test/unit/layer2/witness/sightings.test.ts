@@ -67,7 +67,7 @@ describe('Sightings', () => {
     assert.deepEqual(machine.see(nodes), []);
   });
 
-  test('reports on the first asker only that no host has answered three questions', () => {
+  test('reports on the first asker, and only there, that no host has answered for seven seconds', () => {
     const all = machines();
     const silent = [...all].filter(([, machine]) => {
       for (const nowMs of [0, 2000, 4000, 6000]) assert.deepEqual(machine.ask(nowMs).sightings, []);
