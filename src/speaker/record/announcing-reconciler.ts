@@ -77,11 +77,17 @@ interface RecordChange {
   readonly abandoned: ReadonlySet<string>;
 }
 
+/** The contest for this node's line in one record. It counts only while this node answers as `own` says. */
+interface OwnContest {
+  readonly own: Announcer;
+  readonly contest: RecordContest;
+}
+
 export class AnnouncingReconciler {
   readonly #options: AnnouncingReconcilerOptions;
   readonly #owned = new Map<string, Announcer>();
-  /** Contests by owned address. */
-  readonly #contests = new Map<string, RecordContest>();
+  /** Contests by Service, then by owned address. Services that share an address have a record each. */
+  readonly #contests = new Map<string, Map<string, OwnContest>>();
   /** The time at which each line that is no longer true became stale, by Service, then by address. */
   readonly #stale = new Map<string, ReadonlyMap<string, number>>();
   /** Services whose record may be wrong. */
@@ -140,7 +146,6 @@ export class AnnouncingReconciler {
   /** This node has begun to answer for an address of these Services. */
   started({ address, interfaces }: Announcing, services: readonly KeptService[]): void {
     this.#owned.set(address, { node: this.#options.nodeName, interfaces });
-    this.#contests.set(address, newContest);
     for (const service of services) {
       this.#unsettled.add(objectKey(service));
       this.#queue.add(objectKey(service));
@@ -150,13 +155,14 @@ export class AnnouncingReconciler {
   /** This node has stopped answering for an address. */
   stopped(address: string): void {
     this.#owned.delete(address);
-    this.#contests.delete(address);
     for (const key of this.#byOwnAddress.of(address)) this.#unsettled.add(key);
   }
 
   /** A member that was dead is alive again. */
   partitionEnded(): void {
-    for (const [address, contest] of this.#contests) this.#contests.set(address, partitionEnded(contest));
+    for (const contests of this.#contests.values())
+      for (const [address, { own, contest }] of contests)
+        contests.set(address, { own, contest: partitionEnded(contest) });
   }
 
   /** A Service has changed, so its record may lack a line of this node. */
@@ -168,8 +174,9 @@ export class AnnouncingReconciler {
       key,
       lines.flatMap(([address, { node }]) => (node === this.#options.nodeName ? [address] : [])),
     );
-    if (lines.length === 0 && !service.ingress.some(({ ip }) => this.#owned.has(ip)))
-      return this.#settle(key);
+    const isOwned = service.ingress.some(({ ip }) => this.#owned.has(ip));
+    if (!isOwned) this.#contests.delete(key);
+    if (lines.length === 0 && !isOwned) return this.#settle(key);
     this.#unsettled.add(key);
     if (this.#mayTouch(service) && this.#missingLines(service).includes('may be written'))
       this.#queue.add(key);
@@ -178,6 +185,7 @@ export class AnnouncingReconciler {
   serviceGone(key: string): void {
     this.#byNode.set(key, []);
     this.#byOwnAddress.set(key, []);
+    this.#contests.delete(key);
     this.#settle(key);
   }
 
@@ -250,19 +258,31 @@ export class AnnouncingReconciler {
       const own = this.#owned.get(ip);
       if (!own) return [];
       const line = lines.get(ip);
-      const mayWrite = this.#mayWrite(ip, line);
+      const mayWrite = this.#mayWrite(objectKey(service), ip, line);
       if (isSameLine(line, own)) return [];
       return mayWrite ? 'may be written' : 'must wait';
     });
   }
 
   /** Notes the line as seen, and returns whether this node's line may replace it. */
-  #mayWrite(address: string, line: Announcer | undefined): boolean {
+  #mayWrite(key: string, address: string, line: Announcer | undefined): boolean {
     const nowMs = this.#options.clock.now();
     const seen = this.#seen(line);
-    const contest = lineSeen(this.#contests.get(address) ?? newContest, seen, nowMs);
-    this.#contests.set(address, contest);
+    const contest = lineSeen(this.#contestOf(key, address), seen, nowMs);
+    this.#setContest(key, address, contest);
     return mayWriteLine(contest, seen, nowMs);
+  }
+
+  #contestOf(key: string, address: string): RecordContest {
+    const known = this.#contests.get(key)?.get(address);
+    return known && known.own === this.#owned.get(address) ? known.contest : newContest;
+  }
+
+  #setContest(key: string, address: string, contest: RecordContest): void {
+    const own = this.#owned.get(address);
+    if (!own || contest === this.#contestOf(key, address)) return;
+    const contests = this.#contests.get(key) ?? new Map<string, OwnContest>();
+    this.#contests.set(key, contests.set(address, { own, contest }));
   }
 
   /** A dead node's line counts as absent, because a dead node does not overwrite this node's line. */
@@ -312,7 +332,7 @@ export class AnnouncingReconciler {
       if (isNotFound(error)) return;
       throw error;
     }
-    for (const address of change.taken.keys()) this.#written(address, change.before.get(address));
+    for (const address of change.taken.keys()) this.#written(key, address, change.before.get(address));
     this.#recordEvents(service, change);
   }
 
@@ -327,7 +347,7 @@ export class AnnouncingReconciler {
     const taken = new Map(
       service.ingress.flatMap(({ ip }) => {
         const announcer = this.#owned.get(ip);
-        return announcer && this.#mayWrite(ip, before.get(ip)) ? [[ip, announcer] as const] : [];
+        return announcer && this.#mayWrite(key, ip, before.get(ip)) ? [[ip, announcer] as const] : [];
       }),
     );
     const abandoned = new Set(
@@ -338,9 +358,8 @@ export class AnnouncingReconciler {
     return { before, taken, abandoned };
   }
 
-  #written(address: string, over: Announcer | undefined): void {
-    const contest = this.#contests.get(address);
-    if (contest) this.#contests.set(address, lineWritten(contest, this.#seen(over)));
+  #written(key: string, address: string, over: Announcer | undefined): void {
+    this.#setContest(key, address, lineWritten(this.#contestOf(key, address), this.#seen(over)));
   }
 
   #recordEvents(service: KeptService, { before, taken, abandoned }: RecordChange): void {

@@ -4,7 +4,8 @@
  * During a planned handover, the old owner still answers for a moment after its successor has written a line. The old owner must leave that
  * line alone.
  *
- * A pure machine, one state per address: each function returns the next state.
+ * A pure machine, one state for each record and address: each function returns the next state. Services that share an address have a record
+ * each, and a line in one of them says nothing about the others.
  */
 export interface RecordContest {
   /** The record has carried our line since we began to answer. */

@@ -133,6 +133,29 @@ test('AnnouncingReconciler corrects the record soon after a partition in which b
   assert.equal(o.line(), '192.0.2.241=node-1/eth0');
 });
 
+test('AnnouncingReconciler writes the line of a new owner soon on every Service that shares the address', async () => {
+  const o = setUp({ line: '192.0.2.241=node-2/eth0' });
+  const names = Array.from({ length: 20 }, (_, i) => `shared-${i}`);
+  const collection = '/api/v1/namespaces/default/services';
+  const recordOf = (name: string) => o.api.get(`${collection}/${name}`)?.metadata.annotations?.[annotation];
+  for (const name of names) {
+    const annotations = { [annotation]: '192.0.2.241=node-2/eth0' };
+    const { metadata } = o.api.put(`${collection}/${name}`, {
+      metadata: { name, namespace: 'default', annotations },
+    });
+    const { resourceVersion = '' } = metadata;
+    const shared = service(name, ['192.0.2.241'], { annotations, resourceVersion });
+    o.services.set(`default/${name}`, shared);
+    o.reconciler.serviceChanged(shared);
+  }
+  o.reconciler.started({ address: '192.0.2.241', interfaces: ['eth0'], since: '' }, [...o.services.values()]);
+  await o.pass(5000);
+  assert.deepEqual(
+    names.filter((name) => recordOf(name) !== '192.0.2.241=node-1/eth0'),
+    [],
+  );
+});
+
 test('AnnouncingReconciler leaves the line of a successor while this node still answers', async () => {
   const o = setUp({ line: '192.0.2.241=node-1/eth0' });
   o.answer();
