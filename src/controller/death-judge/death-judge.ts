@@ -190,20 +190,22 @@ export class DeathJudge {
     );
   }
 
-  /** The decisions about all watched nodes, sorted by name. */
+  /** The decisions about all watched nodes, sorted by name. The shell marks every node that is dead before it asks again. */
   decide(nowMs: number): DeathDecision[] {
     this.#forget();
     const watched = this.watched().sort();
     for (const node of watched) this.#noteMajority(node, nowMs);
     for (const node of [...this.#majoritySinceMs.keys()])
       if (!watched.includes(node)) this.#majoritySinceMs.delete(node);
+    let found = 0;
     return watched.map((node) => {
       const counts = { node, reports: this.#counted(node, nowMs), speakers: this.#speakers.size };
       if (this.#markedAtMs.has(node)) return { ...counts, state: 'marked', reason: '' };
-      const held = this.#heldBecause(node, nowMs);
+      const held = this.#heldBecause(node, found, nowMs);
       if (held !== undefined) return { ...counts, state: 'held', reason: held };
       const waiting = this.#waitingBecause(node, nowMs);
       if (waiting !== undefined) return { ...counts, state: 'waiting', reason: waiting };
+      found++;
       return { ...counts, state: 'dead', reason: '' };
     });
   }
@@ -227,8 +229,8 @@ export class DeathJudge {
     return returned;
   }
 
-  /** Why the node is not to be marked although a majority reports it. */
-  #heldBecause(node: string, nowMs: number): string | undefined {
+  /** Why the node is not to be marked although a majority reports it. `found` other nodes are about to be marked. */
+  #heldBecause(node: string, found: number, nowMs: number): string | undefined {
     const { rateMs, returnedMs } = deathTiming;
     const counted = this.#counted(node, nowMs);
     if (!this.#isMajority(counted))
@@ -239,7 +241,7 @@ export class DeathJudge {
       return `is one of ${dead.size} nodes that died together, and max-nodes allows ${limit}`;
     if (this.#nodes.get(node)?.isControlPlane && this.#losesControlPlane(dead))
       return 'is a control-plane node, and less than half of these may be dead';
-    if (this.#marks.filter((atMs) => nowMs - atMs < rateMs).length >= limit)
+    if (this.#marks.filter((atMs) => nowMs - atMs < rateMs).length + found >= limit)
       return `has to wait, because max-nodes limits the nodes marked within ${rateMs / 1000} s to ${limit}`;
     const returnedAtMs = this.#returnedAtMs.get(node);
     if (returnedAtMs !== undefined && nowMs - returnedAtMs < returnedMs)

@@ -215,6 +215,17 @@ describe('DeathJudge', () => {
     assert.equal(world.pass(rateMs), 'f');
   });
 
+  test('max-nodes limits the nodes marked within a minute, also when several die at the same moment', () => {
+    const world = new Case(9, { maxNodes: 2 });
+    world.report('abcdef', 'i');
+    assert.equal(world.pass(5000), 'i');
+    world.judge.setNode('i', { isReady: false, isControlPlane: false });
+    world.report('abcdef', 'ghi');
+    assert.equal(world.pass(5000), 'g');
+    assert.match(world.reasonFor('h') ?? '', /^has to wait, because max-nodes limits/);
+    assert.equal(world.pass(rateMs), 'h');
+  });
+
   const controlPlanes: readonly (readonly [controlPlane: string, isDead: boolean])[] = [
     ['e', false],
     ['de', false],
