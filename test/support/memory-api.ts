@@ -25,13 +25,15 @@ interface Watcher {
 /**
  * An API server in memory, for tests in virtual time. It supports lists and watches, which may select by name, by node, by label values, or
  * by the absence of a label. It supports creation, replacement and merge patches, counts resourceVersions, and reports conflicts. `before`
- * may delay a request or make it fail.
+ * may delay a request or make it fail. `after` may delay the response to a request that the server has carried out, so that watches are ahead
+ * of it, as they can be with a real server.
  */
 export class MemoryApi implements Api {
   readonly reachability: Reachability;
   /** Every write request, including refused ones. */
   readonly writes: ApiRequest[] = [];
   before: (request: ApiRequest) => Promise<void> | void = () => {};
+  after: (request: ApiRequest) => Promise<void> | void = () => {};
   readonly #objects = new Map<string, StoredObject>();
   readonly #watchers = new Set<Watcher>();
   #version = 100;
@@ -82,6 +84,13 @@ export class MemoryApi implements Api {
       this.reachability.observeFailure(error, request.signal);
       throw error;
     }
+    const response = this.#carryOut<T>(request);
+    const delay = this.after(request);
+    if (delay) await delay;
+    return response;
+  }
+
+  #carryOut<T>(request: ApiRequest): T {
     this.reachability.answered();
     const path = (request.path.split('?')[0] ?? '').replace(/\/status$/, '');
     const known = this.#objects.get(path);

@@ -24,7 +24,7 @@ import type { EventRecorder } from '../../kubernetes/event-recorder.ts';
 import { objectKey, type Service } from '../../kubernetes/model.ts';
 import { type Refusal, refused } from '../../kubernetes/retry.ts';
 import { WorkQueue } from '../../kubernetes/work-queue.ts';
-import { patchServiceStatus } from '../../kubernetes/write.ts';
+import { isOlderVersion, patchServiceStatus } from '../../kubernetes/write.ts';
 import type { Logger } from '../../log.ts';
 import type { FlightRecorder } from '../../telemetry/flight-recorder.ts';
 import type { Guard } from '../../telemetry/guard.ts';
@@ -354,12 +354,19 @@ export class ServiceReconciler {
       metrics.writes.inc({ object: 'service', result: 'ok' });
       this.#throttling = undefined;
       if (change.ingress) this.#reporter.written(key, service, assigned, lackingSinceMs);
-      this.setService(key, this.kept(decodeService(written)));
+      this.#takeWritten(key, decodeService(written));
     } catch (error) {
       metrics.writes.inc({ object: 'service', result: isConflict(error) ? 'conflict' : 'error' });
       // The Service was deleted meanwhile. The watch will report the deletion.
       if (!isNotFound(error)) throw error;
     }
+  }
+
+  /** Takes the response to a write. The watch may be ahead of it: the Service may be gone, or another one may have its name. */
+  #takeWritten(key: string, written: Service): void {
+    const known = this.#services.get(key);
+    if (known?.uid !== written.uid || isOlderVersion(written.resourceVersion, known.resourceVersion)) return;
+    this.setService(key, this.kept(written));
   }
 
   #writeFailed(service: string, error: unknown, retryInMs: number): void {

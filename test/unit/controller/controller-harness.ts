@@ -2,6 +2,7 @@ import { Registry } from 'prom-client';
 import { LeaderTerm } from '../../../src/controller/leader-term.ts';
 import { ControllerMetrics } from '../../../src/controller/metrics.ts';
 import { EventRecorder } from '../../../src/kubernetes/event-recorder.ts';
+import { pause } from '../../../src/kubernetes/retry.ts';
 import { createDiagnostics } from '../../../src/telemetry/diagnostics.ts';
 import type { FlightRecorder } from '../../../src/telemetry/flight-recorder.ts';
 import { Turns } from '../../../src/turns.ts';
@@ -39,6 +40,7 @@ export class ControllerHarness {
     logger: this.#log.logger,
     registry: this.registry,
   });
+  readonly #never = new AbortController();
   #age = 0;
   #term: { readonly term: LeaderTerm; readonly stop: () => Promise<void> } | undefined;
 
@@ -93,6 +95,12 @@ export class ControllerHarness {
   /** Lets virtual time pass. */
   pass(ms = 3000): Promise<void> {
     return pass(this.clock, ms, ms > 20_000 ? 500 : 100);
+  }
+
+  /** Delays the responses to patches of these paths, so that the watches are ahead of them. */
+  delayResponses(part: string): void {
+    this.api.after = ({ method, path }) =>
+      method === 'PATCH' && path.includes(part) ? pause(this.clock, 500, this.#never.signal) : undefined;
   }
 
   status(): ReturnType<LeaderTerm['status']> | undefined {

@@ -315,6 +315,32 @@ test('a write that conflicts is retried from the new state', async () => {
   await harness.stop();
 });
 
+test('a Service that is deleted before the response to its write arrives gives its address up', async () => {
+  const harness = await started(pool('a', '192.0.2.0-192.0.2.0'));
+  harness.delayResponses('/services/');
+  harness.service('web');
+  await harness.pass(200);
+  assert.deepEqual(harness.addresses('web'), ['192.0.2.0']);
+  harness.deleteService('web');
+  await harness.pass();
+  harness.service('next');
+  await harness.pass();
+  assert.deepEqual(harness.addresses('next'), ['192.0.2.0']);
+  await harness.stop();
+});
+
+test('a Service that is created again before the response to a write of the earlier one arrives gets an address', async () => {
+  const harness = await started(pool('a', '192.0.2.0/28'));
+  harness.delayResponses('/services/');
+  harness.service('web');
+  await harness.pass(200);
+  harness.deleteService('web');
+  harness.service('web');
+  await harness.pass();
+  assert.deepEqual(harness.addresses('web'), ['192.0.2.0']);
+  await harness.stop();
+});
+
 test('a label that is added to a namespace admits its Services to a pool', async () => {
   const harness = await started(
     pool('a', '192.0.2.0/28', 'namespace-selectors: [{match-labels: {team: blue}}]'),
