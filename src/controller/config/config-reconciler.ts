@@ -247,7 +247,8 @@ export class ConfigReconciler {
       const path = `${paths.configMaps(namespace)}/${configMap.name}`;
       const written = await patchAnnotations(client, path, change, configMap.resourceVersion);
       metrics.writes.inc({ object: 'configmap', result: 'ok' });
-      this.#configMap = newer(this.#configMap, decodeConfigMap(written));
+      // The watch may be ahead of the response, and have reported that the ConfigMap is deleted.
+      if (this.#configMap) this.#configMap = newer(this.#configMap, decodeConfigMap(written));
     } catch (error) {
       metrics.writes.inc({ object: 'configmap', result: isConflict(error) ? 'conflict' : 'error' });
       // The ConfigMap was deleted meanwhile. The watch will report the deletion.
@@ -281,7 +282,7 @@ export class ConfigReconciler {
           },
     );
     metrics.writes.inc({ object: 'configmap', result: 'ok' });
-    this.#copy = newer(this.#copy, decodeConfigMap(written));
+    if (this.#copy || !copy) this.#copy = newer(this.#copy, decodeConfigMap(written));
   }
 }
 

@@ -142,6 +142,31 @@ test('gate treats a deleted ConfigMap as stale, also across a restart, until the
   await harness.stop();
 });
 
+test('gate treats a ConfigMap as stale that is deleted before the response to its write arrives', async () => {
+  const harness = new ControllerHarness();
+  await harness.start();
+  harness.delayResponses('/configmaps/config');
+  harness.editConfig(good);
+  await harness.pass(200);
+  harness.api.remove(configPath);
+  await harness.pass();
+  assert.equal(await harness.metric('bellman_config_stale'), 1);
+  assert.match(harness.events('config').at(-1) ?? '', /^ConfigStale: .*there is no ConfigMap config$/);
+  await harness.stop();
+});
+
+test('gate stores the copy again that is deleted before the response to its write arrives', async () => {
+  const harness = await started(good);
+  harness.delayResponses('/configmaps/bellman-accepted-config');
+  harness.editConfig(other);
+  await harness.pass(200);
+  assert.equal(harness.annotation('accepted-config', copyPath), other);
+  harness.api.remove(copyPath);
+  await harness.pass();
+  assert.equal(harness.annotation('accepted-config', copyPath), other);
+  await harness.stop();
+});
+
 test('gate treats a ConfigMap without its key as stale, and names the key that is there instead', async () => {
   const harness = await started(good);
   const before = harness.api.get(configPath);
