@@ -99,9 +99,13 @@ export class KubernetesClient implements Api {
     const response = await this.#observe(signal, () =>
       this.#open(path, AbortSignal.any([signal, silence.signal])),
     );
-    response.socket.setKeepAlive(keepAlive);
-    response.socket.setTimeout(watchSilenceMs, () => silence.abort(new Error('the watch fell silent')));
-    return this.#lines(response, path, signal);
+    const { socket } = response;
+    const fellSilent = () => silence.abort(new Error('the watch fell silent'));
+    socket.setKeepAlive(keepAlive);
+    socket.setTimeout(watchSilenceMs, fellSilent);
+    // After a watch that the server ends, the agent uses the connection again.
+    const ended = () => void socket.off('timeout', fellSilent);
+    return this.#lines(response, { path, signal, ended });
   }
 
   /** Opens a watch. Limits only the wait for the headers, which arrive at once even when no event follows for minutes. */
@@ -115,7 +119,10 @@ export class KubernetesClient implements Api {
     }
   }
 
-  async *#lines(response: IncomingMessage, path: string, signal: AbortSignal): AsyncGenerator<string> {
+  async *#lines(
+    response: IncomingMessage,
+    { path, signal, ended }: { readonly path: string; readonly signal: AbortSignal; ended(): void },
+  ): AsyncGenerator<string> {
     try {
       yield* textLines(response, maxLineLength);
     } catch (cause) {
@@ -124,6 +131,7 @@ export class KubernetesClient implements Api {
       throw error;
     } finally {
       response.destroy();
+      ended();
     }
   }
 

@@ -223,6 +223,26 @@ test('openStream() closes its connection when the reader stops', async () => {
   );
 });
 
+test('openStream() leaves no listener on a connection that many watches use in turn', async () => {
+  const warnings: string[] = [];
+  const note = ({ message }: Error) => void warnings.push(message);
+  process.on('warning', note);
+  after(() => process.off('warning', note));
+  await served(
+    (_, response) => response.end('{}\n'),
+    async (client, connections) => {
+      for (let watches = 0; watches < 12; watches++) {
+        const lines = await client.openStream('/watch', new AbortController().signal);
+        for await (const line of lines) assert.equal(line, '{}');
+        // The connection is free for the next watch in the next turn.
+        await sleep(0);
+      }
+      assert.equal(connections(), 1);
+    },
+  );
+  assert.deepEqual(warnings, []);
+});
+
 test('request() rejects with UnusableResponse when the body is not JSON or does not end', async () => {
   await served(
     (request, response) => {
