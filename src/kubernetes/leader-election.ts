@@ -18,6 +18,7 @@ import {
   newCandidate,
   nextLeaseMove,
   observeLease,
+  observeNoLease,
   renewalDelayMs,
 } from './lease.ts';
 import { ObjectReader } from './object-reader.ts';
@@ -160,6 +161,7 @@ export class LeaderElection {
     } catch (error) {
       if (!isNotFound(error)) throw error;
       this.#lease = undefined;
+      this.#candidate = observeNoLease(this.#candidate, clock.now());
       return;
     }
     this.#candidate = observeLease(this.#candidate, this.#lease.record, clock.now());

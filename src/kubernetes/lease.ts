@@ -57,16 +57,31 @@ export function observeLease(candidate: Candidate, lease: LeaseRecord, nowMs: nu
   return { ...candidate, seen: { version: lease.version, atMs: nowMs } };
 }
 
+/** The version of a Lease that does not exist. */
+const noVersion = '';
+
+/**
+ * Notes that the Lease does not exist. If this candidate has seen it before, the Lease was deleted, and its holder may still write. The holder
+ * creates it again at its next renewal.
+ */
+export function observeNoLease(candidate: Candidate, nowMs: number): Candidate {
+  if (!candidate.seen || candidate.seen.version === noVersion) return candidate;
+  return { ...candidate, seen: { version: noVersion, atMs: nowMs } };
+}
+
 /** The candidate's next move. `lease` is `undefined` when the Lease does not exist. */
 export function nextLeaseMove(
   candidate: Candidate,
   lease: LeaseRecord | undefined,
   nowMs: number,
 ): LeaseMove {
-  if (!lease) return 'create';
+  const { seen } = candidate;
+  if (!lease) {
+    const mayBeHeld = seen?.version === noVersion && nowMs - seen.atMs < leaseTiming.durationMs;
+    return mayBeHeld && !mayWrite(candidate, nowMs) ? 'wait' : 'create';
+  }
   if (lease.holder === candidate.identity) return 'renew';
   if (lease.holder === '') return 'take';
-  const { seen } = candidate;
   const isStale = seen?.version === lease.version && nowMs - seen.atMs >= lease.durationMs;
   return isStale ? 'take' : 'wait';
 }

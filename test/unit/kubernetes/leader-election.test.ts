@@ -232,6 +232,34 @@ test('LeaderElection keeps its term when the answer to a successful renewal is l
   await stopped;
 });
 
+test('LeaderElection leaves the term to the leader when the Lease is deleted, and to another replica when the leader is gone too', async () => {
+  const { clock, server } = setUp();
+  const violations: string[] = [];
+  server.before = ({ method, body }) => {
+    if (method !== 'PATCH') return;
+    const { by } = body as { by: string };
+    const holder = (server.get(leasePath)?.spec as { holderIdentity?: string } | undefined)?.holderIdentity;
+    if (holder !== undefined && holder !== by) violations.push(`${by} wrote while ${holder} held the Lease`);
+  };
+  const writes: string[] = [];
+  const frozen = new SuspendableClock(clock);
+  replica('first', server, frozen, writes);
+  await pass(clock, 1000);
+  const second = replica('second', server, clock, writes);
+  for (let deletions = 0; deletions < 20; deletions++) {
+    await pass(clock, 3250);
+    server.remove(leasePath);
+  }
+  await pass(clock, 3000);
+  assert.deepEqual([...new Set(writes)], ['first']);
+  assert.deepEqual(violations, []);
+  frozen.suspend();
+  server.remove(leasePath);
+  await pass(clock, 15_000);
+  assert.equal(writes.at(-1), 'second');
+  await second.stop();
+});
+
 test('LeaderElection lets only the holder of the Lease write, whatever is delayed, lost or suspended', async () => {
   let changes = 0;
   await fc.assert(

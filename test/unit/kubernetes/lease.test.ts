@@ -11,6 +11,7 @@ import {
   newCandidate,
   nextLeaseMove,
   observeLease,
+  observeNoLease,
   renewalDelayMs,
   writeTimeoutMs,
 } from '../../../src/kubernetes/lease.ts';
@@ -27,6 +28,27 @@ for (const { what, candidate, record, now, move } of [
     candidate: newCandidate('me'),
     record: undefined,
     now: 0,
+    move: 'create',
+  },
+  {
+    what: 'waits for the holder of a Lease that was deleted',
+    candidate: observeNoLease(seenAtZero, 2000),
+    record: undefined,
+    now: 11_999,
+    move: 'wait',
+  },
+  {
+    what: 'creates a Lease that its holder did not create again',
+    candidate: observeNoLease(observeNoLease(seenAtZero, 2000), 9000),
+    record: undefined,
+    now: 12_000,
+    move: 'create',
+  },
+  {
+    what: 'creates its own Lease again when it was deleted',
+    candidate: observeNoLease(leaseGranted(newCandidate('me'), '1', 0), 2000),
+    record: undefined,
+    now: 2000,
     move: 'create',
   },
   {
