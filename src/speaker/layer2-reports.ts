@@ -131,7 +131,9 @@ export class Layer2Reports {
     const dead = new Set(before.filter(({ state }) => state === 'dead').map(({ node }) => node));
     this.#members = members;
     this.#options.onMembers(members);
-    if (members.some(({ node, state }) => state === 'alive' && dead.has(node)))
+    // Others may already suspect a member that returns over a bad network. The first news of it is then that it is suspect.
+    const isLive = ({ state }: MemberStatus) => state === 'alive' || state === 'suspect';
+    if (members.some((member) => isLive(member) && dead.has(member.node)))
       this.#options.reconciler.partitionEnded();
   }
 

@@ -107,6 +107,15 @@ describe('Layer2Reports', () => {
     assert.deepEqual(seen('alive', 'dead'), []);
     assert.deepEqual(seen('alive', 'alive'), ['partition ended']);
     assert.deepEqual(seen('alive', 'alive'), []);
+    assert.deepEqual(seen('alive', 'dead'), []);
+    assert.deepEqual(
+      seen('alive', 'suspect'),
+      ['partition ended'],
+      'others suspect it, so it has been heard',
+    );
+    assert.deepEqual(seen('alive', 'alive'), []);
+    assert.deepEqual(seen('alive', 'dead'), []);
+    assert.deepEqual(seen('alive', 'left'), []);
   });
 
   test('records an event on the ConfigMap when a speaker uses an unknown key', () => {
