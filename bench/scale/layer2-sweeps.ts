@@ -89,6 +89,7 @@ function restingSweeps(count: number): Work {
     services: new Map(services.map((service) => [objectKey(service), service])),
     isOurs: () => true,
     actsForDeadNode: () => false,
+    isDead: () => false,
     claimed: () => Promise.resolve(new Set()),
     unansweredReason: () => '',
   });

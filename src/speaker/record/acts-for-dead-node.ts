@@ -10,14 +10,19 @@ export interface DeadNodeView {
   readonly isOut: (node: string) => boolean;
 }
 
+/** Whether this node acts for a dead node, which can no longer correct its own records. Only the first live node by name acts. */
+export function actsForDeadNode(node: string, view: DeadNodeView): boolean {
+  const { firstAlive } = countsOf(view.members);
+  return (firstAlive === undefined || firstAlive >= view.self) && isDeadNode(node, view);
+}
+
 /**
- * Whether this node acts for a dead node, which can no longer correct its own records. Only the first live node by name acts. In a
- * partition, each side considers the nodes of the other side dead. A side with at most half of the nodes therefore acts for a node only if
- * Kubernetes also rules that node out as an announcer.
+ * Whether a node is dead, so that it corrects no records. In a partition, each side considers the nodes of the other side dead. To a side
+ * with at most half of the nodes, a node is therefore dead only if Kubernetes also rules that node out as an announcer.
  */
-export function actsForDeadNode(node: string, { self, members, isOut }: DeadNodeView): boolean {
-  const { alive, firstAlive, present } = countsOf(members);
-  if (node === self || alive.has(node) || (firstAlive !== undefined && firstAlive < self)) return false;
+export function isDeadNode(node: string, { self, members, isOut }: DeadNodeView): boolean {
+  const { alive, present } = countsOf(members);
+  if (node === self || alive.has(node)) return false;
   const isMoreThanHalf = 2 * (alive.size + 1) > present + 1;
   return isMoreThanHalf || isOut(node);
 }

@@ -62,6 +62,8 @@ export interface AnnouncingReconcilerOptions {
   readonly isOurs: (service: KeptService) => boolean;
   /** Whether this node acts for a dead node. */
   readonly actsForDeadNode: (node: string) => boolean;
+  /** Whether a node is dead, whichever node acts for it. */
+  readonly isDead: (node: string) => boolean;
   /** Of the given addresses, returns those that this node or another live node claims in layer 2. */
   readonly claimed: (addresses: readonly string[]) => Promise<ReadonlySet<string>>;
   /** Why no node answers for an address of the Service. */
@@ -289,7 +291,7 @@ export class AnnouncingReconciler {
   #seen(line: Announcer | undefined): SeenLine {
     if (line === undefined) return 'absent';
     if (line.node === this.#options.nodeName) return 'ours';
-    return this.#options.actsForDeadNode(line.node) ? 'absent' : 'other';
+    return this.#options.isDead(line.node) ? 'absent' : 'other';
   }
 
   /** Whether a line is no longer true and this node must remove it. */

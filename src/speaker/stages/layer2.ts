@@ -5,7 +5,7 @@ import type { DeathReporter } from '../dead-nodes/death-reporter.ts';
 import { Layer2Reports } from '../layer2-reports.ts';
 import type { NodeSpeaker } from '../node-speaker.ts';
 import type { KeptService } from '../plan/kept-objects.ts';
-import { actsForDeadNode, keptMembersByKubernetes } from '../record/acts-for-dead-node.ts';
+import { actsForDeadNode, isDeadNode, keptMembersByKubernetes } from '../record/acts-for-dead-node.ts';
 import { AnnouncingReconciler } from '../record/announcing-reconciler.ts';
 import { AssignmentEvents } from '../record/assignment-events.ts';
 import type { Foundation } from './foundation.ts';
@@ -54,6 +54,7 @@ export function createLayer2Side(
     self: nodeName,
     isOut,
   });
+  const view = () => ({ self: nodeName, members: reports.members ?? membersFromKubernetes(), isOut });
   const reconciler = new AnnouncingReconciler({
     nodeName,
     clock,
@@ -64,8 +65,8 @@ export function createLayer2Side(
     turns,
     services: cluster.services,
     isOurs,
-    actsForDeadNode: (node) =>
-      actsForDeadNode(node, { self: nodeName, members: reports.members ?? membersFromKubernetes(), isOut }),
+    actsForDeadNode: (node) => actsForDeadNode(node, view()),
+    isDead: (node) => isDeadNode(node, view()),
     claimed: (addresses) => process.claimed(addresses),
     unansweredReason: (service, address) => speaker().unansweredReason(service, address),
   });

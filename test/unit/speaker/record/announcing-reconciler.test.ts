@@ -20,10 +20,12 @@ interface SetUpOptions {
   readonly service?: Partial<Service>;
   /** Dead nodes for which node-1 acts. */
   readonly dead?: readonly string[];
+  /** Dead nodes for which another node acts. */
+  readonly deadForOthers?: readonly string[];
 }
 
 /** The reconciler of node-1. The Service default/web has the address 192.0.2.241. */
-function setUp({ line, service: over = {}, dead = [] }: SetUpOptions = {}) {
+function setUp({ line, service: over = {}, dead = [], deadForOthers = [] }: SetUpOptions = {}) {
   const api = new MemoryApi();
   const clock = new VirtualClock();
   const events: EventRecord[] = [];
@@ -59,6 +61,7 @@ function setUp({ line, service: over = {}, dead = [] }: SetUpOptions = {}) {
       return loadBalancerClass === undefined;
     },
     actsForDeadNode: (node) => dead.includes(node),
+    isDead: (node) => dead.includes(node) || deadForOthers.includes(node),
     claimed: (addresses) => Promise.resolve(new Set(addresses.filter((address) => claimed.has(address)))),
     unansweredReason: () => 'because',
   });
@@ -130,6 +133,21 @@ test('AnnouncingReconciler corrects the record soon after a partition in which b
   await o.pass(3000);
   o.reconciler.partitionEnded();
   await o.pass(10_000);
+  assert.equal(o.line(), '192.0.2.241=node-1/eth0');
+});
+
+test('AnnouncingReconciler replaces the line of a node that died in a contest, also when another node acts for the dead one', async () => {
+  const dead: string[] = [];
+  const o = setUp({ deadForOthers: dead });
+  o.answer();
+  await o.pass(0);
+  o.see();
+  o.put('192.0.2.241=node-3/eth0');
+  o.see();
+  await o.pass(3000);
+  assert.equal(o.line(), '192.0.2.241=node-3/eth0');
+  dead.push('node-3');
+  await o.pass(3000);
   assert.equal(o.line(), '192.0.2.241=node-1/eth0');
 });
 
