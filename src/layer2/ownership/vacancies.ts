@@ -124,11 +124,12 @@ export class Vacancies {
     if (mustReviewAll) {
       this.#wakeAtMs = Number.POSITIVE_INFINITY;
       for (const [text, , vacancy] of this.#all(this.#vacant)) {
-        yield;
         // The claims of the awaited node may have been paused as well.
         if (wasPaused && vacancy.awaited !== undefined) vacancy.wakeAtMs = nowMs + patienceMs;
         if (mayWait(vacancy, situation)) this.#settle(text, vacancy);
         else this.#unsettle(text, vacancy);
+        // Only here, because a claim that arrives in the pause may close the vacancy.
+        yield;
       }
     }
     const firstAtMs = yield* this.#firstPlacementAtMs();

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatIp } from '../../../../src/address/index.ts';
+import type { AddressEntry } from '../../../../src/layer2/address-entry.ts';
 import type { Claim } from '../../../../src/layer2/ownership/claim.ts';
 import { ClaimStore } from '../../../../src/layer2/ownership/claim-store.ts';
 import type { OwnershipAction, OwnershipEvent } from '../../../../src/layer2/ownership/event.ts';
@@ -146,4 +147,35 @@ test('claims that arrive during an election do not change its result', () => {
   assert.ok(ofA.length > 0 && ofB.length > 0);
   for (let after = 0; after < steps; after++)
     assert.deepEqual(addressesOf(claimsOf('a', ofB, after).own), addressesOf(ofA), `after ${after} steps`);
+});
+
+test('an address whose claim arrives while vacancies are reviewed does not count as load of its new owner twice', () => {
+  const nodes = new Map(['a', 'b'].map((name) => [name, nodeFacts()]));
+  const see = (claiming: 'allowed' | 'paused') => ({ kind: 'view', view: { nodes, claiming } }) as const;
+  const change = (...upsert: AddressEntry[]) => ({ kind: 'change', upsert, remove: [] }) as const;
+  const claims = new ClaimStore();
+  const ownership = new Ownership('a', claims);
+  claims.merge(firstClaim(web, 'a'));
+  // At the end, the node is no candidate any more, and answers until b has claimed the address.
+  const moved = change(entry(web, { candidates: ['b'], observedVersion: 1 }));
+  for (const event of [
+    see('allowed'),
+    change(entry(web)),
+    { kind: 'started' },
+    moved,
+    see('paused'),
+  ] as const)
+    complete(ownership.handle(event, 0));
+  assert.deepEqual(ownership.answered(), [web]);
+  const steps = ownership.handle(see('allowed'), 0);
+  assert.equal(steps.next().done, false);
+  claims.merge({ ...firstClaim(web, 'b'), epoch: 2, from: 'a', observedVersion: 1 });
+  ownership.note({ kind: 'claims-received', addresses: [web] }, 0);
+  complete(steps);
+  complete(ownership.handle({ kind: 'tick' }, 0));
+  assert.deepEqual(ownership.answered(), []);
+  const others = Array.from({ length: 19 }, (_, i) => addressEntry(`192.0.2.${i + 101}`, ['a', 'b']));
+  complete(ownership.handle(change(...others), 0));
+  complete(ownership.handle({ kind: 'tick' }, settleMs));
+  assert.equal(ownership.answered().length, 10, 'each node owns half of all 20 addresses');
 });
