@@ -55,6 +55,8 @@ export class Ownership {
   readonly #vacancies: Vacancies;
   /** Addresses that the next decision compares with their newest claims. */
   readonly #undecided = new Set<string>();
+  /** Addresses whose claims are wrong about a conflict, because claims were not allowed when it began or ended. */
+  readonly #misstated = new Set<string>();
   readonly #takeovers = new RecentTakeovers();
   /** Starting nodes that have begun to claim. Such a node already answers, although the facts that say so may arrive after its claim. */
   readonly #starters = new Set<string>();
@@ -78,6 +80,7 @@ export class Ownership {
       entry,
       address,
       isAnswering: false,
+      inConflict: undefined,
       vacancy: undefined,
     }));
     this.#vacancies = new Vacancies(this.#entries, claims);
@@ -219,7 +222,7 @@ export class Ownership {
 
   /**
    * Takes a view. Returns the addresses to judge again: those that the changed nodes own, or all addresses if an entry prefers some nodes,
-   * because a change of one node may then move an address of another.
+   * because a change of one node may then move an address of another. Once claims are allowed, also those whose claims are to be corrected.
    */
   #see({ nodes, claiming }: OwnershipView): Iterable<string> {
     const changed = changedNodes(this.#nodes, nodes);
@@ -231,7 +234,11 @@ export class Ownership {
     this.#claiming = claiming;
     if (wasRefused !== (claiming === 'refused')) this.#vacancies.forgetSilence();
     if (this.#entries.havePreferences) return this.#entries.texts();
-    return changed.flatMap((node) => [...this.#claims.addressesOf(node)]);
+    const affected = changed.flatMap((node) => [...this.#claims.addressesOf(node)]);
+    if (claiming !== 'allowed') return affected;
+    const misstated = [...this.#misstated];
+    this.#misstated.clear();
+    return [...affected, ...misstated];
   }
 
   #note(address: string): void {
@@ -251,9 +258,18 @@ export class Ownership {
   }
 
   #setConflict(address: string, inConflict: boolean): void {
+    const owned = this.#entries.get(address);
+    if (!owned?.isAnswering) return;
+    owned.inConflict = inConflict;
     const claim = this.#claims.get(address);
-    if (claim?.owner !== this.#self || claim.inConflict === inConflict) return;
+    if (claim?.owner === this.#self) this.#stateConflict(owned, claim);
+  }
+
+  /** Corrects this node's claim if it is wrong about a conflict, now or when claims are allowed again. */
+  #stateConflict({ inConflict }: OwnedAddress, claim: Claim): void {
+    if (inConflict === undefined || inConflict === claim.inConflict) return;
     if (this.#claiming === 'allowed') this.#newClaims.push(withConflict(claim, inConflict));
+    else this.#misstated.add(claim.address);
   }
 
   *#decide(addresses: Iterable<string>): Steps<void> {
@@ -292,7 +308,10 @@ export class Ownership {
     if (!this.#mayKeep(claim, owned)) return false;
     this.#vacancies.close(text, owned);
     if (claim.owner !== this.#self) this.#silence(owned, `${claim.owner} owns it`);
-    else this.#answer(owned, 'failover', claim.owner, claim.inConflict);
+    else {
+      this.#answer(owned, 'failover', claim.owner, claim.inConflict);
+      this.#stateConflict(owned, claim);
+    }
     return true;
   }
 
@@ -432,7 +451,7 @@ export class Ownership {
         owner: this.#self,
         from: before,
         observedVersion: owned.entry.observedVersion,
-        inConflict: claim?.inConflict ?? false,
+        inConflict: owned.inConflict ?? claim?.inConflict ?? false,
       }),
     );
     this.#vacancies.close(text, owned);
@@ -475,6 +494,7 @@ export class Ownership {
   #silence(owned: OwnedAddress, reason: string): void {
     if (!owned.isAnswering) return;
     owned.isAnswering = false;
+    owned.inConflict = undefined;
     this.#answeredCount--;
     this.#actions.push({ kind: 'silence', address: owned.address, reason });
   }

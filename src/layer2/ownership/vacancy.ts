@@ -22,6 +22,8 @@ export interface Vacancy {
 export interface OwnedAddress extends TrackedEntry {
   /** Whether this node answers for the address, or would answer for it if no other host used it. */
   isAnswering: boolean;
+  /** Whether another host uses the address, as far as this node has found out since it began to answer. */
+  inConflict: boolean | undefined;
   vacancy: Vacancy | undefined;
 }
 

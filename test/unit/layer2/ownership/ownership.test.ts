@@ -254,6 +254,31 @@ const cases: readonly {
     ],
   },
   {
+    name: 'an owner that may not claim when a conflict ends says so once it may claim',
+    given: { entries: [entry(forA)], claims: { [forA]: 'a' } },
+    steps: [
+      [(subject) => subject.start(), [`answer ${forA} failover from a`]],
+      [(subject) => subject.setConflict(forA, true), [`claim ${forA} 2 by a from no owner, in conflict`]],
+      [(subject) => subject.see({ suspicion: true }), []],
+      [(subject) => subject.setConflict(forA, false), []],
+      [(subject) => subject.see({ minority: true }), []],
+      [(subject) => subject.see({}), [`claim ${forA} 3 by a from no owner`]],
+      [(subject) => subject.see({ suspicion: true }), []],
+      [(subject) => subject.see({}), []],
+    ],
+  },
+  {
+    name: 'a node that takes an address over without a claim says in its later claim that the conflict has ended',
+    given: { entries: [entry(forA)], claims: { [forA]: 'b' } },
+    steps: [
+      [(subject) => subject.start(), []],
+      [(subject) => subject.hear(forA, 'b', 2, '', { inConflict: true }), []],
+      [(subject) => subject.see({ live: ['a', 'c'], suspicion: true }), [`probe ${forA} failover from b`]],
+      [(subject) => subject.setConflict(forA, false), []],
+      [(subject) => subject.see({ live: ['a', 'c'] }), [`claim ${forA} 3 by a from b`]],
+    ],
+  },
+  {
     name: 'a successor probes when the previous owner had no time to probe',
     given: { entries: [entry(forA)] },
     steps: [
