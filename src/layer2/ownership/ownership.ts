@@ -233,6 +233,7 @@ export class Ownership {
     const wasRefused = this.#claiming === 'refused';
     this.#claiming = claiming;
     if (wasRefused !== (claiming === 'refused')) this.#vacancies.forgetSilence();
+    if (claiming === 'paused') this.#vacancies.pause();
     if (this.#entries.havePreferences) return this.#entries.texts();
     const affected = changed.flatMap((node) => [...this.#claims.addressesOf(node)]);
     if (claiming !== 'allowed') return affected;

@@ -54,6 +54,7 @@ export class Vacancies {
   readonly #expected = new Map<string, number>();
   /** The end of the shortest wait of a settled vacancy or of a first placement, or an earlier time. */
   #wakeAtMs = Number.POSITIVE_INFINITY;
+  /** At the last review, or `paused` if claims have been paused since. */
   #claiming: Claiming | undefined;
 
   constructor(entries: Pick<EntryTable<OwnedAddress>, 'get'>, claims: Pick<ClaimStore, 'get'>) {
@@ -98,6 +99,14 @@ export class Vacancies {
       vacancy.elected = undefined;
       vacancy.awaited = undefined;
     }
+  }
+
+  /**
+   * Claims are paused. The next review gives each awaited node its time anew, although claims may be allowed again by then: many changes may
+   * pass during a long decision.
+   */
+  pause(): void {
+    this.#claiming = 'paused';
   }
 
   /** The node that a settled vacancy waits for. */

@@ -8,7 +8,7 @@ import type { OwnershipAction, OwnershipEvent } from '../../../../src/layer2/own
 import { Ownership } from '../../../../src/layer2/ownership/ownership.ts';
 import { complete } from '../../../../src/layer2/ownership/steps.ts';
 import { addressEntry, firstClaim, nodeFacts } from '../../../support/layer2-cluster.ts';
-import { entry, settleMs, textOf, web } from './subject.ts';
+import { entry, forB, mail, patienceMs, settleMs, textOf, web } from './subject.ts';
 
 test('Ownership yields during each decision about many addresses, and its state is consistent at each yield', () => {
   const ownership = new Ownership('a', new ClaimStore());
@@ -178,4 +178,29 @@ test('an address whose claim arrives while vacancies are reviewed does not count
   complete(ownership.handle(change(...others), 0));
   complete(ownership.handle({ kind: 'tick' }, settleMs));
   assert.equal(ownership.answered().length, 10, 'each node owns half of all 20 addresses');
+});
+
+test('a suspicion that comes and goes during a decision gives the elected node a second anew', () => {
+  const claims = new ClaimStore();
+  const ownership = new Ownership('a', claims);
+  const nodes = new Map(['a', 'b', 'c'].map((name) => [name, nodeFacts()]));
+  const see = (claiming: 'allowed' | 'paused') => ({ kind: 'view', view: { nodes, claiming } }) as const;
+  claims.merge(firstClaim(forB, 'd'));
+  for (const event of [
+    see('allowed'),
+    { kind: 'table', entries: [entry(forB)] },
+    { kind: 'started' },
+  ] as const)
+    complete(ownership.handle(event, 0));
+  const steps = ownership.handle({ kind: 'change', upsert: [entry(mail)], remove: [] }, 0);
+  assert.equal(steps.next().done, false);
+  ownership.note(see('paused'), 200);
+  ownership.note(see('allowed'), 900);
+  complete(steps);
+  complete(ownership.handle({ kind: 'tick' }, 900));
+  complete(ownership.handle({ kind: 'tick' }, patienceMs));
+  assert.ok(!ownership.isAnswering(forB), 'the claims of b may have been paused until now');
+  complete(ownership.handle({ kind: 'tick' }, 900 + patienceMs));
+  complete(ownership.handle({ kind: 'tick' }, 900 + 2 * patienceMs));
+  assert.ok(ownership.isAnswering(forB));
 });
