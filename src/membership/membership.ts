@@ -133,6 +133,7 @@ export class Membership {
   /** Replaces the speakers that Kubernetes lists. This member may be among them. `isCertain` says that no other speakers exist. */
   setSpeakers(speakers: ReadonlyMap<string, readonly Endpoint[]>, nowMs: number, isCertain = false): void {
     const others = new Map([...speakers].filter(([name]) => name !== this.name));
+    for (const [name, listed] of others) this.#move(name, listed);
     for (const name of this.#joinList.replace(others, isCertain, nowMs))
       if (!isLive(this.#table.get(name))) this.#forget(name);
     for (const name of others.keys()) {
@@ -391,6 +392,20 @@ export class Membership {
   #locate(name: string): void {
     const [listed] = this.#joinList.endpointsOf(name);
     if (listed) this.#table.locate(name, listed);
+  }
+
+  /**
+   * A node may return with another address, and others may tell of it before this member hears it. Its former address is of no use when
+   * Kubernetes has listed it there and does so no longer, or when the member is gone.
+   */
+  #move(name: string, listed: readonly Endpoint[]): void {
+    const member = this.#table.get(name);
+    const [first] = listed;
+    if (!member || !first) return;
+    const isIn = (endpoints: readonly Endpoint[]) =>
+      endpoints.some(({ host }) => host === member.endpoint.host);
+    if (isIn(listed)) return;
+    if (!isLive(member) || isIn(this.#joinList.endpointsOf(name))) member.endpoint = first;
   }
 
   #confirm(name: string): void {

@@ -85,6 +85,40 @@ test('Membership pings a member that it knows only from others, at the address t
   }
 });
 
+test('Membership looks for a member that returns with another address at that address, before it hears the member', () => {
+  const moved = { host: '192.0.2.9', port };
+  const withoutAddress = { ...about('b', 'alive', 2), endpoint: { host: '', port } };
+  const c = { host: '192.0.2.3', port };
+  const packetOfC = { ...packetOfB({ kind: 'gossip' }, about('c', 'alive', 1), withoutAddress), from: 'c' };
+  const lists = (ofB: typeof c) =>
+    new Map([
+      ['b', [ofB]],
+      ['c', [c]],
+    ]);
+  const withoutB = new Map([['c', [c]]]);
+  for (const order of ['listed, then heard of', 'heard of, then listed', 'deleted, and listed again']) {
+    const membership = memberA();
+    membership.setSpeakers(lists(other), 0, true);
+    membership.receive(packetOfB({ kind: 'gossip' }, about('b', 'alive', 1)), other, 0);
+    if (order.startsWith('deleted')) membership.setSpeakers(withoutB, 0, true);
+    run(membership, 1, 5000, 1);
+    assert.equal(membership.member('b')?.state, 'dead');
+    if (!order.startsWith('heard')) membership.setSpeakers(lists(moved), 5000, true);
+    membership.receive(packetOfC, c, 5000);
+    if (order.startsWith('heard')) membership.setSpeakers(lists(moved), 5000, true);
+    assert.equal(membership.member('b')?.state, 'alive', order);
+    assert.deepEqual(membership.member('b')?.endpoint, moved, order);
+  }
+});
+
+test('Membership keeps the address at which it hears a member, while Kubernetes never listed it there', () => {
+  const membership = memberA();
+  membership.setSpeakers(new Map([['b', [endpoint]]]), 0);
+  membership.receive(packetOfB({ kind: 'gossip' }, about('b', 'alive', 1)), other, 0);
+  membership.setSpeakers(new Map([['b', [{ host: '192.0.2.9', port }]]]), 0);
+  assert.deepEqual(membership.member('b')?.endpoint, other);
+});
+
 test('Membership adds only as much gossip to an ack as its description of itself leaves room for', () => {
   for (const length of [0, 700, maxMetadataOctets]) {
     const membership = memberA();
