@@ -20,6 +20,10 @@ export class Announcer {
   readonly #options: AnnouncerOptions;
   readonly #queue: AnnouncementQueue<AddressState>;
   #timer: Timer | undefined;
+  /** When the timer is due; infinite when nothing is scheduled. */
+  #dueAtMs = Number.POSITIVE_INFINITY;
+  /** Present while the other speakers are heard after a stall. */
+  #catchUp: Timer | undefined;
 
   constructor(options: AnnouncerOptions) {
     this.#options = options;
@@ -30,7 +34,7 @@ export class Announcer {
   start(state: AddressState): void {
     if (!state.answering) return;
     this.#queue.start(state, this.#options.clock.now());
-    this.#sendDue();
+    this.#wake();
   }
 
   cancel(state: AddressState): void {
@@ -39,6 +43,7 @@ export class Announcer {
 
   close(): void {
     this.#timer?.cancel();
+    this.#catchUp?.cancel();
   }
 
   #sendDue(): void {
@@ -50,16 +55,18 @@ export class Announcer {
     }
     const delayMs = this.#queue.delayMs(clock.now());
     this.#timer?.cancel();
-    this.#timer = delayMs === undefined ? undefined : this.#wakeAfter(delayMs);
+    this.#dueAtMs = clock.now() + (delayMs ?? Number.POSITIVE_INFINITY);
+    this.#timer = delayMs === undefined ? undefined : clock.after(delayMs, () => this.#wake());
   }
 
-  #wakeAfter(delayMs: number): Timer {
+  /** After a stall, another node may own the addresses, so the other speakers must be heard first. */
+  #wake(): void {
     const { clock } = this.#options;
-    const dueAtMs = clock.now() + delayMs;
-    return clock.after(delayMs, () => {
-      // After a stall, another node may own the addresses, so the other speakers must be heard first.
-      if (clock.now() - dueAtMs > stallMs) this.#timer = clock.after(catchUpMs, () => this.#sendDue());
-      else this.#sendDue();
+    if (this.#catchUp) return;
+    if (clock.now() - this.#dueAtMs <= stallMs) return this.#sendDue();
+    this.#catchUp = clock.after(catchUpMs, () => {
+      this.#catchUp = undefined;
+      this.#sendDue();
     });
   }
 }

@@ -398,6 +398,22 @@ describe('NeighbourResponder after a stall', () => {
     assert.deepEqual(host.takeSent(), []);
   });
 
+  test('announces nothing earlier because an address is added after the stall, before or after the timers have run', () => {
+    for (const haveTimersRun of [true, false]) {
+      const host = stalledHost();
+      host.responder.announce(ip('192.0.2.1'));
+      host.takeSent();
+      const add = () => host.responder.add(ip('192.0.2.2'));
+      // This timer comes first.
+      if (!haveTimersRun) host.clock.after(1, add);
+      host.clock.stall(stalledMs);
+      if (haveTimersRun) add();
+      assert.deepEqual(host.takeSent(), []);
+      host.clock.advance(20);
+      assert.ok(host.takeSent().length >= 4, 'both addresses, with two frames each');
+    }
+  });
+
   test('does not call a probed address free before answers to the probe are read', async () => {
     const host = stalledHost();
     const outcome = host.responder.probe(ip('192.0.2.2'));
