@@ -102,7 +102,7 @@ export class Vacancies {
   }
 
   /**
-   * Claims are paused. The next review gives each awaited node its time anew, although claims may be allowed again by then: many changes may
+   * Claims are paused. The next review gives each awaited node its whole time again, although claims may be allowed again by then: many changes may
    * pass during a long decision.
    */
   pause(): void {

@@ -180,7 +180,7 @@ test('an address whose claim arrives while vacancies are reviewed does not count
   assert.equal(ownership.answered().length, 10, 'each node owns half of all 20 addresses');
 });
 
-test('a suspicion that comes and goes during a decision gives the elected node a second anew', () => {
+test('a suspicion that comes and goes during a decision gives the elected node another second', () => {
   const claims = new ClaimStore();
   const ownership = new Ownership('a', claims);
   const nodes = new Map(['a', 'b', 'c'].map((name) => [name, nodeFacts()]));
