@@ -1,11 +1,11 @@
 /**
- * Measures the cost of speakers for kube-apiserver in a large cluster: requests, octets and CPU time of the server, for each start of a speaker,
- * for each event, and at rest. The program prints tables for docs/design/scale.md.
+ * Measures the cost of speakers for kube-apiserver in a large cluster: octets and CPU time of the server, for each start of a speaker, for each
+ * event, and at rest. For starts and at rest, it also counts requests. It prints tables for docs/design/scale.md.
  *   GOGC=100 BELLMAN_KUBERNETES=$(lab/kubernetes/build.sh) lab/world .cache/bin/node bench/api-server-scale.ts
  *     [--services 10000] [--nodes 1000] [--events 200] [--minutes 5]
  * The cluster has five nodes with speakers. All other nodes are objects only. The cost of an event for one speaker is the difference between
- * the event with five speakers and with none, divided by five. BELLMAN_PROGRAM names the program. GOGC=100 is the
- * default of kube-apiserver; labs use a larger value.
+ * the event with five speakers and with none, divided by five. BELLMAN_PROGRAM names the program that the
+ * speakers run. GOGC=100 is the default of kube-apiserver; labs use a larger value.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';

@@ -16,7 +16,7 @@ export interface DebianPackage {
   readonly folder: string;
 }
 
-/** The release whose names of packages and libraries this project uses. */
+/** This project uses the names that packages and libraries have in this release of Debian. */
 const release = 'bookworm';
 
 /**

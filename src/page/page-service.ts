@@ -3,8 +3,8 @@
  *
  *   browser ──GET data──→ PageService ←──data, every few seconds── child (`process.ts`) ←── API server, all daemons
  *
- * All viewers share one child and its last data. A request costs a comparison of tags while the data is the same, and otherwise the octets of the
- * data. The child starts with the first request for data. It stops when no further one has come for a while.
+ * All viewers share one child and its last data. If a browser already has this data, its request costs only a comparison of tags. Otherwise, the
+ * reply holds the data. The child starts with the first request for data. It stops when no more requests have come for a while.
  */
 import { ChildProcess } from '../child-process/child-process.ts';
 import { childProgram } from '../child-process/program.ts';
@@ -19,7 +19,7 @@ import { dataReply, type KeptSnapshot, type PageReply, problemReply, reply } fro
 export interface PageServiceOptions {
   readonly logger: Logger;
   readonly clock: Clock;
-  /** Called when the child is started. */
+  /** Called once, before the child starts for the first time. */
   readonly processOptions: () => PageProcessOptions;
   /** Why this process has no data, for instance because another replica leads; `undefined` when it has data. */
   readonly unavailable: () => string | undefined;

@@ -25,7 +25,7 @@ export interface PlannedEntries {
   readonly entries: readonly UnversionedEntry[];
   /** resourceVersion that the speaker had observed when it made the plan. */
   readonly observedVersion: number;
-  /** Whether an event that concerns this Service, and not all, caused the plan. */
+  /** Whether the event that caused the plan concerns only this Service. */
   readonly isSingle: boolean;
 }
 

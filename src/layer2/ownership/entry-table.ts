@@ -22,8 +22,8 @@ export class EntryTable<T extends TrackedEntry> {
   /** The shared lists, each by its elements as one text. */
   readonly #lists = new Map<string, readonly string[]>();
   /**
-   * The shared list that stands for each list object. Entries that name a candidate set bring the same object again and again, and making the
-   * text of a long list for each of them would be slow.
+   * The shared list for each list object that came in before. Entries of one candidate set bring the same list object again and again. A look-up
+   * by the object avoids making the text of a long list each time.
    */
   readonly #sharedLists = new WeakMap<readonly string[], readonly string[]>();
 

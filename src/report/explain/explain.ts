@@ -1,7 +1,7 @@
 /**
  * Explains why an address is announced or not. Pure: facts in, explanation out.
  *
- *   the speaker's own plan (`node-plan.ts`) ─┐
+ *   the plan of each node (`node-plan.ts`) ──┐
  *   what each speaker reports ───────────────┼→ nodes.ts ─→ verdict ─→ causes.ts ─→ Explanation
  *   configuration, Lease, Service, events ───┘
  *
@@ -186,8 +186,8 @@ function explainAddress(
 }
 
 /**
- * An address is announced when a speaker says so. Otherwise the verdict is unknown if a speaker was not reached although it
- * may announce the address or its node is in the announcing record.
+ * An address is announced when a speaker says so. Otherwise, a speaker that was not reached makes the verdict unknown in two cases: it may
+ * announce the address, or the announcing record names its node.
  */
 function verdictOf(nodes: readonly NodeExplanation[], recordedOwner: string | undefined): Verdict {
   if (nodes.some(isAnnouncing)) return 'announced';

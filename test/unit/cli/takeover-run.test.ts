@@ -1,4 +1,4 @@
-/** `bellman takeover status` against a server that plays the API server and the daemons of both programs. */
+/** `bellman takeover status` against a server that plays the API server and the daemons of Bellman. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -84,7 +84,7 @@ function bodyOf(path: string, cluster: Cluster): object | undefined {
       metadata: { name: 'metallb-speaker', labels: labels('speaker') },
       ...daemonSet,
     }),
-    // This server plays both daemons, so one answer has the fields of both.
+    // The server plays the controller and the speaker, so one answer has the fields of both.
     '/status': {
       ...{
         version: 1,

@@ -151,7 +151,7 @@ for (const [what, collection, status, isJudged] of [
   ['may not list ServiceCIDR objects', '/servicecidrs', 403, true],
   ['meets a server without ServiceCIDR objects', '/servicecidrs', 404, true],
 ] as const)
-  test(`a controller that ${what} ${isJudged ? 'judges the rest' : 'says so once, and serves'}`, async () => {
+  test(`a controller that ${what} ${isJudged ? 'judges the rest' : 'logs this once, and still assigns addresses'}`, async () => {
     const harness = await started(overNode, ({ api }) => {
       api.before = ({ path }) => {
         if (path.split('?')[0]?.endsWith(collection)) throw new ApiError(status, 'Reason', 'refused here');

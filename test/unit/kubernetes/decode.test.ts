@@ -169,7 +169,7 @@ for (const { field, decode } of [
   { field: 'data', decode: () => decodeSecret(raw({}, { data: { keys: 5 } })) },
   { field: 'metadata.name', decode: () => decodeNamespace(raw({ name: undefined })) },
 ])
-  test(`decoders throw InvalidObject with the path of a ${field} of the wrong type`, () => {
+  test(`decoders throw InvalidObject with the path of the invalid field ${field}`, () => {
     assert.throws(
       decode,
       (error) => error instanceof InvalidObject && error.message.startsWith(`${field} is `),

@@ -142,7 +142,7 @@ describe('MemberView', () => {
     assert.equal(fixture.update().claiming, 'allowed');
   });
 
-  test('counts a speaker that this node has never heard as missing only if that speaker certainly runs', () => {
+  test('counts an unreachable speaker as missing only if this node has heard from it before, or if it certainly runs', () => {
     const fixture = new Fixture();
     fixture.unreachable = ['b', 'c'];
     assert.equal(fixture.update(false).claiming, 'allowed');

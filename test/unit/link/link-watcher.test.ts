@@ -8,7 +8,7 @@ import { frame } from '../../support/neighbour-frames.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
 const datagram = (text: string): NetlinkRead => ({ kind: 'datagram', bytes: frame(text) });
-/** RTM_NEWLINK for an Ethernet interface that is up, with index 2 and a name of two letters. */
+/** RTM_NEWLINK for an Ethernet interface that is up, with index 2 and a name of two characters. */
 const link = (name: string) =>
   datagram(
     [

@@ -148,7 +148,7 @@ test('AddressTable merges the entries of Services that share an address', () => 
   assert.deepEqual([table.entries(), table.names(2)], [[], false]);
 });
 
-test('AddressTable compares candidates that an entry lists itself', () => {
+test('AddressTable compares the candidates of an entry that lists them and names no candidate set', () => {
   const table = new AddressTable();
   const listed = (...candidates: string[]) => ({ ...entry, sources: [{ candidates, interfaces: [] }] });
   table.update('a', [listed('node-1')], 7);

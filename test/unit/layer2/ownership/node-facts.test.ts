@@ -96,7 +96,7 @@ test('formatFacts() and parseFacts() keep what a node says as a witness', () => 
   assert.deepEqual(facts, phase);
 });
 
-test('formatFacts() shortens the statements of a witness rather than leave out a link, and names all addresses as mute rather than some', () => {
+test('formatFacts() shortens the statements of a witness, and writes that all addresses are mute, before it leaves out a link', () => {
   const mute = new Set(Array.from({ length: 16 }, (_, i) => `2001:db8:1:2:3:4:5:${i}`));
   const unanswered = new Map([['node-1', mute]]);
   const phase = { ...answering, mute, witness: { unanswered, answered: new Map(), isDeaf: false } };

@@ -186,7 +186,7 @@ function neverTwo(cluster: Layer2Cluster): void {
   assert.deepEqual(claims(), before, 'no contention');
   for (const address of cluster.entries.keys()) {
     const [owner, ...more] = cluster.answering(address);
-    // In a minority, no claim settles a difference between a stale node and another one, unless a living node has claimed the address before
+    // A stale node and another one may both answer for an address. In a minority, only an earlier claim of a living node settles this
     // (docs/design/limits.md).
     const couldDiffer =
       cluster.answering(address).some((name) => cluster.stale.has(name)) &&
@@ -236,7 +236,7 @@ test('after any history each address has one owner and has not moved without nee
           cluster.run(waitMs);
         }
         cluster.heal();
-        // Within this time, even the only node that has an entry has passed over all other nodes.
+        // Perhaps only one node knows an entry. This time is long enough for that node to pass over all others.
         cluster.run(quietMs + 1000 * size);
         neverTwo(cluster);
         for (const name of names) cluster.setStale(name, false);

@@ -47,7 +47,7 @@ describe('Sightings', () => {
     assert.deepEqual([...machine.links()], ['eth0']);
   });
 
-  test('names only once the node whose MAC answers, even if it is this node', () => {
+  test('names the node whose MAC answers, even this node itself, and does not repeat the name while the MAC stays', () => {
     const machine = machines().get('node-1') ?? assert.fail();
     const answer = (mac: string) => machine.answered({ address, mac, interface: 'eth0' }, 1);
     assert.equal(answer(macOf('node-1'))?.node, 'node-1');
@@ -67,7 +67,7 @@ describe('Sightings', () => {
     assert.deepEqual(machine.see(nodes), []);
   });
 
-  test('reports on the first asker, and only there, that no host has answered for seven seconds', () => {
+  test('reports that no host has answered for seven seconds, but only on the first of the two nodes that ask', () => {
     const all = machines();
     const silent = [...all].filter(([, machine]) => {
       for (const nowMs of [0, 2000, 4000, 6000]) assert.deepEqual(machine.ask(nowMs).sightings, []);
