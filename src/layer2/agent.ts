@@ -216,7 +216,7 @@ export class Layer2Agent {
         this.#firstDecision.check();
         return;
       case 'keys':
-        this.#membership.setFacts(this.#formatFacts());
+        this.#tellFacts();
         return this.#membership.setKeys(message.keys);
       case 'watch':
         return this.#sightings.watch(message.addresses);
