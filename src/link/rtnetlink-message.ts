@@ -47,7 +47,7 @@ export type RtnetlinkMessage =
 
 export const requestType = { links: 18, addresses: 22 } as const;
 const messageType = { error: 2, done: 3, link: 16, linkGone: 17, address: 20, addressGone: 21 } as const;
-const linkAttribute = { address: 1, name: 3, master: 10, info: 18, infoMemberKind: 4 } as const;
+const linkAttribute = { address: 1, name: 3, master: 10, wireless: 11, info: 18, infoMemberKind: 4 } as const;
 const addressAttribute = { address: 1, local: 2 } as const;
 /** `NLM_F_REQUEST | NLM_F_DUMP`. */
 const dumpFlags = 0x0301;
@@ -120,7 +120,8 @@ export function decodeMessage({ type, body }: RawMessage): RtnetlinkMessage | un
 function decodeLink(body: Uint8Array, view: DataView): LinkMessage | undefined {
   const attributes = decodeAttributes(body.subarray(linkLength));
   const name = attributes.get(linkAttribute.name);
-  if (!name) return undefined;
+  // A Wi-Fi driver reports each scan in a message of this type. The message lacks the MAC address and the master, although the link has them.
+  if (!name || attributes.has(linkAttribute.wireless)) return undefined;
   const mac = attributes.get(linkAttribute.address);
   const master = attributes.get(linkAttribute.master);
   const info = attributes.get(linkAttribute.info);

@@ -70,6 +70,16 @@ test('decodeMessage() reads a link with its master, and ignores messages of brid
   );
 });
 
+test('decodeMessage() ignores a wireless event, which has the type of a link but not its MAC address', () => {
+  const body = [
+    '00000100030000004310010000000000', // wlan0 is interface 3, up with carrier
+    '0a000300776c616e30000000', // name "wlan0"
+    '0c000b000800198b00000000', // the event SIOCGIWSCAN: a scan is over
+  ].join('');
+  const length = (16 + body.length / 2).toString(16).padStart(2, '0');
+  assert.deepEqual(decodeMessages(frame(`${length}000000100000000000000000000000${body}`)), []);
+});
+
 test('splitDatagram() and decodeMessage() survive truncation at every octet and changes of any octet', () => {
   const bytes = frame(dumped);
   for (let length = 0; length <= bytes.length; length++)
