@@ -10,8 +10,8 @@ export interface NodeInterface extends InterfaceAddresses {
 
 /**
  * The name of the interface over which the peer is directly connected. The peer is directly connected when it is in a subnet of the
- * interface with our address, or when it has a link-local address. Returns `undefined` when routers may lie between the ends. The session
- * may then survive the loss of one link.
+ * interface with our address, or when it has a link-local address. Returns `undefined` when routers may lie between the ends, because the
+ * session may then survive the loss of one link, and while the interface is not listed.
  */
 export function directLink(
   local: IpAddress,
@@ -19,7 +19,7 @@ export function directLink(
   zone: string | undefined,
   interfaces: readonly NodeInterface[],
 ): string | undefined {
-  if (isLinkLocal(peer)) return zone;
+  if (isLinkLocal(peer)) return interfaces.find(({ name }) => name === zone)?.name;
   return interfaces.find(
     ({ addresses, subnets = [] }) =>
       addresses.some((address) => sameIp(address, local)) &&

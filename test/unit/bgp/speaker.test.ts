@@ -449,6 +449,26 @@ describe('a session in virtual time', () => {
     assert.equal(state(), 'Idle');
   });
 
+  test('a session with a link-local peer survives a change of another interface before its own is listed', () => {
+    const eth0 = { name: 'eth0', addresses: [ip('192.0.2.1')] };
+    const veth = { name: 'veth1', addresses: [ip('fe80::b')] };
+    let interfaces: (typeof eth0)[] = [];
+    const { speaker, clock, transport } = fixture({ interfaces: () => interfaces });
+    speaker.setPeers([peer({ address: ip('fe80::2'), interface: 'eth0' })]);
+    transport.streams[0]?.connected();
+    transport.streams[0]?.send(open(), keepalive);
+    const state = () => speaker.status()[0]?.state;
+    for (const now of [[veth], [veth, eth0]]) {
+      interfaces = now;
+      speaker.interfacesChanged();
+      clock.advance(20);
+      assert.equal(state(), 'Established');
+    }
+    interfaces = [veth];
+    speaker.interfacesChanged();
+    assert.equal(state(), 'Idle');
+  });
+
   test('the loss of a local address ends the sessions that use it, and no others', () => {
     const address = (text: string) => ({ addresses: [ip(text)], subnets: [prefix('192.0.2.0/24')] });
     const both = {

@@ -19,8 +19,9 @@ describe('directLink()', () => {
     assert.equal(directLink(ip('2001:db8::1'), ip('2001:db8::2'), undefined, interfaces), 'eth0');
   });
 
-  test('is the zone of a link-local peer', () => {
+  test('is the zone of a link-local peer, once the interface is listed', () => {
     assert.equal(directLink(ip('fe80::1'), ip('fe80::2'), 'eth1', interfaces), 'eth1');
+    assert.equal(directLink(ip('fe80::1'), ip('fe80::2'), 'eth2', interfaces), undefined);
   });
 
   test('is absent when the peer is behind a router, or the subnet is not known', () => {
