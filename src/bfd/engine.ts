@@ -11,7 +11,7 @@
 import { formatIp, ipFromBytes } from '../address/index.ts';
 import { type Clock, systemClock, type Timer } from '../clock.ts';
 import type { Logger } from '../log.ts';
-import { ok, type Result } from '../result.ts';
+import { fail, ok, type Result } from '../result.ts';
 import type { FlightRecorder } from '../telemetry/flight-recorder.ts';
 import type { Guard } from '../telemetry/guard.ts';
 import { decodePacket } from './codec/packet.ts';
@@ -67,6 +67,7 @@ export class BfdEngine {
   readonly #ports: ReceivePorts<BfdSession>;
   /** Sessions of an earlier process, by path. */
   readonly #inherited = new Map<string, PassedSession>();
+  #mayInherit = true;
   readonly #dropped: Partial<Record<BfdDropReason, number>> = {};
   readonly #timerFired = () => this.#wake();
   #timer: Timer | undefined;
@@ -122,6 +123,7 @@ export class BfdEngine {
    * number, or why one of them cannot be read.
    */
   inherit(items: readonly Uint8Array[]): Result<number, string> {
+    if (!this.#mayInherit) return fail('they come too late: this process has begun its own sessions');
     const sessions: PassedSession[] = [];
     for (const octets of items) {
       const passed = decodePassedSession(octets);
@@ -132,8 +134,12 @@ export class BfdEngine {
     return ok(sessions.length);
   }
 
-  /** Forgets the inherited sessions that no call of `setSessions` has contained yet. */
+  /**
+   * Forgets the inherited sessions that no call of `setSessions` has contained yet, and accepts no others. An inherited session that waits for
+   * its peer for long would begin Up although the peer has given it up.
+   */
   disinherit(): void {
+    this.#mayInherit = false;
     this.#inherited.clear();
   }
 

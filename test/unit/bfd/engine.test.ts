@@ -546,6 +546,18 @@ describe('BFD sessions that are passed on', () => {
     assert.equal(only(late).state, 'Down');
   });
 
+  test('are refused after disinherit(), so that a peer that is added again later does not begin Up', () => {
+    const { clock, a } = pair();
+    const late = node(clock);
+    late.engine.setSessions([base]);
+    late.engine.disinherit();
+    assert.equal(late.engine.inherit(a.engine.passOn()).ok, false);
+    late.engine.setSessions([]);
+    clock.advance(6000);
+    late.engine.setSessions([base]);
+    assert.equal(only(late).state, 'Down');
+  });
+
   test('are refused as a whole when one is wrong', () => {
     const { clock, a } = pair();
     const next = node(clock);
