@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../clock.ts';
+import { closeDescriptor } from '../linux/libc.ts';
 import type { Logger } from '../log.ts';
 import { reasonOf } from '../result.ts';
 import type { FlightRecorder } from '../telemetry/flight-recorder.ts';
@@ -87,7 +88,11 @@ export class PredecessorRunner {
     this.#channel?.close();
     const isCurrent = () => this.#channel === channel;
     const channel = new Channel(fd, {
-      onRecord: (record) => isCurrent() && this.#handle({ kind: 'record', record }),
+      onRecord: (record, descriptor) => {
+        // Only this end passes descriptors on.
+        if (descriptor !== undefined) closeDescriptor(descriptor);
+        if (isCurrent()) this.#handle({ kind: 'record', record });
+      },
       onClosed: () => isCurrent() && this.#handle({ kind: 'closed' }),
     });
     this.#channel = channel;

@@ -246,6 +246,20 @@ describe('succession over a local socket', () => {
     assert.equal(await runner.stop(), 'kept');
   });
 
+  test('the predecessor closes a descriptor that it is sent', async () => {
+    const { runner } = serving();
+    const openFiles = () => readdirSync('/proc/self/fd').length;
+    const before = openFiles();
+    const closed = Promise.withResolvers<string>();
+    const channel = connectChannel(path, { onRecord: () => undefined, onClosed: closed.resolve });
+    const sent = libc.openSocket(AF_UNIX, SOCK_SEQPACKET, 0);
+    channel?.send({ kind: 'item', octets: Uint8Array.of(1) }, sent);
+    libc.closeDescriptor(sent);
+    await closed.promise;
+    assert.equal(openFiles(), before);
+    await runner.stop();
+  });
+
   test('a channel that is closed reports nothing more', async () => {
     const { runner } = serving();
     const reports: string[] = [];
