@@ -66,6 +66,7 @@ const rightsOctets = 20;
 const controlLengthAt = 40;
 const flagsAt = 48;
 const SO_ATTACH_FILTER = 26;
+const SO_DETACH_FILTER = 27;
 /** The option returns an array of counters (linux/sock_diag.h). */
 const SO_MEMINFO = 55;
 const SK_MEMINFO_DROPS = 8;
@@ -284,6 +285,15 @@ export function attachSocketFilter(fd: number, program: Uint8Array): void {
     'setsockopt SO_ATTACH_FILTER',
     attachFilter(fd, SOL_SOCKET, SO_ATTACH_FILTER, value, koffi.sizeof(programType)),
   );
+}
+
+/** Removes the program of `attachSocketFilter`, if the socket has one. */
+export function detachSocketFilter(fd: number): void {
+  try {
+    setIntegerOption(fd, 'SO_DETACH_FILTER', SOL_SOCKET, SO_DETACH_FILTER, 0);
+  } catch (error) {
+    if (!(error instanceof SystemError && error.code === 'ENOENT')) throw error;
+  }
 }
 
 /** The `int` that an ioctl request returns; `undefined` when the request fails. */

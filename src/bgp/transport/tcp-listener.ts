@@ -6,7 +6,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { type Family, formatIp, parseIp } from '../../address/index.ts';
 import type { Clock } from '../../clock.ts';
-import { attachSocketFilter, closeDescriptor } from '../../linux/libc.ts';
+import { attachSocketFilter, closeDescriptor, detachSocketFilter } from '../../linux/libc.ts';
 import { FailedStream } from './failed-stream.ts';
 import { failureReason } from './failure-reason.ts';
 import {
@@ -138,6 +138,8 @@ function incomingOf(socket: Socket, clock: Clock): Incoming | undefined {
       try {
         setSessionDefaults(fd, family);
         setRules(fd, family, rules);
+        // The rules guard the connection now. They can change with an edit, and the program cannot.
+        detachSocketFilter(fd);
       } catch (error) {
         socket.destroy();
         return new FailedStream(failureReason(error), handler);

@@ -2,7 +2,7 @@
  * The generalized TTL security mechanism for a listener (RFC 5082 section 3). The kernel's own option, IP_MINTTL, sets one minimum per
  * socket. Until a connection is accepted, the listener's minimum applies to the segments of that connection, whichever peer sends them.
  * Each peer has a minimum of its own, so this classic BPF program compares TTL and source address of every segment, from the first SYN on.
- * An accepted connection inherits the program.
+ * A connection inherits the program, and loses it when it is accepted and has a minimum of its own.
  */
 import { type Family, ipToBytes } from '../../address/index.ts';
 import {

@@ -6,7 +6,7 @@ import { setTimeout } from 'node:timers/promises';
 import { formatIp } from '../../../src/address/index.ts';
 import { createTcpTransport } from '../../../src/bgp/transport/tcp.ts';
 import { TcpStream } from '../../../src/bgp/transport/tcp-stream.ts';
-import type { ListenFailure, StreamHandler } from '../../../src/bgp/transport/transport.ts';
+import type { ListenFailure, Stream, StreamHandler } from '../../../src/bgp/transport/transport.ts';
 import { systemClock } from '../../../src/clock.ts';
 import { ip } from '../../support/addresses.ts';
 import { eventually, patienceMs } from '../../support/eventually.ts';
@@ -252,6 +252,41 @@ test('the listener drops a SYN with too low a TTL only for a peer that has a min
     await eventually('all connections', () => accepted.length >= expected.length);
     assert.deepEqual(accepted.toSorted(), expected.toSorted());
   } finally {
+    listener.close();
+  }
+});
+
+test('a connection that a peer has made follows a later change of its TTL security', async () => {
+  const port = await freePort();
+  let received = '';
+  const handler = { onConnected: () => undefined, onDrain: () => undefined, onClosed: () => undefined };
+  const accepted = Promise.withResolvers<Stream>();
+  const listener = tcpTransport.listen(
+    port,
+    [{ address: ip('127.0.0.2'), minimumTtl: 255 }],
+    (incoming) => {
+      const onData = (bytes: Uint8Array) => {
+        received += new TextDecoder().decode(bytes);
+      };
+      accepted.resolve(incoming.accept({ minimumTtl: 255, userTimeoutMs: 0 }, { ...handler, onData }));
+    },
+    ({ reason }) => assert.fail(reason),
+  );
+  const peer = tcpTransport.connect(
+    { address: ip('127.0.0.1'), port, sourceAddress: ip('127.0.0.2'), ttl: 255, userTimeoutMs: 0 },
+    { ...handler, onData: () => undefined },
+  );
+  const stream = await accepted.promise;
+  try {
+    peer.apply({ ttl: 64, userTimeoutMs: 0 });
+    peer.write(new TextEncoder().encode('from afar'));
+    await setTimeout(100);
+    assert.equal(received, '');
+    stream.apply({ userTimeoutMs: 0 });
+    await eventually('the octets', () => received === 'from afar');
+  } finally {
+    peer.destroy();
+    stream.destroy();
     listener.close();
   }
 });
