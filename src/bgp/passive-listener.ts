@@ -42,7 +42,11 @@ export class PassiveListener {
     // first, because they have no other way to get a session.
     const passiveFirst = ready.toSorted((a, b) => Number(b.settings.passive) - Number(a.settings.passive));
     const accepted = ready.some(({ settings }) => settings.passive) ? passiveFirst.map(acceptedPeerOf) : [];
-    const key = JSON.stringify(accepted, (_, value) => (typeof value === 'bigint' ? String(value) : value));
+    // A failure is retried and reported only for passive peers, so a peer that becomes passive needs a new listener.
+    const passive = passiveFirst.map(({ settings }) => settings.passive);
+    const key = JSON.stringify([accepted, passive], (_, value) =>
+      typeof value === 'bigint' ? String(value) : value,
+    );
     if (this.#open?.key === key) return;
     this.#closeListener();
     if (accepted.length === 0) return;

@@ -71,6 +71,23 @@ describe('incoming connections', () => {
     assert.ok(transport.listening, 'listening is retried');
   });
 
+  test('listening is tried again when a peer becomes passive after a failure that did not concern it', () => {
+    const { speaker, transport, clock } = fixture();
+    const ipv6 = peer({ name: 'ipv6', address: ip('2001:db8::2'), passive: true });
+    speaker.setPeers([ipv6, peer()]);
+    const cannotListen = () => {
+      transport.cannotListen({ family: 4, reason: 'address and port already in use' });
+      clock.advance(1);
+    };
+    cannotListen();
+    transport.listening = undefined;
+    speaker.setPeers([ipv6, peer({ passive: true })]);
+    assert.ok(transport.listening);
+    cannotListen();
+    const { lastError } = speaker.status()[1] ?? assert.fail();
+    assert.equal(lastError, 'cannot listen on port 179: address and port already in use');
+  });
+
   test('two peers at one address are told apart by source-address', () => {
     const { speaker, transport } = fixture();
     const at = (name: string, source: string) => peer({ name, sourceAddress: ip(source), passive: true });
