@@ -80,6 +80,12 @@ export interface BgpSpeakerOptions {
   readonly onSessionChange?: SessionObserver;
 }
 
+/**
+ * Longest wait for the peers to take all changes before their sessions are offered to a successor. Two seconds after the offer has begun, all
+ * sessions stay here (`acceptDeadlineMs`). A peer that does not read must therefore not use that time up.
+ */
+const offerFlushMs = 1000;
+
 /** IANA's port for BGP. */
 const bgpPort = 179;
 
@@ -192,7 +198,7 @@ class Speaker implements BgpSpeaker, SessionSuccession {
 
   async offer(): Promise<Offer | undefined> {
     if (!this.#isSynced || this.#isStopped) return undefined;
-    await Promise.all([...this.#sessions.values()].map((session) => session.flush()));
+    await Promise.all([...this.#sessions.values()].map((session) => session.flush(offerFlushMs)));
     const frozen = new Map<Session, FrozenSession>();
     for (const session of this.#sessions.values()) {
       const state = session.freeze();

@@ -66,7 +66,7 @@ export interface FrozenSession {
   readonly prefixes: Iterable<Prefix>;
 }
 
-/** Longest wait for the kernel to take the changes of a session that stops or is passed on. */
+/** Longest wait for the kernel to take the changes of a session that stops. */
 const flushDeadlineMs = 2000;
 const flushPollMs = 10;
 
@@ -209,8 +209,8 @@ export class Session implements ConnectionOwner {
   }
 
   /** Waits until the kernel has taken all changes, or until the deadline. */
-  async flush(): Promise<void> {
-    const deadline = this.clock.now() + flushDeadlineMs;
+  async flush(deadlineMs = flushDeadlineMs): Promise<void> {
+    const deadline = this.clock.now() + deadlineMs;
     while (this.#isEstablished && !this.#output.isIdle && this.clock.now() < deadline)
       await new Promise<void>((resolve) => void this.clock.after(flushPollMs, resolve));
   }

@@ -2,8 +2,18 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { encodeMessage } from '../../../src/bgp/codec/index.ts';
-import { prefix } from '../../support/addresses.ts';
-import { fixture, gracefulRestart, host, keepalive, notification, peer, plain } from './session-fixture.ts';
+import { acceptDeadlineMs } from '../../../src/succession/predecessor.ts';
+import { ip, prefix } from '../../support/addresses.ts';
+import {
+  fixture,
+  gracefulRestart,
+  host,
+  keepalive,
+  notification,
+  open,
+  peer,
+  plain,
+} from './session-fixture.ts';
 
 const second = prefix('198.51.100.2/32');
 
@@ -198,6 +208,32 @@ describe('a session that cannot be passed on', () => {
       to.speaker.setPeers(peers);
       assert.equal(to.transport.rejected.length, 1);
     }
+  });
+
+  test('holds the other sessions up for less time than the second process has to accept', async () => {
+    const { speaker, transport, clock } = fixture();
+    speaker.setPeers([peer(), peer({ name: 'stuck', address: ip('192.0.2.3') })]);
+    const [, stuck] = transport.streams;
+    assert.ok(stuck);
+    for (const stream of transport.streams) {
+      stream.connected();
+      stream.send(open(), keepalive);
+    }
+    stuck.isReading = false;
+    for (const name of ['router', 'stuck']) speaker.announce(name, host, plain);
+    speaker.synced();
+    clock.advance(0);
+    const startedAtMs = clock.now();
+    let sessions: number | undefined;
+    void speaker.offer().then((offer) => {
+      sessions = offer?.sessions;
+    });
+    while (sessions === undefined) {
+      assert.ok(clock.now() - startedAtMs < acceptDeadlineMs - 500);
+      clock.advance(10);
+      await new Promise((resolve) => void setImmediate(resolve));
+    }
+    assert.equal(sessions, 1);
   });
 
   test('ends as usual when it is not Established', async () => {
