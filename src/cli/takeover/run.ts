@@ -7,7 +7,7 @@ import type { Api, RawObject } from '../../kubernetes/api.ts';
 import { connect } from '../../kubernetes/client.ts';
 import { decodeNode } from '../../kubernetes/decode.ts';
 import { paths } from '../../kubernetes/write.ts';
-import { readList, readOptionalList } from '../../report/read/api-read.ts';
+import { readList } from '../../report/read/api-read.ts';
 import type { StatusSource } from '../../report/read/cluster-view.ts';
 import type { ClusterView } from '../../report/status/view.ts';
 import { collectStatus } from '../status/collect.ts';
@@ -89,12 +89,13 @@ function componentOf({ metadata: { labels = {} } }: RawWorkload): string | undef
   return undefined;
 }
 
+/** A list that the user may not read fails the command, because an empty one would mean that MetalLB is gone. */
 async function readMetalLb(
   client: Api,
   namespace: string,
 ): Promise<{ readonly facts: MetalLbFacts; readonly nodes: ReadonlySet<string> }> {
   const apps = `/apis/apps/v1/namespaces/${namespace}`;
-  const workloads = async (path: string) => ((await readOptionalList(client, path)) ?? []) as RawWorkload[];
+  const workloads = async (path: string) => (await readList(client, path)) as readonly RawWorkload[];
   const [pods, deployments, daemonSets] = await Promise.all([
     workloads(paths.pods(namespace)),
     workloads(`${apps}/deployments`),

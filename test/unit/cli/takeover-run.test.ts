@@ -31,6 +31,8 @@ interface Cluster {
   readonly announcing?: readonly string[];
   readonly isNodeAdmitted?: boolean;
   readonly daemonSet?: object;
+  /** The path that the user may not read. */
+  readonly forbidden?: string;
 }
 
 function bodyOf(path: string, cluster: Cluster): object | undefined {
@@ -109,8 +111,11 @@ function bodyOf(path: string, cluster: Cluster): object | undefined {
 
 async function statusOf(cluster: Cluster, output: 'text' | 'json' = 'json'): Promise<string> {
   const server = createServer(({ url = '' }, response) => {
-    const body = bodyOf(url.split('?')[0] ?? '', cluster);
-    response.writeHead(body ? 200 : 404).end(JSON.stringify(body ?? {}));
+    const [path = ''] = url.split('?');
+    if (path === cluster.forbidden)
+      return response.writeHead(403).end(JSON.stringify({ message: `no right to ${path}` }));
+    const body = bodyOf(path, cluster);
+    return response.writeHead(body ? 200 : 404).end(JSON.stringify(body ?? {}));
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
@@ -172,6 +177,18 @@ test('takeoverStatus() names the next step after each change of the cluster', as
   assert.match(commandOf(await statusOf(answered)), /patch daemonset metallb-speaker /);
   assert.match(commandOf(await statusOf({ ...answered, daemonSet: patched })), /^kubectl label node node-1 /);
 });
+
+for (const forbidden of [
+  '/api/v1/namespaces/metallb-system/pods',
+  '/apis/apps/v1/namespaces/metallb-system/deployments',
+  '/apis/apps/v1/namespaces/metallb-system/daemonsets',
+])
+  test(`takeoverStatus() names no step when the user may not read ${forbidden}`, async () => {
+    await assert.rejects(
+      statusOf({ labels: plain, controllers: 1, adoptOnly: true, forbidden }),
+      /no right to/,
+    );
+  });
 
 test('takeoverStatus() prints tables and the step', async () => {
   assert.equal(
