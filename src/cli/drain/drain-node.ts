@@ -9,7 +9,7 @@ import { decodeNode } from '../../kubernetes/decode.ts';
 import type { Node } from '../../kubernetes/model.ts';
 import { patchAnnotations, paths } from '../../kubernetes/write.ts';
 import { queryDaemon } from '../../report/read/daemon-query.ts';
-import { requestViewerToken, type ViewerToken } from '../../report/read/viewer-token.ts';
+import { ViewerTokenSource } from '../../report/read/viewer-token.ts';
 import { drainProgress } from './progress.ts';
 
 export interface DrainOptions {
@@ -62,7 +62,7 @@ async function annotate(client: Api, name: string, value: string | null): Promis
 }
 
 async function waitUntilDrained(client: Api, node: Node, options: DrainOptions): Promise<boolean> {
-  const viewer = await requestViewerToken(client, options.namespace);
+  const viewer = new ViewerTokenSource(client, options.namespace, options.clock);
   // Timers of the clock do not keep the process alive, but an open port does.
   const { port1: alive } = new MessageChannel();
   alive.on('message', () => undefined);
@@ -75,12 +75,14 @@ async function waitUntilDrained(client: Api, node: Node, options: DrainOptions):
 
 async function pollSpeaker(
   { name, internalIPs }: Node,
-  { token, problem }: ViewerToken,
+  viewer: ViewerTokenSource,
   { timeoutSeconds, speakerPort: port, clock, print }: DrainOptions,
 ): Promise<boolean> {
   const endMs = clock.now() + timeoutSeconds * 1000;
   let shown = '';
   for (;;) {
+    // A drain may last longer than a token.
+    const { token, problem } = await viewer.get();
     const status = await queryDaemon(internalIPs, { port, path: '/status', token }, decodeSpeakerStatus);
     const progress = status.ok
       ? drainProgress(status.value)

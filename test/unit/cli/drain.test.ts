@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { drainNode } from '../../../src/cli/drain/drain-node.ts';
 import { drainProgress } from '../../../src/cli/drain/progress.ts';
-import { decodedStatus } from './fixtures.ts';
+import { decodedStatus, leastStatus } from './fixtures.ts';
 
 const leaving = {
   cause: 'maintenance',
@@ -37,3 +44,65 @@ for (const [name, over, isDone, text] of cases)
     assert.equal(progress.isDone, isDone);
     assert.match(progress.text, text);
   });
+
+const folder = mkdtempSync(join(tmpdir(), 'bellman-drain-'));
+after(() => rmSync(folder, { recursive: true }));
+
+test('drainNode() asks for a new token when the drain lasts longer than one', async () => {
+  const minuteMs = 60_000;
+  let now = 0;
+  const clock = {
+    now: () => now,
+    epochMs: () => now,
+    after: (_delayMs: number, callback: () => void) => {
+      now += minuteMs;
+      setImmediate(callback);
+      return { cancel: () => undefined };
+    },
+  };
+  let issuedAt = 0;
+  const node = {
+    metadata: { name: 'n' },
+    status: { addresses: [{ type: 'InternalIP', address: '127.0.0.1' }] },
+  };
+  const server = createServer(({ url = '', headers }, response) => {
+    const answer = (status: number, body: object) => response.writeHead(status).end(JSON.stringify(body));
+    if (url === '/api/v1/nodes/n') return answer(200, node);
+    if (url.endsWith('/serviceaccounts/viewer/token')) {
+      issuedAt = now;
+      return answer(201, { status: { token: `token-${now}` } });
+    }
+    const isValid = headers.authorization === `Bearer token-${issuedAt}` && now < issuedAt + 10 * minuteMs;
+    if (!isValid) return answer(401, {});
+    const announcing = now < 15 * minuteMs ? { '192.0.2.1': '' } : {};
+    return answer(200, { version: 1, ...leastStatus, leaving, announcing });
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const kubeconfig = join(folder, 'kubeconfig');
+  writeFileSync(
+    kubeconfig,
+    JSON.stringify({
+      'current-context': 'c',
+      contexts: [{ name: 'c', context: { cluster: 'c', user: 'u' } }],
+      clusters: [{ name: 'c', cluster: { server: `http://127.0.0.1:${port}` } }],
+      users: [{ name: 'u', user: { token: 'secret' } }],
+    }),
+  );
+  const lines: string[] = [];
+  try {
+    const isDone = await drainNode('n', {
+      ...{ kubeconfig, namespace: 'bellman-system', reason: 'new kernel', wait: true, timeoutSeconds: 3600 },
+      ...{ speakerPort: port, clock, print: (line: string) => void lines.push(line) },
+    });
+    assert.equal(isDone, true, lines.join('\n'));
+    assert.deepEqual(lines, [
+      'node n leaves: new kernel',
+      'the node still announces 1 address in layer 2 and 0 by BGP',
+      'the node announces nothing',
+    ]);
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+});
