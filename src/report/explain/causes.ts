@@ -137,9 +137,17 @@ function stalledCauses(waiting: readonly NodeExplanation[], view: ClusterView): 
       : [],
   );
   if (troubles.length > 0) return troubles;
+  const state = `${shortList(waiting.map(({ node }) => node))} may announce it but ${waiting.length > 1 ? 'do' : 'does'} not yet`;
+  if (!waiting.some(({ layer2 }) => layer2?.eligible))
+    return [
+      {
+        text: `${state}: ${waiting.length > 1 ? 'their speakers have' : 'its speaker has'} not seen the newest state of the cluster`,
+        remedy: 'run the command again in a few seconds; then look at the logs of these speakers',
+      },
+    ];
   return [
     {
-      text: `${shortList(waiting.map(({ node }) => node))} may announce it but ${waiting.length > 1 ? 'do' : 'does'} not yet: the speakers elect an owner, or too few speakers hear each other`,
+      text: `${state}: the speakers elect an owner, or too few speakers hear each other`,
       remedy: 'run the command again in a few seconds; then look at bellman trace membership',
     },
   ];

@@ -87,7 +87,8 @@ function explainBgp(
 ): BgpExplanation {
   const advertised = reported?.advertised[address.text];
   const refusal = advertised ? undefined : refusalOf(plan, reported, address);
-  const peers = [...new Set([...(advertised ?? []), ...(plan?.routes ?? []).map(({ peer }) => peer)])];
+  // A speaker with an older state than ours, for instance an older configuration, does not announce to all peers of the plan.
+  const peers = reported ? (advertised ?? []) : [...new Set((plan?.routes ?? []).map(({ peer }) => peer))];
   return {
     eligible: refusal === undefined,
     ...(refusal ? { refusal } : {}),

@@ -281,6 +281,21 @@ const rows: readonly (readonly [string, Over, 'announced' | 'not announced' | 'u
     /peer router at node-1: the session is not up: Bad Peer AS \(ConfigMap peers\[\]\)/,
   ],
   [
+    'the session is up, but the speaker does not announce the address, because it runs an older configuration',
+    {
+      service: bgpService,
+      speakers: {
+        'node-1': speaker({
+          peers: [router('Established')],
+          config: { hash: 'old', acceptedAt: since },
+        }),
+      },
+    },
+    'not announced',
+    /^198\.51\.100\.7: not announced: node-1 may announce it but does not yet: its speaker has not seen the newest state/,
+    /node node-1: it runs configuration old, accepted at .*, instead of/,
+  ],
+  [
     'two nodes announce a Service with session affinity by BGP',
     {
       service: { ...bgpService, sessionAffinity: 'ClientIP' },
