@@ -14,7 +14,7 @@ import { parseAnnouncing } from '../../cluster/announcing.ts';
 import { loadBalancerClassMatches } from '../../cluster/service-class.ts';
 import { poolIndexOf } from '../../config/index.ts';
 import { objectKey, type Service } from '../../kubernetes/model.ts';
-import { clusterProblems } from '../status/problems.ts';
+import { clusterProblems, lackProblemText } from '../status/problems.ts';
 import { shortList, waitingReason } from '../status/words.ts';
 import { causesOf, isAnnouncingByBgp, mayAnnounce } from './causes.ts';
 import {
@@ -41,7 +41,8 @@ export function explain(facts: ExplainFacts): Explanation {
   if (foreign) return { ...named, verdict: 'not announced', causes: [foreign], addresses: [] };
   const addresses = service.ingress
     .filter(({ ip }) => address === undefined || ip === address)
-    .map(({ ip }) => explainAddress(ip, service, facts, accepted));
+    .map(({ ip }) => explainAddress(ip, service, facts, accepted))
+    .map((each) => ({ ...each, causes: [...each.causes, ...lackCauses(service, facts)] }));
   if (addresses.length === 0)
     return { ...named, verdict: 'not announced', causes: waitingCauses(service, facts, accepted), addresses };
   return { ...named, verdict: worst(addresses), causes: [], addresses };
@@ -94,6 +95,14 @@ function servedClass(speakers: ExplainFacts['cluster']['speakers']): string | un
   return undefined;
 }
 
+const refusalRemedy = 'look for the refusal in docs/design/allocation.md, which gives the remedy of each';
+
+/** Why a Service that has an address lacks another one. */
+function lackCauses(service: Service, { cluster }: ExplainFacts): Cause[] {
+  const text = lackProblemText(objectKey(service), cluster);
+  return text === undefined ? [] : [{ text, remedy: refusalRemedy }];
+}
+
 /** Why the Service has no address. Without a leader no Service gets one, so the lack of a leader comes first. */
 function waitingCauses(
   service: Service,
@@ -115,7 +124,7 @@ function waitingCauses(
       : [
           {
             text: refusal,
-            remedy: 'look for the refusal in docs/design/allocation.md, which gives the remedy of each',
+            remedy: refusalRemedy,
           },
         ];
   const found = [...noLeader, ...own, ...of('configuration')];

@@ -8,7 +8,7 @@ import { addressFindings } from './announcers.ts';
 import { describeConfiguration, describeController } from './control.ts';
 import { deadNodeTroubles } from './dead-nodes.ts';
 import type { ClusterView, SpeakerView } from './view.ts';
-import { membershipPort, shortList, waitingReason } from './words.ts';
+import { lackReason, membershipPort, shortList, waitingReason } from './words.ts';
 
 export const problemKinds = [
   'configuration',
@@ -185,12 +185,24 @@ function serviceProblems(view: ClusterView, accepted: AcceptedConfig | undefined
       const reason = waitingReason(key, view) || 'no controller has decided about it';
       return [problem('service', key, `Service ${key} waits for an address: ${reason}`)];
     }
-    return addressFindings(service, view, index).flatMap(({ address, text, isAsDesired }) =>
-      isAsDesired
-        ? []
-        : [problem('address', address, `nodes that announce ${address} of Service ${key}: ${text}`)],
-    );
+    const lack = lackProblemText(key, view);
+    return [
+      ...(lack === undefined ? [] : [problem('service', key, lack)]),
+      ...addressFindings(service, view, index).flatMap(({ address, text, isAsDesired }) =>
+        isAsDesired
+          ? []
+          : [problem('address', address, `nodes that announce ${address} of Service ${key}: ${text}`)],
+      ),
+    ];
   });
+}
+
+/** Says that a Service that has an address lacks another one; `undefined` when it lacks none. */
+export function lackProblemText(service: string, view: Pick<ClusterView, 'controller'>): string | undefined {
+  const reason = lackReason(service, view);
+  return reason === undefined
+    ? undefined
+    : `Service ${service} lacks an address that it needs or asks for: ${reason}`;
 }
 
 function problem(kind: ProblemKind, object: string, text: string, nodes: readonly string[] = []): Problem {

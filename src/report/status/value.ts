@@ -18,7 +18,7 @@ import { describeConfiguration, describeController, type Finding } from './contr
 import { deadNodeTroubles } from './dead-nodes.ts';
 import { troublesOf, viewerTroubles } from './problems.ts';
 import type { ClusterView } from './view.ts';
-import { waitingReason } from './words.ts';
+import { lackReason, waitingReason } from './words.ts';
 
 /** The longest pool name that the schema of the configuration allows. */
 const maxPoolCharacters = 253;
@@ -56,7 +56,7 @@ export interface PoolValue {
 export interface AddressValue extends Finding {
   /** `namespace/name`. */
   readonly service: string;
-  /** Absent while the Service waits for an address. */
+  /** Absent while the Service waits for an address. A Service may have an address and wait for another one. */
   readonly address?: string;
   readonly pool: string;
   readonly externalTrafficPolicy: string;
@@ -157,8 +157,12 @@ function addressValues(service: Service, view: ClusterView, index: PoolIndex | u
     ];
   // A user may edit the annotation.
   const pools = (service.annotations[annotations.pool] ?? '').split(',', service.ingress.length);
-  return addressFindings(service, view, index).map((finding, i) => {
+  const found = addressFindings(service, view, index).map((finding, i): AddressValue => {
     const pool = printable(pools[i] ?? pools[0] ?? '', maxPoolCharacters);
     return { service: key, pool, ...finding, externalTrafficPolicy };
   });
+  const lack = lackReason(key, view);
+  if (lack !== undefined)
+    found.push({ service: key, pool: '', text: lack, isAsDesired: false, externalTrafficPolicy });
+  return found;
 }

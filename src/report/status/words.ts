@@ -17,6 +17,14 @@ export function waitingReason(service: string, { controller, failures }: Cluster
   return refusal ?? failures.get(service) ?? '';
 }
 
+/** Why a Service that has an address lacks another one that it needs or asks for, as the leader reports; `undefined` when it lacks none. */
+export function lackReason(
+  service: string,
+  { controller }: Pick<ClusterView, 'controller'>,
+): string | undefined {
+  return controller && refusalsBy(controller).get(service);
+}
+
 /** Messages of the refusals of a controller by Service. All Services of the cluster may wait, so each list is indexed once. */
 const messages = new WeakMap<ControllerStatus, ReadonlyMap<string, string>>();
 

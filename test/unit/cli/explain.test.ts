@@ -426,6 +426,27 @@ const rows: readonly (readonly [string, Over, 'announced' | 'not announced' | 'u
     /node node-1: it cannot reach the API server/,
   ],
   [
+    'a Service with an address lacks another one',
+    {
+      speakers: { 'node-1': speaker({ announcing: { '192.0.2.241': since } }) },
+      cluster: {
+        controller: {
+          ...{ version: 1, identity: 'a', leading: true, adoptOnly: false, waitingFor: [] },
+          services: [
+            {
+              service: 'default/web',
+              addresses: [{ ip: '192.0.2.241', pool: 'office' }],
+              refusal: { cause: 'exhausted', message: 'pool office is full' },
+            },
+          ],
+        },
+      },
+    },
+    'announced',
+    /announced by node-1/,
+    /Service default\/web lacks an address that it needs or asks for: pool office is full/,
+  ],
+  [
     'a session of one node is down while another announces',
     {
       service: bgpService,

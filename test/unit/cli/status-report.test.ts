@@ -306,6 +306,43 @@ test('statusReport() takes the reason why a Service waits from the leader, or fr
   assert.equal(line(report, 'default/later').at(-1), 'pool p is full');
 });
 
+test('statusReport() and problemsOf() say which address a Service that has another one lacks', () => {
+  const message = 'no pool has a free IPv6 address';
+  const controller = {
+    version: 1,
+    identity: 'a',
+    leading: true,
+    adoptOnly: false,
+    waitingFor: [],
+    services: [
+      {
+        service: 'default/web',
+        addresses: [{ ip: '192.0.2.1', pool: 'p' }],
+        refusal: { cause: 'exhausted', message },
+      },
+    ],
+  };
+  const speakers = { 'node-1': speakerStatus({ announcing: { '192.0.2.1': '2026-07-30T12:00:00Z' } }) };
+  // An event tells of the past. The Service may have got its address since.
+  const failures = new Map([['default/web', message]]);
+  assert.equal(statusReport(view([web], speakers, { failures })).healthy, true);
+  const state = view([web], speakers, { controller });
+  const report = statusReport(state);
+  assert.match(report.text, /^default\/web +192\.0\.2\.1 +p +node-1 on eth0$/m);
+  assert.match(report.text, new RegExp(`^default/web +<pending> +${message}$`, 'm'));
+  assert.equal(report.healthy, false);
+  assert.deepEqual(
+    problemsOf(state).map(({ kind, object, text: found }) => [kind, object, found]),
+    [
+      [
+        'service',
+        'default/web',
+        `Service default/web lacks an address that it needs or asks for: ${message}`,
+      ],
+    ],
+  );
+});
+
 test('statusReport() names speakers that run another configuration, or cannot reach the API server', () => {
   const config = { hash: 'abc', acceptedAt: '2026-01-01T00:00:00Z' };
   const report = statusReport(
