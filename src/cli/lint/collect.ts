@@ -38,7 +38,7 @@ export async function collectEdited(source: StatusSource): Promise<EditedCluster
         services: services.map(decodeService),
         slices: rawSlices?.flatMap((raw) => decodeEndpointSlice(raw) ?? []),
         nodes,
-        namespaces: namespaces ?? new Map(),
+        namespaces,
         loadBalancerClass: source.loadBalancerClass,
       },
       accepted: recallAcceptedConfig(view.configMap, view.acceptedCopy),

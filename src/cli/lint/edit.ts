@@ -16,7 +16,8 @@ export interface EditFacts {
   /** `undefined` when the user may not list them. */
   readonly slices: readonly EndpointSlice[] | undefined;
   readonly nodes: readonly Node[];
-  readonly namespaces: ReadonlyMap<string, Labels>;
+  /** `undefined` when the user may not list them. */
+  readonly namespaces: ReadonlyMap<string, Labels> | undefined;
   readonly loadBalancerClass: string | undefined;
 }
 
@@ -31,17 +32,25 @@ export function editEffects(before: Config, after: Config, facts: EditFacts): st
   const sessions = sessionEffects(before, after, facts.nodes).map(
     ({ peer, kind, nodes }) => `the session with peer ${peer} ${verbs[kind]} at ${shortList(nodes)}`,
   );
-  const moved = addressEffects(before, after, facts);
-  const addresses = moved.map(({ service, before: was, after: now, refusal }) =>
+  return [
+    ...listed(sessions, 'session'),
+    ...listed(addressChanges(before, after, facts), 'Service'),
+    ...listed(announcementEffects(before, after, facts), 'address', 'es'),
+  ];
+}
+
+/** One sentence for each Service whose addresses the edit changes. */
+function addressChanges(before: Config, after: Config, { namespaces, ...facts }: EditFacts): string[] {
+  const selects = ({ pools }: Config) =>
+    pools.some(({ namespaceSelectors }) => namespaceSelectors.length > 0);
+  if (!namespaces && (selects(before) || selects(after)))
+    return ['the addresses of Services were not judged: you may not list Namespaces'];
+  const moved = addressEffects(before, after, { ...facts, namespaces: namespaces ?? new Map() });
+  return moved.map(({ service, before: was, after: now, refusal }) =>
     now.length === 0
       ? `Service ${service} loses ${was.join(', ')}${refusal === undefined ? '' : `: ${refusal}`}`
       : `Service ${service} has ${now.join(', ')} instead of ${was.join(', ') || 'no address'}`,
   );
-  return [
-    ...listed(sessions, 'session'),
-    ...listed(addresses, 'Service'),
-    ...listed(announcementEffects(before, after, facts), 'address', 'es'),
-  ];
 }
 
 function listed(effects: readonly string[], noun: string, plural = 's'): string[] {

@@ -272,6 +272,26 @@ address-pools:
       'Service default/late has 203.0.113.9 instead of no address',
     ]);
   });
+  test('of a pool for labelled namespaces, which a user without the right to list them learns nothing about', () => {
+    const added = `${peers}${pools}- {name: new, protocol: none, addresses: [203.0.113.9/32], namespace-selectors: [{match-labels: {team: a}}]}\n`;
+    const late = { ...service('late', []), annotations: { 'bellman.dev/address-pool': 'new' } };
+    const waiting = {
+      ...facts,
+      services: [...facts.services, late],
+      namespaces: new Map([['default', { team: 'a' }]]),
+    };
+    const judge = (now: string, namespaces: typeof waiting.namespaces | undefined) =>
+      editEffects(configOf(`${peers}${pools}`), configOf(now), { ...waiting, namespaces });
+    assert.deepEqual(judge(added, waiting.namespaces), [
+      'Service default/late has 203.0.113.9 instead of no address',
+    ]);
+    assert.deepEqual(judge(added, undefined), [
+      'the addresses of Services were not judged: you may not list Namespaces',
+    ]);
+    assert.deepEqual(judge(added.replace(/, namespace-selectors: .*(?=\}\n)/, ''), undefined), [
+      'Service default/late has 203.0.113.9 instead of no address',
+    ]);
+  });
   test('of a restriction, which takes no address away', () => {
     const restricted = pools.replace('240/28]', '240/28], namespaces: [shop]');
     assert.deepEqual(effects(`${peers}${restricted}`), []);
