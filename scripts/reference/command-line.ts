@@ -59,7 +59,8 @@ const exitMeanings: Record<keyof typeof exitCodes, Readonly<Record<string, strin
     collect: 'The API server could not be reached, or the archive could not be written.',
     drain: 'The node does not exist, you may not change it, or the API server could not be reached.',
     undrain: 'The node does not exist, you may not change it, or the API server could not be reached.',
-    takeover: 'The API server could not be reached.',
+    takeover:
+      'The API server could not be reached, or you may not read the Pods, Deployments or DaemonSets of MetalLB.',
     page: 'The API server is not known, or the port is taken.',
     completion: 'The shell is unknown.',
     plugin: 'A flag is unknown.',
