@@ -48,7 +48,12 @@ function faultsOf(problems: readonly Problem[]): Faults {
   const ofNodes = problems.filter(({ kind }) => kind !== 'service' && kind !== 'address');
   const ofSessions = ofNodes.filter(({ kind }) => kind === 'session' || kind === 'bfd');
   return {
-    nodes: new Set(ofNodes.flatMap(({ object, nodes }) => [object, ...nodes])),
+    // The object of a session is its peer, which may have the name of a node.
+    nodes: new Set(
+      ofNodes.flatMap(({ kind, object, nodes }) =>
+        kind === 'session' || kind === 'bfd' ? nodes : [object, ...nodes],
+      ),
+    ),
     sessions: new Set(
       ofSessions.flatMap(({ object, nodes }) => nodes.map((node) => sessionKey(node, object))),
     ),

@@ -4,7 +4,7 @@ import { maxProblems } from '../../../src/page/page-data.ts';
 import { pageData } from '../../../src/page/view-model.ts';
 import { problemsOf } from '../../../src/report/status/problems.ts';
 import type { ClusterView } from '../../../src/report/status/view.ts';
-import { fail } from '../../../src/result.ts';
+import { fail, ok } from '../../../src/result.ts';
 import { largeCluster } from '../../support/page-cluster.ts';
 
 const faulty = largeCluster({ services: 1000, nodes: 5, faulty: true });
@@ -41,6 +41,20 @@ test('pageData() finds fault only with the nodes and sessions that a problem nam
     [true, false, true, true],
   );
   assert.ok(pageData(sound, '1').nodes.every(({ isAsDesired }) => isAsDesired));
+});
+
+test('pageData() finds no fault with a node whose name a peer with a fault has', () => {
+  const speakers = faulty.speakers.map(({ node, status }) => ({
+    node,
+    status: status.ok
+      ? ok({ ...status.value, peers: status.value.peers.map((peer) => ({ ...peer, name: 'node-1' })) })
+      : status,
+  }));
+  const { nodes } = pageData({ ...faulty, speakers }, '1');
+  assert.deepEqual(
+    nodes.map(({ isAsDesired }) => isAsDesired),
+    [true, false, true, true, false],
+  );
 });
 
 test('pageData() gives equal data for equal states, however old the Lease is', () => {
