@@ -71,6 +71,8 @@ export class ConfigReconciler {
   /** Events about a deleted ConfigMap use this UID. */
   #uid = '';
   #copy: ConfigMap | undefined;
+  /** Number of states of the copy that the watch has reported. */
+  #copyReports = 0;
   #accepted: AcceptedConfig | undefined;
   #verdict: Verdict = { kind: 'none', reason: 'not judged yet' };
   /**
@@ -128,6 +130,7 @@ export class ConfigReconciler {
 
   setCopy(copy: ConfigMap | undefined): void {
     this.#copy = newer(this.#copy, copy);
+    this.#copyReports++;
     this.#reconcileSoon();
   }
 
@@ -267,6 +270,7 @@ export class ConfigReconciler {
     const data = { [configMapKey]: change.text };
     const collection = paths.configMaps(namespace);
     const copy = this.#copy;
+    const reports = this.#copyReports;
     const written = await client.request<Parameters<typeof decodeConfigMap>[0]>(
       copy
         ? {
@@ -282,7 +286,9 @@ export class ConfigReconciler {
           },
     );
     metrics.writes.inc({ object: 'configmap', result: 'ok' });
-    if (this.#copy || !copy) this.#copy = newer(this.#copy, decodeConfigMap(written));
+    // The watch may be ahead of the response, and have reported that the copy is deleted, also one that this write created.
+    const isDeleted = !this.#copy && this.#copyReports !== reports;
+    if (!isDeleted) this.#copy = newer(this.#copy, decodeConfigMap(written));
   }
 }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { configHash } from '../../../src/cluster/accepted-config.ts';
 import { ApiError } from '../../../src/kubernetes/api-error.ts';
+import { pause } from '../../../src/kubernetes/retry.ts';
 import { ControllerHarness, config, configPath, copyPath, pool } from './controller-harness.ts';
 
 const good = config(pool('a', '192.0.2.0/28'));
@@ -162,6 +163,23 @@ test('gate stores the copy again that is deleted before the response to its writ
   await harness.pass(200);
   assert.equal(harness.annotation('accepted-config', copyPath), other);
   harness.api.remove(copyPath);
+  await harness.pass();
+  assert.equal(harness.annotation('accepted-config', copyPath), other);
+  await harness.stop();
+});
+
+test('gate stores the copy again that is created and deleted before the response to its first write arrives', async () => {
+  const harness = new ControllerHarness();
+  harness.api.after = ({ method, path }) =>
+    method === 'POST' && path.endsWith('/configmaps')
+      ? pause(harness.clock, 4000, new AbortController().signal)
+      : undefined;
+  harness.editConfig(good);
+  await harness.start();
+  harness.api.remove(copyPath);
+  await harness.pass();
+  assert.equal(harness.annotation('accepted-config', copyPath), good);
+  harness.editConfig(other);
   await harness.pass();
   assert.equal(harness.annotation('accepted-config', copyPath), other);
   await harness.stop();
