@@ -216,6 +216,7 @@ export class DeathWatch {
   /** Reads the Lease of a node, and all reports unless they were just read. Resolves to false when one of these reads failed. */
   async #read(node: string): Promise<boolean> {
     const { clock, logger } = this.#options;
+    const sentMs = clock.now();
     try {
       if (clock.now() - this.#reportsReadAtMs > reportsFreshMs)
         this.#readingReports ??= this.#readReports().finally(() => {
@@ -226,7 +227,7 @@ export class DeathWatch {
         this.#readingReports,
       ]);
       const renewTime = lease && (new ObjectReader(lease).object('spec').text('renewTime') ?? '');
-      this.#judge.setLease(node, renewTime, clock.now());
+      this.#judge.setLease(node, renewTime, clock.now(), sentMs);
       return true;
     } catch (error) {
       logger.debug({ node, reason: String(error) }, 'signs of life not read');

@@ -154,15 +154,18 @@ export class DeathJudge {
     this.#reportsReadAtMs = nowMs;
   }
 
-  /** Takes the `renewTime` of a node's Lease as it was just read; `undefined` when the Lease does not exist. */
-  setLease(node: string, renewTime: string | undefined, nowMs: number): void {
+  /**
+   * Takes the `renewTime` of a node's Lease as it was just read; `undefined` when the Lease does not exist. A read that was sent at `sentMs`
+   * says nothing about later renewals.
+   */
+  setLease(node: string, renewTime: string | undefined, nowMs: number, sentMs = nowMs): void {
     const before = this.#leases.get(node);
     const isRenewed = before !== undefined && before.renewTime !== renewTime;
     const isInRow = before !== undefined && !isRenewed && nowMs - before.lastAtMs <= deathTiming.maxGapMs;
     this.#leases.set(node, {
       renewTime,
       firstAtMs: isInRow ? before.firstAtMs : nowMs,
-      lastAtMs: nowMs,
+      lastAtMs: sentMs,
       renewedAtMs: isRenewed ? nowMs : before?.renewedAtMs,
     });
   }

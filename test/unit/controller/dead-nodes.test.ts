@@ -10,6 +10,7 @@ import { ControllerMetrics } from '../../../src/controller/metrics.ts';
 import type { ApiRequest } from '../../../src/kubernetes/api.ts';
 import { ApiError } from '../../../src/kubernetes/api-error.ts';
 import type { EventRecord } from '../../../src/kubernetes/events.ts';
+import { pause } from '../../../src/kubernetes/retry.ts';
 import { createDiagnostics } from '../../../src/telemetry/diagnostics.ts';
 import { Turns } from '../../../src/turns.ts';
 import { MemoryApi, type StoredObject } from '../../support/memory-api.ts';
@@ -220,6 +221,18 @@ describe('DeadNodes', () => {
     assert.deepEqual(marked(), []);
     await pass(clock, 60_000, 500);
     assert.deepEqual(marked(), []);
+  });
+
+  test('a Lease that is renewed while the reports are still being read stops the marking', async (t) => {
+    const { api, clock, end, renew, report, marked, reasons } = await setUp(t);
+    api.after = ({ method, path }) =>
+      method === 'GET' && path.includes('/leases?') ? pause(clock, 900, end.signal) : undefined;
+    report('n1', 'n3');
+    report('n2', 'n3');
+    await pass(clock, 1200);
+    renew('n3');
+    await pass(clock, 5000);
+    assert.deepEqual([marked(), reasons()], [[], []]);
   });
 
   test('ends its work with the term', async (t) => {
