@@ -1,0 +1,156 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { ip, prefix } from '../../support/addresses.ts';
+import { fixture, host, keepalive, open, peer, plain } from './session-fixture.ts';
+
+describe('the interfaces of the node', () => {
+  test('IPv6 routes are sent while the node has an IPv6 address and withdrawn when the address goes, and the status shows both', () => {
+    const withoutIpv6 = [{ name: 'eth0', addresses: [ip('192.0.2.1')] }];
+    const withIpv6 = [{ name: 'eth0', addresses: [ip('192.0.2.1'), ip('2001:db8::1')] }];
+    let interfaces = withoutIpv6;
+    const { speaker, clock, establish, status, lines } = fixture({ interfaces: () => interfaces });
+    speaker.setPeers([peer()]);
+    speaker.announce('router', prefix('2001:db8:100::1/128'), plain);
+    speaker.synced();
+    const stream = establish({ kind: 'multiprotocol', family: { afi: 2, safi: 1 } });
+    clock.advance(1);
+    assert.deepEqual(status().families, ['ipv4-unicast']);
+    assert.match(status().warnings.join(), /ipv6-unicast is not sent: .*no global IPv6 address/);
+    const updates = () => stream.messages.filter((message) => message.kind === 'update').slice(1);
+    assert.equal(updates().length, 0, 'only the End-of-RIB of IPv4');
+    interfaces = withIpv6;
+    clock.advance(1001);
+    assert.deepEqual(status().families, ['ipv4-unicast', 'ipv6-unicast']);
+    assert.deepEqual(status().warnings, []);
+    const [announced, endOfRib] = updates();
+    assert.deepEqual(announced?.attributes.mpReach?.nextHops, [ip('2001:db8::1')]);
+    assert.equal(endOfRib?.attributes.mpUnreach?.withdrawn.length, 0);
+    interfaces = [{ name: 'eth0', addresses: [ip('192.0.2.1'), ip('2001:db8::2'), ip('2001:db8::1')] }];
+    clock.advance(1001);
+    assert.equal(updates().length, 2, 'a new address beside the next hop changes nothing');
+    interfaces = [{ name: 'eth0', addresses: [ip('192.0.2.1'), ip('2001:db8::2')] }];
+    speaker.interfacesChanged();
+    clock.advance(1);
+    assert.deepEqual(updates()[2]?.attributes.mpReach?.nextHops, [ip('2001:db8::2')]);
+    interfaces = withoutIpv6;
+    speaker.interfacesChanged();
+    clock.advance(101);
+    assert.equal(updates()[3]?.attributes.mpUnreach?.withdrawn.length, 1);
+    assert.deepEqual(status().families, ['ipv4-unicast']);
+    assert.equal(status().state, 'Established');
+    assert.equal(lines.filter((line) => line.includes('now sending address family')).length, 1);
+    assert.equal(lines.filter((line) => line.includes('address family not sent')).length, 2);
+  });
+
+  test('a family that gets another next hop while its withdrawals wait sends its routes with the new next hop', () => {
+    const withIpv6 = (text: string) => [{ name: 'eth0', addresses: [ip('192.0.2.1'), ip(text)] }];
+    let interfaces = withIpv6('2001:db8::1');
+    const { speaker, clock, establish } = fixture({ interfaces: () => interfaces });
+    speaker.setPeers([peer()]);
+    speaker.announce('router', prefix('2001:db8:100::1/128'), plain);
+    const stream = establish({ kind: 'multiprotocol', family: { afi: 2, safi: 1 } });
+    clock.advance(1);
+    const nextHops = () =>
+      stream.messages.flatMap((one) =>
+        one.kind === 'update' ? (one.attributes.mpReach?.nextHops ?? []) : [],
+      );
+    assert.deepEqual(nextHops(), [ip('2001:db8::1')]);
+    stream.queuedBytes = 300_000;
+    interfaces = [{ name: 'eth0', addresses: [ip('192.0.2.1')] }];
+    speaker.interfacesChanged();
+    clock.advance(200);
+    interfaces = withIpv6('2001:db8::2');
+    speaker.interfacesChanged();
+    clock.advance(200);
+    stream.queuedBytes = 0;
+    speaker.announce('router', host, plain);
+    clock.advance(1);
+    assert.deepEqual(nextHops(), [ip('2001:db8::1'), ip('2001:db8::2')]);
+  });
+
+  test('a link that goes down ends the sessions of its directly connected peers, and no others', () => {
+    const eth0 = { name: 'eth0', addresses: [ip('192.0.2.1')], subnets: [prefix('192.0.2.0/24')] };
+    const eth1 = { name: 'eth1', addresses: [ip('203.0.113.1')], subnets: [prefix('203.0.113.0/24')] };
+    let interfaces = [eth0, eth1];
+    const { speaker, clock, transport } = fixture({ interfaces: () => interfaces });
+    const remote = peer({ name: 'remote', address: ip('198.51.100.9'), ebgpHops: 3 });
+    speaker.setPeers([peer(), remote]);
+    for (const stream of transport.streams) {
+      stream.connected();
+      stream.send(open(), keepalive);
+    }
+    interfaces = [eth1];
+    speaker.interfacesChanged();
+    const states = () => speaker.status().map(({ state }) => state);
+    assert.deepEqual(states(), ['Idle', 'Established']);
+    assert.equal(speaker.status()[0]?.lastError, 'link eth0 is down or has no address left');
+    assert.equal(transport.streams[0]?.isOpen, false);
+    interfaces = [eth0, eth1];
+    clock.advance(1001);
+    assert.deepEqual(states(), ['Connect', 'Established'], 'the session is retried');
+  });
+
+  test('a session that comes up before its interface is listed ends when its link goes down', () => {
+    const eth0 = { name: 'eth0', addresses: [ip('192.0.2.1')], subnets: [prefix('192.0.2.0/24')] };
+    let interfaces: (typeof eth0)[] = [];
+    const { speaker, clock, transport } = fixture({ interfaces: () => interfaces });
+    speaker.setPeers([peer()]);
+    transport.streams[0]?.connected();
+    transport.streams[0]?.send(open(), keepalive);
+    const state = () => speaker.status()[0]?.state;
+    interfaces = [eth0];
+    speaker.interfacesChanged();
+    clock.advance(20);
+    assert.equal(state(), 'Established');
+    interfaces = [];
+    speaker.interfacesChanged();
+    assert.equal(state(), 'Idle');
+  });
+
+  test('a session with a link-local peer survives a change of another interface before its own is listed', () => {
+    const eth0 = { name: 'eth0', addresses: [ip('192.0.2.1')] };
+    const veth = { name: 'veth1', addresses: [ip('fe80::b')] };
+    let interfaces: (typeof eth0)[] = [];
+    const { speaker, clock, transport } = fixture({ interfaces: () => interfaces });
+    speaker.setPeers([peer({ address: ip('fe80::2'), interface: 'eth0' })]);
+    transport.streams[0]?.connected();
+    transport.streams[0]?.send(open(), keepalive);
+    const state = () => speaker.status()[0]?.state;
+    for (const now of [[veth], [veth, eth0]]) {
+      interfaces = now;
+      speaker.interfacesChanged();
+      clock.advance(20);
+      assert.equal(state(), 'Established');
+    }
+    interfaces = [veth];
+    speaker.interfacesChanged();
+    assert.equal(state(), 'Idle');
+  });
+
+  test('the loss of a local address ends the sessions that use it, and no others', () => {
+    const address = (text: string) => ({ addresses: [ip(text)], subnets: [prefix('192.0.2.0/24')] });
+    const both = {
+      name: 'eth0',
+      addresses: [ip('192.0.2.1'), ip('192.0.2.7')],
+      subnets: [prefix('192.0.2.0/24')],
+    };
+    let interfaces = [both];
+    const { speaker, clock, transport } = fixture({ interfaces: () => interfaces });
+    const multihop = peer({ name: 'remote', address: ip('198.51.100.9'), ebgpHops: 3 });
+    speaker.setPeers([peer(), multihop]);
+    for (const stream of transport.streams) {
+      stream.connected();
+      stream.send(open(), keepalive);
+    }
+    const states = () => speaker.status().map(({ state }) => state);
+    interfaces = [{ name: 'eth0', ...address('192.0.2.1') }];
+    speaker.interfacesChanged();
+    assert.deepEqual(states(), ['Established', 'Established'], 'another address of the link may go');
+    interfaces = [{ name: 'eth0', ...address('192.0.2.7') }];
+    speaker.interfacesChanged();
+    assert.deepEqual(states(), ['Established', 'Established'], 'changes within the pause wait for its end');
+    clock.advance(20);
+    assert.deepEqual(states(), ['Idle', 'Idle']);
+    assert.equal(speaker.status()[0]?.lastError, 'the node has lost the address 192.0.2.1');
+  });
+});
