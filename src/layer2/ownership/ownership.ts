@@ -234,9 +234,10 @@ export class Ownership {
     this.#claiming = claiming;
     if (wasRefused !== (claiming === 'refused')) this.#vacancies.forgetSilence();
     if (claiming === 'paused') this.#vacancies.pause();
-    if (this.#entries.havePreferences) return this.#entries.texts();
-    const affected = changed.flatMap((node) => [...this.#claims.addressesOf(node)]);
-    if (claiming !== 'allowed') return affected;
+    const affected = this.#entries.havePreferences
+      ? this.#entries.texts()
+      : changed.flatMap((node) => [...this.#claims.addressesOf(node)]);
+    if (claiming !== 'allowed' || this.#misstated.size === 0) return affected;
     const misstated = [...this.#misstated];
     this.#misstated.clear();
     return [...affected, ...misstated];
