@@ -1,4 +1,4 @@
-/** A node watches who answers for an address. In these tests, the kernel of another host answers, or another program on the node itself. */
+/** A node watches which host answers for an address. In these tests, the kernel of another host answers, or another program on the node itself. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { pino } from 'pino';

@@ -85,7 +85,7 @@ test('Membership pings a member that it knows only from others, at the address t
   }
 });
 
-test('Membership looks for a member that returns with another address at that address, before it hears the member', () => {
+test('Membership pings a returned member at its newly listed address, even before it hears the member', () => {
   const moved = { host: '192.0.2.9', port };
   const withoutAddress = { ...about('b', 'alive', 2), endpoint: { host: '', port } };
   const c = { host: '192.0.2.3', port };
