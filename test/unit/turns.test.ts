@@ -4,7 +4,7 @@ import { type TurnProgress, Turns, type TurnTask } from '../../src/turns.ts';
 import { SlicingClock } from '../support/slicing-clock.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
-/** A task of `steps` steps, which notes each step in `log`. */
+/** A task that notes each of its steps in `log`. `add` gives it more steps. */
 function counting(name: string, log: string[]) {
   let left = 0;
   const task: TurnTask = {

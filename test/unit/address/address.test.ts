@@ -80,7 +80,7 @@ test('addresses survive formatting as text and as octets', () => {
   );
 });
 
-test('prefixOf() returns a prefix that contains the given address and its own last address, and that survives formatting', () => {
+test('prefixOf() returns a prefix that contains the address, and parsePrefix() reads its text back', () => {
   fc.assert(
     fc.property(address, fc.nat(128), (a, n) => {
       const prefix = prefixOf(a, n % (familyBits(a.family) + 1));

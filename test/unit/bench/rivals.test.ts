@@ -38,7 +38,7 @@ describe('quantile()', () => {
 });
 
 describe('Figures', () => {
-  test('a table has the rows in the order of their first figures, and a dash where a system has none', () => {
+  test('a table has the rows in the order in which they were added, and a dash where a system has no figure', () => {
     const figures = new Figures(['A', 'B']);
     figures.add('second', 'B', 2);
     figures.add('first', 'A', 1);

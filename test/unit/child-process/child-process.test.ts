@@ -83,7 +83,7 @@ describe('ChildProcess', () => {
     }
   }
 
-  test('start runs the program with its arguments, and start again changes nothing', async () => {
+  test('start runs the program with its arguments, and a second start changes nothing', async () => {
     const fixture = new Fixture();
     await fixture.startAndMeet();
     fixture.child.start();
@@ -182,7 +182,7 @@ describe('ChildProcess', () => {
     assert.equal(isAlive(pid), false);
   });
 
-  test('stop while a restart waits leaves no process', async () => {
+  test('stop cancels a restart that waits for its delay', async () => {
     const fixture = new Fixture();
     await fixture.startAndMeet();
     fixture.child.send({ kind: 'exit', code: 1 });
@@ -192,7 +192,7 @@ describe('ChildProcess', () => {
     assert.equal(fixture.starts, 1);
   });
 
-  test('start during a stop runs a new process when the old one is gone, at once and without a complaint', async () => {
+  test('start during a stop runs a new process as soon as the old one is gone, and logs nothing', async () => {
     const fixture = new Fixture();
     const old = await fixture.startAndMeet();
     const gone = fixture.child.stop();

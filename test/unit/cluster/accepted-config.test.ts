@@ -10,7 +10,7 @@ import {
 } from '../../../src/cluster/accepted-config.ts';
 import { annotations } from '../../../src/cluster/names.ts';
 
-/** Text that gzip cannot compress. */
+/** Text that gzip can hardly compress. */
 function noise(octets: number): string {
   let state = 1;
   return Array.from({ length: octets }, () => {
@@ -34,7 +34,7 @@ const cases: readonly (readonly [string, string, 'plain' | 'compressed'])[] = [
   ['a text that looks compressed', 'gzip:H4sIAAAA', 'compressed'],
 ];
 for (const [name, text, how] of cases) {
-  test(`encodeAcceptedConfig() stores ${name} ${how}`, () => {
+  test(`encodeAcceptedConfig() stores ${name} in ${how} form`, () => {
     const value = stored(text);
     assert.equal(value === text, how === 'plain');
     assert.equal(decodeAcceptedConfig({ [annotations.acceptedConfig]: value }), text);

@@ -29,9 +29,13 @@ const rows: readonly (readonly [string, string[], RegExp | undefined])[] = [
     new RegExp(`^${at}\\.localpref: it has no effect`),
   ],
   ['localpref for an internal peer', [internal, '{localpref: 200}'], undefined],
-  ['localpref for both', [`${internal}, ${external}`, '{localpref: 200}'], undefined],
   [
-    'localpref for the external one of both',
+    'localpref for an external and an internal peer',
+    [`${internal}, ${external}`, '{localpref: 200}'],
+    undefined,
+  ],
+  [
+    'localpref for only the external one of two peers',
     [`${internal}, ${external}`, '{localpref: 200, peers: [outer]}'],
     /localpref: it has no effect/,
   ],
@@ -59,7 +63,7 @@ const rows: readonly (readonly [string, string[], RegExp | undefined])[] = [
     /bgp-advertisements\[1\]: it has no effect: bgp-advertisements\[0\] announces all of this already/,
   ],
   [
-    'an advertisement for a peer of a broader one',
+    'an advertisement that a later and broader one covers',
     [`${external}, ${internal}`, '{med: 1, peers: [outer]}, {med: 1}'],
     /bgp-advertisements\[0\]: it has no effect: bgp-advertisements\[1\] announces all/,
   ],
@@ -94,7 +98,7 @@ const rows: readonly (readonly [string, string[], RegExp | undefined])[] = [
     undefined,
   ],
   [
-    'a preference among the same nodes',
+    'a layer-2 advertisement that a broader one covers except for its preferred nodes',
     [
       '',
       '{}, {node-selectors: [{match-labels: {a: b}}], preferred-node-selectors: [{weight: 1, preference: {match-labels: {a: b}}}]}',

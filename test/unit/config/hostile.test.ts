@@ -1,6 +1,6 @@
 /**
  * Texts that are expensive for other parsers. Most texts are about a mebibyte long, so a parser that needs quadratic time
- * exceeds the limit. `bench/config.ts` measures the times.
+ * uses more CPU time than the tests allow. `bench/config.ts` measures the times.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

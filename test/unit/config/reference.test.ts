@@ -119,7 +119,7 @@ function withKey(lines: readonly string[], example: string): string {
   return [...lines.filter((line) => !line.startsWith(`${key}:`)), example].join(', ');
 }
 
-/** Wraps the example of a key of a peer. A key of BFD needs a profile, and its hold-down needs strict mode. */
+/** A document around the example of a peer's key. A key that begins with `bfd-` needs a profile, and `bfd-hold-down` also strict mode. */
 const peerWith = (example: string) => {
   const bfd = ['bfd-profile: fast', 'bfd-strict: negotiate'];
   const around = example.startsWith('bfd-') ? [...required.peer, ...bfd] : required.peer;

@@ -12,7 +12,7 @@ import { convert, sources } from '../../../src/convert/index.ts';
 
 type Lists = Readonly<Record<string, readonly object[]>>;
 
-/** Runs `use` beside a server that answers with the lists by path, and with 404 for every other path. Returns the paths that were read. */
+/** Runs `use` beside a server that answers each path of `lists` with its list, and every other path with 404. Returns the paths that were read. */
 async function withServer(lists: Lists, use: (kubeconfig: string) => Promise<void>): Promise<string[]> {
   const asked: string[] = [];
   const server = createServer(({ url = '' }, response) => {

@@ -1,4 +1,4 @@
-/** Wrong, partial and contradictory sources give errors only. Each error names the object and the field. */
+/** A wrong, partial or contradictory source gives only faults. A fault about an object names the object and the field. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { convert, formatFault, objectsIn, readObjects, type SourceName } from '../../../src/convert/index.ts';
@@ -199,7 +199,7 @@ const rows: readonly (readonly [string, string, string | RegExp | readonly strin
     'Eip x: spec.address: missing; expected an address, a prefix or a range',
   ],
   [
-    'a key of kube-vip with the other notation',
+    'a range key of kube-vip that holds a prefix',
     'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: kubevip}\ndata: {range-global: 192.0.2.0/24}\n',
     'ConfigMap kubevip: data.range-global: 192.0.2.0/24 is not a range like 192.0.2.10-192.0.2.20',
   ],
@@ -286,7 +286,7 @@ const files: readonly (readonly [string, string, string])[] = [
   ],
   ['a list with a text', 'apiVersion: v1\nkind: List\nitems: [a]\n', 'f:1:1: items[0]: expected kind'],
   [
-    'an alias that doubles itself',
+    'a chain of aliases, each twice as long as the one before it,',
     `a: &a [x, x]\n${Array.from({ length: 30 }, (_, i) => `${'abcdefghijklmnopqrstuvwxyzABCDE'[i + 1]}: &${'abcdefghijklmnopqrstuvwxyzABCDE'[i + 1]} [*${'abcdefghijklmnopqrstuvwxyzABCDE'[i]}, *${'abcdefghijklmnopqrstuvwxyzABCDE'[i]}]`).join('\n')}\n`,
     'f:16:10: more than 200000 values after aliases are followed',
   ],
@@ -312,7 +312,7 @@ test('a file of manifests may hold objects of other programs, lists, empty docum
   );
 });
 
-test('two advertisements with the same effect are written once', () => {
+test('two advertisements with the same effect become one', () => {
   const text = [
     pool,
     object(metallb, 'Community', 'communities: [{name: gold, value: "64512:1"}]', 'c'),

@@ -1,6 +1,6 @@
 /**
- * For any source: the gate accepts the result, no address is lost, the same source gives the same result, and the result stays as it is
- * when it is converted again. For any text at all: an answer, never an exception.
+ * Converts generated sources. The gate accepts each result, and no address is lost. A source always gives the same result, and converting
+ * the result again changes nothing. Any text at all gets a result or faults, and never raises an exception.
  */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -50,7 +50,7 @@ const selectors = fc.array(selector, { maxLength: 2 });
 /** Some of the keys of a model. */
 const some = <T>(model: { [K in keyof T]: fc.Arbitrary<T[K]> }) => fc.record<T>(model, { requiredKeys: [] });
 
-/** Range number `i` lies in a /24 of its own, as a prefix or as `first-last`. */
+/** The text of range number `i`, as a prefix or as `first-last`. Ranges with different numbers do not overlap. */
 const rangeText = (i: number) =>
   fc.oneof(
     fc.integer({ min: 24, max: 31 }).map((length) => `10.${i >> 8}.${i & 255}.0/${length}`),

@@ -10,7 +10,7 @@ const maxColumns = 150;
 const programs = globSync('{src,test,lab,bench,scripts}/**/*.ts', { cwd: root });
 
 /**
- * The start of a comment whose subject is a question word. The noun is shorter: not "what is wrong with the key" but "the fault of the key".
+ * The start of a comment whose subject is one of these words. A noun is shorter: "the fault of the key" says "what is wrong with the key".
  */
 const questionWord = /\/(?:\/|\*\*)(?:\s*\n\s*\*)?\s+(?:What|Who|Nobody|Anybody)\b/g;
 
@@ -22,7 +22,7 @@ function placesOf(file: string, text: string, pattern: RegExp): readonly string[
   );
 }
 
-test('no comment begins with a question word in place of its subject', () => {
+test('no comment begins with What, Who, Nobody or Anybody', () => {
   assert.deepEqual(placesOf('', '/**\n * What is wrong with the key.\n', questionWord), [':1']);
   const found = programs.flatMap((file) => placesOf(file, read(file), questionWord));
   assert.deepEqual(found, []);

@@ -98,7 +98,7 @@ for (const page of checkedPages)
       peerPasswordLabel.replace(/=.*/, ''),
       ...requestPrefixes.flatMap((prefix) => Object.values(requestNames).map((name) => prefix + name)),
     ];
-    // kubectl removes an annotation or a label whose name ends with a hyphen.
+    // In a command of kubectl, a hyphen after the name of an annotation or a label removes it.
     for (const [key] of text.matchAll(/\b(?:bellman\.dev|metallb\.universe\.tf|metallb\.io)\/[A-Za-z-]+/g))
       assert.ok(keys.includes(key.replace(/-$/, '')), `${key}: no such annotation or label`);
   });
@@ -118,7 +118,7 @@ test('docs/guides/troubleshooting.md quotes only messages that the code has', ()
       assert.ok(source.includes(part.trim()), `${text}: no such message in src`);
 });
 
-test('docs/guides/from-metallb.md lists only texts that are rejected', () => {
+test('docs/guides/from-metallb.md lists, under "What Bellman rejects", only texts that the parser rejects', () => {
   const table =
     read('docs/guides/from-metallb.md').split('## What Bellman rejects')[1]?.split('\n## ')[0] ?? '';
   const texts = table

@@ -122,7 +122,7 @@ test('request() rejects with status, reason and message of a refusal', async () 
   );
 });
 
-test('request() passes on how long the server asks to wait, up to a minute', async () => {
+test('request() rejects with the time for which the server asks to wait, up to 64 s', async () => {
   for (const { header, retryAfterMs } of [
     { header: '1', retryAfterMs: 1000 },
     { header: '32', retryAfterMs: 32_000 },
@@ -180,7 +180,7 @@ test('openStream() yields each line, ends when the server ends the response, and
   );
 });
 
-test('openStream() fails once, and sends nothing again, when a connection that it took over from a request is reset', async () => {
+test('openStream() fails and does not repeat its request when the server resets a connection that an earlier request used', async () => {
   const asked: unknown[] = [];
   let reset = () => {};
   await served(
@@ -234,7 +234,7 @@ test('openStream() leaves no listener on a connection that many watches use in t
       for (let watches = 0; watches < 12; watches++) {
         const lines = await client.openStream('/watch', new AbortController().signal);
         for await (const line of lines) assert.equal(line, '{}');
-        // The connection is free for the next watch in the next turn.
+        // The connection becomes free for another watch in the next turn.
         await sleep(0);
       }
       assert.equal(connections(), 1);

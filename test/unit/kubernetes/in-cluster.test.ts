@@ -57,7 +57,7 @@ test('InClusterCredentials uses a rotated token within a minute', async () => {
   assert.equal(await tokenOf(credentials), 'Bearer second');
 });
 
-/** A token of a ServiceAccount that expires at this time of the virtual clock. The signature is not read. */
+/** A ServiceAccount token that expires at this time of the virtual clock. Its signature is not read. */
 function tokenUntil(expiryMs: number): string {
   const claims = { iss: 'https://kubernetes.default.svc', exp: (virtualEpochMs + expiryMs) / 1000 };
   return `header.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.signature`;

@@ -232,7 +232,7 @@ test('LeaderElection keeps its term when the answer to a successful renewal is l
   await stopped;
 });
 
-test('LeaderElection leaves the term to the leader when the Lease is deleted, and to another replica when the leader is gone too', async () => {
+test('LeaderElection keeps the leader when the Lease is deleted, and lets another replica lead when the leader is gone too', async () => {
   const { clock, server } = setUp();
   const violations: string[] = [];
   server.before = ({ method, body }) => {

@@ -36,7 +36,7 @@ function write(cluster: object, user: object, more: object = {}): void {
   writeFileSync(path, dump({ ...config, ...more }));
 }
 
-/** The options that the credentials add to a request. The client has an agent of its own. */
+/** The options that the credentials add to a request, except the agent, because the client has an agent of its own. */
 async function applied(credentials: Credentials): Promise<RequestOptions> {
   const options: RequestOptions = { headers: { accept: 'application/json' } };
   await credentials.apply(options);

@@ -124,7 +124,7 @@ function throttle(): never {
   throw new ApiError(429, 'TooManyRequests', 'too many requests', { retryAfterMs: 1000 });
 }
 
-test('WorkQueue sends only as many requests as its concurrency while the server asks to wait, and then waits longer and longer', async () => {
+test('WorkQueue sends only as many requests as its concurrency after each wait that the server asks for, and makes each wait longer', async () => {
   const clock = new VirtualClock();
   const begunAtMs: number[] = [];
   let isThrottled = true;
@@ -152,7 +152,7 @@ test('WorkQueue sends only as many requests as its concurrency while the server 
   assert.equal(queue.depth, 0, 'all work is done soon after the server has capacity');
 });
 
-test('WorkQueue keeps the pause that the server asks for when an outage ends and when keys are added', async () => {
+test('WorkQueue waits as long as the server asks, even when an outage ends and when keys are added', async () => {
   const clock = new VirtualClock();
   const reachability = new Reachability({ clock, logger: memoryLogger().logger });
   let begun = 0;

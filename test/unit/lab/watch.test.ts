@@ -7,11 +7,11 @@ import { Store } from '../../../lab/apiserver/store.ts';
 import { serveWatch } from '../../../lab/apiserver/watch.ts';
 import { eventually } from '../../support/eventually.ts';
 
-test('a watch that is over sends nothing more to a client that has not read its end yet', async () => {
+test('a watch that has ended sends nothing more, even if the client has not read the end of its response yet', async () => {
   const resource = resources.find(({ plural }) => plural === 'configmaps');
   assert.ok(resource);
   const store = new Store();
-  // Without a socket, the response keeps what is written, like one to a client that does not read.
+  // Without a socket, the response keeps all that is written to it, as if the client did not read.
   const response = new ServerResponse(new IncomingMessage(new Socket()));
   const errors: Error[] = [];
   response.on('error', (error) => errors.push(error));

@@ -1,4 +1,4 @@
-/** `test/e2e/capture.test.ts` checks that `tcpdump` can read such files. */
+/** Checks the octets of pcapng files. `test/e2e/capture.test.ts` checks that `tcpdump` can read such a file. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseIp } from '../../../src/address/index.ts';

@@ -138,7 +138,7 @@ describe('the admission policy of speakers', () => {
       ['', new Map([['192.0.2.240', own('eth0', 'eth1.100')]])],
       ['192.0.2.240=node-2/eth0,198.51.100.1=node-2/eth0', new Map([['2001:db8::1', own('eth0')]])],
       ['192.0.2.240=node-2/eth0,2001:db8::1=node-2/eth0', new Map([['192.0.2.240', own()]])],
-      // A user has edited these.
+      // A user has edited these records.
       ['192.0.2.240=node-2/eth0, 2001:db8::1=node-2/eth0', new Map([['192.0.2.240', own('eth0')]])],
       ['192.0.2.240=node-2/eth0,2001:DB8:0::1=node-2', new Map([['192.0.2.240', own('eth0')]])],
     ] as const) {
@@ -172,7 +172,7 @@ describe('the admission policy of the ConfigMap', () => {
   const map = (annotations?: object) => ({ metadata: annotations ? { annotations } : {} });
   const accepted = { 'bellman.dev/accepted-config': 'peers: []', note: 'mine' };
 
-  test('lets people edit the text and their own annotations, and remove ours', () => {
+  test('lets people edit the text and their own annotations, and remove those of the controller', () => {
     for (const after of [map(accepted), map({ ...accepted, note: 'yours' }), map({ note: 'mine' }), map()])
       assert.deepEqual(
         refusals('bellman-accepted-config', { user: 'jane', before: map(accepted), after }),

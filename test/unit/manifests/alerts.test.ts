@@ -1,4 +1,4 @@
-/** The alerts without Prometheus. test/monitoring evaluates them. */
+/** Checks the alerts without Prometheus. `test/monitoring` evaluates them in Prometheus. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

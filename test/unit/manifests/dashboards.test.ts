@@ -1,4 +1,4 @@
-/** The dashboards without Prometheus. test/monitoring runs their queries. */
+/** Checks the dashboards without Prometheus. `test/monitoring` runs their queries in Prometheus. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { dashboardFiles, dashboards } from '../../../scripts/dashboards/grafana.ts';

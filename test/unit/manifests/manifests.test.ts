@@ -191,7 +191,7 @@ interface DaemonSet {
   };
 }
 
-/** The ports and the strategy of the speaker's DaemonSet with components. */
+/** The ports and the update strategy that the speaker's DaemonSet has with these components. */
 function speakerWith(...components: readonly string[]) {
   const speaker = kustomize<DaemonSet>(...components).find(({ kind }) => kind === 'DaemonSet');
   const { updateStrategy, minReadySeconds, template } = speaker?.spec ?? {};
@@ -220,7 +220,7 @@ for (const [components, port] of [
     assert.deepEqual(probed, [port, port, port]);
   });
 
-test('the component surge before beside-metallb is refused, not rendered with wrong ports', () => {
+test('kustomize refuses the component surge before beside-metallb, because the ports would be wrong', () => {
   assert.throws(() => speakerWith('surge', 'beside-metallb'), /containers\/0\/ports/);
 });
 
@@ -230,7 +230,7 @@ test('without components, the probes reach the port that the speaker declares', 
   assert.equal(annotated, '7472');
 });
 
-test('manifests give each process time for a slow start, a liveness timeout of 5 s and a memory limit', () => {
+test('manifests give each process time for a slow start, a liveness timeout of at least 5 s and a memory limit', () => {
   for (const [kind, name] of [
     ['Deployment', 'controller'],
     ['DaemonSet', 'speaker'],

@@ -4,8 +4,8 @@ import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 /**
- * Runs the keeper with a clock that makes the time between two checks last a millisecond. Prints the memory before the keeper runs and after
- * it has given pages back. In between, the program uses much of Node, to show that the process still works without its pages.
+ * Runs the keeper with a clock on which the time between two checks takes a millisecond. Prints the memory before the keeper runs and after
+ * it has given pages back. At the end, the program uses many parts of Node, to show that the process still works without its pages.
  */
 const program = `
   import { createHash } from 'node:crypto';

@@ -6,7 +6,7 @@ import { openGroupSocket } from '../../../src/ndp/group-socket.ts';
 const group = Uint8Array.from([0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, 0, 0, 1]);
 const IPV6_JOIN_GROUP = 20;
 
-/** Stands in for the kernel. Each of its sockets has room for `room` memberships. */
+/** Stands in for the kernel. Each of its sockets can join `room` groups. */
 class Kernel {
   /** The open sockets, with the number of groups that each has joined. */
   readonly open = new Set<{ joined: number }>();

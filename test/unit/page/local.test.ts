@@ -1,4 +1,4 @@
-/** `bellman page`: the server for the browser on this host, and its way to the leader. */
+/** Tests the server that `bellman page` runs for the browser on this host, and the requests that it sends to the leader. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, get, type IncomingHttpHeaders } from 'node:http';
@@ -47,7 +47,7 @@ describe('servePage()', () => {
   }
 
   for (const path of ['/', '/data', `/${key}`, '/wrong-key-of-this-page/data', '//data', `/x/${key}/data`])
-    test(`refuses ${path}, which lacks the key`, async () => {
+    test(`refuses ${path}, which does not begin with the key between two slashes`, async () => {
       assert.equal((await ask(path)).status, 404);
       assert.deepEqual([own, asked], [[], []]);
     });
@@ -137,7 +137,7 @@ describe('LeaderPage', () => {
   });
   after(() => void leader.close());
 
-  test('finds the leader by its Lease, and passes on no other headers than those of the page', async () => {
+  test('finds the leader by its Lease, and returns only the headers that the page needs', async () => {
     const got = await page.get('data', { 'if-none-match': '"s"' });
     assert.deepEqual([got?.status, got?.headers.etag, got?.headers['set-cookie']], [200, '"t"', undefined]);
     assert.match(got?.headers['content-security-policy'] ?? '', /default-src 'none'/);

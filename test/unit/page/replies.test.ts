@@ -69,7 +69,7 @@ for (const path of [
     assert.equal((await service.reply(request({ path }))).status, 404);
   });
 
-test('PageService in a process without data says why, and starts no process', async () => {
+test('PageService says why it has no data, and then starts no child process', async () => {
   for (const path of ['data', 'explain']) {
     const { status, body } = await service.reply(request({ path }));
     assert.deepEqual([status, body], [503, '{"problem":"this replica of the controller does not lead"}\n']);

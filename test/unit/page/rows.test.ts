@@ -1,4 +1,4 @@
-/** The part of the page that selects and orders, without a browser. */
+/** Tests the functions that select and order the rows of the page, without a browser. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {

@@ -43,7 +43,7 @@ test('pageData() finds fault only with the nodes and sessions that a problem nam
   assert.ok(pageData(sound, '1').nodes.every(({ isAsDesired }) => isAsDesired));
 });
 
-test('pageData() finds no fault with a node whose name a peer with a fault has', () => {
+test('pageData() finds no fault with a node that only has the same name as a faulty peer', () => {
   const speakers = faulty.speakers.map(({ node, status }) => ({
     node,
     status: status.ok

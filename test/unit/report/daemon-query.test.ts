@@ -32,7 +32,7 @@ test('queryDaemon() returns the decoded answer of the first address that gives o
   assert.deepEqual(await query([silent, listening], '/body'), ok('body'));
 });
 
-test('queryDaemon() fails with the fault of an address that answered, wherever it stands', async () => {
+test('queryDaemon() fails with the fault of an address that answered, wherever the address stands in the list', async () => {
   const answered = fail('HTTP status 403: not you');
   assert.deepEqual(await query([listening, silent], '/status'), answered);
   assert.deepEqual(await query([silent, listening], '/status'), answered);
@@ -42,7 +42,7 @@ test('queryDaemon() fails with the fault of the decoder', async () => {
   assert.deepEqual(await query([listening, silent], '/body', () => fail('no status')), fail('no status'));
 });
 
-test('queryDaemon() fails with the fault of the first address when none answers, and without any address', async () => {
+test('queryDaemon() fails with the fault of the first address when no address answers, and with another fault when it gets no address', async () => {
   assert.deepEqual(await query([silent, '127.0.0.3'], '/body'), fail('ECONNREFUSED'));
   assert.deepEqual(await query([], '/body'), fail('it has no address'));
 });

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 
-test('tools that make starts keep their caches in the clone, not in the home directory', () => {
+test('the tools that `make` starts keep their caches in the clone, not in the home directory', () => {
   const { XDG_CACHE_HOME: _, NODE_COMPILE_CACHE: __, ...environment } = process.env;
   const { stdout, stderr } = spawnSync(
     'make',

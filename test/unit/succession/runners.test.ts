@@ -1,4 +1,4 @@
-/** Both runners over a real local socket, in one process. */
+/** Runs predecessor and successor in one process, over a real local socket. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
@@ -54,10 +54,10 @@ describe('succession over a local socket', () => {
       offer: async () => passable,
     });
     runner.listen();
-    /** The other process has connected. */
+    /** Waits until the other process has connected. */
     const isConnected = () =>
       eventually('the connection', async () => lines.some(({ msg }) => msg.includes('waits to take')));
-    /** The machine has read that the other process is ready. */
+    /** Waits until the machine has read that the other process is ready. */
     const isReady = () =>
       eventually('the record "ready"', async () =>
         recorder.events('predecessor').some(({ event }) => JSON.stringify(event).includes('"ready"')),
@@ -90,8 +90,8 @@ describe('succession over a local socket', () => {
     assert.equal(waiting(ok).successor, undefined);
   });
 
-  test('a predecessor that hangs is not waited for when its queue of connections is full', () => {
-    // Another process, because a connect that waits would block this one for ever. Its poll never runs, so it accepts nothing.
+  test('a successor does not wait for a predecessor that hangs and whose queue of connections is full', () => {
+    // Another process runs this, because a connect that waits would block this process for ever. The script never polls, so it accepts nothing.
     const script = `
       import { connectChannel, listenChannel } from ${JSON.stringify(import.meta.resolve('../../../src/succession/channel.ts'))};
       const path = ${JSON.stringify(path)};
@@ -114,7 +114,7 @@ describe('succession over a local socket', () => {
     assert.match(child.stdout, /queue of connections is full/, child.stderr);
   });
 
-  test('a connection goes over with its descriptor, and its peer notices nothing', async (t) => {
+  test('the predecessor passes a connection on with its descriptor, and the peer of the connection notices nothing', async (t) => {
     const received: string[] = [];
     let closed = false;
     const server: Server = createServer((socket) => {

@@ -35,7 +35,7 @@ test('registerConfigMetrics() names the configuration in force, and nothing whil
   ]);
 });
 
-test('metricsText() writes long metrics in several turns, all samples of one moment, and other metrics as prom-client does', async () => {
+test('metricsText() writes a long metric in several turns with samples of one moment, and writes other metrics as prom-client does', async () => {
   const registry = new Registry();
   new Gauge({ name: 'other', help: 'Another.', registers: [registry] }).set(1);
   let value = 1;

@@ -21,7 +21,7 @@ describe('the HTTP endpoint', () => {
   const clock = new VirtualClock();
   let registry: Registry;
   let endpoint: HttpEndpoint;
-  /** Answers of /metrics that are being made. */
+  /** Unfinished answers of /metrics. A call finishes one. */
   const open: (() => void)[] = [];
   let answer: string | undefined;
   const sockets: Socket[] = [];
@@ -67,7 +67,7 @@ describe('the HTTP endpoint', () => {
     return metric?.values.find(({ labels }) => labels.reason === 'requests')?.value ?? 0;
   };
 
-  test('makes few answers at once for a client that sends many requests and reads none', async () => {
+  test('makes few answers at once for a client that sends many requests and reads no answer', async () => {
     const socket = await client();
     socket.pause();
     socket.write(request('/metrics').repeat(2000));
@@ -108,7 +108,7 @@ describe('the HTTP endpoint', () => {
     await closed;
   });
 
-  test('closes the oldest idle connection of another host when there are too many, and none of its own host', async () => {
+  test('when there are too many connections, closes the oldest idle one from another host, and none from the host of the endpoint', async () => {
     const own = await client('127.0.0.1');
     const idle: Socket[] = [];
     for (let i = 0; i < maxConnections; i++) idle.push(await client());

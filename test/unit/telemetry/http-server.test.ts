@@ -105,7 +105,7 @@ describe('serveHttp()', () => {
     assert.equal((await get('/status')).status, 200);
   });
 
-  test('serves the page below /page/, to clients with one right for all of it', async () => {
+  test('serves the page below /page/, and asks for one right that covers all of it', async () => {
     access = { allowed: false, status: 403, reason: 'no right' };
     checked.length = 0;
     for (const path of ['/page', '/page/', '/page/data', '/page/main.js', '/page/a/b?c'])

@@ -5,7 +5,7 @@ import { jsonPieces, jsonText } from '../../../src/telemetry/json-text.ts';
 import { Turns } from '../../../src/turns.ts';
 import { SlicingClock } from '../../support/slicing-clock.ts';
 
-test('jsonPieces() joined are the text of JSON.stringify', () => {
+test('the pieces of jsonPieces() together are the text of JSON.stringify', () => {
   fc.assert(
     fc.property(fc.object({ withNullPrototype: false, maxDepth: 4 }), (value) => {
       const plain = JSON.parse(JSON.stringify(value));

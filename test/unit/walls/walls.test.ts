@@ -28,7 +28,7 @@ interface Plant {
   readonly says: string;
 }
 
-/** Each row plants one file in a copy of the tree. The linter must refuse it with a message that contains `says`. */
+/** Each row plants one line in a copy of the tree. The linter must refuse the line with a message that contains `says`. */
 const plants: readonly Plant[] = [
   { folder: 'src', line: "export * from './config/index.ts';", says: 'src/*.ts' },
   { folder: 'src/address', line: "export * from '../log.ts';", says: 'src/address/**' },

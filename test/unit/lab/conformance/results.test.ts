@@ -53,7 +53,7 @@ test('resultsOf() takes each result from the part in which the test ran, and sor
   ]);
 });
 
-test('a skipped test has the reason of upstream or of this project, and one without a reason is a problem', () => {
+test('a skipped test has the reason that Kubernetes or this project gives, and a test skipped without a reason is a problem', () => {
   const results = resultsOf([
     reportOf(
       spec(services, 'should work after restarting kube-proxy [Disruptive]', 'skipped', 'needs a Pod of it'),

@@ -12,7 +12,7 @@ const folder = mkdtempSync(join(tmpdir(), 'bellman-metallb-'));
 after(() => rmSync(folder, { recursive: true }));
 const cache = join(folder, 'a cache');
 const built = join(folder, 'built');
-/** The tree of the module. As in the module cache, its files are read-only. */
+/** The folder that stands for the source tree of the module. */
 const tree = join(folder, 'tree');
 const version = 'v0.99.0';
 
