@@ -86,7 +86,7 @@ function deliver({ transport }: Node, octets: Uint8Array, source = theirs): void
 }
 
 describe('BfdEngine', () => {
-  test('two nodes bring their session up, count it and report it', () => {
+  test('two nodes bring their session up, and count and report the change to Up', () => {
     const { a } = pair();
     const status = only(a);
     assert.equal(status.ups, 1);
@@ -128,7 +128,7 @@ describe('BfdEngine', () => {
     assert.equal(only(a).downs, 0);
   });
 
-  test('the peer gets one reprieve after a pause of the whole machine', () => {
+  test('a silent peer gets one reprieve after this process has been paused', () => {
     const { clock, a, b } = pair();
     b.transport.onSent = () => undefined;
     clock.stall(400);
@@ -160,7 +160,7 @@ describe('BfdEngine', () => {
     ['id', { id: 'other' }],
     ['local address', { localAddress: ours }],
   ] as const)
-    test(`a session that takes the place of another on its path is not disturbed by the farewell: another ${what}`, () => {
+    test(`the farewell of a session does not disturb the session that takes its place with another ${what}`, () => {
       const { clock, a, b } = pair();
       a.engine.setSessions([{ ...base, ...changes }]);
       clock.advance(10_000);
@@ -168,7 +168,7 @@ describe('BfdEngine', () => {
       assert.deepEqual([only(a).ups, only(a).downs, only(b).downs], [1, 0, 1]);
     });
 
-  test('two passive ends send nothing, and one that is not passive is enough', () => {
+  test('two passive ends send nothing, and one end that is not passive is enough to bring the session up', () => {
     const clock = new VirtualClock();
     const [a, b] = [node(clock), node(clock)];
     connect([a.transport, ours], [b.transport, theirs]);
@@ -181,7 +181,7 @@ describe('BfdEngine', () => {
     assert.deepEqual([only(a).state, only(b).state], ['Up', 'Up']);
   });
 
-  test('no forged packet moves a session', () => {
+  test('no forged packet changes the state of a session', () => {
     const { clock, a } = pair();
     const { localDiscriminator, remoteDiscriminator } = only(a);
     const down: Partial<BfdPacket> = { state: 'Down', diagnostic: 1, myDiscriminator: remoteDiscriminator };
@@ -200,13 +200,13 @@ describe('BfdEngine', () => {
     assert.equal(
       a.lines.filter(({ msg }) => msg === 'BFD packet dropped').length,
       2,
-      'each kind is logged once',
+      'each kind that the session counts is logged once',
     );
     clock.advance(1000);
     assert.equal(only(a).downs, 0);
   });
 
-  test('a flood does not move a session, and is kept out for a while', () => {
+  test('a flood does not change the state of a session, and the kernel drops the flood while it lasts', () => {
     const { clock, a } = pair();
     const port = a.transport.port();
     const junk = encodePacket(packet({ state: 'Down', yourDiscriminator: 5 }));
@@ -231,7 +231,7 @@ describe('BfdEngine', () => {
     assert.equal(a.lines.filter(({ msg }) => msg.startsWith('more BFD packets')).length, 1);
   });
 
-  test('without the key, neither a packet nor a replay moves a session', () => {
+  test('neither a packet without the right key nor a replay changes the state of a session with authentication', () => {
     const secret = Buffer.from('a secret').toString('base64');
     const authentication = { type: 'meticulous-sha1', sendKeyId: 1, keys: [{ id: 1, secret }] } as const;
     const { clock, a, b } = pair({ authentication });
@@ -303,7 +303,7 @@ describe('BfdEngine', () => {
     assert.deepEqual([only(a).localDiscriminator, only(a).state], [localDiscriminator, 'Up']);
   });
 
-  test('another address makes another session', () => {
+  test('an edit of the peer address makes another session', () => {
     const { a } = pair();
     const { localDiscriminator } = only(a);
     a.engine.setSessions([{ ...base, peerAddress: '192.0.2.3' }]);
@@ -345,7 +345,7 @@ describe('BfdEngine', () => {
     assert.equal(only(a).fault, undefined);
   });
 
-  test('sessions on one socket share its filter, with the smallest TTL', () => {
+  test('sessions on one socket share its filter, which has the smallest of their minimum TTLs', () => {
     const one = node(new VirtualClock());
     const multihop = (id: string, peerAddress: string, minimumTtl: number): BfdSessionSettings => ({
       ...base,
@@ -379,7 +379,7 @@ describe('BfdEngine', () => {
     assert.deepEqual([only(a).echo?.received, only(a).warning], [1, undefined]);
   });
 
-  test('an Echo packet that the system refuses leads to a warning in words until the system sends another one', () => {
+  test('a warning says why the system refuses an Echo packet, until the system sends another one', () => {
     const { clock, a } = pair({ echo: { intervalMs: 50 } });
     a.transport.refusal = 'ENETDOWN';
     clock.advance(60);
@@ -413,7 +413,7 @@ describe('BfdEngine', () => {
     assert.equal(ipv6?.warning, 'Echo packets work over IPv4 only');
   });
 
-  test('a session without an interface receives on the socket of one with an interface', () => {
+  test('a session without an interface also receives packets on the socket of a session with an interface', () => {
     const one = node(new VirtualClock());
     const { interface: _, ...free } = base;
     one.engine.setSessions([base, { ...free, id: 'free', name: 'free', peerAddress: '192.0.2.3' }]);
@@ -452,7 +452,7 @@ describe('BfdEngine', () => {
     assert.equal(one.engine.status()[1]?.state, 'Init');
   });
 
-  test('stop tells every peer', async () => {
+  test('stop() tells every peer AdminDown and closes the sockets', async () => {
     const { clock, a, b } = pair();
     const stopped = a.engine.stop();
     assert.equal(only(b).remoteState, 'AdminDown');
@@ -558,7 +558,7 @@ describe('BFD sessions that are passed on', () => {
     assert.equal(only(late).state, 'Down');
   });
 
-  test('are refused as a whole when one is wrong', () => {
+  test('are all refused when one of them is wrong', () => {
     const { clock, a } = pair();
     const next = node(clock);
     assert.equal(next.engine.inherit([...a.engine.passOn(), Uint8Array.of(1)]).ok, false);

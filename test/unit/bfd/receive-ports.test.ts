@@ -99,7 +99,7 @@ describe('ReceivePorts', () => {
     );
   });
 
-  test('the receivers of a packet are the sessions of its socket, and then others that could receive there', () => {
+  test('the receivers of a packet are first the sessions of its socket, and then other sessions that may receive on that socket', () => {
     const { transport, received, join } = fixture();
     join(new Session(1));
     join(new Session(2, { interface: 'eth0' }));
@@ -119,7 +119,7 @@ describe('ReceivePorts', () => {
     assert.equal(transport.port(4784).filter.minimumTtl, 250);
   });
 
-  test('during a flood only packets with a known discriminator pass, and those with discriminator 0 while a session is not Up', () => {
+  test('during a flood, packets pass only with a known discriminator, or with discriminator 0 while a session is not Up', () => {
     const { clock, transport, lines, ports, pauses, join } = fixture();
     const session = join(new Session(7));
     const port = transport.port();
@@ -146,7 +146,7 @@ describe('ReceivePorts', () => {
     assert.equal(transport.ports.length, 1);
   });
 
-  test('a socket whose interface was replaced is opened again, and its drops still count', () => {
+  test('a socket whose interface was replaced is opened again, and the packets that the old socket dropped still count', () => {
     const { transport, ports, join } = fixture();
     join(new Session(1));
     const before = transport.port();

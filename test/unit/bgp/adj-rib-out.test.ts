@@ -54,7 +54,7 @@ function fixture(): Fixture {
 }
 
 describe('AdjRibOut', () => {
-  test('groups prefixes by attribute set, and sends End-of-RIB once the routes are complete', () => {
+  test('groups prefixes by attribute set, and sends End-of-RIB once all routes are known', () => {
     const { rib, drain } = fixture();
     rib.announce(a, plain);
     rib.announce(c, plain);
@@ -201,7 +201,7 @@ describe('AdjRibOut', () => {
       assert.deepEqual(drain(), ['withdraw 198.51.100.1/32']);
     });
 
-    test('counts a desired route as sent, and withdraws a route that stops being desired before a new version of it is sent', () => {
+    test('counts a desired route as sent, and can withdraw it before this speaker has sent its own version of it', () => {
       const { rib, drain } = fixture();
       rib.up([4], false);
       rib.announce(a, plain);
@@ -258,7 +258,7 @@ describe('AdjRibOut', () => {
       assert.deepEqual(drain(), ['announce med - 198.51.100.1/32']);
     });
 
-    test('does not lose the withdrawal of a prefix that it has queued', () => {
+    test('does not lose the withdrawal of a prefix that is queued for the refresh', () => {
       const { rib, drain } = fixture();
       rib.up([4], false);
       rib.announce(a, plain);

@@ -21,9 +21,9 @@ describe('sessionOf()', () => {
   for (const [name, settings, ends, isTaken] of [
     ['takes the peer with the address', { address: ip('192.0.2.2') }, toSource, true],
     ['takes no peer with another address', { address: ip('192.0.2.3') }, toSource, false],
-    ['takes a peer that connected to its source-address', sourced, toSource, true],
+    ['takes a peer that connected to the configured source-address', sourced, toSource, true],
     [
-      'takes no peer that connected to an address other than its source-address',
+      'takes no peer that connected to an address other than the configured source-address',
       sourced,
       { ...toSource, localAddress: ip('192.0.2.9') },
       false,

@@ -112,7 +112,7 @@ describe('incoming connections', () => {
     [0xf0000000, 'theirs'],
     [0x01000000, 'ours'],
   ] as const)
-    test(`of two colliding connections, the one that the router with the higher BGP Identifier opened stays (${stays})`, () => {
+    test(`a collision leaves only the connection that the end with the higher BGP Identifier opened (${stays})`, () => {
       const { speaker, transport, status } = fixture();
       speaker.setPeers([peer(), passiveElsewhere]);
       const ours = transport.last;

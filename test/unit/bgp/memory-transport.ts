@@ -88,7 +88,7 @@ export class MemoryStream implements Stream {
     this.isFrozen = false;
   }
 
-  /** Delivers what the earlier process has read but not handled, as the next turn of the event loop does. */
+  /** Delivers the octets that the earlier process has read but not handled. The TCP transport does this in the next turn of the event loop. */
   deliverUnread(): void {
     this.#handler.onData(this.unread);
   }
@@ -120,7 +120,7 @@ export class MemoryStream implements Stream {
 export class MemoryTransport implements Transport {
   /** Every connection that the speaker made or accepted, oldest first. */
   readonly streams: MemoryStream[] = [];
-  /** Descriptors of inherited connections that were closed. */
+  /** Descriptors of the inherited connections that the speaker rejected. */
   readonly rejected: number[] = [];
   listening: readonly AcceptedPeer[] | undefined;
   #onIncoming: ((incoming: Incoming) => void) | undefined;

@@ -45,7 +45,7 @@ describe('localOpen()', () => {
     assert.ok(open.capabilities.some((one) => one.kind === 'four-octet-as' && one.asn === 4_200_000_001));
   });
 
-  test('offers only the families of the peer, also for graceful restart and IPv6 next hops', () => {
+  test('offers only the configured families, also in the capabilities for graceful restart and IPv6 next hops', () => {
     const gracefulRestart = { restartTimeSeconds: 120, restarting: false, forwarding: false };
     const { capabilities } = localOpen({ ...local, families: [6], overIpv6: true, gracefulRestart });
     assert.deepEqual(
@@ -109,7 +109,7 @@ describe('localOpen()', () => {
 });
 
 describe('judgeOpen()', () => {
-  test('carries only the families that the peer is limited to, even when no capability was sent', () => {
+  test('agrees only on configured families, even when one end sends no capabilities', () => {
     assert.deepEqual(agreed({}, { families: [4] }).families, [4]);
     assert.deepEqual(agreed({}, { families: [6] }).families, [6]);
     assert.deepEqual(agreed({ capabilities: [] }, { families: [6] }).families, []);

@@ -26,7 +26,7 @@ describe('a session with BFD', () => {
     assert.equal(status().state, 'Idle');
   });
 
-  test('BFD that flaps is damped: the log, the status and the metric say so, and later say that the damping is over', async () => {
+  test('BFD that flaps is damped: the log, the status and the metric show when the damping begins and when it ends', async () => {
     const { speaker, clock, transport, status, lines, registry } = fixture();
     const damped = async () =>
       (await registry.getSingleMetricAsString('bellman_bgp_bfd_damped')).split('\n').at(-1);
@@ -76,7 +76,7 @@ describe('a session with BFD', () => {
     assert.equal(status().subState, undefined);
   });
 
-  test('bfd-strict: local connects when BFD is Up, or after 30 s, and the log says so', () => {
+  test('bfd-strict: local connects after 30 s although BFD is not Up, and the log says that the session begins without BFD', () => {
     const { speaker, clock, transport, status, lines } = fixture();
     speaker.setPeers([watched('local')]);
     assert.equal(transport.streams.length, 0);

@@ -17,7 +17,7 @@ describe('the interfaces of the node', () => {
     assert.deepEqual(status().families, ['ipv4-unicast']);
     assert.match(status().warnings.join(), /ipv6-unicast is not sent: .*no global IPv6 address/);
     const updates = () => stream.messages.filter((message) => message.kind === 'update').slice(1);
-    assert.equal(updates().length, 0, 'only the End-of-RIB of IPv4');
+    assert.equal(updates().length, 0, 'only the End-of-RIB of IPv4 was sent');
     interfaces = withIpv6;
     clock.advance(1001);
     assert.deepEqual(status().families, ['ipv4-unicast', 'ipv6-unicast']);
@@ -42,7 +42,7 @@ describe('the interfaces of the node', () => {
     assert.equal(lines.filter((line) => line.includes('address family not sent')).length, 2);
   });
 
-  test('a family that gets another next hop while its withdrawals wait sends its routes with the new next hop', () => {
+  test('when a family gets another next hop before its withdrawals are sent, its routes are sent with that next hop', () => {
     const withIpv6 = (text: string) => [{ name: 'eth0', addresses: [ip('192.0.2.1'), ip(text)] }];
     let interfaces = withIpv6('2001:db8::1');
     const { speaker, clock, establish } = fixture({ interfaces: () => interfaces });
@@ -90,7 +90,7 @@ describe('the interfaces of the node', () => {
     assert.deepEqual(states(), ['Connect', 'Established'], 'the session is retried');
   });
 
-  test('a session that comes up before its interface is listed ends when its link goes down', () => {
+  test('a session that came up before its interface was listed still ends when the link goes down', () => {
     const eth0 = { name: 'eth0', addresses: [ip('192.0.2.1')], subnets: [prefix('192.0.2.0/24')] };
     let interfaces: (typeof eth0)[] = [];
     const { speaker, clock, transport } = fixture({ interfaces: () => interfaces });
@@ -107,7 +107,7 @@ describe('the interfaces of the node', () => {
     assert.equal(state(), 'Idle');
   });
 
-  test('a session with a link-local peer survives a change of another interface before its own is listed', () => {
+  test('a session with a link-local peer survives a change of another interface while its own interface is not yet listed', () => {
     const eth0 = { name: 'eth0', addresses: [ip('192.0.2.1')] };
     const veth = { name: 'veth1', addresses: [ip('fe80::b')] };
     let interfaces: (typeof eth0)[] = [];

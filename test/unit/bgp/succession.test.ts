@@ -69,7 +69,7 @@ describe('a session that is passed on', () => {
     assert.ok(capabilities.includes('graceful-restart'));
   });
 
-  test('gets KEEPALIVEs from the second process, and ends by the hold timer of that process', async () => {
+  test('gets KEEPALIVEs from the second process, and ends when the hold timer of that process expires', async () => {
     const { to } = await passed();
     to.speaker.setPeers([peer()]);
     const stream = to.transport.last;
@@ -83,7 +83,7 @@ describe('a session that is passed on', () => {
     assert.notEqual(to.status().state, 'Established');
   });
 
-  test('withdraws what is no longer wanted, but only when the routes are complete', async () => {
+  test('withdraws a route that is no longer wanted, but only once all wanted routes are known', async () => {
     const { to } = await passed();
     to.speaker.setPeers([peer()]);
     const stream = to.transport.last;
@@ -98,7 +98,7 @@ describe('a session that is passed on', () => {
     assert.equal(to.status().routesSent, 1);
   });
 
-  test('goes on with a message of which the first process has read the beginning', async () => {
+  test('goes on with a message that the first process has read only in part', async () => {
     const from = fixture();
     from.speaker.setPeers([peer()]);
     const stream = from.establish();
@@ -133,7 +133,7 @@ describe('a session that is passed on', () => {
     assert.equal(third.status().state, 'Established');
   });
 
-  test('goes on with graceful restart, although the second process has restarted and the first one has not', async () => {
+  test('goes on although only the second process would set the R bit of graceful restart', async () => {
     const peers = [peer({ gracefulRestart: { restartTimeSeconds: 60 } })];
     const from = fixture();
     from.speaker.setPeers(peers);
@@ -187,7 +187,7 @@ describe('a session that cannot be passed on', () => {
     assert.notEqual(status().state, 'Established');
   });
 
-  test('is not offered before the routes are complete', async () => {
+  test('is not offered before all routes are known', async () => {
     const { speaker, establish } = fixture();
     speaker.setPeers([peer()]);
     establish();
@@ -210,7 +210,7 @@ describe('a session that cannot be passed on', () => {
     }
   });
 
-  test('holds the other sessions up for less time than the second process has to accept', async () => {
+  test('delays the offer of the other sessions by less time than the second process has to accept it', async () => {
     const { speaker, transport, clock } = fixture();
     speaker.setPeers([peer(), peer({ name: 'stuck', address: ip('192.0.2.3') })]);
     const [, stuck] = transport.streams;
@@ -248,7 +248,7 @@ describe('a session that cannot be passed on', () => {
     assert.equal(from.transport.last.isOpen, false);
   });
 
-  test('items that are wrong are refused as a whole', async () => {
+  test('is not inherited when any item of the offer is wrong', async () => {
     const { offer } = await predecessor();
     const [session, prefixes] = offer.items;
     assert.ok(session && prefixes);

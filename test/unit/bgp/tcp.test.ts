@@ -256,7 +256,7 @@ test('the listener drops a SYN with too low a TTL only for a peer that has a min
   }
 });
 
-test('a connection that a peer has made follows a later change of its TTL security', async () => {
+test('a change of the TTL security of a peer applies to a connection that the peer has already made', async () => {
   const port = await freePort();
   let received = '';
   const handler = { onConnected: () => undefined, onDrain: () => undefined, onClosed: () => undefined };
@@ -291,8 +291,8 @@ test('a connection that a peer has made follows a later change of its TTL securi
   }
 });
 
-for (const moment of ['at once', 'in the turn after it has paused for other work'] as const)
-  test(`a frozen stream reads nothing more from a peer that floods it, and thaws without a gap, when it freezes ${moment}`, async (t) => {
+for (const moment of ['right after octets arrive', 'in the turn after it has paused for other work'] as const)
+  test(`a stream that freezes ${moment} reads nothing more from a peer that floods it, and loses no octet when it thaws`, async (t) => {
     const total = 2 * 2 ** 20;
     const sent = Buffer.alloc(total, 0).map((_, i) => (i >> 10) & 0xff);
     let received = 0;
@@ -320,7 +320,7 @@ for (const moment of ['at once', 'in the turn after it has paused for other work
     });
     router.write(sent);
     await flooded.promise;
-    if (moment !== 'at once') await setTimeout(1);
+    if (moment !== 'right after octets arrive') await setTimeout(1);
     const descriptor = stream.freeze();
     assert.notEqual(descriptor, undefined);
     isFrozen = true;

@@ -4,7 +4,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { warmUp } from '../../../src/bgp/warm-up.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
-test('warmUp() builds an UPDATE message for every route that it announces and withdraws', async () => {
+test('warmUp() writes every route that it announces or withdraws into an UPDATE message', async () => {
   const clock = new VirtualClock();
   let isOver = false;
   const warmed = warmUp(clock).finally(() => {

@@ -14,14 +14,14 @@ const { authentication: _, ...remote } = session.remote;
 
 describe('a BFD session that is passed on', () => {
   for (const receivedSequence of [undefined, 0, 7])
-    test(`keeps its values with the sequence number ${receivedSequence}`, () => {
+    test(`keeps its values with the received sequence number ${receivedSequence}`, () => {
       const passed = { ...session, remote, receivedSequence };
       const decoded = decodePassedSession(encodePassedSession(passed));
       assert.ok(decoded.ok);
       assert.deepEqual({ ...decoded.value, remote: { ...decoded.value.remote } }, passed);
     });
 
-  test('is an error when it is cut, and never throws when it is changed', () => {
+  test('is refused when it ends before its path, and causes no exception when octets are changed', () => {
     const octets = encodePassedSession({ ...session, remote });
     for (let end = 0; end <= 33; end++) assert.equal(decodePassedSession(octets.subarray(0, end)).ok, false);
     for (let at = 0; at < octets.length; at++) {
@@ -32,7 +32,7 @@ describe('a BFD session that is passed on', () => {
     fc.assert(fc.property(fc.uint8Array({ maxLength: 80 }), (any) => void decodePassedSession(any)));
   });
 
-  test('needs our discriminator', () => {
+  test('is refused without our discriminator', () => {
     const octets = encodePassedSession({ ...session, remote });
     octets.fill(0, 8, 12);
     assert.equal(decodePassedSession(octets).ok, false);

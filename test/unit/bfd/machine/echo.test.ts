@@ -4,7 +4,7 @@ import { type BfdPacket, encodePacket } from '../../../../src/bfd/codec/packet.t
 import { SessionMachine } from '../../../../src/bfd/machine/session-machine.ts';
 import { decoded, packet } from '../packets.ts';
 
-/** A session that is Up with a peer that is never silent and offers the echo function, in virtual time. */
+/** A session in virtual time that is Up. Its peer offers the echo function, and never counts as silent. */
 class EchoSession {
   nowMs = 0;
   readonly machine = new SessionMachine({

@@ -63,7 +63,7 @@ class World {
     };
   }
 
-  /** Applies one random event to one end. */
+  /** Applies a random event to one end or to the link, or no event. Then lets time pass. */
   disturb(): void {
     const end = this.random.pick([this.a, this.b]);
     switch (this.random.below(5)) {

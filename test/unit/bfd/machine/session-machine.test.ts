@@ -23,7 +23,7 @@ const authentication = {
   ]),
 } as const;
 
-/** A machine in virtual time. The random number is 0, so that every interval is 75 % of the negotiated one. */
+/** A machine in virtual time. By default the random number is 0, so every interval is 75 % of the negotiated one. */
 class Bench {
   nowMs = 0;
   readonly machine: SessionMachine;
@@ -254,7 +254,7 @@ describe('transmission, RFC 5880 section 6.8.7', () => {
     assert.equal(bench.machine.transmitInterval, 400_000);
   });
 
-  test('Up announces the fast interval with a Poll Sequence, and uses it at once', () => {
+  test('a session that comes Up announces the fast interval with a Poll Sequence, and uses it at once', () => {
     const bench = new Bench().to('Init');
     bench.receive({ state: 'Init' });
     assert.deepEqual([bench.last.poll, bench.last.desiredMinTxInterval], [true, 100_000]);
@@ -418,7 +418,7 @@ describe('detection, RFC 5880 section 6.8.4', () => {
     assert.ok(bench.sent.length >= 5);
   });
 
-  test('a process that wakes late gives the peer one reprieve of the same length', () => {
+  test('a process that wakes late gives the peer one reprieve, which is as long as the process was late', () => {
     const bench = new Bench().to('Up');
     bench.runTo(200);
     const actions = bench.stallTo(450);
@@ -506,7 +506,7 @@ describe('authentication, RFC 5880 section 6.7', () => {
     assert.equal(dropOf(bench.receiveOctets(up(1, { state: 'Down' }))), 'authentication');
   });
 
-  test('the window is the next 3 × Detect Mult numbers', () => {
+  test('only the next 3 × Detect Mult sequence numbers are accepted', () => {
     for (const [sequence, isAccepted] of [
       [100, false],
       [101, false],

@@ -83,8 +83,8 @@ function readAttributes(words: readonly string[], attributes: Draft): void {
 }
 
 /**
- * Encodes `kind:administrator:number` in the form that fits the administrator: an AS number or an IPv4 address (RFC 4360 sections 3 and
- * 4, RFC 5668).
+ * Encodes an extended community. The administrator of `kind:administrator:number` is an AS number or an IPv4 address, and each has its own
+ * form (RFC 4360 sections 3 and 4, RFC 5668). The kind `l2info` has four numbers instead.
  */
 function extendedCommunity(text: string): Uint8Array {
   const [kind = '', administrator = '', assigned = ''] = text.split(':');

@@ -228,7 +228,7 @@ test('an UPDATE survives a round trip with any negotiated options', () => {
         assert.deepEqual(received, { ...expected, asPath: cut(asPath) });
         return;
       }
-      // Merging AS_PATH with AS4_PATH joins sequences and can drop confederation segments, so only the other AS numbers are compared.
+      // Merging AS_PATH with AS4_PATH joins sequences and can drop confederation segments, so only AS numbers outside such segments are compared.
       const { asPath: merged = [] } = received;
       assert.deepEqual({ ...received, asPath: [] }, { ...expected, asPath: [] });
       assert.deepEqual(asesOutside(merged), asesOutside(asPath));

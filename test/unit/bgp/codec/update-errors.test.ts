@@ -394,7 +394,7 @@ check(
 const overrun = '40 05 ff 00000064';
 
 check(
-  'an attribute that overruns the list withdraws the announced routes, or ends the session when no route can be read (RFC 7606 sections 4 and 5.2)',
+  'an attribute that overruns the list withdraws the announced routes, or ends the session when they cannot be read (RFC 7606 sections 4 and 5.2)',
   [
     {
       name: 'with NLRI',

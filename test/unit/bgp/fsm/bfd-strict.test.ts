@@ -116,7 +116,7 @@ class Peer {
     return describePeerState(this.state);
   }
 
-  /** Kinds of the actions since the last call, without timers and reports. */
+  /** The actions since the last call, in short. Leaves out timers, `state-changed`, `agree` and `drop`. */
   done(): string[] {
     const said = this.actions.splice(0).flatMap((action) => {
       if (action.kind === 'send-notification') return `N${action.error.code}/${action.error.subcode}`;
@@ -214,7 +214,7 @@ describe('bfd-strict: negotiate', () => {
     assert.equal(peer.shown, 'OpenConfirm');
   });
 
-  test('the hold timer runs at the negotiated time during the wait, and KEEPALIVEs restart it', () => {
+  test('the hold timer runs with the negotiated hold time during the wait, and KEEPALIVEs restart it', () => {
     const peer = new Peer(negotiate());
     peer.opens(9, strictMode);
     peer.clock.advance(8000);
@@ -353,7 +353,7 @@ describe('two speakers with bfd-strict: negotiate', () => {
     assert.equal(node.shown, 'Established');
     assert.equal(router.shown, 'Established');
     pass(30_000);
-    assert.equal(node.shown, 'Established', 'the hold timers are kept alive');
+    assert.equal(node.shown, 'Established', 'KEEPALIVEs restart the hold timers');
   });
 
   test('give up after the hold time when BFD stays down, and try again', () => {
@@ -395,7 +395,7 @@ describe('bfd-hold-down', () => {
 });
 
 describe('bfd-strict: local', () => {
-  test('makes no connection before BFD has been Up for the hold-down, and refuses those of the peer', () => {
+  test('makes no connection before BFD has been Up for the hold-down, and until then refuses connections of the peer', () => {
     const peer = new Peer(local(2000));
     assert.equal(peer.shown, 'IdleBfdUpPending');
     peer.take({ kind: 'incoming' });
@@ -417,7 +417,7 @@ describe('bfd-strict: local', () => {
     assert.deepEqual(admin.done(), ['connect']);
   });
 
-  test('reports that change nothing do not make the wait longer', () => {
+  test('reports in which BFD is not Up do not make the wait longer', () => {
     const peer = new Peer(local());
     for (let second = 0; second < startWaitMs / 1000; second++) {
       peer.bfd({ state: second % 2 === 0 ? 'Init' : 'Down', diagnostic: 3 });

@@ -76,7 +76,7 @@ describe('bfdReadiness()', () => {
 });
 
 describe('damping', () => {
-  test('begins with the fifth ended session within ten minutes, and ends on demand', () => {
+  test('begins when BFD has ended five sessions within ten minutes, and ends on demand', () => {
     let watch = initialBfdWatch;
     for (let i = 1; i < dampingLosses; i++) watch = noteSessionEnded(watch, i * 1000);
     assert.equal(watch.isDamped, false);

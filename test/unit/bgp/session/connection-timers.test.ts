@@ -41,7 +41,7 @@ describe('ConnectionTimers', () => {
     assert.deepEqual(expired, ['hold 180001']);
   });
 
-  test('a hold timer that is due does not expire when it is stopped in the same turn, as when the peer asks for hold time 0', () => {
+  test('a hold timer that is due does not expire when it is stopped in the same turn, for example because the peer asks for hold time 0', () => {
     const stops: readonly ((timers: ConnectionTimers) => void)[] = [
       (timers) => timers.stop('hold'),
       (timers) => timers.stopAll(),
