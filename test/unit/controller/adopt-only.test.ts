@@ -29,7 +29,7 @@ function booksOf(harness: ControllerHarness): string[] {
   );
 }
 
-/** Writes to Services, and events. */
+/** The writes to Services, and the events that are not about the configuration. */
 const written = (harness: ControllerHarness) => [
   ...harness.writes().filter((write) => write.includes('/services/')),
   ...harness.events().filter((event) => !event.startsWith('Config')),

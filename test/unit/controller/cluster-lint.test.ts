@@ -63,7 +63,7 @@ test('a change of the cluster shows after a while, and costs one write', async (
   harness.writes();
   putNode(harness, 'node-2', '192.0.2.241');
   await harness.pass(soon);
-  assert.equal(shown(harness), undefined, 'the pace is slow');
+  assert.equal(shown(harness), undefined, 'the next judgement is not due yet');
   await harness.pass(later);
   assert.match(shown(harness) ?? '', /192\.0\.2\.241 is the address of node node-2$/);
   assert.deepEqual(harness.writes(), ['PATCH bellman-system/configmaps/config']);
@@ -106,7 +106,7 @@ test('the annotation is written again after another client has changed or remove
   await harness.stop();
 });
 
-test('a rejected text shows its error and no warnings, which come back with the accepted text', async () => {
+test('while a text is rejected, its error is shown and no warnings; the warnings come back when the text is accepted again', async () => {
   const harness = await started(overNode);
   harness.editConfig('address-pools: 7\n');
   await harness.pass(soon);

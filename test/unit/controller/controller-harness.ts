@@ -97,7 +97,7 @@ export class ControllerHarness {
     return pass(this.clock, ms, ms > 20_000 ? 500 : 100);
   }
 
-  /** Delays the responses to patches of these paths, so that the watches are ahead of them. */
+  /** Delays the responses to patches whose path contains `part`, so that a watch shows each change before its response arrives. */
   delayResponses(part: string): void {
     this.api.after = ({ method, path }) =>
       method === 'PATCH' && path.includes(part) ? pause(this.clock, 500, this.#never.signal) : undefined;

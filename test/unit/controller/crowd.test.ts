@@ -11,7 +11,7 @@ const terms = fc.record({
   backends: fc.constantFrom('', 'app=web'),
 });
 
-test('Crowd agrees with terms exactly when each Service does', () => {
+test('Crowd agrees with terms exactly when each Service in it agrees with them', () => {
   fc.assert(
     fc.property(
       fc.array(fc.record({ terms, isRemoved: fc.boolean() }), { maxLength: 12 }),

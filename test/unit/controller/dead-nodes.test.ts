@@ -26,7 +26,7 @@ const reportPath = (node: string) =>
 const podPath = (name: string) => `/api/v1/namespaces/default/pods/${name}`;
 const labels = { 'app.kubernetes.io/name': 'bellman', 'app.kubernetes.io/component': 'speaker' };
 
-/** An API server that answers the question about rights. */
+/** An API server that also says which rights its client has. */
 class RightsApi extends MemoryApi {
   missing: readonly string[] = [];
   isBroken = false;
@@ -42,7 +42,7 @@ class RightsApi extends MemoryApi {
   }
 }
 
-/** Three nodes, each with a speaker, a Lease, an old death report and two Pods, and the controller of a leader. */
+/** The dead-node part of a leader, and three nodes. Each node has a speaker, a Lease, an old death report and two Pods. */
 async function setUp(t: TestContext, { missing = [] as readonly string[], isBroken = false } = {}) {
   const clock = new VirtualClock();
   const { logger, lines } = memoryLogger();
@@ -210,7 +210,7 @@ describe('DeadNodes', () => {
     assert.deepEqual(marked(), []);
   });
 
-  test('a watch that is behind does not mislead: withdrawn reports are read before a node is marked', async (t) => {
+  test('a watch that is behind causes no false mark: the reports are read again before a node is marked', async (t) => {
     const { api, clock, report, marked } = await setUp(t);
     report('n1', 'n3');
     report('n2', 'n3');
@@ -254,7 +254,7 @@ describe('DeadNodes', () => {
     assert.deepEqual([marked(), deadNodes.status()], [[], undefined]);
   });
 
-  test('an answer about rights that is not an object is counted, and the rights are asked for again', async (t) => {
+  test('an answer about rights that is not an object is counted, and the controller asks again which rights it has', async (t) => {
     const { api, clock, deadNodes, registry } = await setUp(t, { missing: ['patch pods'] });
     const missing = deadNodes.status()?.missingRights;
     const failures = async () => {
@@ -271,7 +271,7 @@ describe('DeadNodes', () => {
     assert.deepEqual(deadNodes.status()?.missingRights, []);
   });
 
-  test('asks for the rights again soon when they are not known yet', async (t) => {
+  test('soon asks again which rights it has, if it does not know them yet', async (t) => {
     const { api, clock, report, marked } = await setUp(t, { isBroken: true });
     api.isBroken = false;
     await pass(clock, 20_000, 500);

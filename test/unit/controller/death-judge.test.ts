@@ -42,7 +42,7 @@ class Case {
       );
   }
 
-  /** Reads the Leases as the shell does. Returns the nodes that are found dead, and marks them. */
+  /** Reads the Leases as the shell does, and marks the nodes that are found dead. Returns these nodes, and the returned nodes with their signs. */
   pass(ms: number): string {
     const dead: string[] = [];
     for (const end = this.now + ms; this.now < end; this.now += stepMs) {
@@ -64,7 +64,7 @@ class Case {
 }
 
 describe('DeathJudge', () => {
-  test('a majority of all speakers, and a Lease that stays as it is, make a node dead after the time to settle', () => {
+  test('a node is dead when a majority of all speakers reports it and its Lease does not change during the time to settle', () => {
     const world = new Case();
     world.report('ab', 'e');
     assert.equal(world.pass(settleMs * 2), '', 'two of five');
@@ -72,7 +72,7 @@ describe('DeathJudge', () => {
     assert.equal(world.pass(settleMs - stepMs), '');
     assert.equal(world.reasonFor('e'), 'may still renew its Lease');
     assert.equal(world.pass(3 * stepMs), 'e');
-    assert.equal(world.pass(30_000), '', 'once');
+    assert.equal(world.pass(30_000), '', 'it is marked only once');
     assert.equal(world.judge.isMarked('e', world.now), true);
   });
 
@@ -128,7 +128,7 @@ describe('DeathJudge', () => {
     }
   });
 
-  test('two sides of a partition that report each other: no node is marked', () => {
+  test('no node is marked while the two sides of a partition report each other', () => {
     const world = new Case(5, { maxNodes: 5 });
     world.report('de', 'abc');
     world.report('abc', 'de');
@@ -191,7 +191,7 @@ describe('DeathJudge', () => {
     assert.equal(two.pass(5000), 'f,g');
   });
 
-  test('max-nodes as a percentage of the speakers, at least one', () => {
+  test('max-nodes may be a percentage of the speakers, and then allows at least one node', () => {
     const ten = new Case(20, { maxNodes: '10%' });
     ten.report('abcdefghijkl', 'st');
     assert.equal(ten.pass(5000), 's,t');
@@ -233,7 +233,7 @@ describe('DeathJudge', () => {
     ['abc', true],
   ];
   for (const [controlPlane, isDead] of controlPlanes)
-    test(`of the control-plane nodes ${controlPlane}, node e ${isDead ? 'may' : 'may not'} be marked`, () => {
+    test(`with the control-plane nodes ${controlPlane}, node e ${isDead ? 'may' : 'may not'} be marked`, () => {
       const world = new Case(5, { controlPlane });
       world.report('abcd', 'e');
       assert.equal(world.pass(5000), isDead ? 'e' : '');

@@ -143,7 +143,7 @@ test('gate treats a deleted ConfigMap as stale, also across a restart, until the
   await harness.stop();
 });
 
-test('gate treats a ConfigMap as stale that is deleted before the response to its write arrives', async () => {
+test('gate treats a ConfigMap as stale when it is deleted before the response to a write arrives', async () => {
   const harness = new ControllerHarness();
   await harness.start();
   harness.delayResponses('/configmaps/config');
@@ -156,7 +156,7 @@ test('gate treats a ConfigMap as stale that is deleted before the response to it
   await harness.stop();
 });
 
-test('gate stores the copy again that is deleted before the response to its write arrives', async () => {
+test('gate stores the copy again when it is deleted before the response to a write arrives', async () => {
   const harness = await started(good);
   harness.delayResponses('/configmaps/bellman-accepted-config');
   harness.editConfig(other);
@@ -168,7 +168,7 @@ test('gate stores the copy again that is deleted before the response to its writ
   await harness.stop();
 });
 
-test('gate stores the copy again that is created and deleted before the response to its first write arrives', async () => {
+test('gate stores the copy again when it is deleted before the response to its creation arrives', async () => {
   const harness = new ControllerHarness();
   harness.api.after = ({ method, path }) =>
     method === 'POST' && path.endsWith('/configmaps')
@@ -246,7 +246,7 @@ test('gate repairs annotations and copy after another client changed them', asyn
   await harness.stop();
 });
 
-test('gate loads the newer text of ConfigMap and copy, and ignores a text that does not match its hash', async () => {
+test('gate ignores a stored text that does not match its hash, and loads the text of the copy instead', async () => {
   const harness = await started(good);
   harness.editConfig(other);
   await harness.pass();

@@ -32,5 +32,8 @@ function heapOf(begin: string): number {
 test('boundHeapGrowth bounds the garbage of a busy process', () => {
   const [bounded, unbounded] = [heapOf('boundHeapGrowth();'), heapOf('')];
   assert.ok(bounded < 2, `the heap grew to ${bounded.toFixed(2)} times its live objects`);
-  assert.ok(unbounded > 3, `without the bound, the heap grew to ${unbounded.toFixed(2)} times only`);
+  assert.ok(
+    unbounded > 3,
+    `without the bound, the heap grew only to ${unbounded.toFixed(2)} times its live objects`,
+  );
 });

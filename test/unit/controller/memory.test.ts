@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 const source = (path: string) =>
   JSON.stringify(fileURLToPath(new URL(`../../../src/${path}`, import.meta.url)));
 
-/** Decides about many new Services, and then takes the states in which they show their addresses. Prints the octets that each one takes. */
+/** Decides about many new Services, and then receives them again with their addresses. Prints how many octets each Service takes. */
 const program = `
   import { formatIp } from ${source('address/index.ts')};
   import { parseConfig } from ${source('config/index.ts')};
@@ -52,7 +52,7 @@ const program = `
   console.assert(store.size === count && keeper && allocator.waitingCount === 0);
 `;
 
-/** A Service takes about 1,100 octets. If it shared no lists and arrays with other Services, it would take 370 more. */
+/** A Service takes about 1,100 octets. If it shared no lists and objects with other Services, it would take 370 more. */
 const mostOctets = 1200;
 
 test('a Service with an address takes little memory in the controller', () => {

@@ -329,7 +329,7 @@ test('a Service that is deleted before the response to its write arrives gives i
   await harness.stop();
 });
 
-test('a Service that is created again before the response to a write of the earlier one arrives gets an address', async () => {
+test('a Service gets an address when it is created again before the response to a write of the deleted one arrives', async () => {
   const harness = await started(pool('a', '192.0.2.0/28'));
   harness.delayResponses('/services/');
   harness.service('web');

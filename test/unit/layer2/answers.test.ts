@@ -98,7 +98,7 @@ describe('Answers', () => {
     assert.deepEqual(seen, [...begun, `free ${text}`]);
   });
 
-  test('an address that another host uses is reported, not answered, and probed again every ten seconds', async () => {
+  test('an address that another host uses is reported and probed again every ten seconds, and is not answered meanwhile', async () => {
     answers.answer(action(text, true));
     await find(inUse);
     assert.deepEqual(seen.splice(0), [`conflict ${mac} waiting`, `in conflict ${text}`]);
@@ -113,7 +113,7 @@ describe('Answers', () => {
     assert.deepEqual(seen, [...begun, `free ${text}`]);
   });
 
-  test('an address that goes to another node during its probe is not answered, and is reported as stopped', async () => {
+  test('an address that goes to another node is reported as stopped if it was in conflict, and is not answered if its probe ends later', async () => {
     answers.answer(action(text, true));
     await find(inUse);
     entries.delete(text);
@@ -128,7 +128,7 @@ describe('Answers', () => {
     assert.equal(answers.count, 0);
   });
 
-  test('an address that goes to another node and returns while another host uses it has one series of probes', async () => {
+  test('an address that another host uses has one series of probes, even if it goes to another node and returns', async () => {
     const silence = { kind: 'silence', address: ip(text), reason: 'b owns it' } as const;
     answers.answer(action(text, true));
     await find(inUse);

@@ -39,7 +39,7 @@ describe('CandidateSets', () => {
     assert.equal(upsert[0]?.candidates, upsert[1]?.candidates);
   });
 
-  test('turns a change of a set into a change of the entries that name it, with the later version', () => {
+  test('turns a change of a set into changes of the entries that name it, and gives them the later of the two versions', () => {
     const sets = new CandidateSets();
     resolve(sets, {
       kind: 'table',
@@ -53,7 +53,7 @@ describe('CandidateSets', () => {
     ]);
   });
 
-  test('applies many changes of a set in one message as it applies them one after another', () => {
+  test('gives the same result for many changes of a set in one message as for one change in each message', () => {
     const table = {
       kind: 'table',
       sets: [set(1, nodes('a', 'b'))],

@@ -40,7 +40,7 @@ describe('FirstDecision', () => {
     assert.deepEqual(begunAtMs, [2000]);
   });
 
-  test('begins by itself when time alone allows it', () => {
+  test('begins without a further event when enough time has passed', () => {
     const { clock, membership, begunAtMs, first } = fixture();
     Object.assign(membership, { isSynced: false, liveMembers: 0, unreachable: 2 });
     clock.advance(500);

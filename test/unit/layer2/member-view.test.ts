@@ -97,7 +97,7 @@ describe('MemberView', () => {
     );
   });
 
-  test('passes on the MACs of all speakers, including dead ones', () => {
+  test('passes on the MACs of all other speakers, including dead ones', () => {
     const fixture = new Fixture();
     fixture.set('b', 'alive');
     fixture.set('d', 'dead');

@@ -63,7 +63,7 @@ describe('OwnershipRunner', () => {
     assert.equal(seen.length, 3);
   });
 
-  test('handles an event that arrives between two steps only after the current event', () => {
+  test('finishes the current event before it handles an event that arrives between two steps', () => {
     const { runner, seen, claims, setBetween } = newNode();
     claims.merge(firstClaim(web, 'a'));
     runner.send({ kind: 'table', entries: [addressEntry(web, ['a'])] });
@@ -72,7 +72,7 @@ describe('OwnershipRunner', () => {
       if (isSent) return;
       isSent = true;
       runner.send({ kind: 'conflict', address: web, inConflict: true });
-      assert.deepEqual(seen, [], 'not while the machine decides');
+      assert.deepEqual(seen, [], 'the machine finishes its decision first');
     });
     runner.send({ kind: 'started' });
     assert.deepEqual(seen, [`answer ${web}`, 'failover', `claim ${web} 2 in conflict`]);
@@ -159,7 +159,7 @@ describe('OwnershipRunner in slices', () => {
 });
 
 describe('OwnershipRecorder', () => {
-  test('records each event, and the steps of each address under the name of that address', () => {
+  test('records each event except a tick without actions, and the steps of each address under the name of that address', () => {
     const { runner, claims, recorder, flightRecorder } = newNode();
     claims.merge(firstClaim(web, 'a'));
     runner.send({

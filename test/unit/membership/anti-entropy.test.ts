@@ -135,7 +135,7 @@ describe('AntiEntropy', () => {
     });
   });
 
-  test('branches make an answer that is under way longer, but only up to a limit', () => {
+  test('branches lengthen an answer that is under way, but only up to a limit', () => {
     const keys = Array.from({ length: 50_000 }, (_, i) => `record ${i}`);
     const [a, b] = [new Side('a', 'b', []), new Side('b', 'a', keys)];
     const [digest] = a.stage.meet('b', endpoint, 0);
@@ -181,7 +181,7 @@ describe('AntiEntropy', () => {
     assert.deepEqual(ended.sort(), names.sort());
   });
 
-  test('an exchange starts after three differing summaries in a row, because one or two may differ only by news in transit', () => {
+  test('an exchange starts only after three differing summaries in a row, because news in transit can make one or two differ', () => {
     const a = new Side('a', 'b', []);
     assert.deepEqual(a.stage.compare('b', endpoint, 1, 0), []);
     assert.deepEqual(a.stage.compare('b', endpoint, 1, 1), []);
@@ -202,7 +202,7 @@ describe('AntiEntropy', () => {
     assert.equal(a.stage.isSynced(100), false, 'an exchange is under way');
   });
 
-  test('a member that agrees with three others lets a new member ask', () => {
+  test('a member that agrees with three others starts no exchange with a new member, and leaves the start to the new member', () => {
     const a = synced();
     assert.deepEqual(a.stage.meet('e', endpoint, 1000), []);
     assert.ok(a.stage.isSynced(100));

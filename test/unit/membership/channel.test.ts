@@ -198,7 +198,7 @@ describe('Channel', () => {
     assert.deepEqual(wire.dropped, ['b: authentication', 'b: replayed', 'b: replayed', 'b: replayed']);
   });
 
-  test('drops a datagram without its end, at each length', () => {
+  test('drops a truncated datagram of any length', () => {
     const { wire } = acquainted();
     wire.send('a', 'b');
     const good = wire.seen.findLast(({ to }) => to === 'b')?.datagram ?? Buffer.alloc(0);

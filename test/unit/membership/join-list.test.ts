@@ -16,7 +16,7 @@ function listOf(...names: readonly string[]): JoinList {
 }
 
 describe('JoinList', () => {
-  test('tries a new speaker three times in quick succession and then once a second, at its addresses in turn', () => {
+  test('tries a new speaker four times at intervals of 50 ms and then once a second, at its addresses in turn', () => {
     const list = listOf('a');
     const tries: [number, string | undefined][] = [];
     for (let now = 0; now < 2500; now = list.wakeAtMs())

@@ -7,7 +7,7 @@ import { TextStore, textPayload } from '../../support/text-payloads.ts';
 
 const endpoint = { host: '192.0.2.1', port: 7946 };
 
-/** The knowledge of a member that sees `members` others alive and holds these records. */
+/** The knowledge of a member that holds these records and knows `members` other members, all of them alive. */
 function knowledgeOf(members: number, records: readonly string[]): Knowledge {
   const table = new MemberTable();
   for (let i = 0; i < members; i++)

@@ -111,7 +111,7 @@ test('Membership pings a returned member at its newly listed address, even befor
   }
 });
 
-test('Membership keeps the address at which it hears a member, while Kubernetes never listed it there', () => {
+test('Membership keeps the address at which it hears a member when the list changes, if Kubernetes has never listed that address', () => {
   const membership = memberA();
   membership.setSpeakers(new Map([['b', [endpoint]]]), 0);
   membership.receive(packetOfB({ kind: 'gossip' }, about('b', 'alive', 1)), other, 0);

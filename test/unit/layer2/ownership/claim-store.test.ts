@@ -68,7 +68,7 @@ test('the tree holds the claims of live owners, in whatever order owners and cla
   );
 });
 
-test('a leaf holds the claims on its addresses, and its bucket and the root have the hash of the only claim', () => {
+test('a leaf holds the claims on its addresses, and the leaf of the only claim has the same hash as its bucket and the root', () => {
   const store = new ClaimStore();
   store.setLive('a', true);
   const each = {
@@ -87,7 +87,8 @@ test('a leaf holds the claims on its addresses, and its bucket and the root have
   assert.equal(store.tree.leaves(bucket)[leavesOf(bucket).indexOf(leaf)], store.tree.root);
 });
 
-test('claims have a total order: by epoch, then by kind (a takeover beats a final release, which beats a release whose owner keeps answering), then by owner', () => {
+test('claims have a total order: by epoch, then by kind, then by owner', () => {
+  // A takeover beats a final release. A final release beats a release whose owner keeps answering.
   const places = { releaseByOwner: 0, release: 1, takeover: 2 };
   const place = (each: Claim) => {
     if (each.owner === '') return places.release;

@@ -119,7 +119,7 @@ const cases: readonly {
     placed: { '192.0.2.1': 'c', '192.0.2.2': 'a', '192.0.2.3': 'b' },
   },
   {
-    name: 'an address of a group whose other address has a recorded owner goes to that owner',
+    name: 'an address without a recorded owner goes to the recorded owner of another address of its group',
     vacancies: [
       vacant('192.0.2.1', ['a', 'b'], { group: 'web' }),
       vacant('192.0.2.2', ['a', 'b'], { group: 'web', recordedOwner: 'b' }),
@@ -138,7 +138,7 @@ const cases: readonly {
     },
   },
   {
-    name: 'a recorded owner keeps its addresses when a move would only exchange the loads',
+    name: 'a recorded owner keeps its addresses when it would not have more than the other node after a move',
     vacancies: [1, 2].map((i) => vacant(`192.0.2.${i}`, ['a', 'b'], { recordedOwner: 'a' })),
     placed: { '192.0.2.1': 'a', '192.0.2.2': 'a' },
   },

@@ -67,13 +67,13 @@ const cases: readonly {
     eligible: ['pair'],
   },
   {
-    name: 'nodes that have the interface named for them, and nodes that have the subnet and no interface named for them',
+    name: 'a node with an interface named for it, if it has that interface, and any other node, if it has the subnet',
     address: '192.0.2.1',
     nodeInterfaces: { bare: ['eth0'], dual: ['eth1'], pair: ['b'] },
     eligible: ['pair', 'v4'],
   },
   {
-    name: 'no node, when none has an interface with the numeric name',
+    name: 'no node, when no node has the named interface, whose name is a number',
     address: '192.0.2.1',
     interfaces: ['10'],
     eligible: [],
@@ -109,7 +109,7 @@ test('isReady() is true for a leaving node, and false for a dead or starting nod
   );
 });
 
-test('preferred() returns the nodes with the greatest preference, and all nodes when there is none', () => {
+test('preferred() returns the nodes with the greatest preference, and all nodes when none has a preference', () => {
   const entry = addressEntry('192.0.2.1', [], { preferences: { a: 50, b: 50, c: 20 } });
   assert.deepEqual(eligibility.preferred(['a', 'b', 'c', 'd'], entry), ['a', 'b']);
   assert.deepEqual(eligibility.preferred(['c', 'd'], entry), ['c']);
@@ -118,7 +118,7 @@ test('preferred() returns the nodes with the greatest preference, and all nodes 
   assert.deepEqual(eligibility.preferred(['a', 'd'], addressEntry('192.0.2.1', [])), ['a', 'd']);
 });
 
-test('a node that is mute for an address is not eligible for it, unless all candidates are', () => {
+test('a node that is mute for an address is eligible for it only if all candidates are mute for it', () => {
   const address = parseIp('192.0.2.1');
   const entry = addressEntry('192.0.2.1', ['a', 'b']);
   assert.ok(address);

@@ -147,7 +147,7 @@ describe('Ownership over the membership', () => {
     speakers.place(claimsOf(count));
     net.run(5000);
     ledger.reset();
-    // Three of the five nodes run at any time. Fewer would be a minority, which makes no claims and so ends no double answer.
+    // At least three of the five nodes run at any time. Fewer would be a minority. A minority makes no claims, and only claims end double answers.
     for (let stalls = 0; stalls < 15; stalls++) {
       for (const name of [`node-${stalls % 5}`, `node-${(stalls + 1 + Math.floor(random() * 4)) % 5}`])
         speakers.all.get(name)?.stall(1000 + random() * 4000);

@@ -36,7 +36,7 @@ test('an owner whose preferred successor does not claim keeps answering, and doe
   assert.deepEqual(subject.pass(5000), []);
 });
 
-test('when the owner is dead and the preferred node does not claim, the other nodes follow', () => {
+test('when the owner is dead and the preferred node does not claim, another node takes the address over', () => {
   const subject = new Subject({ live: ['a', 'b'], entries: [prefersB], claims: { [web]: 'c' } });
   assert.deepEqual(subject.start(), []);
   assert.deepEqual(subject.pass(patienceMs), [`answer ${web} failover from c`, `claim ${web} 2 by a from c`]);

@@ -119,7 +119,7 @@ test('claims that arrive during an election do not change its result', () => {
     const nodes = new Map(live.map((name) => [name, nodeFacts()]));
     return { kind: 'view', view: { nodes, claiming: 'allowed' } } as const;
   };
-  /** The claims of the node after the death of d. The claims of another node arrive after some steps. */
+  /** The claims that `node` makes after the death of d. The claims `arriving` reach it after `afterSteps` steps of its decision. */
   const claimsOf = (node: string, arriving: readonly Claim[] = [], afterSteps = 0) => {
     const claims = new ClaimStore();
     const ownership = new Ownership(node, claims);
@@ -149,14 +149,14 @@ test('claims that arrive during an election do not change its result', () => {
     assert.deepEqual(addressesOf(claimsOf('a', ofB, after).own), addressesOf(ofA), `after ${after} steps`);
 });
 
-test('an address whose claim arrives while vacancies are reviewed does not count as load of its new owner twice', () => {
+test('an address whose claim arrives during a review of the vacancies counts only once as load of its new owner', () => {
   const nodes = new Map(['a', 'b'].map((name) => [name, nodeFacts()]));
   const see = (claiming: 'allowed' | 'paused') => ({ kind: 'view', view: { nodes, claiming } }) as const;
   const change = (...upsert: AddressEntry[]) => ({ kind: 'change', upsert, remove: [] }) as const;
   const claims = new ClaimStore();
   const ownership = new Ownership('a', claims);
   claims.merge(firstClaim(web, 'a'));
-  // At the end, the node is no candidate any more, and answers until b has claimed the address.
+  // After this change, the node is not a candidate any more. It answers until b has claimed the address.
   const moved = change(entry(web, { candidates: ['b'], observedVersion: 1 }));
   for (const event of [
     see('allowed'),

@@ -254,7 +254,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'an owner that may not claim when a conflict ends says so once it may claim',
+    name: 'an owner that may not claim when a conflict ends claims the address without the mark as soon as it may claim',
     given: { entries: [entry(forA)], claims: { [forA]: 'a' } },
     steps: [
       [(subject) => subject.start(), [`answer ${forA} failover from a`]],

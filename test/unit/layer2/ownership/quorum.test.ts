@@ -23,8 +23,8 @@ describe('Quorum', () => {
     ['one of three is a minority', members(0, 0, 2), 'refused'],
     ['two of four are half, which counts as a majority', members(1, 0, 2), 'allowed'],
     ['two of five are a minority', members(1, 0, 3), 'refused'],
-    ['two of three pause while the second is suspect', members(1, 1, 1), 'paused'],
-    ['a minority with a suspect member refuses', members(1, 1, 3), 'refused'],
+    ['two of three pause their claims while one of the two is suspect', members(1, 1, 1), 'paused'],
+    ['a minority with a suspect member refuses claims', members(1, 1, 3), 'refused'],
   ] as const)
     test(name, () => assert.equal(new Quorum().judge(count, 0), claiming));
 
@@ -40,11 +40,11 @@ describe('Quorum', () => {
     assert.equal(quorum.judge(members(1, 0, 1), 5000), 'refused');
     assert.equal(quorum.wakeAtMs(), 5000 + healMs);
     assert.equal(quorum.judge(all, 5100), 'refused');
-    assert.equal(quorum.wakeAtMs(), 5000 + healMs, 'further members do not prolong the time');
+    assert.equal(quorum.wakeAtMs(), 5000 + healMs, 'further members do not prolong the wait');
     assert.equal(quorum.judge(all, 5000 + healMs), 'allowed');
   });
 
-  test('before its start, a node refuses in a minority, and may claim as soon as it is in a majority', () => {
+  test('before its start, a node refuses claims in a minority, and allows them as soon as it is in a majority', () => {
     const quorum = new Quorum();
     assert.equal(quorum.judge(members(0, 0, 4, false), 0), 'refused');
     assert.equal(quorum.judge(members(3, 0, 1, false), 100), 'allowed');

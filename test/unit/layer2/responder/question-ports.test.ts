@@ -58,14 +58,14 @@ describe('QuestionPorts', () => {
     assert.deepEqual(drops, ['arp malformed']);
   });
 
-  test('asks nothing without a link or without an address of the family on it', () => {
+  test('sends no question when the link is absent or has only a link-local address of the family', () => {
     const { ports, sent } = setUp(['192.0.2.2', 'fe80::1']);
     assert.ok(!ports.ask('eth1', ip('192.0.2.1')));
     assert.ok(!ports.ask('eth0', ip('2001:db8::a')));
     assert.deepEqual(sent, []);
   });
 
-  test('captures a link from its first question until keep() leaves the link out, and opens a new capture after a change of the link or a loss', () => {
+  test('captures a link from its first question until keep() leaves it out, and opens a new capture after a change or a lost capture', () => {
     const { ports, open, links, clock } = setUp(['192.0.2.2']);
     assert.equal(open.size, 0);
     ports.ask('eth0', ip('192.0.2.1'));

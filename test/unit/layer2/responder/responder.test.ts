@@ -275,7 +275,7 @@ test('NeighbourResponder counts packets by address, and dropped packets by reaso
     assert.ok(text.includes(`\n${line}\n`) || text.endsWith(`\n${line}\n`), line);
 });
 
-test('NeighbourResponder has the counts of late requests from its start, because an increase needs two samples', async () => {
+test('NeighbourResponder exports the counts of late requests from its start, because Prometheus computes an increase from two samples', async () => {
   const text = await new MemoryHost().registry.metrics();
   for (const protocol of ['arp', 'ndp'])
     assert.ok(
@@ -398,13 +398,13 @@ describe('NeighbourResponder after a stall', () => {
     assert.deepEqual(host.takeSent(), []);
   });
 
-  test('announces nothing earlier because an address is added after the stall, before or after the timers have run', () => {
+  test('delays its announcements even when an address is added after the stall, before or after the timers have run', () => {
     for (const haveTimersRun of [true, false]) {
       const host = stalledHost();
       host.responder.announce(ip('192.0.2.1'));
       host.takeSent();
       const add = () => host.responder.add(ip('192.0.2.2'));
-      // This timer comes first.
+      // This timer is due before those of the responder.
       if (!haveTimersRun) host.clock.after(1, add);
       host.clock.stall(stalledMs);
       if (haveTimersRun) add();

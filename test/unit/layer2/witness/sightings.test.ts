@@ -82,7 +82,7 @@ describe('Sightings', () => {
     );
   });
 
-  test('ignores addresses that it does not watch, and nodes without a link for an address', () => {
+  test('asks nothing without a link for the address, and ignores answers for an address that it does not watch', () => {
     const machine = new Sightings('node-1');
     machine.see(new Map([...nodes, ['node-1', facts('node-1', '198.51.100.0/24')]]));
     machine.watch([{ address: ip(address), interfaces: [] }], 0);

@@ -15,7 +15,7 @@ function settled(options: Partial<WitnessClusterOptions> = {}): WitnessCluster {
   return world;
 }
 
-/** Drops the answers of the node's speaker. Its kernel still answers, and its questions leave. */
+/** Drops the answers of the speakers of these nodes. Their kernels still answer, and their questions still arrive. */
 function dropAnswersOf(world: WitnessCluster, ...nodes: readonly string[]): void {
   world.loses = ({ kind, from, isKernel }) => kind === 'answer' && !isKernel && nodes.includes(from);
 }
@@ -53,7 +53,7 @@ describe('Witness', () => {
     for (const address of world.addresses) assert.ok(!['', 'node-2'].includes(world.owner(address)));
   });
 
-  test('a preferred node whose answers are dropped does not get its addresses back until witnesses hear it, and then once', () => {
+  test('a preferred node whose answers are dropped gets its addresses back only when witnesses hear it again, and then only once', () => {
     const world = settled({ entry: { preferences: { 'node-2': 1 } } });
     const count = world.addresses.length;
     for (const address of world.addresses) assert.equal(world.owner(address), 'node-2');
