@@ -14,7 +14,7 @@ const program = bellmanProgram('1');
 const daemons = ['controller', 'speaker'];
 
 for (const shell of shells)
-  test(`completionScript() names every command and every flag for ${shell}`, () => {
+  test(`completionScript() names every command that ${shell} completes, and its flags`, () => {
     const script = completionScript(shell, program);
     const left = shell === 'kubectl' ? daemons : [];
     for (const command of program.commands.filter((each) => !left.includes(each.name()))) {
@@ -37,7 +37,7 @@ const rows: readonly (readonly [string, readonly string[], readonly string[]])[]
   ['a flag of a command', ['bellman', 'status', '--prob'], ['--problems']],
   ['a value of a flag', ['bellman', 'status', '-o', 'y'], ['yaml']],
   [
-    'another value of the same flag at another command',
+    'the values that a flag has at this command, not those at another command',
     ['bellman', 'trace', 'x', '-o', ''],
     ['text', 'json'],
   ],
@@ -57,7 +57,10 @@ writeFileSync(completer, completionScript('kubectl', program), { mode: 0o755 });
 // kubectl completes a plugin only if it finds the plugin.
 writeFileSync(join(folder, 'kubectl-bellman'), '#!/bin/sh\n', { mode: 0o755 });
 
-/** The candidates for the words after `kubectl bellman`, without their descriptions, and then the directive. */
+/**
+ * The completions that the script prints for the words after `kubectl bellman`, without their descriptions. The last element is the directive, which
+ * tells kubectl whether to complete the names of files too.
+ */
 function candidates(...words: readonly string[]): string[] {
   const { status, stdout, stderr } = spawnSync('dash', [completer, ...words], { encoding: 'utf8' });
   assert.equal(stderr, '');
@@ -68,19 +71,25 @@ function candidates(...words: readonly string[]): string[] {
     .map((line) => line.split('\t')[0] ?? '');
 }
 
-/** Name of the case, the words, a candidate that must be there, one that must not, and the directive. */
+/** Name of the case, the words, a completion that must be there, one that must not, and the directive. */
 const kubectlRows: readonly (readonly [string, readonly string[], string, string, string])[] = [
   ['a command', [''], 'explain', '--problems', ':4'],
   ['no daemon', [''], 'status', 'speaker', ':4'],
   ['the flags of the plugin', ['-'], '--context', '--problems', ':4'],
   ['a command after flags of the plugin', ['--context', 'c', '-n', 'lb', 'tra'], 'trace', '--context', ':4'],
   ['a flag of a command', ['status', '--pro'], '--problems', 'explain', ':4'],
-  ['flags once', ['status', '-'], '--kubeconfig', '--since', ':4'],
+  ['each flag only once', ['status', '-'], '--kubeconfig', '--since', ':4'],
   ['a value of a flag', ['status', '-o', ''], 'yaml', 'explain', ':4'],
-  ['a value of the same flag of another command', ['trace', 'x', '-o', ''], 'json', 'yaml', ':4'],
+  [
+    'the values that a flag has at this command, not those at another command',
+    ['trace', 'x', '-o', ''],
+    'json',
+    'yaml',
+    ':4',
+  ],
   ['a value of an argument', ['completion', ''], 'zsh', '--help', ':4'],
-  ['nothing for an argument with free values', ['explain', ''], ':4', 'explain', ':4'],
-  ['nothing for a flag with free values', ['explain', 'x', '-n', ''], ':4', 'explain', ':4'],
+  ['nothing for an argument that takes any text', ['explain', ''], ':4', 'explain', ':4'],
+  ['nothing for a flag that takes any text', ['explain', 'x', '-n', ''], ':4', 'explain', ':4'],
   ['files for a kubeconfig', ['status', '--kubeconfig', ''], ':0', 'explain', ':0'],
   ['no command for the value of a flag', ['--context', ''], ':4', 'explain', ':4'],
 ];
@@ -98,7 +107,7 @@ const { stdout: kubectlVersion } = spawnSync('kubectl', ['version', '--client', 
 });
 const [, minor = '0'] = /"gitVersion": "v1\.(\d+)/.exec(kubectlVersion) ?? [];
 
-test('kubectl itself takes the candidates', {
+test('kubectl itself shows the completions of the script', {
   skip: Number(minor) < 26 && 'this kubectl is older than 1.26',
 }, () => {
   const complete = (...words: readonly string[]) =>

@@ -31,7 +31,7 @@ const cases: readonly (readonly [string, object, boolean, RegExp])[] = [
   ],
   ['has not sent all withdrawals', { peers: [peer] }, false, /still announces/],
   [
-    'is held by the floor',
+    'keeps addresses that too few other nodes could announce',
     { advertised: { '192.0.2.1': ['router'] }, leaving: { ...leaving, heldByFloor: held } },
     false,
     /keeps announcing 192\.0\.2\.1, 192\.0\.2\.2, 192\.0\.2\.3 and 2 more/,
@@ -48,7 +48,7 @@ for (const [name, over, isDone, text] of cases)
 const folder = mkdtempSync(join(tmpdir(), 'bellman-drain-'));
 after(() => rmSync(folder, { recursive: true }));
 
-test('drainNode() asks for a new token when the drain lasts longer than one', async () => {
+test('drainNode() asks for a new token when its token expires before the drain ends', async () => {
   const minuteMs = 60_000;
   let now = 0;
   const clock = {

@@ -234,7 +234,7 @@ const rows: readonly (readonly [string, Over, 'announced' | 'not announced' | 'u
     /node node-1 waits until 2026-01-01T00:00:05\.000Z for announce-delay \(ConfigMap announce-delay\)/,
   ],
   [
-    'a reason that names a node whose name begins with the name of this node',
+    'a reason of node-1 that names node-10',
     {
       speakers: { 'node-1': speaker(refused('no-endpoint', 'node-10 has no ready endpoint', 'f')) },
     },
@@ -367,7 +367,7 @@ const rows: readonly (readonly [string, Over, 'announced' | 'not announced' | 'u
     /were not reached: node-1 \(HTTP status 403: RBAC does not allow this user to get \/status\)/,
   ],
   [
-    'only a speaker that may not announce was not reached',
+    'the only speaker that was not reached may not announce',
     {
       nodes: [node('node-1', { ready: false }), node('node-2')],
       speakers: {
@@ -480,14 +480,14 @@ function bfd(state: string, problem: string): NonNullable<SpeakerStatus['peers']
 
 describe('explain()', () => {
   for (const [name, over, verdict, ...patterns] of rows)
-    test(`names the cause in the first lines: ${name}`, () => {
+    test(`gives the verdict and the cause in the first lines: ${name}`, () => {
       const explanation = explain(facts(over));
       assert.equal(explanation.verdict, verdict);
       const lines = formatExplanation(explanation).split('\n');
       for (const [i, pattern] of patterns.entries()) assert.match(lines[i] ?? '', pattern, lines.join('\n'));
     });
 
-  test('gives each refusal the reason and the field of the speaker’s own plan when the speaker was not reached', () => {
+  test('makes the same refusal as the plan of a speaker when that speaker was not reached', () => {
     const [address] = explain(
       facts({ nodes: [node('node-1', { ready: false })], speakers: { 'node-1': 'ECONNREFUSED' } }),
     ).addresses;
@@ -498,7 +498,7 @@ describe('explain()', () => {
     });
   });
 
-  test('names the port on which the speakers of two owners should hear each other, if they report it', () => {
+  test('names the membership port when an address has two owners, or the flag that sets the port if no speaker reports it', () => {
     const remedies = (membershipPort: number | undefined) => {
       const owner = speaker({ announcing: { '192.0.2.241': since }, membershipPort });
       return formatExplanation(explain(facts({ speakers: { 'node-1': owner, 'node-2': owner } })));
@@ -523,7 +523,7 @@ describe('explain()', () => {
     assert.deepEqual([eligible(false), eligible(true)], [false, true]);
   });
 
-  test('shows the attributes of each route, and what the peer has done with the session', () => {
+  test('shows the attributes of each route, and the state and the last error of the session', () => {
     const text = formatExplanation(
       explain(
         facts({
@@ -582,7 +582,7 @@ describe('explain()', () => {
     assert.match(text, / {2}what would change this:\n {4}- set type: LoadBalancer\n$/);
   });
 
-  test('works without the endpoints, by what the speakers say', () => {
+  test('uses what the speakers report when it could not read the endpoints', () => {
     const { verdict, addresses } = explain(
       facts({ slices: undefined, speakers: { 'node-1': speaker({ announcing: { '192.0.2.241': since } }) } }),
     );

@@ -7,7 +7,7 @@ import {
 } from '../../../src/cluster/status.ts';
 import type { ConfigMap } from '../../../src/kubernetes/model.ts';
 
-/** The ConfigMap whose text the controller has accepted. */
+/** A ConfigMap with this text, which the controller has accepted. */
 export function acceptedConfigMap(
   text: string,
   annotations: Readonly<Record<string, string>> = {},

@@ -19,8 +19,8 @@ after(() => rmSync(folder, { recursive: true }));
 
 /**
  * Answers `get pods` with a Pod of the requested component if RUNNING names this component. Prints the arguments of `exec`, each in angle brackets.
- * For `bellman page` it prints an address, and waits for the end of its input. For `port-forward` it prints a port, and waits for a signal. Both
- * write their arguments and their end to FOLDER/calls.
+ * For `bellman page` it prints an address, and waits for the end of its input. For `port-forward` it prints a port, and waits until SIGTERM arrives
+ * or FOLDER/forward is gone. Both write their arguments to FOLDER/calls. They write a second line when the end of the input or SIGTERM ends them.
  */
 const kubectl = join(folder, 'kubectl');
 writeFileSync(
@@ -37,7 +37,7 @@ case " $* " in
   *' bellman page '*)
     echo "$*" >>"$FOLDER/calls"
     [ -z "\${FAILS:-}" ] || exit 1
-    # The end of the real kubectl closes the input of the command in the Pod. This one goes on until its input ends, so that the test sees it.
+    # When the real kubectl ends, the input of the command in the Pod ends too. This script survives SIGTERM, so that a test sees that end.
     trap : TERM
     echo http://127.0.0.1:41234/KEY/
     cat >/dev/null
@@ -87,7 +87,7 @@ const rows: readonly (readonly [string, readonly string[], readonly string[]])[]
     ],
   ],
   [
-    '-n before the command for Bellman, and after it for the Service',
+    'the -n before the command to kubectl and the -n after it to the command',
     ['-n', 'lb', 'explain', 'web', '-n', 'shop', '-o', 'json'],
     [
       ...['--namespace', 'lb', 'exec', 'controller-pod', '--container', 'controller', '--'],
@@ -129,7 +129,7 @@ test('kubectl-bellman takes a Pod of a speaker while no controller runs', () => 
 /** Name of the case, the arguments, the running components, and the message. */
 const refusals: readonly (readonly [string, readonly string[], string, RegExp])[] = [
   ['a cluster without Bellman', ['status'], '', /no Pod of Bellman runs in the namespace bellman-system/],
-  ['no command', [], 'controller', /Runs bellman inside the cluster/],
+  ['a call without a command', [], 'controller', /Runs bellman inside the cluster/],
   ['a flag without a value', ['--context'], 'controller', /--context needs a value/],
   ['an unknown flag', ['--frob', 'status'], 'controller', /unknown flag --frob before the command/],
   ['a daemon', ['speaker'], 'controller', /speaker is a daemon/],

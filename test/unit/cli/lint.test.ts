@@ -48,7 +48,7 @@ describe('lintCluster()', () => {
   const pool = (text: string) => lint(`address-pools: [{name: a, ${text}}]`);
 
   const rows: readonly (readonly [string, readonly string[], RegExp | undefined])[] = [
-    ['a pool in order', pool('protocol: layer2, addresses: [192.0.2.240/28]'), undefined],
+    ['a layer-2 pool with a link', pool('protocol: layer2, addresses: [192.0.2.240/28]'), undefined],
     [
       'a layer-2 pool without a link',
       pool('protocol: layer2, addresses: [203.0.113.0/28]'),
@@ -66,12 +66,12 @@ describe('lintCluster()', () => {
       /192\.0\.2\.11 is the address of node node-1; and 1 more conflict$/,
     ],
     [
-      'a pool over Pod addresses',
+      'a pool that overlaps Pod addresses',
       pool('protocol: bgp, addresses: [10.244.2.128/25]'),
       /it overlaps 10\.244\.2\.0\/24, the Pod addresses of node node-2/,
     ],
     [
-      'a pool over Service addresses',
+      'a pool that contains Service addresses',
       pool('protocol: bgp, addresses: [10.96.0.0/24]'),
       /it contains the ClusterIP of Service default\/web/,
     ],
@@ -112,7 +112,7 @@ describe('lintCluster()', () => {
       /namespaces\[1\]: there is no namespace shopp/,
     ],
     [
-      'a peer for no node',
+      'a peer whose node selectors match nothing',
       lint(
         'peers: [{my-asn: 1, peer-asn: 2, peer-address: 10.0.0.1, node-selectors: [{match-labels: {rack: z}}]}]',
       ),
@@ -157,7 +157,7 @@ describe('lintCluster()', () => {
       lintedCluster({ ...objects, serviceCIDRs }, []),
     ).map(({ path, message }) => `${path}: ${message}`);
 
-  test('knows the Service addresses from ServiceCIDR objects, also those that no Service has', () => {
+  test('knows from ServiceCIDR objects the Service addresses that no Service has yet', () => {
     assert.deepEqual(overService(undefined), []);
     assert.deepEqual(overService([serviceCIDR]), [
       'address-pools[0].addresses[0]: 10.100.0.0/24: it overlaps 10.96.0.0/12, the range of ClusterIPs of ServiceCIDR kubernetes',
@@ -165,7 +165,7 @@ describe('lintCluster()', () => {
     ]);
   });
 
-  test('counts no Service of another type for a service selector', () => {
+  test('matches a service selector only with Services of type LoadBalancer', () => {
     const services = [...objects.services, rawService('db', { tier: 'tin' }, '10.96.0.11', 'ClusterIP')];
     const config = configOf(
       'address-pools: [{name: a, protocol: bgp, addresses: [198.51.100.0/28], service-selectors: [{match-expressions: [{key: tier, operator: NotIn, values: [gold]}]}]}]',
@@ -204,7 +204,7 @@ describe('affinityWarnings()', () => {
     ).map(({ path, message }) => `${path}: ${message}`);
   const firstRack = 'bgp-advertisements: [{node-selectors: [{match-labels: {rack: "1"}}]}]';
 
-  test('warns of a pool that several nodes announce by BGP', () => {
+  test('warns of session affinity in a pool that several nodes announce by BGP', () => {
     assert.deepEqual(warn('protocol: bgp'), [
       'address-pools[0].protocol: 2 nodes may announce it by BGP, and sessionAffinity: ClientIP of default/web holds only if the routers send all connections of a client to one node; see docs/guides/session-affinity.md',
     ]);
@@ -214,8 +214,14 @@ describe('affinityWarnings()', () => {
   for (const [name, found] of [
     ['in layer 2', warn('protocol: layer2')],
     ['that one node announces', warn(`protocol: bgp, ${firstRack}`)],
-    ['without such a Service', warn('protocol: bgp', [service('plain', ['198.51.100.2'])])],
-    ['with such a Service of another pool', warn('protocol: bgp', [affine('web', '203.0.113.1')])],
+    [
+      'without a Service that has session affinity',
+      warn('protocol: bgp', [service('plain', ['198.51.100.2'])]),
+    ],
+    [
+      'when the Service with session affinity is in another pool',
+      warn('protocol: bgp', [affine('web', '203.0.113.1')]),
+    ],
   ] as const)
     test(`says nothing about a pool ${name}`, () => assert.deepEqual(found, []));
 });
@@ -272,7 +278,7 @@ address-pools:
       'Service default/late has 203.0.113.9 instead of no address',
     ]);
   });
-  test('of a pool for labelled namespaces, which a user without the right to list them learns nothing about', () => {
+  test('of a pool for labelled namespaces, only for a user who may list Namespaces', () => {
     const added = `${peers}${pools}- {name: new, protocol: none, addresses: [203.0.113.9/32], namespace-selectors: [{match-labels: {team: a}}]}\n`;
     const late = { ...service('late', []), annotations: { 'bellman.dev/address-pool': 'new' } };
     const waiting = {
@@ -306,7 +312,7 @@ address-pools:
       /^no node announces 192\.0\.2\.241 of Service default\/printer any more: no layer 2 advertisement selects this node/,
     );
   });
-  test('of the last peer that goes', () => {
+  test('of the removal of the last peer', () => {
     const found = effects(`peers: []${pools}`);
     assert.match(found[0] ?? '', /^the session with peer router ends at node-1, node-2$/);
     assert.match(found[1] ?? '', /^no node announces 198\.51\.100\.1 of Service default\/web any more/);

@@ -89,7 +89,7 @@ test('answerOf() writes the same value as JSON and as YAML', () => {
   });
 });
 
-test('answerOf() adds columns with wide', () => {
+test('answerOf() adds columns when the output is wide', () => {
   assert.match(
     answerOf(healthy, all, { output: 'wide', problems: false }).text,
     /^SERVICE +ADDRESS +POOL +POLICY +AS DESIRED +ANNOUNCED BY\ndefault\/web +198\.51\.100\.1 +Cluster +yes +node-1 by BGP$/m,
@@ -155,7 +155,7 @@ const rows: readonly (readonly [string, ClusterView, ...string[]])[] = [
     'address 198.51.100.1',
   ],
   [
-    'a speaker without the API server',
+    'a speaker that cannot reach the API server',
     view({ 'node-1': { ...announces('Established'), apiServer: 'not reached' } }),
     'speaker node-1',
   ],
@@ -168,7 +168,7 @@ for (const [name, cluster, ...expected] of rows)
     );
   });
 
-test('problemsOf() names the port on which the speakers of this cluster hear each other, if they report it', () => {
+test('problemsOf() names the membership port, or the flag that sets the port if no speaker reports it', () => {
   const text = (membershipPort: number | undefined) =>
     problemsOf(
       view({

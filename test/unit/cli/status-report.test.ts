@@ -89,7 +89,7 @@ const rows: readonly (readonly [string, Speakers, string, 0 | 1])[] = [
     0,
   ],
   [
-    'the node that answers when the record is out of date',
+    'the node that answers, even when the record names another node',
     { 'node-1': speakerStatus(), 'node-2': speakerStatus({ announcing: { '192.0.2.1': 'x' } }) },
     'node-2',
     0,
@@ -141,7 +141,7 @@ const rows: readonly (readonly [string, Speakers, string, 0 | 1])[] = [
     1,
   ],
   [
-    'only the BGP nodes that have a session',
+    'only the nodes whose BGP session is up',
     {
       'node-1': speakerStatus({ advertised: { '192.0.2.1': ['router'] }, peers: [router('Established')] }),
       'node-2': speakerStatus({ advertised: { '192.0.2.1': ['router'] }, peers: [router('Active')] }),
@@ -306,7 +306,7 @@ test('statusReport() takes the reason why a Service waits from the leader, or fr
   assert.equal(line(report, 'default/later').at(-1), 'pool p is full');
 });
 
-test('statusReport() and problemsOf() say which address a Service that has another one lacks', () => {
+test('statusReport() and problemsOf() report a Service that has one address and lacks a second one', () => {
   const message = 'no pool has a free IPv6 address';
   const controller = {
     version: 1,
@@ -357,7 +357,7 @@ test('statusReport() names speakers that run another configuration, or cannot re
   assert.equal(report.healthy, false);
 });
 
-test('statusReport() shows a draining pool without free addresses, and routes that are still to be sent', () => {
+test('statusReport() shows that a draining pool has no free addresses, and how many routes are sent', () => {
   const drained = text.replace('name: p,', 'name: p, draining: true,');
   const report = statusReport(
     view(
@@ -426,7 +426,7 @@ const configured = {
   },
 };
 
-test('statusReport() shows both ways of a pool with two protocols, and is healthy only if both work', () => {
+test('statusReport() shows the announcers by each of two protocols, and is healthy only if both protocols announce', () => {
   const both = service('both', ['192.0.2.1']);
   const announced = { announcing: { '192.0.2.1': 'eth0' }, advertised: { '192.0.2.1': ['router'] } };
   const report = (over: Partial<SpeakerStatus>) =>

@@ -164,7 +164,7 @@ for (const [name, labels] of [
   ['manifests', plain],
   ['chart', chart],
 ] as const)
-  test(`takeoverStatus() finds the controller of MetalLB with the labels of its ${name}`, async () => {
+  test(`takeoverStatus() finds the controller of MetalLB by the labels of its ${name}`, async () => {
     assert.equal(
       commandOf(await statusOf({ labels, controllers: 1, adoptOnly: true })),
       'kubectl -n metallb-system scale deployment metallb-controller --replicas=0',

@@ -57,13 +57,13 @@ const facts = (over: Partial<TakeoverFacts> = {}): TakeoverFacts => ({
 });
 const stopped = { ...facts().metalLb, controllers: 0 };
 const assigning = { adoptOnly: false, addresses: 2, conflicts: [] };
-/** The facts after the step of the controllers. */
+/** The facts when the controller of MetalLB has stopped and the controller of Bellman assigns. */
 const inLayer2 = (over: Partial<TakeoverFacts> = {}) =>
   facts({ metalLb: stopped, controller: assigning, ...over });
-/** The facts after the step of layer 2. */
+/** The facts of `inLayer2`, when pool office is admitted too. */
 const inNodes = (nodes: readonly NodeFacts[], daemonSet: DaemonSetFacts | undefined = undefined) =>
   inLayer2({ admittedPools: ['office'], nodes, metalLb: { ...stopped, daemonSet } });
-/** The affinity that keeps the Pods of MetalLB from the nodes of these terms. */
+/** The affinity that lets the Pods of MetalLB run only on nodes that match one of these terms. */
 const required = (...nodeSelectorTerms: readonly object[]) => ({
   nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms } },
 });
@@ -240,7 +240,7 @@ const rows: readonly (readonly [
     /^node-1: the Pod of MetalLB is not gone yet$/,
   ],
   [
-    'a node that waits for the other session',
+    'a node that waits until the session of another program ends',
     inNodes([live('node-1', {}, { adoption: adoption({ bgp: 'waiting' }) })]),
     'wait',
     /^node-1: another program still has a session with router$/,
@@ -330,7 +330,7 @@ describe('the patches of the DaemonSet', () => {
     ],
   ];
   for (const [name, affinity, expected] of affinities)
-    test(`keep what a DaemonSet ${name} has, and restore it`, () => {
+    test(`add the required affinity to a DaemonSet ${name}, and restore it`, () => {
       const spec = { updateStrategy: rolling, template: { spec: affinity ? { affinity } : {} } };
       const daemonSet = { name: 'speaker', updateStrategy: rolling, affinity };
       const avoided = mergePatch({ spec }, avoidingPatch(daemonSet)) as { spec: typeof spec };
@@ -348,7 +348,7 @@ describe('the patches of the DaemonSet', () => {
     assert.deepEqual(mergePatch(avoided, restoringPatch(daemonSet)), { spec });
   });
 
-  test('count as avoiding the nodes only if each term of the affinity avoids them', () => {
+  test('are in force only if each term of the affinity avoids the admitted nodes', () => {
     assert.equal(avoidsNodes({ name: 'speaker', affinity: required(avoiding, linux) }), false);
   });
 });

@@ -73,7 +73,7 @@ test('bellman --help lists every command and exits 0', () => {
   );
 });
 
-describe('the variable of a flag without a value', () => {
+describe('the environment variable of a flag that takes no value', () => {
   const optionsWith = async (
     name: string,
     environment: Readonly<Record<string, string>>,

@@ -4,7 +4,7 @@ import { Counter, Gauge, Registry } from 'prom-client';
 import { mergedMetrics, peerMachines, sharedBfdMachine } from '../../../src/speaker/http.ts';
 import { ip } from '../../support/addresses.ts';
 
-test('peerMachines() names the machine of each peer with the address', () => {
+test('peerMachines() names both machines of each peer that has the address', () => {
   const peers = [
     { name: 'router', address: ip('192.0.2.1') },
     { name: 'router on another port', address: ip('192.0.2.1') },
@@ -20,7 +20,7 @@ test('peerMachines() names the machine of each peer with the address', () => {
   assert.deepEqual(peerMachines(peers, '192.0.2.10'), []);
 });
 
-test('sharedBfdMachine() names the machine of a session that watches several peers', () => {
+test('sharedBfdMachine() names the machine that watches a peer under the name of another peer', () => {
   const sessions = [[{ name: 'router' }, { name: 'second' }], [{ name: 'rack' }]];
   assert.equal(sharedBfdMachine(sessions, 'bfd second'), 'bfd router');
   for (const machine of ['bfd router', 'bfd rack', 'peer second', 'bfd third'])

@@ -57,7 +57,7 @@ test('Layer2Output sends nothing before its start, then everything in one table'
   );
 });
 
-test('Layer2Output sends the changes of all plans in one message, the last change of each address', () => {
+test('Layer2Output sends the changes of all plans in one message, with only the last change of each address', () => {
   const { out, planned, take } = output();
   out.start();
   take();
@@ -71,7 +71,7 @@ test('Layer2Output sends the changes of all plans in one message, the last chang
   assert.deepEqual(take(), []);
 });
 
-test('Layer2Output sends the change of a single Service ahead, and once', () => {
+test('Layer2Output sends the change of a single Service ahead of the other changes, and only once', () => {
   const { out, planned, take } = output();
   out.start();
   take();

@@ -47,7 +47,7 @@ test('A node whose endpoints all terminate announces as before when no other nod
   assert.deepEqual(scene.take(), []);
 });
 
-test('A node waits for announce-delay after its first endpoint has become ready, while another node serves', () => {
+test('A node whose first endpoint has become ready waits for announce-delay while another node serves', () => {
   const scene = localScene(delayed, ['node-2']);
   scene.endpoints('own', 'node-1', 'node-2');
   assert.deepEqual(scene.take(), []);
@@ -83,7 +83,7 @@ test('The first nodes of a Service do not wait, and those that follow do', () =>
   assert.deepEqual(second.take(), []);
 });
 
-test('A node does not wait when no other node may announce, and does not stop when another may again', () => {
+test('A node does not wait when no other node may announce, and keeps announcing when another node may again', () => {
   const scene = localScene(delayed, ['node-2']);
   scene.set('node-2', { ready: false });
   scene.endpoints('own', 'node-1', 'node-2');
@@ -118,7 +118,7 @@ test('A node that drains an address marks it until the drain is over, even if a 
   assert.deepEqual(scene.take(), ['announce 198.51.100.8/32 plain']);
 });
 
-test('A speaker that starts does not wait, and neither does a Service with the policy Cluster', () => {
+test('A speaker that starts does not wait, and no speaker waits for a Service with the policy Cluster', () => {
   assert.equal(new Scene({}, delayed).route('198.51.100.7/32'), 'plain');
   const scene = localScene(delayed);
   scene.endpoints('web', 'node-2');
@@ -127,7 +127,7 @@ test('A speaker that starts does not wait, and neither does a Service with the p
   assert.equal(scene.route('198.51.100.7/32'), 'plain');
 });
 
-test('A shorter announce-delay ends the wait', () => {
+test('A shorter announce-delay also shortens a wait that has begun', () => {
   const scene = localScene(delayed, ['node-2']);
   scene.endpoints('own', 'node-1', 'node-2');
   scene.clock.advance(2_000);
@@ -143,7 +143,7 @@ const step = fc.record({
   thenMs: fc.nat({ max: 7_000 }),
 });
 
-test('While any endpoint serves, at least one node announces the address unmarked; in the end, every node whose endpoint stays does', () => {
+test('While any endpoint serves, at least one node announces the address unmarked; in the end, all nodes whose endpoints stay do so', () => {
   fc.assert(
     fc.property(fc.array(step, { minLength: 1, maxLength: 12 }), (steps) => {
       const scenes = all.map((name) => new Scene({}, delayed, name));

@@ -100,7 +100,7 @@ test('A node that has left announces again when no other node can any more', () 
   assert.deepEqual(scene.take(), ['announce 198.51.100.7/32 plain']);
 });
 
-test('A node that leaves keeps a Local Service whose only endpoints it has, and leaves the others', () => {
+test('A node that leaves keeps announcing a Local Service whose only endpoints it has, and drains the other Services', () => {
   const scene = new Scene();
   scene.add('own', '198.51.100.8', ['node-1'], 'Local');
   scene.take();
@@ -113,7 +113,7 @@ test('A node that leaves keeps a Local Service whose only endpoints it has, and 
   assert.deepEqual(scene.take(), ['announce 198.51.100.8/32 marked localpref 0']);
 });
 
-test('A route that two Services share stays plain while one of them stays', () => {
+test('A leaving node does not mark a route that two Services share while it must keep one of the Services', () => {
   const aggregated = pool('public', ['198.51.100.0/24']);
   const bgpAdvertisements = aggregated.bgpAdvertisements.map((each) => ({ ...each, aggregationLength: 24 }));
   const scene = new Scene({}, config([{ ...aggregated, bgpAdvertisements }]));

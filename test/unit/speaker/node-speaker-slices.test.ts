@@ -21,7 +21,7 @@ import { advertisement, config, node, peer, pool, service, slice } from './fixtu
 
 const logger = pino({ level: 'silent' });
 
-/** A NodeSpeaker, with the routes of BGP and the entries of the layer-2 process that its calls have made. */
+/** Keeps the BGP routes and the layer-2 entries that result from the calls of a NodeSpeaker. */
 class Announcer {
   readonly speaker: NodeSpeaker;
   readonly routes = new Map<string, unknown>();
@@ -209,7 +209,7 @@ class World {
   }
 }
 
-test('NodeSpeaker comes to the same announcements, whether events arrive between the slices of its plans or all before one plan', () => {
+test('NodeSpeaker makes the same announcements whether events arrive between the slices of its plans or all before one plan', () => {
   fc.assert(
     fc.property(fc.array(change, { minLength: 5, maxLength: 60 }), (steps) => {
       const clock = new SlicingClock();
@@ -244,7 +244,7 @@ describe('NodeSpeaker, while the plans of all Services are made again', () => {
   const count = 300;
   const addressOf = (i: number) => `10.0.${i >> 8}.${i & 255}`;
 
-  /** A speaker in the middle of the plans that follow an edit. */
+  /** A speaker that has made some of the plans after an edit, and not yet all. */
   function planning() {
     const clock = new SlicingClock();
     const announcer = new Announcer(clock);
@@ -282,7 +282,7 @@ describe('NodeSpeaker, while the plans of all Services are made again', () => {
     assert.equal(announcer.entries.has(addressOf(count - 1)), false);
   });
 
-  test('the layer-2 process learns of another node at once', () => {
+  test('the layer-2 process learns at once that another node has changed', () => {
     const scene = planning();
     scene.speaker.setNode('node-3', node('node-3', { labels: { rack: 'a' }, ready: false }));
     soon(scene);

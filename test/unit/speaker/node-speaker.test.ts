@@ -230,7 +230,7 @@ test('NodeSpeaker keeps its sessions when its Node object is deleted and created
   assert.deepEqual(take(), ['announce router 198.51.100.7/32']);
 });
 
-test('NodeSpeaker holds back a peer until its password Secret exists, follows a rotation, and keeps the password after a deletion', () => {
+test('NodeSpeaker makes a peer wait for its password Secret, takes each new password, and keeps the last one after a deletion', () => {
   const { speaker, peers, take } = recorded();
   const secret = (data: Record<string, string>) => ({
     namespace: 'bellman-system',
@@ -397,7 +397,7 @@ test('NodeSpeaker ends its sessions at once when its Node is no longer admitted,
   assert.deepEqual(take(), []);
 });
 
-test('NodeSpeaker admits a layer-2 address when its record names an owner, and also after the record is lost', () => {
+test('NodeSpeaker names candidates for an admitted layer-2 address once a record names an owner, and also after the record is lost', () => {
   const { speaker, take, held } = adopting();
   speaker.setAdmittedPools(new Set(['office']));
   assert.deepEqual(take(), []);
@@ -415,7 +415,7 @@ test('NodeSpeaker admits a layer-2 address when its record names an owner, and a
   assert.deepEqual(held(), ['198.51.100.7 false', '192.0.2.241 true']);
 });
 
-test('NodeSpeaker admits the layer-2 address of a Service with the annotation', () => {
+test('NodeSpeaker names candidates for the layer-2 address of a Service that an annotation admits', () => {
   const { speaker, take, held } = adopting();
   const annotations = { 'bellman.dev/takeover': 'true', [announcing]: '192.0.2.241=node-2/eth0' };
   speaker.setService('default/printer', service('printer', ['192.0.2.241'], { annotations }));

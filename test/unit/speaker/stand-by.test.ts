@@ -8,7 +8,7 @@ import { VirtualClock } from '../../support/virtual-clock.ts';
 
 const endpoint: HttpEndpoint = { port: 7472, close: async () => undefined };
 
-/** A speaker that starts. With `hasPredecessor`, it starts beside another one. With `isPortTaken`, its port is taken until `freePort`. */
+/** A speaker that starts. With `hasPredecessor`, it starts beside another one. With `isPortTaken`, its port is taken until `freePort` is called. */
 function speaker({ hasPredecessor = false, isPortTaken = false } = {}) {
   const clock = new VirtualClock();
   const { logger, lines } = memoryLogger();

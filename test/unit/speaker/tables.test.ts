@@ -59,7 +59,7 @@ test('mergeAttributes() keeps the strongest preference and all communities', () 
   );
 });
 
-test('mergeAttributes() takes an absent LOCAL_PREF for 100 and an absent MED for the lowest, as routers do', () => {
+test('mergeAttributes() treats an absent LOCAL_PREF as 100 and an absent MED as the lowest, as routers do', () => {
   const backup = { ...plain, localPref: 50, med: 100 };
   assert.deepEqual(mergeAttributes([backup, plain]), { ...plain, localPref: 100 });
   assert.deepEqual(mergeAttributes([plain, { ...plain, localPref: 200, med: 0 }]), {

@@ -25,7 +25,7 @@ interface SetUpOptions {
 }
 
 /**
- * Starts the watches of a speaker. `take` returns what the watches have passed on about Secrets and configurations since the last call.
+ * Starts the watches of a speaker. `take` returns the Secrets, configurations and admitted pools that the watches have passed on since the last call.
  * `saved` has the hashes of the configurations that the watches have written to the state directory.
  */
 async function setUp(t: TestContext, { put = () => {}, remembered }: SetUpOptions = {}) {
@@ -141,7 +141,7 @@ test('SpeakerWatches passes on a Secret while it has the label, and reports the 
   assert.deepEqual(await take(), ['bgp gone']);
 });
 
-test('SpeakerWatches reports Secrets as arrived only after both lists of Secrets', async (t) => {
+test('SpeakerWatches reports Secrets as arrived only after it has read both lists of Secrets', async (t) => {
   const { arrived } = await setUp(t, {
     put: (api) => {
       api.before = ({ path }) => {

@@ -68,7 +68,7 @@ test('FirstOwners writes the line of this node once, when the address is admitte
   assert.deepEqual(lines, ['record eth0 for web']);
 });
 
-test('FirstOwners gives the line up when this node has not begun to answer', () => {
+test('FirstOwners gives the line up when this node does not begin to answer in time', () => {
   const { owners, lines, clock, answering } = setUp();
   owners.setHeld(new Map([[address, held()]]));
   owners.seen(sighting({ node: 'node-1' }));

@@ -55,7 +55,7 @@ test('BfdReports tells every peer of the session about each change', () => {
   assert.deepEqual(toBgp, ['id-a Init', 'id-b Init', 'id-a Up', 'id-b Up']);
 });
 
-test('BfdReports tells a peer that joins a session what the session has reported last', () => {
+test('BfdReports tells a peer that joins a session what the session last reported', () => {
   const { reports, toBgp } = fixture(['a', 'b']);
   reports.handle(up);
   toBgp.length = 0;
@@ -66,7 +66,7 @@ test('BfdReports tells a peer that joins a session what the session has reported
   assert.deepEqual(toBgp, ['id-b Up'], 'nothing is known about the new session on this path');
 });
 
-test('BfdReports records an event when a session comes up and when it goes down after that, and counts by diagnostic', () => {
+test('BfdReports records an event when a session comes up and when it then goes down, and counts the downs by diagnostic', () => {
   const { reports, downs, take } = fixture();
   reports.handle(change({ diagnostic: 1 }));
   assert.deepEqual(take(), []);

@@ -123,7 +123,7 @@ describe('BfdSessions', () => {
     ['echo interval without echo mode', { echoIntervalMs: 99 }, 1, false],
     ['name only', {}, 1, false],
   ] as const)
-    test(`peers at one address whose profiles differ in this get ${warns ? 'a' : 'no'} warning: ${what}`, () => {
+    test(`two peers at one address get ${warns ? 'a' : 'no'} warning when their profiles differ in the ${what}`, () => {
       const other = { ...profile, ...differing, name: 'other' };
       const peers = [
         peer('a', { bfd, ebgpMultihop: hops }),

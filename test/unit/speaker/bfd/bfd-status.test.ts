@@ -166,11 +166,11 @@ describe('registerBfdMetrics()', () => {
       assert.ok(lines.includes(line), `${line}\n in \n${lines.join('\n')}`);
   });
 
-  test('shows nothing of a process that does not run', async () => {
+  test('shows only the counted downs while the process does not run', async () => {
     assert.deepEqual(await metricsOf([]), ['bellman_bfd_down_total{peer="router",diag="1",side="local"} 1']);
   });
 
-  test('bfdProcessMetrics() adds what every process counts', () => {
+  test('bfdProcessMetrics() returns the counters that every process has', () => {
     assert.deepEqual(bfdProcessMetrics(undefined), []);
     assert.deepEqual(
       bfdProcessMetrics(processStatus).map((metric) => 'values' in metric && metric.values),

@@ -39,7 +39,7 @@ function setUp(t: TestContext) {
     known: names.map((node) => ({ node, addresses: [`address-${node}`] })),
     areCertain: true,
   });
-  /** The members, of which the named ones are dead. */
+  /** Sets the members. Those that are named here are dead, and the others are alive. */
   const members = (...dead: readonly string[]) =>
     reporter.setMembers(
       names
@@ -130,7 +130,7 @@ describe('DeathReporter', () => {
     assert.deepEqual(reporter.troubles(), []);
   });
 
-  test('a refusal is logged once, and is a trouble until a report is written', async (t) => {
+  test('logs only once that the API server refuses reports, and has a trouble until a report is written', async (t) => {
     const { api, clock, lines, reporter } = setUp(t);
     api.before = () => {
       throw new ApiError(403, 'Forbidden', 'leases is forbidden');

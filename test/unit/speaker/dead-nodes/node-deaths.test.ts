@@ -11,7 +11,7 @@ type State = 'alive' | 'suspect' | 'dead' | 'left';
 function setUp() {
   const deaths = new NodeDeaths();
   let now = 0;
-  /** `a=dead b` stands for a dead and a living member. */
+  /** `a=dead b` stands for the dead member a and the living member b. */
   const members = (text: string) =>
     deaths.setMembers(
       text
@@ -51,7 +51,7 @@ describe('NodeDeaths', () => {
   });
 
   const notDead: readonly (readonly [string, State, ProbeAnswer | 'never', ProbeAnswer])[] = [
-    // Columns: case, state of the member, answer while it was alive, answer while it is missing
+    // Columns: case, later state of the member, answer while the member was still alive, answer in that later state
     ['a crashed speaker on a living node', 'dead', 'answered', 'answered'],
     ['a node that never answered a question', 'dead', 'silent', 'silent'],
     ['a node that was never asked', 'dead', 'never', 'silent'],
@@ -188,7 +188,7 @@ describe('NodeDeaths', () => {
     assert.deepEqual(deaths.takeReport(now()), []);
   });
 
-  test('is cut off when most of the other members are missing, without counting those that left', () => {
+  test('this node is cut off when most of the other members are missing, not counting those that left', () => {
     const { deaths, members } = setUp();
     members('b=suspect c=dead d e=left f=left g=left');
     assert.equal(deaths.isCutOff, true);

@@ -34,7 +34,7 @@ function setUp() {
 
 const takenOver = 'other nodes announce all addresses of this node now';
 
-test('the end of the floor is logged while the node leaves', () => {
+test('the log says when other nodes announce all addresses that the floor held on a leaving node', () => {
   const { update, events, messages } = setUp();
   update(true, '192.0.2.1', '192.0.2.2');
   update(true, '192.0.2.2');
@@ -47,7 +47,7 @@ test('the end of the floor is logged while the node leaves', () => {
 test('the log does not say that other nodes announce the addresses of a node that does not leave any more', () => {
   const { update, events, messages } = setUp();
   update(true, '192.0.2.1');
-  // The plans of the Services follow the change of the Node.
+  // The Node changes first. The floor holds the address until the plans of the Services are made again.
   update(false, '192.0.2.1');
   update(false);
   assert.deepEqual(events(), ['NodeLeaving', 'DrainBlocked', 'NodeReturned']);

@@ -13,7 +13,7 @@ const bfdProfiles = [
 const bfd = { profile: 'fast', strict: 'off', holdDownSeconds: 0 } as const;
 const peers = [peer('watched', { bfd }), peer('plain', { port: 1179 })];
 
-/** A PeerOutput, open or closed; a change that brings two peers; and `take`, which returns the calls to BGP and BFD since its last use. */
+/** Returns a PeerOutput and a change that brings two peers. `take` returns the calls to BGP and BFD since its last use. */
 function setUp(isOpen: boolean) {
   const calls: string[] = [];
   const output = new PeerOutput(

@@ -30,7 +30,7 @@ const cases: readonly (readonly [
   [0, 0, 1, true],
 ];
 for (const [candidates, leaving, minAnnouncers, may] of cases)
-  test(`mayLeave() is ${may} for ${leaving} leaving of ${candidates} candidates, with min-announcers ${minAnnouncers}`, () => {
+  test(`mayLeave() is ${may} with min-announcers ${minAnnouncers} when ${leaving} of ${candidates} candidates leave`, () => {
     const gone = new Set(names.slice(0, leaving));
     assert.equal(
       mayLeave(names.slice(0, candidates), (name) => gone.has(name), minAnnouncers),
@@ -131,7 +131,7 @@ test('no matter which nodes leave, at least min-announcers of the candidates ann
   );
 });
 
-/** Of the candidates that the layer-2 process gets, those with the greatest preference. */
+/** The candidates with the greatest preference among those that the layer-2 process gets. */
 function layer2Owners({ plan, candidateSets }: ReturnType<typeof plansOf>[number]): readonly string[] {
   const upsert = plan.layer2.map((entry) => ({ ...entry, observedVersion: 0 }));
   const sets = candidateSets.all();

@@ -19,10 +19,10 @@ function serving(nodes: readonly string[]): Readonly<Record<'IPv4' | 'IPv6', Ser
   return { IPv4: of(all), IPv6: of(new Set()) };
 }
 
-/** The start of each wait, by `service node`. The model looks at all waits each time. */
+/** The start of each wait, by `service node`. */
 type Model = Map<string, number>;
 
-test('FreshEndpoints names the same first wait and the same Services with finished waits as a model that looks at all nodes', () => {
+test('FreshEndpoints names the same first wait and the same Services with finished waits as a model that looks at all waits', () => {
   const step = fc.record({
     passedMs: fc.nat(8),
     service: fc.constantFrom(...services),

@@ -92,7 +92,7 @@ for (const [name, over, expected] of signals)
     assert.equal(text, expected);
   });
 
-test('leavingOf() names the annotation of Bellman before other causes', () => {
+test('leavingOf() prefers the annotation of Bellman to other causes', () => {
   const annotations = { 'bellman.dev/maintenance': 'x' };
   assert.equal(leavingOf(node('n', { annotations, deletedAt: at }), rules)?.cause, 'maintenance');
 });
@@ -166,7 +166,7 @@ for (const [name, leaveOnTaints, each, leaves] of taints)
     assert.equal(found?.cause, leaves ? 'taint' : undefined);
   });
 
-test('nodeRefusal() does not refuse a node that is not Ready only because it is shutting down', () => {
+test('nodeRefusal() refuses a node that is not Ready, unless the node is shutting down', () => {
   assert.equal(nodeRefusal('n', node('n', { ready: false, conditions: [shutdown] }), rules), undefined);
   assert.match(nodeRefusal('n', node('n', { ready: false }), rules)?.reason ?? '', /not Ready/);
 });

@@ -220,7 +220,7 @@ const draining = [
   }),
 ];
 
-test('planService() leaves a Local Service to nodes whose endpoints stay when all endpoints of this node terminate', () => {
+test('planService() does not announce a Local Service when all endpoints of this node terminate and an endpoint of another node stays', () => {
   const local = { ...web, externalTrafficPolicy: 'Local' as const };
   const plan = planService(local, draining, context());
   assert.deepEqual(prefixes(plan), []);
@@ -229,7 +229,7 @@ test('planService() leaves a Local Service to nodes whose endpoints stay when al
   assert.equal(prefixes(planService(web, draining, context())).length, 1);
 });
 
-test('planService() marks the routes of a Local Service until the drain is over when all endpoints of this node terminate', () => {
+test('planService() marks the routes of a Local Service whose endpoints on this node all terminate, until the drain is over', () => {
   const local = { ...web, externalTrafficPolicy: 'Local' as const };
   const plan = planService(local, draining, context({ isDrainOver: () => false }));
   assert.deepEqual(prefixes(plan), ['router 198.51.100.7/32']);
@@ -247,7 +247,7 @@ test('planService() counts terminating endpoints of a Local Service while no nod
   assert.equal(prefixes(planService(local, draining, context({ config: onlyRackA }))).length, 1);
 });
 
-test('planService() prefers nodes whose endpoints stay as layer-2 candidates for a Local Service, even if they leave', () => {
+test('planService() prefers a layer-2 candidate whose endpoint of a Local Service stays, even if the candidate leaves', () => {
   const local = service('web', ['192.0.2.241'], { externalTrafficPolicy: 'Local' });
   const office = config([pool('office', ['192.0.2.240/28'], { protocols: ['layer2'] })]);
   const entry = (nodeList: Node[]) => entryOf(local, draining, context({ config: office, nodeList }));

@@ -136,7 +136,7 @@ test('AnnouncingReconciler corrects the record soon after a partition in which b
   assert.equal(o.line(), '192.0.2.241=node-1/eth0');
 });
 
-test('AnnouncingReconciler replaces the line of a node that died in a contest, also when another node acts for the dead one', async () => {
+test('AnnouncingReconciler replaces the line of a competing node when that node dies, even if another node acts for the dead one', async () => {
   const dead: string[] = [];
   const o = setUp({ deadForOthers: dead });
   o.answer();
@@ -151,7 +151,7 @@ test('AnnouncingReconciler replaces the line of a node that died in a contest, a
   assert.equal(o.line(), '192.0.2.241=node-1/eth0');
 });
 
-test('AnnouncingReconciler writes the line of a new owner soon on every Service that shares the address', async () => {
+test('AnnouncingReconciler soon writes the line of a new owner to every Service that shares the address', async () => {
   const o = setUp({ line: '192.0.2.241=node-2/eth0' });
   const names = Array.from({ length: 20 }, (_, i) => `shared-${i}`);
   const collection = '/api/v1/namespaces/default/services';
@@ -174,7 +174,7 @@ test('AnnouncingReconciler writes the line of a new owner soon on every Service 
   );
 });
 
-test('AnnouncingReconciler leaves the line of a successor while this node still answers', async () => {
+test('AnnouncingReconciler does not overwrite the line of a successor while this node still answers', async () => {
   const o = setUp({ line: '192.0.2.241=node-1/eth0' });
   o.answer();
   await o.pass(60_000);
@@ -240,7 +240,7 @@ test('AnnouncingReconciler keeps its line when this node answers again in time',
   assert.equal(o.line(), '192.0.2.241=node-1/eth0');
 });
 
-test('AnnouncingReconciler leaves the line of a live node', async () => {
+test('AnnouncingReconciler does not change the line of a live node', async () => {
   const o = setUp({ line: '192.0.2.241=node-2/eth0' });
   await o.pass(60_000);
   assert.equal(o.writes(), 0);
@@ -276,7 +276,7 @@ test('AnnouncingReconciler removes the line of an address that the Service no lo
   assert.equal(plain.line(), undefined);
 });
 
-test('AnnouncingReconciler removes the line of a lost address even while another Service uses the address', async () => {
+test('AnnouncingReconciler removes the line of an address that has moved to another Service', async () => {
   const o = setUp({ line: '192.0.2.9=node-1/eth0,192.0.2.241=node-2/eth0' });
   o.reconciler.started({ address: '192.0.2.9', interfaces: ['eth0'], since: '' }, []);
   await o.pass(20_000);

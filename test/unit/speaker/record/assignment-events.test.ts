@@ -32,7 +32,7 @@ function setUp(node: () => typeof known | undefined = () => known) {
   return { clock, recorded, events, event, assign, count };
 }
 
-test('each of a hundred addresses at once has an event', async () => {
+test('each address has an event when a node begins to answer for a hundred at once', async () => {
   const { assign, recorded, clock, count } = setUp();
   assign(100);
   await pass(clock, 60_000);

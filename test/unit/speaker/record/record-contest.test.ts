@@ -18,7 +18,7 @@ const tables: readonly (readonly [string, readonly string[]])[] = [
   ['a new owner writes over any line', ['at 0 absent yes', 'at 0 ours yes', 'at 0 other yes']],
   ['an owner writes a line that has disappeared', ['write absent', 'at 0 absent yes']],
   [
-    'an owner leaves the line of another node for ten seconds after it first saw that line',
+    'an owner does not overwrite the line of another node until ten seconds after it first saw that line',
     ['see ours', 'at 0 other no', 'see other', 'at 9 other no', 'at 10 other yes'],
   ],
   [
@@ -30,7 +30,7 @@ const tables: readonly (readonly [string, readonly string[]])[] = [
     ['see ours', 'see other', 'write other', 'see other', 'at 19 other no', 'at 20 other yes'],
   ],
   [
-    'after the partition, the pause is the first one again',
+    'after a partition, the pause is as short as at first',
     ['see ours', 'see other', 'write other', 'see other', 'end', 'at 9 other no', 'at 10 other yes'],
   ],
   ['the first written line does not double the pause', ['write other', 'see other', 'at 10 other yes']],

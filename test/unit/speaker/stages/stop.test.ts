@@ -5,7 +5,7 @@ import { type StoppedParts, stopSpeaker } from '../../../../src/speaker/stages/s
 
 const stays = { leaving: undefined, isDraining: false, draining: [], isHeldByFloor: false, heldByFloor: [] };
 
-/** Parts that note what is called on them. A call that returns a promise is pending until it is settled. */
+/** Parts that record their calls. A call that returns a promise is pending until `settle` names it. */
 class Stopped {
   readonly calls: string[] = [];
   readonly #pending = new Map<string, () => void>();
