@@ -69,7 +69,7 @@ describe('/status and /debug of a speaker', { concurrency: false }, () => {
     await lab.until('the page has data', async () => (await codeFor('/page/data', ...viewer)) === '200');
   });
 
-  test('the page of the controller refuses a loopback client that asks for another host name, as a web site could make a browser do', async () => {
+  test('the page of the controller refuses a request on loopback for another host name, which a web site could make a browser send', async () => {
     const codeFor = (name: string) =>
       fabric.control.exec(
         ...(['curl', '-sS', '-o', '/dev/null', '-w', '%{http_code}'] as const),

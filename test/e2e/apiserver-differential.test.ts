@@ -1,6 +1,6 @@
 /**
  * The embedded API server and Kubernetes give the same answers. A file holds the answers of the newest version of Kubernetes. `make test`
- * compares the embedded server with this file, and `make kubernetes` compares Kubernetes. With BELLMAN_RECORD=1, `make kubernetes` writes the
+ * compares the embedded server with this file, and `make kubernetes` compares Kubernetes with it. With BELLMAN_RECORD=1, `make kubernetes` writes the
  * file.
  */
 import assert from 'node:assert/strict';

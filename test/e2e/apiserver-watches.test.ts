@@ -203,7 +203,7 @@ test('requests are counted by agent, verb and resource', { skip }, async () => {
   assert.deepEqual(await plane.requests('kubectl'), new Map([['GET configmaps', 1]]));
 });
 
-test('kubectl creates objects by protobuf, does a dry run, and reports that there is no server-side apply', {
+test('kubectl creates objects by protobuf and reports that there is no server-side apply, and a dry run deletes nothing', {
   skip,
 }, async () => {
   await plane.kubectl('create', 'service', 'loadbalancer', 'made', '--tcp=80:8080');

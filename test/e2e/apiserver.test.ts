@@ -256,7 +256,7 @@ describe('kubectl against the lab’s API server', { concurrency: false, skip },
     );
   });
 
-  test('every kind that Bellman uses can be created, listed and deleted', async () => {
+  test('the other kinds that Bellman uses can be created, listed and deleted', async () => {
     const named = (apiVersion: string, kind: string, more: object = {}) => ({
       apiVersion,
       kind,

@@ -1,4 +1,4 @@
-/** The keys of BFD come from a Secret, are replaced without a flap, and outlive the Secret until the speaker restarts. */
+/** The keys of BFD come from a Secret. They can be replaced without a flap. A speaker whose Secret is deleted keeps them until it restarts. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { addresses, type LabNode } from '../../lab/fabric.ts';

@@ -26,7 +26,7 @@ describe('the program that is shipped', { concurrency: false }, () => {
   before(() => execFileSync(process.execPath, [join(root, 'scripts/build.ts'), dist]));
   after(() => lab?.close());
 
-  test('replaces an earlier build, but no folder with other files', () => {
+  test('is built in the place of an earlier build, but not in a folder with other files', () => {
     const run = (folder: string) =>
       spawnSync(process.execPath, [join(root, 'scripts/build.ts'), folder], { encoding: 'utf8' });
     assert.equal(run(dist).status, 0);

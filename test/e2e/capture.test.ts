@@ -121,7 +121,7 @@ describe('bellman capture', { concurrency: false }, () => {
     assert.match(execFileSync('stat', ['-c', '%a', file], { encoding: 'utf8' }), /^600$/m);
   });
 
-  test('needs a right of its own, and runs once at a time', async () => {
+  test('needs a right of its own, and a node runs only one capture at a time', async () => {
     const tokenOf = async (account: string) => {
       const { status } = await lab.client.request<{ status: { token: string } }>({
         method: 'POST',

@@ -98,7 +98,7 @@ test(`a restart with ${total} Services in place writes nothing`, async (t) => {
     async () => (await controller.status()).config?.status === 'active',
   );
   t.diagnostic(
-    `${total} Services learned ${Math.round(performance.now() - startedAt)} ms after the process was started`,
+    `the controller has read ${total} Services ${Math.round(performance.now() - startedAt)} ms after its start`,
   );
   await makeService(plane, 'the-next');
   await eventually(

@@ -116,7 +116,7 @@ const requests: [string, object, Record<string, string>, RegExp | string[]][] = 
   ['nonsense', {}, { 'bellman.dev/loadBalancerIPs': 'localhost' }, /localhost is not an IP address/],
 ];
 
-test('Services show conditions, and lose them when they are no longer ours', async () => {
+test('a Service shows conditions, and loses them when Bellman no longer serves it', async () => {
   const controller = plane.controller('--service-conditions');
   await writeConfig(plane, good);
   await makeService(plane, 'shown', {}, { 'bellman.dev/address-pool': 'office' });
@@ -225,7 +225,7 @@ test('no address moves on a bad edit, a restart after it, a deleted ConfigMap, a
   });
 
   await t.test(
-    'a killed controller restarts with the accepted configuration and writes nothing',
+    'a killed controller restarts with the accepted configuration, and changes neither the ConfigMap nor its events',
     async () => {
       const eventsBefore = await events(plane, 'ConfigMap', 'config');
       controller.signal('SIGKILL');

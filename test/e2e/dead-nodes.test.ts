@@ -1,7 +1,7 @@
 /**
  * With `dead-nodes` in the configuration, the controller tells Kubernetes within seconds that a node is dead. The EndpointSlice controller of
  * Kubernetes then sets the endpoints of this node to not ready. The controller of Bellman never says that a living node is dead. The pool is
- * announced by BGP only, so the membership runs for dead nodes alone.
+ * announced by BGP only, so the membership runs only to find dead nodes.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -117,7 +117,7 @@ describe('dead nodes', { concurrency: false, skip }, () => {
   }
 
   test('a speaker that crashes on a living node: no Pod is marked', async () => {
-    // A layer-2 process that outlives its parent would leave the membership.
+    // A layer-2 process that outlives its speaker would leave the membership, so it is killed first. The suspended speaker starts no new one.
     lab.processes.signal(`speaker-${victim.name}`, 'SIGSTOP');
     await lab.signalLayer2(victim, 'SIGKILL');
     await lab.stop(`speaker-${victim.name}`, 'SIGKILL');
@@ -152,7 +152,7 @@ describe('dead nodes', { concurrency: false, skip }, () => {
     await reportsAre('');
   });
 
-  test('a node that loses power: its Pods leave the endpoints, and it returns by itself', async () => {
+  test('a node that loses power: its Pods leave the endpoints, and return when the node is back', async () => {
     await sleep(deathTiming.quietMs);
     await lab.powerOff(victim);
     kubelets.stop(victim.name);

@@ -177,7 +177,7 @@ describe('a node that leaves', { concurrency: false }, () => {
 
     before(async () => {
       await reconfigure({ drainDelaySeconds: 3600, gracefulRestart: true });
-      // The edit restarts the session of every node, and each at its own time.
+      // The edit restarts the sessions of all nodes, but not all at the same time.
       for (const node of lab.fabric.nodes)
         await lab.until(`FRR has negotiated RFC 8538 with ${node.name}`, async () => {
           const { capabilities = [], state } = (await sessionOf(lab, node)) ?? {};

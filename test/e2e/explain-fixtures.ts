@@ -38,7 +38,7 @@ interface ServiceOver {
   readonly nodes?: readonly string[];
 }
 
-/** A Service without a selector, and the EndpointSlice that a controller would write for one. No fault needs a Pod that runs. */
+/** A Service without a selector, and an EndpointSlice such as Kubernetes writes for a Service with one. The faults need no Pod that runs. */
 export function serviceObjects(name: string, pool: string, over: ServiceOver = {}): object[] {
   const { annotations = {}, spec = {}, nodes = ['node-1', 'node-2'] } = over;
   const metadata = { name, namespace: 'default' };

@@ -18,7 +18,7 @@ describe('faults in a lab', { concurrency: false }, () => {
     lab = faulty.lab();
   });
 
-  test('the commands print the same, and their exit codes tell the verdicts apart', async () => {
+  test('the commands print the explanations, and their exit codes tell the verdicts apart', async () => {
     await lab.apply(...serviceObjects('empty', 'office', { nodes: [] }));
     await explained(
       'empty',

@@ -8,7 +8,7 @@ import { Lab } from '../../lab/lab.ts';
 import { membershipSecretKey, membershipSecretName } from '../../src/cluster/names.ts';
 
 const services = ['a', 'b', 'c'];
-/** Longer than speakers take to declare another one dead and take over its addresses. */
+/** Longer than speakers take to declare another speaker dead and to take over its addresses. */
 const watchedMs = 8000;
 const watchPauseMs = 100;
 

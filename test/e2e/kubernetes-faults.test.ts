@@ -1,6 +1,6 @@
 /**
  * Faults of Kubernetes itself. In each of them, traffic and sessions go on, no address moves, everything recovers, and the processes send few
- * requests. The audit log and the packet filter count them.
+ * requests. The audit log counts the requests. One test also counts the connections, with the packet filter.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, type TestContext, test } from 'node:test';
@@ -35,10 +35,13 @@ describe('faults of Kubernetes', { concurrency: false, skip }, () => {
     }
     for (const service of services)
       await lab.until(`${service} has addresses`, async () => (await lab.addressesOf(service)).length === 2);
-    await lab.until('both sessions carry all routes', async () => {
-      const { sessions, owners } = await picture();
-      return sessions.length === 2 && owners.length === 2;
-    });
+    await lab.until(
+      'both sessions are established, and a node answers for each address of printer',
+      async () => {
+        const { sessions, owners } = await picture();
+        return sessions.length === 2 && owners.length === 2;
+      },
+    );
     await lab.until('clients get answers', () => areAnswered());
   });
   after(() => lab?.close());
@@ -64,7 +67,10 @@ describe('faults of Kubernetes', { concurrency: false, skip }, () => {
     return true;
   }
 
-  /** One connection to each address. A busy machine may take long to answer, but a lost route or a lost owner gives an error at once. */
+  /**
+   * Opens one connection to each address, and fails when one gets no answer. A busy machine may take long to answer, but a lost route or a lost
+   * owner gives an error at once.
+   */
   async function assertAnswered(web: readonly string[], printer: readonly string[]): Promise<void> {
     const { far, near } = lab.fabric;
     const ask = async (host: typeof far, address: string) => {
@@ -78,13 +84,13 @@ describe('faults of Kubernetes', { concurrency: false, skip }, () => {
     ]);
   }
 
-  /** Clients send requests for this time, and each gets an answer. */
+  /** Lets clients send requests for this time. Fails when a request gets no answer. */
   async function trafficFor(ms: number, [web = [], printer = []]: readonly (readonly string[])[]) {
     for (const end = performance.now() + ms; performance.now() < end; await sleep(200))
       await assertAnswered(web, printer);
   }
 
-  /** A new Service gets an address, and both nodes announce it. */
+  /** Checks that a new Service gets an address and that both nodes announce it. */
   async function assertWorks(): Promise<void> {
     const name = `after-${++made}`;
     const object = {
@@ -106,8 +112,8 @@ describe('faults of Kubernetes', { concurrency: false, skip }, () => {
   const logged = (text: string) => names().map((name) => lab.log(name).split(text).length - 1);
 
   /**
-   * Causes a fault, and checks what the head of this file promises. `requestLimit` bounds the requests of each process from the beginning of the
-   * fault until everything works again. `during` runs while the fault lasts; traffic flows beside it.
+   * Checks what the head of this file promises about a fault. `during` causes the fault and waits while it lasts. `end` ends the fault. Clients
+   * send requests all the time. `requestLimit` bounds the requests of each process from the beginning of the fault until everything works again.
    */
   async function survive(
     t: TestContext,
@@ -153,14 +159,14 @@ describe('faults of Kubernetes', { concurrency: false, skip }, () => {
       lab.fabric.nodes.length,
       'the requests of each speaker are counted',
     );
-    // The address of the controller differs between the two servers, because it shares a host with one of them.
+    // The controller shares a host with one of the two servers, so each server sees it at another address.
     assert.ok(countsOf('controller').length > 0, 'the requests of the controller are counted');
     for (const { process, total } of counts)
       assert.ok(total <= requestLimit, `${process} sent ${total} requests`);
     return { counts, fromMs, toMs };
   }
 
-  /** Counts the connections that a node tries to open to API servers. This includes kube-proxy's. */
+  /** Counts the connections to API servers that a node tries to open, with those of kube-proxy. The returned function stops and returns the count. */
   async function countConnections(): Promise<() => Promise<number>> {
     const { namespace } = lab.node('node-1');
     await namespace.exec(

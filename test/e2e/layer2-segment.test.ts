@@ -169,7 +169,7 @@ test('no node answers for an address that another host uses, not even after the 
   await lab.kubectl('delete', 'service', 'held');
 });
 
-test('with --conflict-policy yield the claimant keeps the address until it gives it up', async () => {
+test('with --conflict-policy yield no speaker answers until the claimant gives the address up', async () => {
   const { near, nodes } = lab.fabric;
   for (const node of nodes) {
     await lab.stop(`speaker-${node.name}`);
@@ -188,7 +188,7 @@ test('with --conflict-policy yield the claimant keeps the address until it gives
   await lab.until('a speaker answers again', () => isAnswered());
 });
 
-test('with --leave-when-cordoned a cordoned node hands over without a lost request', async () => {
+test('with --leave-when-cordoned a cordoned node hands over without a lost datagram', async () => {
   for (const node of lab.fabric.nodes) {
     await lab.stop(`speaker-${node.name}`);
     lab.startSpeaker(node, '--leave-when-cordoned', '--announce-every', '1');

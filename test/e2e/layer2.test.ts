@@ -250,7 +250,7 @@ describe('an address in layer 2', { concurrency: false }, () => {
     await reconnect();
   });
 
-  test('no node answers for a deleted Service, not even one cut off from the API server', async () => {
+  test('no node answers for a deleted Service, not even a node that is cut off from the API server', async () => {
     await lab.kubectl('patch', 'service', 'printer', '-p', '{"spec":{"externalTrafficPolicy":"Cluster"}}');
     const owner = await ownerOf(lab, v4);
     const other = lab.fabric.nodes.find((node) => node !== owner);

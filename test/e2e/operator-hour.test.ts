@@ -49,7 +49,7 @@ describe("an operator's view of a fault", { concurrency: false }, () => {
 
   const status = () => runStatusOn(lab.node('node-1').namespace);
 
-  /** Waits until a report of `bellman status` matches each pattern and ends with the exit code. */
+  /** Waits until `bellman status` exits with the code and prints a report that matches each pattern. */
   const shows = (what: string, code: number, ...patterns: readonly RegExp[]) =>
     untilStatus(
       lab,
@@ -60,7 +60,7 @@ describe("an operator's view of a fault", { concurrency: false }, () => {
   const readyz = ({ namespace }: LabNode) =>
     namespace.exec('curl', '-s', '-w', '%{http_code}', 'http://127.0.0.1:7472/readyz');
 
-  /** The log of a process after this length. */
+  /** The text that a process has logged since its log had this length. */
   const loggedSince = (length: number, process: string) => lab.log(process).slice(length);
 
   const events = (reason: string) =>
@@ -352,7 +352,7 @@ describe("an operator's view of a fault", { concurrency: false }, () => {
     await lab.until('it runs the edit', async () => (await runs(node)) === (await runs(lab.node('node-1'))));
   });
 
-  test('the last error keeps naming a wrong AS number on either side in words, and status exits with 1', async () => {
+  test('a wrong AS number on either side stays the last error, and status exits with 1', async () => {
     const cases = [
       [{ 'peer-asn': 64501 }, 'peer said AS 64500, configured 64501'],
       [{ 'my-asn': 64513 }, 'the OPEN says AS 64513'],

@@ -124,7 +124,7 @@ describe('the view of an operator', { concurrency: false }, () => {
     assert.match(await trace('membership'), /^\S+Z {2}node-3 {2}membership /m);
   });
 
-  test('a peer without its password Secret is shown as waiting, and its session starts once the Secret exists with its label', async () => {
+  test('a peer without its password Secret is shown as waiting, and status gives a hint when the Secret has the wrong password', async () => {
     await lab.configure(config({ 'password-secret': { name: 'tor' } }));
     const command = `kubectl -n bellman-system label secret tor ${peerPasswordLabel}`;
     const waiting = `Secret bellman-system/tor does not exist or lacks the label ${peerPasswordLabel} (${command}): the session waits for its password`;

@@ -24,7 +24,7 @@ describe('a rolling update', { concurrency: false }, () => {
   });
   after(() => lab?.close());
 
-  /** Each datagram is a flow of its own, because kube-proxy sends a flow to the same pod until it ends. */
+  /** Each datagram is a flow of its own, because kube-proxy sends all datagrams of a flow to the same pod. */
   const newFlows = { newFlows: true };
 
   test('behind a Local Service by BGP loses no datagram: a node leaves, another joins, and the first joins again', () =>

@@ -11,8 +11,8 @@ import { skippedOnKubernetes } from '../../lab/start-api-server.ts';
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
 /**
- * Stands in for npm. The test has no registry, so its `npm ci` takes the packages of the tree in which the test runs. It leaves out the built
- * addon of raw-socket. Its `npm rebuild` runs the real npm, but builds only this addon, which is the smallest.
+ * Stands in for npm. The test has no registry, so `npm ci` takes the packages of the tree in which the test runs, without the built addon of
+ * raw-socket. `npm rebuild` runs the real npm, but builds only this addon, which is the smallest.
  */
 const npm = `#!/bin/sh
 set -eu

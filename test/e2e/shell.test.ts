@@ -1,4 +1,4 @@
-/** `make lab` from the view of its user: a shell whose suggestions work, a second terminal, and a clean end. */
+/** `make lab` as its user sees it: a shell whose suggestions work, a second terminal, and a clean end. */
 
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';

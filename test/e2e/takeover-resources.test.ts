@@ -34,7 +34,8 @@ test('the list of fields names every field of the definitions that MetalLB ships
 });
 
 const skip =
-  skippedOnEmbedded('it knows no custom resources, no Deployments and no DaemonSets') || (missing ?? false);
+  skippedOnEmbedded('the embedded server knows no custom resources, no Deployments and no DaemonSets') ||
+  (missing ?? false);
 
 describe('a takeover from the custom resources of MetalLB', { concurrency: false, skip }, () => {
   let rehearsal: Rehearsal;

@@ -1,7 +1,7 @@
 /**
- * MetalLB v0.12.1 announces Services by BGP and in layer 2, and Bellman takes over by the commands that `bellman takeover status` prints, with BIRD
- * and with FRR on the router. With BIRD, each step is undone once by the command that is printed as BACK, and then taken again. Later all steps are
- * undone, and Bellman takes over once more with FRR. No address may change. No datagram may be lost, except a few while MetalLB takes over again.
+ * MetalLB v0.12.1 announces Services by BGP and in layer 2. Bellman takes over by the commands that `bellman takeover status` prints, first with
+ * BIRD on the router. Each step is undone once by the command that is printed as BACK, and then taken again. Later all steps are undone, and Bellman
+ * takes over once more, with FRR on the router. No address may change. No datagram may be lost, except a few while MetalLB takes over again.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';

@@ -230,7 +230,7 @@ export const bodies: Record<Feature, (daemon: Daemon) => Promise<void>> = {
         { theirs: { routerId: theirRouterId }, neighbor: { passive: false }, others: [passivePeer] },
         async (session) => {
           await established(session);
-          // Makes both ends connect at the same time: the router connects while our attempt waits for its answer.
+          // Makes both ends connect at the same time: our OPEN waits for the router, which connects as soon as it runs again.
           await whileStopped(session.daemon.process, () => {
             session.speaker.setPeers([passivePeer]);
             session.speaker.setPeers([peer(), passivePeer]);

@@ -154,7 +154,7 @@ test('priority-tagged requests get answers and those of a VLAN do not', async ()
   );
 });
 
-test('an address that the kernel also answers is reported with the interface that has it and the link on which the kernel answers', async () => {
+test('an address for which the kernel also answers is reported with the interface that has it and the link on which the kernel answers', async () => {
   assert.deepEqual(await responder.ask({ do: 'kernel-answers', address: ipv4 }), []);
   await node.ip('address', 'add', `${ipv4}/32`, 'dev', 'lo');
   await eventually('the warning', async () => {

@@ -142,7 +142,7 @@ describe('a misbehaving peer', () => {
     assert.ok(lines.length < 20, `${lines.length} lines were logged: ${lines.slice(0, 5).join('')}`);
   }
 
-  /** Connects to the speaker. Resolves to everything that it sends until it closes the connection; to `undefined` if it refuses the connection. */
+  /** Connects to the speaker. Resolves to all that the speaker sends before it closes the connection, or to `undefined` when it is refused. */
   async function octetsUntilClosed(): Promise<Buffer | undefined> {
     const socket = connect(listenPort, '127.0.0.1');
     let isConnected = false;

@@ -150,7 +150,7 @@ function status({ bfd }: Scene): BfdSessionStatus {
   return session;
 }
 
-/** Waits until both ends are up and have ended their Poll Sequences. */
+/** Waits until both ends are up and our end has ended its Poll Sequence. */
 async function up(running: Scene): Promise<void> {
   await eventually('both ends up', async () => {
     const { state, isPolling } = status(running);

@@ -17,9 +17,9 @@ export interface RouterConfig {
     /** Whether the speaker is more than one hop away. */
     readonly multihop?: boolean;
     readonly holdTimeSeconds?: number;
-    /** Seconds for which the router keeps our routes while we restart (RFC 4724). */
+    /** With this, the router keeps our routes while we restart (RFC 4724). Some daemons take the seconds as their own restart time. */
     readonly gracefulRestartSeconds?: number;
-    /** Whether the router keeps our routes much longer than that, marked as stale (RFC 9494). */
+    /** Whether the router keeps our routes long after the restart time, marked as stale (RFC 9494). */
     readonly longLivedGracefulRestart?: boolean;
     /** Whether the router accepts IPv4 routes with an IPv6 next hop (RFC 8950). */
     readonly extendedNextHop?: boolean;

@@ -6,7 +6,7 @@ import type { BfdDaemon, BfdFeature, PeerConfig } from './daemon.ts';
 
 const run = promisify(execFile);
 
-/** keepalived starts its BFD process only for a VRRP instance or a checker that uses it. This VRRP instance has no peers and no effect. */
+/** keepalived starts its BFD process only for a VRRP instance or a checker that uses it. The VRRP instance here has no peers and no effect. */
 function configText(config: PeerConfig): string {
   return [
     'bfd_instance bellman {',
