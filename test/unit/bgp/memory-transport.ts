@@ -27,6 +27,8 @@ export class MemoryStream implements Stream {
   readonly #handler: StreamHandler;
   readonly #frames = new FrameReader();
   readonly messages: Message[] = [];
+  /** Messages that were written while the peer did not read. */
+  readonly unreadMessages: Message[] = [];
   rules: SocketRules;
   /** The target that the speaker connected to. When the peer opened the connection, only the socket rules are present. */
   readonly target: SocketRules & Partial<ConnectTarget>;
@@ -51,17 +53,14 @@ export class MemoryStream implements Stream {
   }
 
   write(bytes: Uint8Array): void {
-    if (!this.isReading) {
-      this.queuedBytes += bytes.length;
-      return;
-    }
-    this.#acknowledged += bytes.length;
+    if (this.isReading) this.#acknowledged += bytes.length;
+    else this.queuedBytes += bytes.length;
     this.#frames.push(bytes);
     for (let frame = this.#frames.next(65535); frame; frame = this.#frames.next(65535)) {
       assert.ok(frame.ok);
       const decoded = decodeMessage(frame.value, receive);
       assert.ok(decoded.ok);
-      this.messages.push(decoded.value.message);
+      (this.isReading ? this.messages : this.unreadMessages).push(decoded.value.message);
     }
   }
 

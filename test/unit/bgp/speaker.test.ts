@@ -59,7 +59,6 @@ describe('a session in virtual time', () => {
     speaker.setPeers([peer()]);
     const stream = establish();
     // Node runs timers before it reads sockets.
-    clock.after(90_000, () => undefined);
     clock.advance(90_000);
     stream.send(keepalive);
     clock.advance(10);
@@ -71,7 +70,6 @@ describe('a session in virtual time', () => {
     speaker.setPeers([peer()]);
     const stream = establish();
     stream.isReading = false;
-    const spoken = stream.messages.length;
     for (let i = 0; i < 47; i++) {
       clock.advance(10_000);
       stream.send(keepalive);
@@ -79,7 +77,7 @@ describe('a session in virtual time', () => {
     assert.equal(status().state, 'Established');
     clock.advance(11_000);
     assert.equal(status().lastError, 'Send Hold Timer Expired');
-    assert.equal(stream.messages.length, spoken);
+    assert.deepEqual([...new Set(stream.unreadMessages.map(({ kind }) => kind))], ['keepalive']);
   });
 
   test('a flapping peer is logged once for each cause, and retried with growing delays', () => {
