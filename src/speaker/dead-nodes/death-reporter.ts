@@ -77,7 +77,7 @@ export class DeathReporter {
       ...(unproven.length === 0
         ? []
         : [
-            `dead nodes: ${unproven.join(', ')} neither refuse nor accept TCP connections to port ${this.#options.port}, so this speaker would not report their death`,
+            `dead nodes: TCP connections to port ${this.#options.port} of ${unproven.join(', ')} are neither refused nor accepted, so this speaker could not report a death there`,
           ]),
     ];
   }

@@ -150,7 +150,7 @@ describe('DeathReporter', () => {
     reporter.setConfig(on);
     await pass(clock, 5000);
     assert.deepEqual(reporter.troubles(), [
-      'dead nodes: c neither refuse nor accept TCP connections to port 7946, so this speaker would not report their death',
+      'dead nodes: TCP connections to port 7946 of c are neither refused nor accepted, so this speaker could not report a death there',
     ]);
   });
 });
