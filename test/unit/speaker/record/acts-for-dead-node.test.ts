@@ -56,7 +56,7 @@ test('without a membership, the first node that Kubernetes calls Ready acts for 
   );
 });
 
-test('without a membership, a sweep judges each speaker once, and a later one sees changes', () => {
+test('without a membership, a sweep judges each other speaker once, and a later one sees changes', () => {
   const clock = new VirtualClock();
   const known = Array.from({ length: 100 }, (_, i) => ({ node: `n${i}`, addresses: [] }));
   const out = new Set<string>();
@@ -78,7 +78,7 @@ test('without a membership, a sweep judges each speaker once, and a later one se
       .map(({ node }) => node);
   };
   assert.deepEqual(sweep(), []);
-  assert.ok(judged < 200, `${judged} judgements for 100 speakers`);
+  assert.equal(judged, 99);
   out.add('n7');
   clock.advance(2000);
   assert.deepEqual(sweep(), ['n7']);
