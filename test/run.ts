@@ -20,7 +20,10 @@ interface Report {
   readonly failures: string;
 }
 
-/** A log of a lab may follow the error. These lines of it are repeated after the summary, where a CI system shows them. */
+/**
+ * Number of lines that are printed again at the end for each file that failed, because a CI system shows the end of the output. More lines would
+ * show only the log of a lab that may follow the error.
+ */
 const maxFailureLines = 40;
 
 const { values, positionals } = parseArgs({

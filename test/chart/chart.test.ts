@@ -267,7 +267,7 @@ test('the values of the chart reach the Pods', () => {
     assert.ok(!list.some((each) => each.kind === kind), kind);
 });
 
-test('the rights for dead nodes appear on request, and their policies with the other policies', () => {
+test('the rights for dead nodes appear on request, and their policies only while the admission policies are enabled', () => {
   const component = objects(
     execFileSync('kubectl', ['kustomize', join(root, 'test/chart/with-dead-nodes')], { encoding: 'utf8' }),
   );

@@ -231,7 +231,7 @@ describe(`Bellman in a cluster, installed with ${installer}`, { concurrency: fal
     }
   });
 
-  test('a Service of a layer 2 pool is answered on the segment by one node', async () => {
+  test('one node answers on the segment for each address of a layer-2 pool', async () => {
     const { near } = cluster.fabric;
     await cluster.apply('printer', ...backend('printer', 'office', 'bellman:0.1.0', nodeCount));
     for (const address of await addressesOf('printer')) {

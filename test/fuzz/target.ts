@@ -8,7 +8,7 @@ export interface Budget {
   readonly heapOctets: number;
 }
 
-/** Measures only the target, and neither the generation of inputs nor the checks. */
+/** Measures the work of a target. The generation of inputs is not measured. */
 export interface Meter {
   /** Runs the work and compares its cost with the budget. */
   measure<T>(work: () => T): T;

@@ -1,6 +1,6 @@
 /**
- * Alerts about the last 10 or 15 minutes, and about an address that no witness sees, fire and resolve in a lab that a real Prometheus scrapes. In
- * these tests, the rules look back for a tenth of the shipped time, and an alert fires after a shorter pending time.
+ * The alerts that look back for 10 or 15 minutes, and the alert about an address whose answers reach no witness, fire and resolve in a lab that a
+ * real Prometheus scrapes. In these tests, the rules look back for a tenth of the shipped time, and an alert fires after a shorter pending time.
  */
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
@@ -15,7 +15,7 @@ import { Prometheus } from './prometheus.ts';
 const program = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const fixedAddress = '192.0.2.230';
 const fixedNode = 'node-3';
-/** Makes each request for `/debug/events` raise an exception, as a bug would, because the server calls this method for them. */
+/** Makes each request for `/debug/events` raise an exception, as a bug would. The server calls `getAll` for each of these requests. */
 const plantedBug = 'data:text/javascript,URLSearchParams.prototype.getAll=()=>{throw new Error("planted")}';
 
 function configuration(): string {

@@ -176,7 +176,7 @@ describe('the page', { skip: missingChromium(), concurrency: false }, () => {
     assert.match(await chromium.textOf('a[href="#nodes"]'), /40 nodes\s+2 not as desired/);
   });
 
-  test('finds one Service of 10,000, and shows a part of the others at a time', async () => {
+  test('shows 50 of 10,000 Services at a time, and finds one of them', async () => {
     assert.equal(await count(), '1 to 50 of 10,000 addresses');
     assert.equal((await rows()).length, 50);
     await chromium.click('#services-body [data-page="1"]');

@@ -1,6 +1,6 @@
 /**
- * Headless Chromium, driven over the Chrome DevTools Protocol on two pipes: one JSON object in each message, which ends with a zero octet. The
- * test needs a dozen commands of the protocol, so this file takes the place of a library with a hundred packages.
+ * Headless Chromium, driven over the Chrome DevTools Protocol on two pipes. Each message is one JSON object and a zero octet. The tests need a
+ * dozen commands of the protocol, so this file takes the place of a library with a hundred packages.
  */
 import { type ChildProcess, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

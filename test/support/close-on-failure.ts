@@ -1,6 +1,6 @@
 /**
- * Prepares something that has been started, such as a lab. If that fails, closes it first, because a process that still runs would keep the test
- * from ending.
+ * Prepares something that has been started, such as a lab. If the preparation fails, closes what was started and then throws the error. A process
+ * that still ran would keep the test from ending.
  */
 export async function closeOnFailure<T>(
   started: { close(): Promise<unknown> },

@@ -26,7 +26,7 @@ type State = 'alive' | 'suspect' | 'dead';
 
 interface Heard {
   state: State;
-  /** When the state changes next, if nothing else does; infinite for never. */
+  /** When the next change of the state is due; infinite when none is due. */
   changesAtMs: number;
 }
 

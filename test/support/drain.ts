@@ -1,4 +1,4 @@
-/** Common parts of the test and the bench of leaving nodes: a lab with a Service by BGP and one in layer 2, routers, and the signals. */
+/** Common parts of the test and the bench of leaving nodes: a lab with Services by BGP and in layer 2, routers, and the signals. */
 import { writeFileSync } from 'node:fs';
 import { addresses, birdConfig, type LabNode } from '../../lab/fabric.ts';
 import { birdSocketPath, Lab } from '../../lab/lab.ts';
@@ -62,9 +62,9 @@ export function echoService(
 
 export interface DrainLab {
   readonly lab: Lab;
-  /** Address of the Service that is announced by BGP. */
+  /** Address of the IPv4 Service that is announced by BGP. */
   readonly routed: string;
-  /** Address of the Service that is announced by BGP for IPv6. */
+  /** Address of the IPv6 Service that is announced by BGP. */
   readonly routedV6: string;
   /** Address of the Service in layer 2. */
   readonly local: string;
@@ -181,7 +181,7 @@ export function frrRoute(lab: Lab, address: string): Promise<string> {
   return vtysh(lab, `show bgp ipv4 unicast ${address}/32 json`);
 }
 
-/** Replaces BIRD on the router by FRR. */
+/** Replaces BIRD on the router with FRR. */
 export async function replaceBirdByFrr(lab: Lab): Promise<void> {
   await lab.stop('bird');
   await frr.start(lab);

@@ -7,8 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export const patienceMs = 300_000;
 
 /**
- * Bound on the delay of a log line about an outage of the API server. The line comes within two seconds, but on a busy machine later. If
- * only the end of a watch revealed the outage, the line would come after four minutes.
+ * Bound on the delay of a log line about the beginning or the end of an outage of the API server. The line usually comes within seconds. If only
+ * the end of a watch revealed the outage, the line would come after four minutes.
  */
 export const soonMs = 60_000;
 

@@ -21,8 +21,8 @@ export interface FrrOptions {
 }
 
 /**
- * Starts zebra, bfdd and bgpd of FRR on the router of a lab, with these lines of configuration, one after another. A bgpd that does not reach
- * zebra at its start tries again after ten seconds, and may never learn what BFD says about its peers.
+ * Starts zebra, bfdd and bgpd of FRR one after another on the router of a lab, with these lines of configuration. A bgpd that does not reach zebra
+ * at its start tries again after ten seconds, and may never learn what BFD says about its peers.
  */
 export async function startFrr(lab: Lab, { bfdd, bgpd, runBy = ['env'] }: FrrOptions): Promise<void> {
   const privileges = await frrPrivileges();

@@ -340,7 +340,7 @@ export class Layer2Cluster {
     return new Map([...names].map((name) => [name, this.#currentFacts(name)]));
   }
 
-  /** Returns the same object for equal facts, so that views can be compared by identity. */
+  /** Returns the same object while the facts of the node stay the same, so that views can be compared by identity. */
   #currentFacts(name: string): NodeFacts {
     const facts = this.facts.get(name) ?? nodeFacts();
     if (!this.#starting.has(name)) return facts;

@@ -128,7 +128,7 @@ export class MemoryBfdTransport implements BfdTransport {
   }
 }
 
-/** Carries the packets of each of two nodes to the other. */
+/** Connects two nodes, so that each one receives the packets that the other one sends. */
 export function connect(
   [a, aAddress]: readonly [MemoryBfdTransport, string],
   [b, bAddress]: readonly [MemoryBfdTransport, string],

@@ -28,7 +28,7 @@ address-pools:
 const nodeName = (i: number) => `node-${i + 1}`;
 const isLayer2 = (i: number) => i % 50 === 0;
 
-/** Every fiftieth Service has an address of layer 2, up to 250 of them. */
+/** Every fiftieth Service has a layer-2 address, but at most 250 Services have one. */
 function addressOf(i: number): string {
   return isLayer2(i) && i / 50 < 250
     ? `10.65.0.${i / 50 + 1}`

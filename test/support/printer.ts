@@ -6,8 +6,8 @@ import { speakersMeet } from './members.ts';
 export type PrinterAddresses = readonly [v4: string, v6: string];
 
 /**
- * Starts the Service `printer` with a Pod on each node, and waits until one node answers for both of its addresses. The speakers meet first. If one
- * joined during the first election, two nodes could be elected, and each could keep one of the addresses.
+ * Starts the Service `printer` with a Pod on each node, and waits until the near client gets answers from both of its addresses. The speakers meet
+ * first. If one joined during the first election, two nodes could be elected, and each could keep one of the addresses.
  */
 export async function startPrinter(lab: Lab, { withEcho = false } = {}): Promise<PrinterAddresses> {
   await speakersMeet(lab);

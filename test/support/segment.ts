@@ -71,8 +71,8 @@ export async function shortenReachableTime(host: NetworkNamespace): Promise<void
 }
 
 /**
- * Collects the neighbour's states from `ip monitor`, and sends a packet whenever the entry is stale. Resolves once `expected`
- * has occurred among the states in this order, possibly with others in between.
+ * Collects the states of the neighbour entry from `ip monitor`, and sends a packet whenever the entry is stale, failed or missing. Resolves once
+ * the states in `expected` have occurred in this order, possibly with others in between.
  */
 export async function watchStates(
   host: NetworkNamespace,

@@ -1,6 +1,6 @@
 /*
  * FRR's zebra and bfdd insist on the group frrvty and on setgroups(2). A private world has a single user and a single group, and the kernel
- * refuses setgroups there. With this library, every look-up of a group and setgroups succeed.
+ * refuses setgroups there. With this library, setgroups succeeds, and so does every look-up of a group.
  */
 #include <grp.h>
 #include <sys/types.h>

@@ -1,6 +1,6 @@
 /**
- * Reports of `bellman status` in a lab. A process of the command that starts from source needs more than a second of CPU time, so a test that waits
- * for a report runs the code of the command in its own process.
+ * Reports of `bellman status` in a lab. The command needs more than a second of CPU time when it starts from source. A test that waits for a report
+ * therefore runs the code of the command in the process of the test.
  */
 import { kubeconfigPath, type Lab } from '../../lab/lab.ts';
 import type { NetworkNamespace } from '../../lab/netns.ts';

@@ -6,12 +6,12 @@ export async function settle(): Promise<void> {
   for (let i = 0; i < 10; i++) await turn();
 }
 
-/** Number of steps without a timer that still settle, because work may go on for longer than one `settle`. */
+/** Number of steps that settle, counted from a step in which a timer fires. Work may go on for longer than one `settle`. */
 const quietSteps = 2;
 
 /**
- * Moves virtual time forward in steps, and settles after each step. Later steps without a timer do not settle: nothing runs in them, and an hour
- * of them would take seconds of CPU time.
+ * Moves virtual time forward in steps. Settles after the first steps, after each step in which a timer fires, and after the step that follows it.
+ * Nothing runs in the other steps, and to settle after each of them would take seconds of CPU time for an hour of virtual time.
  */
 export async function pass(clock: VirtualClock, ms: number, stepMs = 50): Promise<void> {
   let quiet = 0;

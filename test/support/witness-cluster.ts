@@ -49,7 +49,7 @@ export class WitnessCluster {
     readonly kind: 'question' | 'answer';
     readonly from: string;
     readonly to: string;
-    /** Whether the answer comes from the kernel, for the address of the host. */
+    /** Whether the packet is about the host's own address, for which the kernel answers. */
     readonly isKernel: boolean;
   }) => boolean = () => false;
   readonly #observers = new Map<string, Observer>();

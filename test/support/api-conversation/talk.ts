@@ -1,6 +1,6 @@
 import type { Answer } from './server.ts';
 
-/** Sends a request. Its name is the key of its answer, so it is used once in a talk. */
+/** Sends a request. The name of the request is the key of its answer, so a talk uses each name only once. */
 export type Ask = (
   name: string,
   method: string,

@@ -320,8 +320,8 @@ export class TakeoverLab {
   }
 
   /**
-   * Counts datagrams without an answer while the work is done. For each protocol, a client sends one in each interval. In a test they are far
-   * apart, because a busy machine may not read a socket for a while, and its buffer must hold them.
+   * Counts the datagrams that get no answer while the work is done. For each protocol, a client sends one datagram in each interval. A test uses a
+   * long interval: a busy machine may not read a socket for a while, and the buffer of the socket must hold all datagrams that arrive meanwhile.
    */
   async counted<T>(
     work: () => Promise<T>,

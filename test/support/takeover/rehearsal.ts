@@ -22,7 +22,7 @@ export class Rehearsal {
     return closeOnFailure(takeover, async () => new Rehearsal(takeover, await takeover.addressesByService()));
   }
 
-  /** Does the work while clients send datagrams. None may stay without an answer, and no address may change. */
+  /** Does the work while clients send datagrams. Every datagram must get an answer, and no address may change. */
   async withoutLoss<T>(work: () => Promise<T>): Promise<T> {
     const { lost, detail, result } = await this.takeover.counted(work);
     assert.equal(lost, 0, detail);
