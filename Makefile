@@ -67,8 +67,8 @@ cluster: ## as root: install Bellman in a cluster with kubelets and containerd, 
 	@rm -rf "$(AUDIT)-cluster"; BELLMAN_AUDIT="$(AUDIT)-cluster" BELLMAN_CLUSTER_INSTALL="$(INSTALL)" \
 	lab/cluster/run $(NODE) --test --test-reporter=spec test/cluster/*.test.ts && $(NODE) lab/kubernetes/audit-report.ts "$(AUDIT)-cluster"
 
-# This target does not depend on `setup` for the same reason.
-conformance: ## as root: run Kubernetes' own tests of Services in such a cluster, and write docs/reference/conformance.md; FOCUS=REGEX runs only these
+# This target does not depend on `setup`, because its script first checks whether this user may run it.
+conformance: ## as root: run Kubernetes' own tests of Services in such a cluster, and write docs/reference/conformance.md; FOCUS=REGEX runs only the tests that match
 	@rm -rf "$(AUDIT)-conformance"; BELLMAN_AUDIT="$(AUDIT)-conformance" lab/conformance/run $(if $(FOCUS),--focus '$(FOCUS)') && \
 	$(NODE) lab/kubernetes/audit-report.ts "$(AUDIT)-conformance"
 
@@ -82,7 +82,7 @@ image-test: image ## build the image twice, and test it with programs of other p
 chart-test: setup ## check the Helm chart with Helm, which is built once with Go
 	@HELM=$$(scripts/helm/build.sh) && export HELM && BELLMAN_KUBERNETES=$$(lab/kubernetes/build.sh --folder) $(NODE) test/run.ts test/chart/*.test.ts
 
-monitoring: setup ## test metrics, alerts and dashboards with Prometheus, which it installs, also in the lab
+monitoring: setup ## install Prometheus, and test metrics, alerts and dashboards with it, alone and in the lab
 	@scripts/debian.sh prometheus:prometheus promtool:prometheus
 	@$(NODE) test/run.ts test/monitoring/*.test.ts
 
@@ -90,7 +90,7 @@ page-test: setup ## test the web page with headless Chromium, which it installs;
 	@scripts/debian.sh chromium:chromium /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core
 	@BELLMAN_SHOTS="$(SHOTS)" $(NODE) test/run.ts test/page/*.test.ts
 
-build: setup ## write the program as it is shipped to dist/
+build: setup ## write the program to dist/, as it is shipped
 	@$(NODE) scripts/build.ts
 
 bench: build $(if $(findstring takeover,$(or $(NAME),$(BENCHES))),metallb) ## measure the figures in docs/ that need neither Kubernetes nor rivals; NAME=failover… runs only these programs

@@ -29,8 +29,8 @@ export interface ApiServer {
   /** Counts of requests since the last reset, by `AGENT VERB RESOURCE`, such as `kubectl LIST services`. */
   requests(): Promise<ReadonlyMap<string, number>>;
   /**
-   * A token of the account. With a Pod of `bellman-system`, the token is bound to that Pod, as the kubelet binds it, and names its node to
-   * admission policies.
+   * A token of the account. `pod` names a Pod of `bellman-system`. The token is then bound to that Pod, as a token from the kubelet is, and tells
+   * admission policies the node of the Pod.
    */
   token(account: Account, pod?: string): Promise<string>;
   /** The server's certificate, PEM. */
@@ -52,6 +52,6 @@ export interface ApiServerOptions {
   readonly embeddedFlags?: readonly string[];
   /** Whether nodes whose Leases are old count as dead. With the embedded server they never do. */
   readonly hasNodeLifecycle?: boolean;
-  /** Whether Kubernetes makes the Pods of Deployments and DaemonSets. The embedded server never does. */
+  /** Whether controllers create the Pods of Deployments and DaemonSets. With the embedded server they never do. */
   readonly hasWorkloads?: boolean;
 }

@@ -34,7 +34,7 @@ export interface AppliedObject {
   readonly [field: string]: unknown;
 }
 
-/** The collection of an object; `undefined` for a kind that only kubectl applies. */
+/** The collection of an object; `undefined` for a kind that the lab applies with kubectl. */
 export function collectionOf({ apiVersion, kind, metadata }: AppliedObject): string | undefined {
   const key = `${apiVersion} ${kind}`;
   return (

@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util';
 
 /** Longest time to wait for the last echoes. */
 const graceMs = 3000;
-/** Most datagrams that are sent each time the timer fires. */
+/** Largest number of datagrams that are sent each time the timer fires. */
 const maxBurst = 50;
 const { values, positionals } = parseArgs({
   options: { 'new-flows': { type: 'boolean', default: false } },
@@ -21,11 +21,12 @@ const [interval = '', ...addresses] = positionals;
 const intervalMs = Number(interval);
 const counts = addresses.map((address) => ({ address, asked: 0, answered: 0, lastAt: 0, longestGapMs: 0 }));
 /**
- * The ports of new flows, in order. A node forgets a flow after 30 s. The ports last for 40 s, because no prober sends more than one datagram a
- * millisecond. The first port follows the clock, so a prober that starts later does not use ports that an earlier one has just used.
+ * New flows use these ports one after another. No prober sends more than one datagram a millisecond, so it reuses a port after 40 s at the
+ * earliest. A node has forgotten the old flow by then, because it forgets a flow after 30 s.
  */
 const firstPort = 20_000;
 const flowCount = 40_000;
+/** The clock chooses the port of the first flow, so that a prober does not use the ports that an earlier prober has just used. */
 const firstFlow = Date.now() % flowCount;
 /** A prime, so that each address gets datagrams from each port. */
 const portCount = 31;

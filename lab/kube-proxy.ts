@@ -1,7 +1,7 @@
 /**
  * Stands in for kube-proxy on all nodes of the lab. It follows Services and EndpointSlices, and maintains one nftables ruleset per node.
  *   node lab/kube-proxy.ts --kubeconfig FILE --node NAME… [--late MS]
- * One process serves all nodes: it runs `nft` in the network namespace of each. With `--late`, each ruleset is loaded this much later.
+ * One process serves all nodes: it runs `nft` in the network namespace of each. With `--late`, each ruleset is loaded MS milliseconds later.
  */
 import { spawn } from 'node:child_process';
 import { parseArgs } from 'node:util';
@@ -88,7 +88,7 @@ function schedule(): void {
   }, settleMs);
 }
 
-/** Runs `nft` on a node, one at a time and always with the newest ruleset that is due. */
+/** Runs `nft` on a node, one process at a time, and always with the newest ruleset that is due. */
 function load(node: string): void {
   const ruleset = due.get(node);
   if (ruleset === undefined) {

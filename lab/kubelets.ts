@@ -1,5 +1,5 @@
 /**
- * Plays the kubelets in a lab with Kubernetes. It does only the part of their work by which Kubernetes sees which nodes live. Each kubelet renews the
+ * Plays the kubelets in a lab with Kubernetes. It does only the part of their work that shows Kubernetes which nodes live. Each kubelet renews the
  * Lease of its node every 10 s. If another process sets its Node or a Pod to not ready, the kubelet sets it to ready again.
  */
 import { ApiError } from '../src/kubernetes/api-error.ts';
@@ -7,7 +7,7 @@ import type { KubernetesClient } from '../src/kubernetes/client.ts';
 import { paths } from '../src/kubernetes/write.ts';
 import { eventually } from '../test/support/eventually.ts';
 
-/** The kubelet's defaults: a quarter of the Lease's 40 s, and the interval at which it compares the status of its Pods. */
+/** By default, a kubelet renews its Lease and compares the status of its Pods every 10 s. */
 const periodMs = 10_000;
 const leases = paths.leases('kube-node-lease');
 
@@ -43,7 +43,7 @@ export class Kubelets {
     this.#tick(node);
   }
 
-  /** The kubelet ends with its node, in the middle of its work. */
+  /** The kubelet dies with its node, even in the middle of its work. */
   stop(node: string): void {
     clearInterval(this.#timers.get(node));
     this.#timers.delete(node);

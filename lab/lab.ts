@@ -58,15 +58,15 @@ export interface LabOptions {
   /** False for a lab without controller and speakers. */
   readonly bellman?: boolean;
   /**
-   * With true, which needs Kubernetes, there is a second kube-apiserver on a host of its own. The processes of Bellman reach the servers at a
-   * virtual address. The second server has it at first. See {@link Lab.secondServer}.
+   * Whether there is a second kube-apiserver on a host of its own. This needs Kubernetes. The processes of Bellman reach the servers at a virtual
+   * address, which the second server has at first. See {@link Lab.secondServer}.
    */
   readonly hasSecondServer?: boolean;
-  /** How long kube-proxy waits before it loads its rules after a change of pods; 0 by default. The loading takes more time. */
+  /** How long kube-proxy waits before it loads its rules after a change of pods; 0 by default. To load them takes further time. */
   readonly kubeProxyLateMs?: number;
-  /** With true, which needs Kubernetes, the node-lifecycle controller runs. The nodes then need kubelets (`kubelets.ts`) within a minute. */
+  /** Whether the node-lifecycle controller runs. This needs Kubernetes. The nodes then need kubelets (`kubelets.ts`) within a minute. */
   readonly hasNodeLifecycle?: boolean;
-  /** With true, which needs Kubernetes, Deployments and DaemonSets get their Pods. The lab itself must play the kubelets of these Pods. */
+  /** Whether Deployments and DaemonSets get their Pods. This needs Kubernetes. The test must then play the kubelets of these Pods. */
   readonly hasWorkloads?: boolean;
 }
 
@@ -194,7 +194,7 @@ export class Lab {
     await this.#setPodStatus('controller', name, [addresses.control]);
   }
 
-  /** Plays what the embedded API server lacks. */
+  /** Makes the objects that a lab with the embedded API server lacks, and starts the stand-in for kube-proxy. */
   async #standIn(kubeProxyLateMs: number): Promise<void> {
     await put(this.client, paths.namespaces, { metadata: { name: 'bellman-system' } });
     for (const name of ['controller', 'speaker', 'viewer', 'capturer'])
@@ -222,7 +222,7 @@ export class Lab {
       this.#lateKubeProxies = new LateKubeProxies(this.processes, kubeProxies, kubeProxyLateMs);
   }
 
-  /** Makes a change of pods. With Kubernetes, kube-proxy learns the change late if the lab has `kubeProxyLateMs`. */
+  /** Makes a change of pods. With Kubernetes, kube-proxy learns of the change late if the lab has `kubeProxyLateMs`. */
   #changePods<T>(change: () => Promise<T>): Promise<T> {
     return this.#lateKubeProxies ? this.#lateKubeProxies.during(change) : change();
   }
@@ -248,7 +248,7 @@ export class Lab {
     this.#startInPod(`speaker-${node.name}`, node.namespace, [bellman, ...args]);
   }
 
-  /** Starts the speaker of a node by another command, as in its Pod. */
+  /** Starts another command in the place of a node's speaker, with the variables and the token of its Pod. */
   startSpeakerAs(node: LabNode, ...command: readonly string[]): void {
     this.#startInPod(`speaker-${node.name}`, node.namespace, command);
   }
@@ -340,7 +340,7 @@ export class Lab {
 
   /**
    * A node loses power, as the network sees it: its cables are dead, and its speaker is gone. The control host reaches the other nodes through
-   * `node-1`, which must keep its power. `killSpeaker` is for a speaker of another program.
+   * `node-1`, which must keep its power. `killSpeaker` ends the speaker of the node. Pass it when the speaker is not Bellman's.
    */
   async powerOff(
     node: LabNode,

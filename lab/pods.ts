@@ -23,7 +23,7 @@ interface Pod {
   readonly addresses: readonly [v4: string, v6: string];
 }
 
-/** Pods of a Service on a node that terminate and still serve. */
+/** The pods of one Service on one node, while they terminate and still serve. */
 export interface TerminatingPods {
   readonly addresses: readonly string[];
   /** Ends the processes, and then removes the endpoints. */
@@ -185,7 +185,7 @@ function podObject({ name, service, node }: Pod) {
     metadata: { name, namespace, labels: { app: service } },
     spec: {
       nodeName: node.name,
-      // With Kubernetes, a Pod that is deleted terminates until the lab deletes it without grace. This time does not pass in a test.
+      // With Kubernetes, a deleted Pod terminates until the lab deletes it without grace. No test lasts as long as this period.
       terminationGracePeriodSeconds: 3600,
       containers: [{ name: 'server', image: 'pod.ts' }],
     },

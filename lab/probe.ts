@@ -17,7 +17,7 @@ export interface HttpProbeResult extends ProbeResult {
 }
 
 export interface Probe<T> {
-  /** Resolves once the probe sends requests. Rejects when it ends before. */
+  /** Resolves once the probe sends requests. Rejects when the probe ends before that. */
   readonly ready: Promise<void>;
   stop(): Promise<T>;
 }
@@ -57,7 +57,7 @@ function startProbe<T>(host: NetworkNamespace, script: string, args: readonly st
     });
     void ended.then(() => reject(new Error(`${script} ended early`)));
   });
-  // A test that does not wait for `ready` fails when it stops the probe.
+  // When the probe ends early, a test that does not wait for `ready` fails when it stops the probe.
   ready.catch(() => {});
   return {
     ready,

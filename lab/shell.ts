@@ -70,8 +70,8 @@ Hosts: node-1 node-2 node-3 near far router control. Six things to try:
 
 Your own Services get an address at once. Bellman announces them once they have endpoints. ${
   isKubernetes
-    ? `Kubernetes makes these from Pods, and the
-lab runs only its own: select the Pods of web or printer.`
+    ? `Kubernetes makes endpoints from Pods,
+and the lab runs only the Pods of web and printer: let your Service select these.`
     : `The lab has no controller that creates
 endpoints: apply an EndpointSlice like that of web.`
 }

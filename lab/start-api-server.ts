@@ -9,7 +9,7 @@ import { Kubernetes } from './kubernetes/kubernetes.ts';
 
 const { BELLMAN_KUBERNETES: programs } = process.env;
 
-/** Whether the labs and tests of this process meet Kubernetes itself. */
+/** Whether the labs and tests of this process use Kubernetes itself. */
 export const isKubernetes = programs !== undefined && programs !== '';
 
 /** Why a test does not apply to Kubernetes; `false` with the embedded server. For the option `skip` of a test. */

@@ -1,10 +1,10 @@
 /**
- * Writes the program as it is shipped to `dist/`: bundles without unused code, with source maps, beside the addons and the Node binary that run
- * them. `dist/` needs only the C and C++ libraries and libpcap of Debian.
+ * Writes the program to `dist/`, as it is shipped: bundles without unused code, their source maps, the addons, and the Node binary that runs them.
+ * `dist/` needs only the C and C++ libraries and libpcap of Debian.
  *   node scripts/build.ts [--arch amd64|arm64] [--root ROOT] [DIRECTORY]
  * Replaces an earlier build. Refuses a folder that has files but no build. Without `--arch`, the architecture is this machine's.
- * `scripts/image/main.ts` prepares what a build for another one needs. With `--root`, DIRECTORY is a path below ROOT, and the program also
- * runs from there, with ROOT as its root directory.
+ * `scripts/image/main.ts` installs what a build for another architecture needs. With `--root`, DIRECTORY is a path below ROOT, and the program
+ * runs with ROOT as its root directory, in the build too.
  *
  *   dist/bellman               starts the program with the flags and variables of docs/design/footprint.md (scripts/launcher.c)
  *   dist/app/bellman.js        the command line, which loads the code of a daemon on demand
@@ -48,7 +48,7 @@ const modules = modulesFolder(target);
 /**
  * The parts of prom-client that Bellman does not use. A bundler keeps them, because CommonJS modules have no static exports. The push gateway
  * loads Node's HTTP, which costs the layer-2 process 5 MB. The default metrics load @opentelemetry/api, and a summary loads tdigest. These
- * two cost each process that has metrics 1.4 MB.
+ * two cost 1.4 MB in each process that has metrics.
  */
 const unusedOfPromClient = /^\.\/lib\/(pushgateway|defaultMetrics|summary)$/;
 const withoutUnusedMetrics: Plugin = {
@@ -113,10 +113,10 @@ if (existsSync(dist) && readdirSync(dist).some(isForeign) && !existsSync(join(di
 for (const part of ['app', 'bin', 'bellman', 'compiled'])
   rmSync(join(dist, part), { recursive: true, force: true });
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
-// The source maps contain the path from here to the sources, and the names of chunks depend on that path. The path is therefore the same as
-// from `dist/`, wherever the build goes.
+// The source maps contain the relative path from the bundles to the sources, and the names of chunks depend on that path. esbuild therefore writes
+// to a folder beside `dist/`, from which the path is the same as from `dist/`, wherever the build goes.
 const bundles = mkdtempSync(join(root, '.bundles-'));
-// Also after an error.
+// Removes the folder after an error too.
 process.on('exit', () => rmSync(bundles, { recursive: true, force: true }));
 const { metafile } = await build({
   metafile: true,

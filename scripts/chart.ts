@@ -1,6 +1,6 @@
 /**
  * Writes the generated files in manifests/. In the Helm chart, these are the values and their schema (from scripts/chart/values.ts), the
- * templates that differ from the manifests only in the namespace, and copies of the alerts and dashboards. `make schema` runs it.
+ * templates that differ from the manifests only in the namespace and a condition, and copies of the alerts and dashboards. `make schema` runs this.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';

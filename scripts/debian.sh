@@ -31,7 +31,7 @@ fi
 printf 'bellman set-up: installing Debian packages:%s\n' "$missing"
 # The routing daemons run only in the lab, so their packages must not start them on this machine.
 policy=/usr/sbin/policy-rc.d
-# Of two runs at once, the first to end would remove the policy of the second.
+# Two runs must not overlap: the first one to end would remove the policy that the second one still needs.
 exec 9<"${policy%/*}"
 flock 9
 log=$(mktemp)

@@ -37,7 +37,7 @@ go_build() {
   mv "$folder/.$program.new" "$folder/$program"
 }
 
-# The flags of the linker for a program of Kubernetes. Without its version, it calls itself v0.0.0.
+# The flags of the linker for a program of Kubernetes. They set its version. Without them, the program calls itself v0.0.0.
 kubernetes_flags() {
   rest=${1#v}
   minor=${rest#*.}

@@ -44,7 +44,7 @@ if [ ! -x "$go" ]; then
     [ "$(id -u)" -eq 0 ] || fail "Go $least or newer is missing. Install it, or install pip with: sudo apt-get install --no-install-recommends python3-pip"
     printf 'bellman set-up: installing Debian packages: python3-pip\n' >&2
     { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends python3-pip; } >"$folder/.apt.log" 2>&1 ||
-      fail "Go $least or newer is missing, and apt-get cannot install python3-pip, which would bring it (see $folder/.apt.log)"
+      fail "Go $least or newer is missing, and apt-get cannot install python3-pip, with which this script installs Go (see $folder/.apt.log)"
   fi
   printf 'bellman set-up: installing Go %s into %s\n' "$version" "$folder/$version" >&2
   new=$folder/.new

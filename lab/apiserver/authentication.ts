@@ -1,7 +1,7 @@
 /**
  * A small model of ServiceAccount tokens: TokenRequest issues one and TokenReview recognises it. SubjectAccessReview lets the ServiceAccounts
  * `viewer` and `capturer` of `bellman-system` read the paths that the manifests allow. SelfSubjectAccessReview grants everything, because this server
- * has no rights for resources. A token is valid as long as the server runs.
+ * does not limit access to resources. A token is valid as long as the server runs.
  */
 import { randomBytes } from 'node:crypto';
 import { notFound } from './problem.ts';

@@ -65,7 +65,7 @@ export class Objects {
     return this.#store.get('/v1/serviceaccounts', `${namespace}/${name}`) !== undefined;
   }
 
-  /** As the controller-manager does in each namespace. */
+  /** Kubernetes' controller-manager creates this account in each namespace. */
   #addDefaultAccount(namespace: string): void {
     const metadata = born({ name: 'default', namespace });
     this.#store.put('/v1/serviceaccounts', `${namespace}/default`, { metadata });
@@ -153,7 +153,7 @@ export class Objects {
     return this.#store.get(storageKey(resource), keyOf(resource, namespace, name)) !== undefined;
   }
 
-  /** Replaces an object. Some kinds permit it to create one. */
+  /** Replaces an object. For some kinds, it creates an object that does not exist. */
   update(target: Target, body: KubernetesObject): KubernetesObject {
     const { resource, namespace, name = '' } = target;
     checkKind(resource, body);
@@ -190,8 +190,8 @@ export class Objects {
   }
 
   /**
-   * Server-side apply (KEP-555), as far as Bellman uses it: an owner applies conditions to the status of a Service, and takes over those
-   * that another owner has. Conditions that the owner applied before and leaves out now are removed.
+   * Server-side apply (KEP-555), as far as Bellman uses it: an owner applies conditions to the status of a Service. An applied condition replaces
+   * one of the same type that another owner has applied. Conditions that the owner applied before and leaves out now are removed.
    */
   applyConditions(target: Target, owner: string, body: KubernetesObject): KubernetesObject {
     const { resource, name = '' } = target;
@@ -335,7 +335,10 @@ function patched(shown: KubernetesObject, contentType: string, patch: unknown): 
   }
 }
 
-/** The applied conditions take the places of the present ones of the same types. Those of new types come last. Both keep the order of the apply. */
+/**
+ * Applied conditions stand in the places of the present conditions that have one of their types. Applied conditions of new types come last. Each
+ * of the two groups keeps the order of the apply.
+ */
 function appliedOver(present: readonly Condition[], applied: readonly Condition[]): Condition[] {
   const isIn = (list: readonly Condition[], { type }: Condition) => list.some((each) => each.type === type);
   const known = applied.filter((each) => isIn(present, each));
@@ -345,7 +348,10 @@ function appliedOver(present: readonly Condition[], applied: readonly Condition[
   ];
 }
 
-/** The answer to an apply to the status of an object that does not exist. Without a uid, the server tries to create the object. */
+/**
+ * The answer to an apply to the status of an object that does not exist. When the body has no uid, Kubernetes tries to create the object, and finds
+ * that it lacks ports.
+ */
 function goneOrInvalid({ resource, name = '' }: Target, { metadata }: KubernetesObject): ApiProblem {
   return metadata.uid === undefined
     ? invalid(resource, name, 'spec.ports: Required value')
@@ -378,13 +384,13 @@ function fixedMetadata({ metadata }: KubernetesObject): KubernetesObject['metada
   return fixed;
 }
 
-/** Throws 400 for an object of another kind than that of the path. */
+/** Throws 400 when the object is not of the kind that the path names. */
 function checkKind({ kind }: Resource, body: KubernetesObject): void {
   if (body.kind !== undefined && body.kind !== kind)
     throw new ApiProblem(400, 'BadRequest', `the object is a ${body.kind}, not a ${kind}`);
 }
 
-/** The server stores no empty map of labels or annotations. */
+/** The server stores no empty labels, annotations or finalizers. */
 function withoutEmptyMetadata(object: KubernetesObject): KubernetesObject {
   const { labels = {}, annotations = {}, finalizers = [], ...metadata } = object.metadata;
   return {

@@ -1,7 +1,7 @@
 /** An error response: a Status object of the API. */
 export class ApiProblem extends Error {
   readonly code: number;
-  /** Absent for a problem that Kubernetes gives no name. */
+  /** Absent when the Status of Kubernetes has no reason. */
   readonly reason: string | undefined;
   readonly details: Record<string, unknown>;
 

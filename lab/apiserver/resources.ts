@@ -66,7 +66,7 @@ function text(value: unknown, absent = '<none>'): string {
   return value === undefined || value === null || value === '' ? absent : String(value);
 }
 
-/** An age as kubectl prints it, but from three hours on without the smaller unit: `3h` where kubectl prints `3h20m`. */
+/** An age as kubectl prints it. From three hours on, it lacks the smaller unit: `3h` where kubectl prints `3h20m`. */
 export function age(since: unknown, nowMs = Date.now()): string {
   const seconds = Math.max(0, Math.floor((nowMs - Date.parse(String(since))) / 1000));
   if (Number.isNaN(seconds)) return '<unknown>';

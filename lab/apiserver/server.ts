@@ -2,22 +2,22 @@
  * An API server for the lab. It implements enough of the Kubernetes REST API for `kubectl`, `@kubernetes/client-node` and Bellman to work
  * unchanged. Objects live in memory and end with the process. The server answers in JSON and knows only the kinds of `resources.ts`. It has
  * no authorization, and no admission beyond `defaults.ts`. It supports server-side apply only for the conditions of a Service. It plays two
- * controllers: a new namespace gets its default ServiceAccount, and a deleted one loses its content.
+ * controllers: a new namespace gets its default ServiceAccount, and a deleted namespace loses its content.
  *
  *   request ──▶ server.ts: token, knobs, discovery ──▶ target.ts: resource, name, selectors
  *                 ├──▶ objects.ts: get, list, create, update, patch, delete ──▶ defaults.ts ──▶ store.ts
  *                 └──▶ watch.ts ◀── changes ── store.ts
  *   response ◀── presentation.ts: group and version, or rows and columns
  *
- * The paths below `/lab` show the counts of requests, for tests that check that nothing was written, and turn knobs that make the server
- * fail. They need no token, and they work whatever the knobs are set to.
+ * The paths below `/lab` are for tests. One shows the counts of requests, so that a test can check that nothing was written. The others turn
+ * knobs, most of which make the server fail. These paths need no token, and they work whatever the knobs are set to.
  *   GET  /lab/requests      requests since the last reset, by user agent, verb and resource
  *   POST /lab/reset         resets the counts
  *   POST /lab/cut-watches   breaks all open watches
  *   POST /lab/compact       forgets history: watches that resume get 410 Gone
  *   POST /lab/refuse        breaks all connections and watches, until serve
  *   POST /lab/pause         accepts connections and sends nothing, not even on watches, until serve
- *   POST /lab/forbid        breaks all open watches, and answers everything with 403, as a real API server does in its first seconds, until serve
+ *   POST /lab/forbid        breaks all open watches, and answers everything with 403 until serve, as a real API server does in its first seconds
  *   POST /lab/serve         ends refuse, pause and forbid
  */
 import { readFileSync } from 'node:fs';
@@ -42,7 +42,7 @@ import { serveWatch, watchOptionsOf } from './watch.ts';
 export interface ApiServerOptions {
   /** Key and certificate as PEM. Without them the server speaks plain HTTP. */
   readonly tls?: { readonly key: string; readonly cert: string };
-  /** Bearer token that every request must carry. */
+  /** Bearer token that every request must carry, except requests to the paths of health checks and below `/lab`. */
   readonly token?: string;
   /** Interval of bookmarks on watches that request them; 30 s by default. */
   readonly bookmarkMs?: number;

@@ -5,7 +5,7 @@
 type Json = unknown;
 type JsonObject = Record<string, Json>;
 
-/** The lists that a patch merges, with their merge keys. A patch replaces every other list. */
+/** The lists of objects that a patch merges, with their merge keys. A patch replaces every other list of objects. */
 const mergeKeys: Readonly<Record<string, string>> = {
   ports: 'port',
   containers: 'name',
@@ -75,7 +75,7 @@ function mergeList(name: string, target: Json, patch: readonly Json[], order: Js
 
 /**
  * The order of a merged list without a directive for it: the items of the patch keep the patch's order. An item that only the old list has
- * stands before an item of the patch if it did so in the old list.
+ * stands before an item of the patch if it stood before that item in the old list.
  */
 function inOrder(
   merged: readonly Json[],

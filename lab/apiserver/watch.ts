@@ -96,7 +96,7 @@ export function serveWatch(store: Store, response: ServerResponse, options: Watc
     clearInterval(bookmarks);
     clearTimeout(limit);
   };
-  // A client that reads slowly closes long after the end. Nothing may be written in between.
+  // When the client reads slowly, the response closes long after `end`. Nothing may be written between the two.
   const limit = setTimeout(() => {
     stop();
     response.end();

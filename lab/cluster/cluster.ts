@@ -148,7 +148,7 @@ export class Cluster {
     return `${objects}\n${events.split('\n').slice(-40).join('\n')}`;
   }
 
-  /** The caller removes the roles of Bellman while its Pods may still run. The judgement of the audit log excuses refusals from now on. */
+  /** To be called before the roles of Bellman are removed while its Pods may still run. `audit-report.ts` excuses refusals from then on. */
   expectRefusals(): void {
     this.#kubernetes.expectRefusals();
   }

@@ -1,4 +1,4 @@
-/** The configuration of containerd 1.6 of Debian, and of the network of Pods. */
+/** The configurations of Debian's containerd 1.6 and of the network of Pods. */
 import type { LabNode } from '../fabric.ts';
 import { pauseImage } from './pause-image.ts';
 

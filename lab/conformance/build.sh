@@ -5,9 +5,9 @@
 #   agnhost    the program of the Pods that the tests start
 #   coredns    a cluster DNS, which some tests need (dns/)
 # The folder lies outside the clone, in ${BELLMAN_CACHE:-~/.cache/bellman}/conformance/VERSION-CHECKSUM, so that the next clone finds it. The
-# checksum is that of the module and its files. A run after an interrupted one goes on where that one stopped. Of two runs at a time, the second
-# one waits for the first. The exit code is 69 (EX_UNAVAILABLE of sysexits.h) when Go or its modules cannot be downloaded, and 1 when a build
-# fails.
+# checksum is that of the module and its files. A run continues where an interrupted run stopped. When two runs overlap, the second one waits for
+# the first. The exit code is 69 (EX_UNAVAILABLE of sysexits.h) when Go or its modules cannot be downloaded, and 1 when a
+# build fails.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here"
@@ -36,7 +36,7 @@ flock 9
 
 go_prepare ../../scripts
 
-# Go builds a copy of the module, so that a change of branch in the clone does not break it.
+# Go builds a copy of the module, so that a change of branch in the clone does not break the build.
 rm -rf "$folder/.module"
 mkdir "$folder/.module"
 cp -R go.mod go.sum e2e dns "$folder/.module/"

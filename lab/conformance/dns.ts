@@ -1,7 +1,7 @@
 /** The cluster DNS: CoreDNS as a Deployment with a Service, under the names and the address by which kubeadm installs it. */
 import type { ClusterDns } from '../cluster/kubelet.ts';
 
-/** `images.ts` builds it. containerd never pulls it. */
+/** `images.ts` builds this image. containerd never pulls it. */
 export const dnsImage = 'bellman.invalid/coredns:1';
 /** The kubelets give this address to Pods. It lies in the network of Services. */
 export const dns: ClusterDns = { address: '10.96.0.10', domain: 'cluster.local' };

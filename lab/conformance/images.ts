@@ -35,7 +35,7 @@ function agnhostImage(programs: string): string {
   const list = execFileSync(join(programs, 'e2e.test'), ['--list-images', '--kubeconfig=/dev/null'], {
     encoding: 'utf8',
   });
-  // The list also has an older version, for tests of upgrades, and one of a registry that needs a password.
+  // The list also has an older version, for tests of upgrades, and a copy in a registry that needs a password.
   const names = list.split('\n').filter((name) => name.includes('e2e-test-images/agnhost:'));
   const newest = names.sort((a, b) => a.localeCompare(b, 'en', { numeric: true })).at(-1);
   if (newest === undefined) throw new Error(`e2e.test names no image of agnhost:\n${list}`);

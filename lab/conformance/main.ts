@@ -15,7 +15,7 @@ import { type Part, parts, testsOf } from './parts.ts';
 import { pageOf, problemsIn, type Report, resultsOf, suiteFailures } from './results.ts';
 
 const nodeCount = 3;
-/** Tests that run at the same time. Most of them wait for most of their time. */
+/** Number of tests that run at the same time. Most tests spend most of their time waiting. */
 const processCount = 4;
 const output = join(root, '.cache/conformance');
 const page = join(root, 'docs/reference/conformance.md');
@@ -114,7 +114,7 @@ say(`starting a cluster of ${nodeCount} nodes`);
 const cluster = await Cluster.start(nodeCount, { images: archives, dns, reportsIpv6: false });
 try {
   const { far, control } = cluster.fabric;
-  // The tests ask the API server, so their host has a leg on the management network. Everything else goes through the router.
+  // The tests send requests to the API server, so their host has an interface in the management network. Everything else goes through the router.
   await plug({ namespace: far, interface: 'mgmt0', addresses: ['10.255.0.200/24'] }, control, 'mgmt', 'far');
   await install(cluster);
   const reports: Report[] = [];

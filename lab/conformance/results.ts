@@ -23,7 +23,10 @@ export interface TestResult {
   readonly reason: string;
 }
 
-/** The result of each test of the groups, in the order of the groups and of the names. A test that ran in one report is skipped in the others. */
+/**
+ * The result of each test of the groups, in the order of the groups and of the names. Every report lists all tests. A test that one report calls
+ * skipped may have run in another one.
+ */
 export function resultsOf(reports: readonly Report[]): readonly TestResult[] {
   const results = new Map<string, TestResult>();
   const specs = reports.flatMap((report) => report.flatMap(({ SpecReports }) => SpecReports ?? []));
@@ -38,7 +41,7 @@ export function resultsOf(reports: readonly Report[]): readonly TestResult[] {
   return groups.flatMap((group) => sorted.filter((result) => result.group === group));
 }
 
-/** A failure outside the tests: in a hook of the suite, for instance because the cluster is not ready. */
+/** Failures outside the tests, in hooks of the suite. A hook fails, for instance, when the cluster is not ready. */
 export function suiteFailures(reports: readonly Report[]): readonly string[] {
   return reports
     .flatMap((report) => report.flatMap(({ SpecReports }) => SpecReports ?? []))
@@ -59,7 +62,7 @@ function resultOf(spec: SpecReport): TestResult | undefined {
   return { group, name, state: 'skipped', reason: message || (leftOut[name] ?? '') };
 }
 
-/** A result that says more replaces one that says less. */
+/** How much a result says. `resultsOf` keeps the result that says most about a test. */
 function rank({ state, reason }: TestResult): number {
   if (state !== 'skipped') return 2;
   return reason === '' ? 0 : 1;

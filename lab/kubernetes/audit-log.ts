@@ -13,7 +13,7 @@ export interface AuditEvent {
     readonly extra?: Readonly<Record<string, readonly string[]>>;
   };
   readonly userAgent?: string;
-  /** The client, and proxies before it. */
+  /** The addresses of the client and of the proxies between it and the server. */
   readonly sourceIPs?: readonly string[];
   readonly objectRef?: {
     readonly apiGroup?: string;

@@ -5,9 +5,9 @@
 # `make conformance` need. KUBERNETES_VERSION chooses one of the versions whose modules lie beside this script. Without it, the script takes the
 # newest one.
 # The folder lies outside the clone and is named for the version: ${BELLMAN_CACHE:-~/.cache/bellman}/kubernetes/VERSION. The script builds only the
-# programs that the folder lacks, so a second run takes milliseconds, and a run after an interrupted one goes on where that one stopped. Two runs
-# at a time do not collide: the second one waits for the first. The exit code is 69 (EX_UNAVAILABLE of sysexits.h) when Go or its modules cannot
-# be downloaded, and 1 when a build fails.
+# programs that the folder lacks. A second run therefore takes milliseconds, and a run continues where an interrupted run stopped. When two runs
+# overlap, the second one waits for the first. The exit code is 69 (EX_UNAVAILABLE of sysexits.h) when Go or its modules cannot be downloaded, and
+# 1 when a build fails.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=../../scripts/go-programs.sh
@@ -41,7 +41,7 @@ if [ "${1:-}" != --cluster ]; then
   packages=$(echo "$packages" | grep -v -e '/kubelet$' -e '/kube-scheduler$')
 fi
 
-# The last element of a package's path names the program, except that of etcd, whose path ends in a version.
+# The path of a package ends in the name of the program. Only the path of etcd ends in a version.
 program_of() {
   case $1 in
     go.etcd.io/etcd/*) echo etcd ;;
@@ -74,7 +74,7 @@ fi
 
 go_prepare "$here/../../scripts"
 
-# The build runs on a copy of the module, so that a change of branch in the clone does not break it.
+# Go builds a copy of the module, so that a change of branch in the clone does not break the build.
 mkdir -p "$folder/.module"
 cp "$module/go.mod" "$module/go.sum" "$folder/.module/"
 cd "$folder/.module"

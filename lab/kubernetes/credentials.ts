@@ -56,8 +56,8 @@ export class Credentials {
   }
 
   /**
-   * The token of a ServiceAccount with another time of expiry. TokenRequest issues none that lives for less than ten minutes. The signature is
-   * ES256 (RFC 7518 section 3.4), as the server's own.
+   * A copy of a ServiceAccount's token that lives for `lifeSeconds`. TokenRequest issues no token that lives for less than ten minutes. The
+   * signature is ES256 (RFC 7518 section 3.4), like that of the server's own tokens.
    */
   reissued(token: string, lifeSeconds: number): string {
     const [header = '', payload = ''] = token.split('.');

@@ -61,7 +61,7 @@ export function grantsOf(manifests: readonly Manifest[]): readonly Grant[] {
   });
 }
 
-/** One request, with the fields by which a right allows it. */
+/** One request: the fields that decide whether a right allows it. */
 export interface Use {
   readonly account: string;
   readonly verb: string;
@@ -70,8 +70,8 @@ export interface Use {
 }
 
 /**
- * The uses of rights that an event shows. A SubjectAccessReview with the answer yes is a use of the right that it asks for: the daemons ask
- * whether a client may read one of their own paths.
+ * The uses of rights that an event shows. The daemons ask by a SubjectAccessReview whether a client may read one of their own paths. A review
+ * with the answer yes is a use of the client's right to that path.
  */
 export function usesIn(event: AuditEvent): readonly Use[] {
   const resource = resourceOf(event);
@@ -102,7 +102,10 @@ export function accountOf(username = ''): string {
   return username.replace(/^system:serviceaccount:([^:]+):([^:]+)$/, '$1/$2');
 }
 
-/** Whether the grant allows the use. The path of a create has no name, so a right that is limited to names does not allow it. */
+/**
+ * Whether the grant allows the use. A request that creates an object has no name in its path. A right that is limited to names therefore does not
+ * allow it.
+ */
 export function allows(grant: Grant, use: Use): boolean {
   const matches = grant.resource.endsWith('/*')
     ? use.resource.startsWith(grant.resource.slice(0, -1))

@@ -33,7 +33,7 @@ const firstServiceIp = '10.96.0.1';
 const allPrograms = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-proxy', 'kubectl'];
 const clusterPrograms = ['kube-scheduler', 'kubelet'];
 
-/** By default (100), Go collects garbage whenever the heap has doubled. While a server starts, that takes a fifth of its CPU time. */
+/** With the default of 100, Go collects garbage whenever the heap has doubled. While a server starts, that takes a fifth of its CPU time. */
 const goEnvironment = { GOGC: process.env.GOGC ?? '400' } as const;
 /**
  * The controllers that Services, Namespaces and ServiceAccounts need. Each further one costs CPU time, because it follows more collections of the
@@ -48,7 +48,7 @@ const basicControllers = [
   'service-cidr-controller',
 ];
 
-/** Names of verbs in the counts of requests, where they are not the verb of the audit log in capitals. */
+/** The names of some verbs of the audit log in the counts of requests. The name of any other verb is the verb in capitals. */
 const countedVerbs: Readonly<Record<string, string>> = {
   create: 'POST',
   update: 'PUT',
@@ -216,8 +216,8 @@ export class Kubernetes implements ApiServer {
   }
 
   /**
-   * Starts a further kube-apiserver on another host, with the same etcd and the same files. The first server must have an address that this
-   * host can reach. Resolves once the new server is ready. `name` is the name of its process.
+   * Starts a further kube-apiserver on another host, with the same etcd and the same files. That host must be able to reach the address of the
+   * first server. Resolves once the new server is ready. `name` is the name of its process.
    */
   async addServer(name: string, host: Host, address: string): Promise<void> {
     await this.#startServer({ name, host, address, auditPath: this.#newAuditLog() });
@@ -247,8 +247,8 @@ export class Kubernetes implements ApiServer {
   }
 
   /**
-   * The caller makes the server refuse Bellman by other means than a knob. From now on, refusals are not errors, until {@link expectGrants}
-   * is called.
+   * To be called by a test that makes the server refuse Bellman by other means than a knob. Refusals are no errors until {@link expectGrants} is
+   * called.
    */
   expectRefusals(): void {
     this.#note('forbid');
@@ -338,7 +338,7 @@ export class Kubernetes implements ApiServer {
     this.#isForbidding = true;
     const ours = ['--all-namespaces', '--selector', 'app.kubernetes.io/name=bellman'];
     await this.#kubectl('delete', 'clusterrolebindings,rolebindings', ...ours);
-    // A watch that is open outlives the right to it.
+    // An open watch goes on after its right has been removed.
     await this.#breakConnections();
   }
 
@@ -372,7 +372,7 @@ export class Kubernetes implements ApiServer {
     }
   }
 
-  /** Writes what was done to the server beside its audit log, for the judgement of refused requests. */
+  /** Writes into a file beside the audit log what a test does to the server. `audit-report.ts` judges refused requests by this file. */
   #note(what: Knob | 'start' | 'ready', auditPath = this.#auditPath): void {
     const line = JSON.stringify({ at: new Date().toISOString(), what });
     appendFileSync(auditPath.replace(/\.audit\.jsonl$/, '.faults.jsonl'), `${line}\n`);
@@ -418,8 +418,8 @@ function controllers(hasWorkloads: boolean, hasNodeLifecycle: boolean): string {
 }
 
 /**
- * kube-apiserver makes its address an endpoint of the Service `kubernetes`, and refuses a loopback address for that. On a loopback address, it
- * gets another address to advertise and makes no endpoint.
+ * kube-apiserver makes its address an endpoint of the Service `kubernetes`, and refuses a loopback address for that. A server on a loopback
+ * address therefore gets another address to advertise, and makes no endpoint.
  */
 function advertisement(address: string): readonly string[] {
   return address.startsWith('127.')

@@ -31,8 +31,9 @@ export function isRefused(event: AuditEvent): boolean {
 }
 
 /**
- * Lists that a command can do without, by user agent. The accounts of the Pods may not read all of them. A command lists the events with reasons of
- * failed allocations when the leader does not answer. `bellman status` also lists facts for warnings, which the controller judges too.
+ * The kinds of objects that a command lists but can do without, by user agent. The accounts of the Pods may not list all of them. When the leader
+ * does not answer, a command lists the events that say why allocations failed. `bellman status` also lists objects for warnings, which the
+ * controller judges too.
  */
 const optionalLists: Readonly<Record<string, readonly string[]>> = {
   'bellman-status': ['events', 'namespaces', 'servicecidrs'],

@@ -4,7 +4,7 @@
 #   lab/metallb/build.sh VERSION
 #   lab/metallb/build.sh --folder
 # With --folder, it only prints the folder of all versions: ${BELLMAN_CACHE:-~/.cache/bellman}/metallb. It lies outside the clone, so that the
-# next clone finds the programs. Of two runs at a time, the second one waits for the first. The exit code is 69 (EX_UNAVAILABLE of sysexits.h)
+# next clone finds the programs. When two runs overlap, the second one waits for the first. The exit code is 69 (EX_UNAVAILABLE of sysexits.h)
 # when Go or MetalLB's modules cannot be downloaded, and 1 when the build fails.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -28,7 +28,7 @@ fi
 if [ ! -x "$folder/speaker" ]; then
   go_prepare "$here/../../scripts"
   say "building MetalLB $version from its Go modules into $folder, once. Two idle cores need a few minutes."
-  # Outside of any module, so that no other go.mod plays a part.
+  # This folder is outside of every module, so that no go.mod affects the download.
   cd "$folder"
   "$go" mod download -json "go.universe.tf/metallb@$version" >.download.json 2>.download.log || {
     cat .download.log .download.json >&2

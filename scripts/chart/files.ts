@@ -9,7 +9,7 @@ import { root } from '../target.ts';
 import { alertsText, prometheusRuleText } from './alerts.ts';
 import { chartValues } from './values.ts';
 
-/** Manifests that become templates, and the condition of the template. A slash in a name becomes a hyphen. */
+/** The manifests that become templates. The value is the condition under which the chart renders the template. */
 const templates: Readonly<Record<string, string | undefined>> = {
   'controller-rbac.yaml': undefined,
   'speaker-rbac.yaml': undefined,
@@ -52,7 +52,7 @@ function chartFiles(): Readonly<Record<string, string>> {
   return files;
 }
 
-/** The values as JSON Schema. A configuration that is given as YAML is checked as editors check the ConfigMap. */
+/** The values as JSON Schema. A configuration that is given as YAML must match `config/schema.json`, as in editors. */
 function valuesSchema(): object {
   const schema = z.toJSONSchema(chartValues, { target: 'draft-7', io: 'input' });
   const { $schema: _, ...config } = configJsonSchema();

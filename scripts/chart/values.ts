@@ -10,7 +10,7 @@ const labels = z.record(text, text);
 /** An object of the Kubernetes API. The API server checks it. */
 const object = z.looseObject({});
 
-const probesAndPlace = (
+const podValues = (
   requests: Readonly<Record<string, string>>,
   limits: Readonly<Record<string, string>>,
   tolerations: readonly Record<string, unknown>[],
@@ -20,11 +20,11 @@ const probesAndPlace = (
   resources: object.default({ requests, limits }).describe('CPU and memory of the container.'),
   nodeSelector: labels
     .default({ 'kubernetes.io/os': 'linux' })
-    .describe('Labels of the nodes that may run it.'),
+    .describe('Labels that a node must have to run the Pods.'),
   tolerations: z
     .array(object)
     .default([...tolerations])
-    .describe('Taints of nodes that it accepts.'),
+    .describe('Taints that the Pods tolerate.'),
   priorityClassName: text.default(priority).describe('Priority of the Pods.'),
   podLabels: labels.default({}).describe('More labels of the Pods.'),
   podAnnotations: labels.default({}).describe('More annotations of the Pods.'),
@@ -61,7 +61,7 @@ const controller = z
       .min(1)
       .default(2)
       .describe('One replica leads. Another one takes over within 15 seconds.'),
-    ...probesAndPlace({ cpu: '50m', memory: '128Mi' }, { memory: '512Mi' }, [], 'system-cluster-critical'),
+    ...podValues({ cpu: '50m', memory: '128Mi' }, { memory: '512Mi' }, [], 'system-cluster-critical'),
     podDisruptionBudget: z
       .strictObject({ enabled: enabled(true, 'Whether drains may end only one replica at a time.') })
       .describe('The PodDisruptionBudget of the controller.'),
@@ -91,12 +91,12 @@ const speaker = z
     maxUnavailable: z
       .union([z.int().min(1), text.regex(/^[0-9]+%$/)])
       .default(1)
-      .describe('On how many nodes an upgrade replaces the speaker at a time, as a number or a percentage.'),
+      .describe('On how many nodes at a time an upgrade replaces the speaker, as a number or a percentage.'),
     surge: enabled(
       false,
       'Whether the new speaker of a node starts beside the old one and takes its sessions over. The Pods then declare no ports.',
     ),
-    ...probesAndPlace(
+    ...podValues(
       { cpu: '50m', memory: '192Mi' },
       { memory: '1Gi' },
       [{ operator: 'Exists' }],
@@ -115,7 +115,9 @@ export const chartValues = z.strictObject({
     ),
   loadBalancerClass: text
     .default('')
-    .describe('Serve only Services with this spec.loadBalancerClass. By default those without a class.'),
+    .describe(
+      'Bellman serves only Services with this spec.loadBalancerClass. By default, it serves those without a class.',
+    ),
   adoptOnly: enabled(
     false,
     'Whether both daemons run beside another program that assigns and announces the addresses.',
@@ -134,7 +136,7 @@ export const chartValues = z.strictObject({
     .strictObject({
       enabled: enabled(
         false,
-        'Whether the controller may set the Pods of dead nodes to not ready, as `dead-nodes` of the configuration asks. Allows it to change the status of all Pods.',
+        'Whether the controller may set the Pods of dead nodes to not ready, as `dead-nodes` of the configuration asks. This lets the controller change the status of all Pods.',
       ),
     })
     .describe('Rights for `dead-nodes` of the configuration.'),

@@ -20,7 +20,7 @@ export const layer2: Dashboard = {
         value('Addresses answered for', 'short', `sum(bellman_layer2_addresses_owned${chosen})`),
         value('Addresses in conflict', 'short', `count(bellman_speaker_in_conflict${chosen}) or vector(0)`),
         value(
-          'Speakers that one speaker does not hear, at most',
+          'Largest number of speakers that one speaker does not hear',
           'short',
           `max(bellman_membership_unreachable${chosen})`,
         ),

@@ -14,9 +14,9 @@ export interface Library {
 }
 
 /**
- * Returns the libraries that the files need, directly or through other libraries, sorted by name. Throws when no package has a library that a
- * file needs, and when a package has none that any file needs. In both cases the list of packages is wrong, or an addon is linked to wrong
- * libraries.
+ * Returns the libraries that the files need, directly or through other libraries, sorted by name. Throws when a file needs a library that
+ * no package has, and when a package has no library that a file needs. In both cases the list of packages is wrong, or an addon is linked to
+ * wrong libraries.
  */
 export function neededLibraries(
   target: Target,

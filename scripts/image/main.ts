@@ -4,7 +4,7 @@
  * Writes to the output folder, which it replaces:
  *   oci/                                  the image for all architectures, in the OCI layout
  *   bellman-VERSION-ARCH.tar              for `docker load` and `ctr images import`
- *   bellman-VERSION-ARCH.sbom.cdx.json    the list of all packages, which the image contains too
+ *   bellman-VERSION-ARCH.sbom.cdx.json    the list of all packages; the image contains this list too
  *
  *   node scripts/image/main.ts --root FOLDER
  * Writes only the root directory of the image for this machine, from which Containerfile makes an image.

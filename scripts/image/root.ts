@@ -34,7 +34,7 @@ const libraryPackages = [
   ...['libpcap0.8', 'libdbus-1-3', 'libsystemd0', 'libcap2', 'libgcrypt20', 'libgpg-error0'],
   ...['liblz4-1', 'liblzma5', 'libzstd1'],
 ];
-/** Packages from which the image takes only texts: the name of the release, and the licences of others. */
+/** Packages from which the image takes only texts: the name of the release, and the licences of other packages. */
 const textPackages = ['base-files', 'gcc-12-base'];
 
 const files: Readonly<Record<string, string>> = {

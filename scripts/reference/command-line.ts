@@ -90,7 +90,7 @@ export function commandLinePage(): string {
   const program = bellmanProgram('');
   return page(
     'Command line',
-    'The program `bellman` contains both daemons and all tools. A flag with an environment variable can also be set by that variable.\nIf both are set, the flag counts. The variable of a flag that takes no value is `true` or `false`. The value `false` of the variable of\n`--no-leader-election` has the same effect as the flag. `bellman COMMAND --help` prints the flags of a command.',
+    'The program `bellman` contains both daemons and all tools. A flag with an environment variable can also be set by that variable.\nIf both are set, the flag counts. The variable of a flag that takes no value is `true` or `false`. If the variable of\n`--no-leader-election` is `false`, that has the same effect as the flag. `bellman COMMAND --help` prints the flags of a command.',
     table(
       ['command', 'what it does'],
       program.commands.map((command) => [

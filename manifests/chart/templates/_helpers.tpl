@@ -6,7 +6,7 @@
 {{- end -}}
 {{- end -}}
 
-{{- /* Labels and annotations of the Pods of one process. Takes a dict of component, port and its values. */}}
+{{- /* Labels and annotations of the Pods of one process. Takes a dict of component, port and the values of the process. */}}
 {{- define "bellman.podMetadata" -}}
 labels:
   app.kubernetes.io/name: bellman
@@ -22,7 +22,7 @@ annotations:
   {{- end }}
 {{- end -}}
 
-{{- /* Where the Pods of one process run. Takes its values. */}}
+{{- /* Where the Pods of one process run. Takes the values of the process. */}}
 {{- define "bellman.place" -}}
 {{- with .priorityClassName }}
 priorityClassName: {{ . }}
@@ -44,7 +44,8 @@ imagePullSecrets:
 {{- end }}
 {{- end -}}
 
-{{- /* Image, arguments and probes of a container. Takes a dict of root, command, values and ready, the path of the readiness probe. */}}
+{{- /* Image, arguments and probes of a container. Takes a dict of root, command, values, ready and probePort. ready is the path of the
+readiness probe. Without probePort, the probes use the port named metrics. */}}
 {{- define "bellman.container" -}}
 image: {{ include "bellman.image" .root | quote }}
 {{- with .root.Values.image.pullPolicy }}
