@@ -42,6 +42,6 @@ export function traceCommand(): Command {
 
 function hintFor(subject: string): string {
   return subject === 'membership'
-    ? 'speakers form a membership only while a pool is announced in layer 2'
+    ? 'speakers form a membership only while a pool is announced in layer 2, or while the configuration has dead-nodes'
     : 'bellman status lists the names of the peers';
 }
