@@ -7,10 +7,13 @@
  * runs with ROOT as its root directory, in the build too.
  *
  *   dist/bellman               starts the program with the flags and variables of docs/design/footprint.md (scripts/launcher.c)
- *   dist/app/bellman.js        the command line, which loads the code of a daemon on demand
+ *   dist/app/speaker.js        `bellman speaker`
+ *   dist/app/controller.js     `bellman controller`
+ *   dist/app/bellman.js        all other commands
  *   dist/app/layer2-process.js the layer-2 process
  *   dist/app/bfd-process.js    the BFD process
  *   dist/app/page-process.js   the process that collects the data of the web page
+ *   dist/app/kubeconfig.js     the reader of kubeconfigs with plugins, which the other programs load on demand
  *   dist/app/browser/          the files of the web page, as they are in src/page/browser/
  *   dist/compiled/             V8's code of the daemons, so that they do not compile it at every start
  */
@@ -31,7 +34,7 @@ import {
 import { isBuiltin } from 'node:module';
 import { dirname, join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { build, type Plugin } from 'esbuild';
+import { type BuildResult, build, type Plugin } from 'esbuild';
 import { nodeFlags } from './node-flags.ts';
 import { modulesFolder, root, runner, targetNamed, tool } from './target.ts';
 
@@ -88,6 +91,16 @@ const requiredBuiltins: Plugin = {
   },
 };
 
+/** Programs load @kubernetes/client-node only for a kubeconfig that needs it. It is their largest part, so they share one file. */
+const sharedKubeconfig: Plugin = {
+  name: 'shared-kubeconfig',
+  setup(builder) {
+    builder.onResolve({ filter: /\/credentials\/kubeconfig\.ts$/ }, ({ kind }) =>
+      kind === 'dynamic-import' ? { path: './kubeconfig.js', external: true } : undefined,
+    );
+  },
+};
+
 /** koffi finds its addon by paths that a bundler cannot follow. */
 const koffiFiles = [
   ...['package.json', 'index.js', 'LICENSE.txt', 'src/koffi/index.js', 'src/koffi/src/static.js'].map(
@@ -118,39 +131,54 @@ const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 const bundles = mkdtempSync(join(root, '.bundles-'));
 // Removes the folder after an error too.
 process.on('exit', () => rmSync(bundles, { recursive: true, force: true }));
-const { metafile } = await build({
-  metafile: true,
-  absWorkingDir: root,
-  entryPoints: {
-    bellman: 'src/main.ts',
-    'layer2-process': 'src/layer2/process.ts',
-    'bfd-process': 'src/bfd/process.ts',
-    'page-process': 'src/page/process.ts',
-  },
-  outdir: join(bundles, 'app'),
-  // esbuild writes paths of addons relative to the folder of the entry points, so chunks must be in the same folder.
-  chunkNames: '[name]-[hash]',
-  bundle: true,
-  splitting: true,
-  format: 'esm',
-  platform: 'node',
-  target: 'node24',
-  minifySyntax: true,
-  minifyWhitespace: true,
-  sourcemap: 'linked',
-  sourcesContent: false,
-  external: ['koffi'],
-  plugins: [withoutUnusedMetrics, addonsOfTarget, requiredBuiltins],
-  resolveExtensions: ['.ts', '.js', '.json', '.node'],
-  assetNames: 'addons/[name]',
-  define: {
-    'process.env.BELLMAN_VERSION': JSON.stringify(version),
-    'process.env.BELLMAN_PLUGIN': JSON.stringify(readFileSync(join(root, 'bin/kubectl-bellman'), 'utf8')),
-  },
-  banner: {
-    js: "import { createRequire as createRequireOfModule } from 'node:module'; const require = createRequireOfModule(import.meta.url);",
-  },
-});
+/** The names in `dist/app/` and their sources. */
+const entryPoints: Readonly<Record<string, string>> = {
+  bellman: 'src/main.ts',
+  speaker: 'src/cli/speaker-main.ts',
+  controller: 'src/cli/controller-main.ts',
+  'layer2-process': 'src/layer2/process.ts',
+  'bfd-process': 'src/bfd/process.ts',
+  'page-process': 'src/page/process.ts',
+  kubeconfig: 'src/kubernetes/credentials/kubeconfig.ts',
+};
+
+/**
+ * Bundles one program. Programs that are bundled together share files, so each program would consist of many small ones. Node needs a third
+ * of a program's start to find and link these.
+ */
+function bundle(name: string, source: string): Promise<BuildResult<{ metafile: true }>> {
+  return build({
+    metafile: true,
+    absWorkingDir: root,
+    entryPoints: { [name]: source },
+    outdir: join(bundles, 'app'),
+    // esbuild writes paths of addons relative to the folder of the entry points, so chunks must be in the same folder.
+    chunkNames: '[name]-[hash]',
+    bundle: true,
+    // Code that is imported on demand gets a file of its own.
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node24',
+    minifySyntax: true,
+    minifyWhitespace: true,
+    sourcemap: 'linked',
+    sourcesContent: false,
+    external: ['koffi'],
+    plugins: [sharedKubeconfig, withoutUnusedMetrics, addonsOfTarget, requiredBuiltins],
+    resolveExtensions: ['.ts', '.js', '.json', '.node'],
+    assetNames: 'addons/[name]',
+    define: {
+      'process.env.BELLMAN_VERSION': JSON.stringify(version),
+      'process.env.BELLMAN_PLUGIN': JSON.stringify(readFileSync(join(root, 'bin/kubectl-bellman'), 'utf8')),
+    },
+    banner: {
+      js: "import { createRequire as createRequireOfModule } from 'node:module'; const require = createRequireOfModule(import.meta.url);",
+    },
+  });
+}
+
+const built = await Promise.all(Object.entries(entryPoints).map(([name, source]) => bundle(name, source)));
 cpSync(join(bundles, 'app'), join(dist, 'app'), { recursive: true });
 cpSync(join(root, 'src/page/browser'), join(dist, 'app/browser'), {
   recursive: true,
@@ -170,8 +198,12 @@ execFileSync(tool(target, 'gcc'), [
   ...['-o', join(dist, 'bellman'), join(root, 'scripts/launcher.c')],
 ]);
 
-const entered = Object.entries(metafile.outputs).flatMap(([file, { entryPoint }]) =>
-  entryPoint?.endsWith('.ts') ? [relative(bundles, join(root, file))] : [],
+const entered = new Set(
+  built.flatMap(({ metafile }) =>
+    Object.entries(metafile.outputs).flatMap(([file, { entryPoint }]) =>
+      entryPoint?.endsWith('.ts') ? [relative(bundles, join(root, file))] : [],
+    ),
+  ),
 );
 // Node keeps the compiled code of the modules that it has loaded. Some of these runs end with an error, because they get no arguments. The fixed
 // seed makes V8 write the same code in every build. The program does not need the same seed when it starts.

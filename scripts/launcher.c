@@ -25,6 +25,13 @@ static char *below(const char *folder, const char *file) {
   return path;
 }
 
+/* The daemons have programs of their own, which start sooner than the program with all commands. */
+static const char *program_of(const char *command) {
+  if (command != NULL && strcmp(command, "speaker") == 0) return "app/speaker.js";
+  if (command != NULL && strcmp(command, "controller") == 0) return "app/controller.js";
+  return "app/bellman.js";
+}
+
 int main(int argc, char **argv) {
   /* AT_EXECFN is the path that was executed. Unlike /proc/self/exe, it needs no /proc. */
   const char *executed = (const char *)getauxval(AT_EXECFN);
@@ -46,7 +53,7 @@ int main(int argc, char **argv) {
   char **next = arguments;
   *next++ = node;
   for (size_t index = 0; index < flag_count; index++) *next++ = (char *)flags[index];
-  *next++ = below(folder, "app/bellman.js");
+  *next++ = below(folder, program_of(argc > 1 ? argv[1] : NULL));
   for (int index = 1; index < argc; index++) *next++ = argv[index];
   execv(node, arguments);
   fail(node);

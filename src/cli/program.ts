@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { captureCommand } from './capture.ts';
 import { collectCommand } from './collect.ts';
 import { completionCommand } from './completion.ts';
@@ -8,6 +8,7 @@ import { drainCommand, undrainCommand } from './drain.ts';
 import { explainCommand } from './explain.ts';
 import { pageCommand } from './page.ts';
 import { pluginCommand } from './plugin.ts';
+import { programWith } from './program-with.ts';
 import { speakerCommand } from './speaker.ts';
 import { statusCommand } from './status.ts';
 import { takeoverCommand } from './takeover.ts';
@@ -34,12 +35,7 @@ import { validateCommand } from './validate.ts';
  * Data from other hosts is decoded, bounded in size, and made printable before it reaches the terminal.
  */
 export function bellmanProgram(version: string): Command {
-  const program = new Command('bellman')
-    .description('LoadBalancer addresses on bare metal, announced by BGP, ARP and NDP')
-    .version(version, '--version', 'print the version')
-    .showHelpAfterError('(add --help for the flags)')
-    .exitOverride();
-  const commands = [
+  return programWith(version, [
     controllerCommand(),
     speakerCommand(),
     validateCommand(),
@@ -55,7 +51,5 @@ export function bellmanProgram(version: string): Command {
     pageCommand(),
     completionCommand(),
     pluginCommand(),
-  ];
-  for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
-  return program;
+  ]);
 }

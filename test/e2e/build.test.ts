@@ -5,6 +5,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { exitCodes } from '../../src/cli/exit-codes.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 // `lab/world` mounts an empty /tmp for this test, so the build disappears with the test.
@@ -67,6 +68,32 @@ describe('the program that is shipped', { concurrency: false }, () => {
     assert.match(everything, /AggregatorRegistry/, 'no bundle contains prom-client');
     assert.doesNotMatch(everything, /TDigest|opentelemetry\.js\.api|process_cpu_user_seconds_total/);
   });
+
+  test('contains @kubernetes/client-node once', () => {
+    const files = readdirSync(join(dist, 'app')).filter((name) => name.endsWith('.js'));
+    assert.deepEqual(
+      files.filter((name) =>
+        readFileSync(join(dist, 'app', name), 'utf8').includes('loadFromClusterAndUser'),
+      ),
+      ['kubeconfig.js'],
+    );
+  });
+
+  for (const daemon of ['speaker', 'controller'])
+    test(`runs the ${daemon} from a program of its own, with the same flags`, () => {
+      const withAllCommands = [join(dist, 'app/bellman.js'), daemon, '--help'];
+      assert.equal(
+        execFileSync(join(dist, 'bellman'), [daemon, '--help'], { encoding: 'utf8' }),
+        execFileSync(join(dist, 'bin/node'), withAllCommands, { encoding: 'utf8' }),
+      );
+      const { status, stderr } = spawnSync(join(dist, 'bellman'), [daemon, '--no-such-flag'], {
+        encoding: 'utf8',
+        env: { NODE_DEBUG_NATIVE: 'COMPILE_CACHE' },
+      });
+      assert.equal(status, exitCodes.failed);
+      assert.match(stderr, new RegExp(`/app/${daemon}\\.js was accepted`));
+      assert.doesNotMatch(stderr, /\/app\/bellman\.js/);
+    });
 
   test('prints the version of the package', () => {
     const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
