@@ -1,6 +1,6 @@
 /**
- * Requests that each process of Bellman sends to Kubernetes while nothing happens, and for each kind of event. The audit log counts them. The
- * program prints two tables for docs/design/api-server.md.
+ * Counts the requests that each process of Bellman sends to Kubernetes: while nothing happens, and for each kind of event. It reads the audit log
+ * of kube-apiserver, and prints two tables for docs/design/api-server.md.
  *   BELLMAN_KUBERNETES=$(lab/kubernetes/build.sh) lab/world .cache/bin/node bench/api-requests.ts [--minutes N] [--repeat N]
  */
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -38,7 +38,8 @@ async function assigned(name: string): Promise<void> {
 }
 
 /**
- * Runs the action `repeat` times. Resolves to the requests that the controller and the speakers send from then until `quietMs` after the last run.
+ * Runs the action `repeat` times. Resolves to the requests that the controller and the speakers send from the first run until `quietMs` after
+ * the last one.
  */
 async function requestsOf(action: (i: number) => Promise<unknown>) {
   const fromMs = Date.now();
@@ -97,7 +98,7 @@ try {
       (i) => lab.kubectl('label', 'service', byBgp(i), 'colour=blue').then(() => sleep(200)),
     ],
     [
-      'an endpoint of three Services comes or goes',
+      'an endpoint of all Services comes or goes',
       (i) =>
         i % 2 === 0
           ? lab.removePods('web', lab.node('node-3')).then(() => sleep(2000))

@@ -151,7 +151,7 @@ async function isReady(): Promise<boolean> {
 async function round(): Promise<Round> {
   await lab.until('both sessions and the route', isReady);
   await giveOrdinaryPriority();
-  // BFD raises its speed only after it is Up, and the cut comes at any point of an interval.
+  // BFD shortens its intervals only after it is Up. The random part of the wait lets the cut come at any point of an interval.
   await sleep(1500 + Math.random() * 300);
   routes.forget();
   const cutAt = now();

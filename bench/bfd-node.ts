@@ -2,11 +2,12 @@
  * A complete speaker with BFD to four routers, while everything else on the node is busy: all Services are resynced again and again, busy loops
  * burn the CPUs, and a neighbour asks for a layer-2 address thousands of times a second.
  *   sudo BELLMAN_WORLD_AS_ROOT=1 lab/world .cache/bin/node bench/bfd-node.ts [--minutes 10] [--services 10000] [--loops 6] [--arp 10000]
- *                                                                            [--interval 50] [--scheduling fifo,nice,normal]
+ *                                                                            [--interval 50] [--scheduling fifo,nice]
  * `--scheduling` lists kinds of scheduling for the BFD process. The load lasts for `--minutes` with each kind:
  *
  * - `fifo`: real-time scheduling, if the kernel permits it.
- * - `nice`: the nice value -20, but no real-time scheduling. One capability grants both, so this program sets the nice value itself.
+ * - `nice`: the nice value -20, but no real-time scheduling. The capability SYS_NICE grants both, so the speaker runs
+ *   without it, and this program sets the nice value.
  * - `normal`: neither. BFD has the nice value of this program.
  *
  * Without sudo the kernel refuses everything, and BFD raises its intervals to its floor. The routers get real-time scheduling where the kernel
@@ -51,7 +52,7 @@ const speaker = `speaker-${node.name}`;
 await lab.stop('kube-proxy');
 await lab.stop('bird');
 
-/** Restarts the speaker. For every scheduling except `fifo`, the speaker starts without the capability SYS_NICE. */
+/** Restarts the speaker. Except with `fifo`, it starts without the capability SYS_NICE. */
 async function startSpeaker(scheduling: string): Promise<void> {
   await lab.stop(speaker, 'SIGKILL');
   if (scheduling === 'fifo') return lab.startSpeaker(node);

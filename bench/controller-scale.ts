@@ -99,7 +99,7 @@ try {
   };
   await eventually('all addresses', hasWritten, { deadlineMs });
   report('all have addresses after', `${((performance.now() - begunMs) / 1000).toFixed(0)} s`);
-  await reportWork('they get addresses', await burst());
+  await reportWork('Services get addresses', await burst());
 
   const health = await probeHealth(ownHost, `http://127.0.0.1:${String(metricsPort)}/healthz`);
   const stormMs = performance.now();

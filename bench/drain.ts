@@ -1,13 +1,13 @@
 /**
- * Counts what a client loses while a node leaves and returns.
+ * Counts what a client loses while a node stops announcing and begins again.
  *   lab/world .cache/bin/node bench/drain.ts [ROUNDS] [CASES]
  * Three nodes announce Services by BGP, and one of them answers for another Service in layer 2. A client sends a datagram every
  * millisecond, from 31 ports in turn, so that the router spreads the datagrams over all nodes. In one case it opens a TCP connection every
- * 5 ms instead, and sends an HTTP request on it. In each round a node leaves by one of the signals, the router forgets its routes, and the
- * node returns. The rounds take the signals in turn. With BGP they also take the nodes in turn. In layer 2, the owner of the address leaves.
- * The bench counts the datagrams without an answer. The router runs BIRD with a filter, FRR, or GoBGP with a policy; other cases use IPv6
- * or layer 2. The bench fails when a datagram is lost, or when a connection cannot be opened. An open connection breaks when the router
- * moves it to another node. The bench counts such connections separately. CASES is a regular expression for the names of the cases.
+ * 5 ms instead, and sends an HTTP request on it. In each round a signal makes a node leave, or stop at once. The router forgets the routes of the
+ * node, and the node returns. The rounds take the signals in turn. With BGP they also take the nodes in turn. In layer 2, the signal is for the
+ * owner of the address. The bench counts the datagrams without an answer. The router runs BIRD with a filter, FRR, or GoBGP with a policy; other
+ * cases use IPv6 or layer 2. The bench fails when a datagram is lost, or when a connection cannot be opened. An open connection breaks when the
+ * router moves it to another node. The bench counts such connections separately. CASES is a regular expression for the names of the cases.
  */
 import type { LabNode } from '../lab/fabric.ts';
 import { ownerOf } from '../lab/steps.ts';
@@ -74,7 +74,7 @@ function byRouter(router: Router, { address = routed, suffix = '', counter = dat
     router,
     what: counter === connections ? 'connections' : 'datagrams',
     async round(signal, number) {
-      // Each pass through the signals begins with the next node, so that each signal meets each node.
+      // Each pass through the signals begins one node later, so that each signal meets each node.
       const node = inTurn(nodes, (number % signals.length) + Math.floor(number / signals.length));
       await announcing(address, nodes.length);
       return counter(far, address, async () => {

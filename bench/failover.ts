@@ -58,7 +58,7 @@ await lab.apply(
   ]),
 );
 
-/** The addresses that each node reports to answer for. */
+/** The addresses for which each node says that it answers. */
 async function owners(): Promise<Map<string, string[]>> {
   const by = new Map<string, string[]>();
   for (const { name, namespace } of lab.fabric.nodes) {

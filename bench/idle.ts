@@ -2,11 +2,11 @@
  * Memory and CPU time of all processes of Bellman at rest.
  *   lab/world .cache/bin/node bench/idle.ts [--services 10000] [--protocol bgp|layer2] [--minutes 60]
  * The daemons are restarted when the Services have their addresses. The measurement begins 90 seconds after the last address is announced,
- * when the garbage of the start is collected. Fails when a process uses a hundredth of a processor, or when its own memory grows by more than
- * 1 MB an hour. The growth is the slope minus twice its standard error. BELLMAN_PROGRAM names the program that `make build` wrote.
+ * when the garbage of the start is collected. Fails when a process uses at least a hundredth of a processor, or when its own memory grows by more
+ * than 1 MB an hour. The growth is the slope minus twice its standard error. BELLMAN_PROGRAM names the program that `make build` wrote.
  *
- * Its own memory is the part of the PSS that no file backs. The rest are pages of the Node binary, 5 to 20 MB, which a process gives back every
- * half minute and reads again when it needs them.
+ * The own memory of a process is the part of its PSS that no file backs. The rest are pages of the Node binary, 5 to 20 MB. A process gives these
+ * pages back every half minute, and reads them again when it needs them.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -39,7 +39,7 @@ const wholeMb = new Map([...pids.keys()].map((role) => [role, [] as number[]]));
 const startedAtMs = performance.now();
 const everyMs = Math.max(1000, (seconds * 1000) / samplesWanted);
 while (performance.now() - startedAtMs < seconds * 1000) {
-  // The pauses are random. Samples at equal distances would show the rhythm of half a minute as a slope.
+  // The pauses are random. With equal pauses, the half-minute rhythm of a process would show as a slope.
   await pause(everyMs * (0.5 + Math.random()));
   const at = (performance.now() - startedAtMs) / 3_600_000;
   for (const [role, its] of pids) {

@@ -1,5 +1,5 @@
 /**
- * A whole speaker in a large cluster: many Nodes turn NotReady at once and back, and then an edit of the configuration changes all routes.
+ * A whole speaker in a large cluster: many Nodes turn NotReady at once and Ready again, and then an edit of the configuration changes all routes.
  *   lab/world .cache/bin/node bench/large-cluster.ts [--services 50000] [--nodes 2000] [--not-ready 500] [--seconds 60] [--protocol bgp|layer2]
  * For an edit with 100,000 Services: `--services 100000 --nodes 10 --not-ready 0`.
  *

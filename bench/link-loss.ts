@@ -1,11 +1,11 @@
 /**
  * How soon a BGP session ends after its link loses the carrier, and after its local address is removed.
  *   lab/world .cache/bin/node bench/link-loss.ts [ROUNDS]
- * A speaker has sessions with two BIRD routers on two links. In each round, the far end of the first link goes down, or the local address of
- * the link is removed. The bench measures the time until the session has ended in this process, from two starting points. The first one is the order
- * to the program `ip`, which waits for orders. That time includes the wait of `ip` for the CPU, which Bellman does not cause. The second one is the
- * kernel's report of the change, as `ip monitor` receives it. Fails when the session with the other router ends too, or when a session ends more than
- * 50 ms after the kernel's report.
+ * A speaker has sessions with two BIRD routers on two links. In each round, the far end of the first link goes down and comes up again. Then the
+ * local address of the link is removed and added again. The bench measures the time until the session has ended in this process, from two starting
+ * points. The first one is the order to the program `ip`, which waits for orders. That time includes the wait of `ip` for the CPU, which Bellman
+ * does not cause. The second one is the kernel's report of the change, as `ip monitor` receives it. Fails when the session with the other router
+ * ends too, or when a session ends more than 50 ms after the kernel's report.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';

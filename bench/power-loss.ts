@@ -170,7 +170,7 @@ async function round({ name, system, watchedMs, marksDeadNodes }: Kind, victim: 
   return times;
 }
 
-/** When the controller decided that the node is dead, and when it had marked all its Pods, by its log. */
+/** Reads from the log of the controller when it decided that the node is dead, and when it had marked all Pods of the node. */
 function markingOf(fromMs: number): string {
   const lines = lab
     .log('controller')

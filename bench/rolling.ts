@@ -22,7 +22,7 @@ interface Case {
   readonly address: string;
   readonly client: NetworkNamespace;
   readonly replace: typeof replaceRouted;
-  /** The nodes that have a pod, by index. The round replaces the first, and adds the new one at the end. */
+  /** The nodes that have a pod, by index. A round removes the first one, and adds the node of the new pod at the end. */
   readonly placed: number[];
   /** The node of the next pod, by index. */
   next: number;

@@ -60,13 +60,13 @@ function median(sorted: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? upper) + upper) / 2;
 }
 
-/** Quantile of a list in any order: the smallest value that at least this share of the list does not exceed. */
+/** Quantile of a list in any order: the smallest value of the list that is at least as large as `share` of all values. */
 export function quantile(list: readonly number[], share: number): number {
   const sorted = [...list].sort((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(sorted.length * share) - 1))] ?? Number.NaN;
 }
 
-/** The value with at most two decimals. A larger value has fewer, because more would only pretend accuracy. */
+/** The value with at most two decimals. A larger value has fewer, because the measurement is not more accurate. */
 export function format(value: number): string {
   if (!Number.isFinite(value)) return 'none';
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;

@@ -89,7 +89,7 @@ export async function configureMetalLb(lab: Lab, text: string): Promise<void> {
   });
 }
 
-/** Makes Services, with addresses in their status if there is `addressOf`. */
+/** Makes Services. With `addressOf`, they have addresses in their status. */
 export async function makeServices(lab: Lab, many: ManyServices): Promise<void> {
   await inBatches(many.from, many.to, (index) => makeService(lab, index, many));
 }

@@ -20,7 +20,7 @@ export function keepalivedVersion(): string | undefined {
 }
 
 /**
- * keepalived as a load balancer uses it: a VRRP instance for each node, which prefers this node and holds an equal part of the addresses.
+ * keepalived as a load balancer uses it: a VRRP instance for each node, which prefers that node and holds an equal part of the addresses.
  * Times have their defaults (`advert_int 1`).
  */
 export function keepalived(lab: Lab, addresses: readonly string[]): Speakers {

@@ -162,7 +162,7 @@ function factChanges(addresses: number, nodes: number): Work {
 /** Claims in one datagram. */
 const claimsPerDatagram = 20;
 
-/** Node 1 dies with all addresses. Nodes 0 to 3 take them over, and their claims arrive at node 0 in datagrams. */
+/** Node 1 owns all addresses and dies. Nodes 0, 2 and 3 take them over. The claims of nodes 2 and 3 arrive at node 0 in datagrams. */
 function wholeTakeovers(addresses: number): Work {
   const claims = new ClaimStore();
   const ownership = new Ownership(self, claims);

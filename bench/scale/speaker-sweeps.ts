@@ -59,7 +59,7 @@ function sliceEvents(size: SpeakerSize): Work {
   });
 }
 
-/** Readiness of another node changes. */
+/** Another node turns NotReady and back. */
 function nodeEvents(size: SpeakerSize): Work {
   const scaled = new ScaledSpeaker(size);
   let ready = true;

@@ -12,7 +12,7 @@ export interface Asker {
 
 /**
  * Runs the client of `bench/neighbour.ts` with these flags, and repeats an action until the client ends. The client prints its figures. Returns
- * whether it kept the limits.
+ * whether they are within the limits.
  */
 export async function askDuring(
   { host, kernel, service, limitMs }: Asker,

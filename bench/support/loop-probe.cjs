@@ -6,8 +6,8 @@
  * A timer fires in each turn, but at most once in `everyMs`. The span between two firings is therefore one long turn, or several short ones.
  *
  * A collection of garbage cannot be cut into slices. A collection that the process asks for (`src/memory/keeper.ts`) is not part of the turn,
- * and is reported as `collectionCpuMs`. `ownCpuMs` is the longest turn without the collections that V8 decides on. Only the time that passes in
- * these is known, so on a busy machine `ownCpuMs` is too small.
+ * and is reported as `collectionCpuMs`. `ownCpuMs` is the longest turn without the collections that V8 decides on. Node reports how long these
+ * take, but not their CPU time. On a busy machine they take longer than their CPU time, so `ownCpuMs` is too small.
  *
  * The first turn is left out, because the process loads its program in that turn, and has no session and no address yet.
  */

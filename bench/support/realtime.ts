@@ -5,7 +5,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import type { NetworkNamespace } from '../../lab/netns.ts';
 
-/** The words to put before a command: they run it with real-time scheduling where that is permitted, and change nothing elsewhere. */
+/** The words to put before a command. They run it with real-time scheduling where the kernel permits that. Elsewhere they change nothing. */
 export const realtime: readonly string[] =
   spawnSync('chrt', ['-f', '20', 'true']).status === 0 ? ['chrt', '-f', '20'] : ['env'];
 

@@ -1,4 +1,4 @@
-/** Senders of host routes, and the time that a BIRD needs to take the routes of each. */
+/** Senders of host routes. Measures how long BIRD takes to receive the routes of each sender. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { createConnection } from 'node:net';

@@ -1,5 +1,5 @@
 /**
- * ARP: latency of answers, and how many of a flood are answered.
+ * ARP: latency of answers, and how many requests of a flood are answered.
  *   lab/world .cache/bin/node bench/rivals/tables/arp.ts [--rounds 3] [--out FILE] [--services 10,5000] [--requests 3000] [--rate 20000]
  *     [--seconds 8] [--deadline-seconds 600]
  */

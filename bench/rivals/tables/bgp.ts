@@ -64,7 +64,7 @@ await runTable(flags, async (values, rounds) => {
     add('speaker started until all routes, s', started);
     if (started === unfinished) return system.stopSpeaker(node);
     add('CPU time of the speaker until then, s', usageOf(system.pids.speaker()).cpuSeconds);
-    // Bellman's BGP warm-up runs some seconds after the start (docs/design/footprint.md). The next rounds measure a speaker after its warm-up.
+    // Bellman's BGP warm-up runs some seconds after the start (docs/design/footprint.md). The measurements below come after it.
     await sleep(10_000);
     for (let i = 0; i < Number(values.restarts); i++)
       add('session up to all routes, ms', await sessionUpToRoutes(count));

@@ -12,7 +12,7 @@ import { Owners } from '../owners.ts';
 import { progress, runTable } from '../run.ts';
 import { bellman, metalLb, type Speakers } from '../system.ts';
 
-/** The time after each event in which gaps are measured, the same for all systems. */
+/** How long gaps are measured after each event. All systems have the same times. */
 const watchSeconds = { killed: 12, back: 15, stopped: 6 };
 /** The owners are settled when they have not changed for this long. */
 const settledSeconds = 5;
