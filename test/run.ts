@@ -7,6 +7,7 @@
 
 import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { basename, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -29,7 +30,8 @@ const maxFailureLines = 40;
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    jobs: { type: 'string', default: '3' },
+    // A file waits most of the time: for timers, for routers, for its own processes.
+    jobs: { type: 'string', default: String(2 * availableParallelism() + 1) },
     'timeout-seconds': { type: 'string', default: '1800' },
   },
 });
