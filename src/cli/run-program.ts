@@ -23,7 +23,8 @@ export async function runProgram(program: Command): Promise<void> {
       process.exitCode = error.exitCode === 0 ? exitCodes.success : exitCodes.failed;
     else {
       process.stderr.write(`bellman: ${reasonOf(error)}\n`);
-      process.exitCode = exitCodes.failed;
+      // A plugin of a kubeconfig that hangs would keep this process alive.
+      process.exit(exitCodes.failed);
     }
   }
 }

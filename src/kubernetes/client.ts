@@ -175,7 +175,7 @@ export class KubernetesClient implements Api {
   async #send(request: ApiRequest, signal: AbortSignal): Promise<IncomingMessage> {
     const { method, path, body, contentType = 'application/json' } = request;
     const options: RequestOptions = { method, headers: {}, signal };
-    await this.#credentials.apply(options);
+    await this.#authorize(options, request, signal);
     if (!this.#credentials.isProxied) options.agent = this.#agent(options);
     const payload = body === undefined ? undefined : JSON.stringify(body);
     options.headers = {
@@ -194,6 +194,23 @@ export class KubernetesClient implements Api {
     if (statusCode < 300) return response;
     const hint = statusCode === 401 ? this.#credentials.refused?.() : undefined;
     throw await refusalOf(response, `${method} ${url.pathname}`, hint);
+  }
+
+  /** Adds the credentials. A plugin of a kubeconfig may hang, so the wait for it ends with the request. */
+  async #authorize(
+    options: RequestOptions,
+    { method, path }: ApiRequest,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const ended = Promise.withResolvers<never>();
+    const end = () => ended.reject(noAnswer(method, path, new Error('no credentials in time')));
+    if (signal.aborted) end();
+    signal.addEventListener('abort', end);
+    try {
+      await Promise.race([this.#credentials.apply(options), ended.promise]);
+    } finally {
+      signal.removeEventListener('abort', end);
+    }
   }
 
   #exchange(url: URL, options: RequestOptions, payload: string | undefined): Promise<IncomingMessage> {

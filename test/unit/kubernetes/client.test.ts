@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -302,6 +302,61 @@ test('KubernetesClient counts an opened watch as an answer', async () => {
       assert.equal(client.reachability.isAnswering, true);
     },
   );
+});
+
+/** A kubeconfig whose plugin is this script of a shell. */
+function pluginConfig(server: string, script: string): string {
+  const exec = {
+    ...{ apiVersion: 'client.authentication.k8s.io/v1', interactiveMode: 'Never' },
+    ...{ command: 'sh', args: ['-c', script] },
+  };
+  const config = { ...JSON.parse(configFor(server)), users: [{ name: 'u', user: { exec } }] };
+  return kubeconfig('plugin', JSON.stringify(config));
+}
+
+test('request() and openStream() do not wait longer for a plugin than for the server, and start it once', async () => {
+  const runs = join(folder, 'hanging-runs');
+  const script = `echo $$ >> ${runs}; exec sleep 600`;
+  const client = await connect(pluginConfig('http://127.0.0.1:1', script), 'agent');
+  try {
+    const request = { method: 'GET', path: '/x', timeoutMs: 300 } as const;
+    const stop = new AbortController();
+    const stream = client.openStream('/watch', stop.signal);
+    for (const _ of [1, 2])
+      await assert.rejects(client.request(request), {
+        ...{ status: 0, message: 'GET /x: no credentials in time' },
+      });
+    stop.abort();
+    await assert.rejects(stream, { status: 0 });
+    await eventually('the plugin runs', () => existsSync(runs) && readFileSync(runs, 'utf8') !== '');
+    assert.equal(readFileSync(runs, 'utf8').trim().split('\n').length, 1);
+  } finally {
+    client.close();
+    process.kill(Number(readFileSync(runs, 'utf8')));
+  }
+});
+
+test('request() runs a plugin again after the server has refused its token', async () => {
+  const runs = join(folder, 'runs');
+  const credential = `{"status":{"token":"t'$(wc -l < ${runs})'"}}`;
+  const seen: unknown[] = [];
+  const server = createServer((request, response) => {
+    seen.push(request.headers.authorization);
+    response.writeHead(seen.length === 2 ? 401 : 200).end('{}');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const config = pluginConfig(`http://127.0.0.1:${port}`, `echo >> ${runs}; echo '${credential}'`);
+  const client = await connect(config, 'agent');
+  try {
+    await client.request({ method: 'GET', path: '/' });
+    await assert.rejects(client.request({ method: 'GET', path: '/' }), { status: 401 });
+    await client.request({ method: 'GET', path: '/' });
+    assert.deepEqual(seen, ['Bearer t1', 'Bearer t1', 'Bearer t2']);
+  } finally {
+    client.close();
+    server.close();
+  }
 });
 
 for (const { what, content, message } of [
