@@ -308,7 +308,8 @@ export class DeathWatch {
         logger.warn({ node, reason: String(error) }, 'Pods of a dead node not marked, retrying');
       }
       await pause(clock, markRetryMs, signal);
-      if (!(await isStillDead())) break;
+      // A read that failed says nothing about the node, so the next round tries it again.
+      if (!this.#judge.hasMark(node)) break;
     }
     logger.info({ node, pods: total }, 'Pods of a dead node were set to not ready');
     this.#step();

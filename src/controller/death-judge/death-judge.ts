@@ -182,12 +182,16 @@ export class DeathJudge {
     this.#marks = [...this.#marks.filter((atMs) => nowMs - atMs < deathTiming.rateMs), nowMs];
   }
 
+  /** Whether the node is marked, and has shown no sign of life since. The last reads may be old. */
+  hasMark(node: string): boolean {
+    return this.#markedAtMs.has(node) && this.#signSinceMark(node) === undefined;
+  }
+
   /** Whether the node is marked, and recent reads show no sign that it lives. The shell asks before each write. */
   isMarked(node: string, nowMs: number): boolean {
     return (
-      this.#markedAtMs.has(node) &&
+      this.hasMark(node) &&
       this.#nodes.get(node)?.isReady === true &&
-      this.#signSinceMark(node) === undefined &&
       this.#isMajority(this.#counted(node, nowMs)) &&
       this.#isFresh(node, nowMs)
     );

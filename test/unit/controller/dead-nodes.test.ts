@@ -210,6 +210,20 @@ describe('DeadNodes', () => {
     assert.deepEqual(marked(), []);
   });
 
+  test('reads that fail for a moment while the Pods are being marked do not end the marking', async (t) => {
+    const { api, clock, report, marked } = await setUp(t);
+    let failsUntilMs: number | undefined;
+    api.before = ({ method, path }) => {
+      if (path.startsWith('/api/v1/pods?')) failsUntilMs ??= clock.now() + 700;
+      if (method === 'GET' && path.includes('/leases') && clock.now() < (failsUntilMs ?? 0))
+        throw new ApiError(0, 'ECONNRESET', 'gone');
+    };
+    report('n1', 'n3');
+    report('n2', 'n3');
+    await pass(clock, 5000);
+    assert.deepEqual(marked(), ['a-n3', 'b-n3']);
+  });
+
   test('a watch that is behind causes no false mark: the reports are read again before a node is marked', async (t) => {
     const { api, clock, report, marked } = await setUp(t);
     report('n1', 'n3');
