@@ -195,6 +195,8 @@ function isOwnHost(header = 'localhost'): boolean {
 /** Aborts when the connection of the client ends. */
 function clientSignal(response: ServerResponse): AbortSignal {
   const gone = new AbortController();
+  // The client may have gone while its token was being checked.
+  if (response.destroyed) gone.abort();
   response.once('close', () => gone.abort());
   return gone.signal;
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { get as httpGet } from 'node:http';
+import type { Socket } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
@@ -197,4 +198,42 @@ describe('serveHttp() with several addresses', () => {
     for (let i = 0; i < 3; i++) servers[0]?.emit('error', new Error('accept ENOBUFS'));
     assert.equal(await answers('127.0.0.1', endpoint.port), true);
   });
+});
+
+test('serveHttp() tells a capture that its client has gone while the token was being checked', async (t) => {
+  const checking = Promise.withResolvers<void>();
+  const verdict = Promise.withResolvers<Access>();
+  const gone = Promise.withResolvers<void>();
+  const captured = Promise.withResolvers<boolean>();
+  class WatchedLimits extends HttpLimits {
+    override connected(socket: Socket): void {
+      super.connected(socket);
+      socket.once('close', () => gone.resolve());
+    }
+  }
+  const endpoint = await serveHttp([{ host: '127.0.0.1', port: 0 }], {
+    registry: new Registry(),
+    unhealthy: () => [],
+    status: () => ({}),
+    events: () => Promise.resolve([]),
+    guard: new Guard({ logger: pino({ level: 'silent' }) }),
+    access: {
+      check: () => {
+        checking.resolve();
+        return verdict.promise;
+      },
+    },
+    capture: async (_, signal) => {
+      captured.resolve(signal.aborted);
+      return { status: 404, reason: 'nothing' };
+    },
+    limits: new WatchedLimits({ clock: new VirtualClock(), registry: new Registry() }),
+  });
+  t.after(() => endpoint.close());
+  const client = httpGet(`http://127.0.0.1:${endpoint.port}/capture`).on('error', () => {});
+  await checking.promise;
+  client.destroy();
+  await gone.promise;
+  verdict.resolve({ allowed: true });
+  assert.equal(await captured.promise, true);
 });
