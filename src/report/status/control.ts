@@ -38,12 +38,15 @@ export function describeConfiguration(
   return { text, isAsDesired: state === 'active' };
 }
 
-/** Describes which replica of the controller leads, according to the Lease. */
+/**
+ * Describes which replica of the controller leads, according to the Lease. The clock of this machine may differ from the clock of the replica that
+ * wrote the Lease. The replica's own answer therefore outweighs the age of the Lease.
+ */
 export function describeController({ lease, controller }: ClusterView): Finding {
   if (!lease) return { text: 'unknown: there is no Lease, or you may not read it', isAsDesired: true };
   if (lease.holder === '') return { text: 'no replica leads: the Lease was given back', isAsDesired: false };
   const age = `${Math.max(0, Math.round(lease.ageMs / 1000))} s ago`;
-  if (lease.ageMs > lease.durationMs)
+  if (lease.ageMs > lease.durationMs && !controller?.leading)
     return { text: `no replica leads: ${lease.holder} last renewed its Lease ${age}`, isAsDesired: false };
   const waiting = controller?.waitingFor ?? [];
   const sync = waiting.length === 0 ? '' : `, still reads ${waiting.join(', ')}`;

@@ -288,6 +288,17 @@ for (const [name, lease, expected, healthy] of [
     assert.equal(report.healthy, healthy);
   });
 
+test('statusReport() believes a replica that says that it leads, however old its Lease seems to a clock that runs ahead', () => {
+  const lease = { holder: 'a_1', ageMs: 34_000, durationMs: 10_000 };
+  const controller = {
+    ...{ version: 1, identity: 'a_1', leading: true, adoptOnly: false },
+    ...{ waitingFor: [], pools: [], services: [] },
+  };
+  const report = statusReport(view([web], answered, { lease, controller }));
+  assert.match(report.text, /^controller: a_1 leads, /m);
+  assert.equal(report.healthy, true);
+});
+
 test('statusReport() takes the reason why a Service waits from the leader, or from the last event when the leader gives none', () => {
   const later = service('later', []);
   const failures = new Map([['default/later', 'from the event']]);
