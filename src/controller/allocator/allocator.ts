@@ -122,10 +122,7 @@ export class Allocator {
         ...(refusal ? { refusal } : {}),
         ...(warning === undefined ? {} : { warning }),
         displaced: this.#book.displacedBy(key),
-        opensAddresses:
-          before !== undefined &&
-          (!sameTerms(before.terms, terms) ||
-            before.assigned.some(({ address }) => !includesIp(assigned, address))),
+        opensAddresses: this.#opensAddresses(key, before, terms),
       };
     } catch (error) {
       if (before) this.#book.hold(before.terms.service, before.assigned, before.terms, before);
@@ -139,12 +136,24 @@ export class Allocator {
    */
   adopt(service: Service): Outcome {
     const key = objectKey(service);
-    this.learn(service, this.#book.release(key));
+    const before = this.#book.release(key);
+    this.learn(service, before);
     const assigned = this.#book.holdingOf(key);
     const refusal = this.#conflictOf(service, assigned);
     if (refusal) this.#waiting.set(key, refusal);
     else this.#waiting.delete(key);
-    return { assigned, ...(refusal ? { refusal } : {}), displaced: [], opensAddresses: false };
+    const opensAddresses = this.#opensAddresses(key, before);
+    return { assigned, ...(refusal ? { refusal } : {}), displaced: [], opensAddresses };
+  }
+
+  /** Whether waiting Services may succeed now: the Service gave up an address, or the terms of sharing one changed. */
+  #opensAddresses(key: string, before: Holding | undefined, terms = this.#book.termsOf(key)): boolean {
+    if (!before) return false;
+    const assigned = this.#book.holdingOf(key);
+    return (
+      before.assigned.some(({ address }) => !includesIp(assigned, address)) ||
+      (terms !== undefined && !sameTerms(before.terms, terms))
+    );
   }
 
   #termsOf(service: Service, key: string): SharingTerms {

@@ -78,6 +78,17 @@ test('with --adopt-only, the controller names addresses that no pool holds and a
   await harness.stop();
 });
 
+test('with --adopt-only, the controller adopts an address that another Service had as soon as that Service has another one', async () => {
+  const harness = await adopting({ web: ['192.0.2.3'], other: ['192.0.2.4'] });
+  harness.setStatus('other', ['192.0.2.3']);
+  await harness.pass();
+  assert.match(booksOf(harness)[1] ?? '', /^default\/other {2}address-in-use: /);
+  harness.setStatus('web', ['192.0.2.4']);
+  await harness.pass();
+  assert.deepEqual(booksOf(harness), ['default/web 192.0.2.4', 'default/other 192.0.2.3']);
+  await harness.stop();
+});
+
 test('a controller that starts without --adopt-only keeps all adopted addresses', async () => {
   const harness = await adopting({ web: ['192.0.2.3'], old: ['192.0.2.0'], waiting: [] });
   await harness.stop();
