@@ -19,13 +19,18 @@ export interface ServiceReporterOptions {
   readonly adoptOnly: boolean;
 }
 
+interface Reported<T> {
+  readonly uid: string;
+  readonly about: T;
+}
+
 /** Tells operators about outcomes, in events, logs and metrics, and only when an outcome changes. */
 export class ServiceReporter {
   readonly #options: ServiceReporterOptions;
-  /** Last reported refusal, by Service. */
-  readonly #refusals = new Map<string, Refusal>();
+  /** Last reported refusal, by Service. A later Service of the same name has another uid, and nothing was reported about it. */
+  readonly #refusals = new Map<string, Reported<Refusal>>();
   /** Current warnings, by Service. Each was reported once. */
-  readonly #warnings = new Map<string, ReadonlySet<string>>();
+  readonly #warnings = new Map<string, Reported<ReadonlySet<string>>>();
   /** For each Service, the time at which its status was first seen to lack an assigned address. */
   readonly #lackingSinceMs = new Map<string, number>();
 
@@ -98,12 +103,12 @@ export class ServiceReporter {
   }
 
   #reportRefusal(key: string, service: Service, refusal: Refusal | undefined, onlyIfNew: boolean): boolean {
-    const known = this.#refusals.get(key);
+    const known = reportedOn(service, this.#refusals.get(key));
     if (!refusal) {
       this.#refusals.delete(key);
       return false;
     }
-    this.#refusals.set(key, refusal);
+    this.#refusals.set(key, { uid: service.uid, about: refusal });
     if (known?.message === refusal.message) return false;
     const { logger, metrics } = this.#options;
     if (known?.cause !== refusal.cause) metrics.refusals.inc({ cause: refusal.cause });
@@ -118,10 +123,10 @@ export class ServiceReporter {
 
   #reportWarnings(key: string, service: Service, sharing: string | undefined, onlyIfNew: boolean): void {
     const { logger } = this.#options;
-    const known = this.#warnings.get(key) ?? new Set();
+    const known = reportedOn(service, this.#warnings.get(key)) ?? new Set();
     const unknown = unknownAnnotations(service);
     const standing = new Set(sharing === undefined ? unknown : [...unknown, sharing]);
-    if (standing.size > 0) this.#warnings.set(key, standing);
+    if (standing.size > 0) this.#warnings.set(key, { uid: service.uid, about: standing });
     else this.#warnings.delete(key);
     for (const message of unknown) {
       if (known.has(message)) continue;
@@ -144,4 +149,8 @@ export class ServiceReporter {
     const regarding = { kind: 'Service', namespace, name, uid } as const;
     this.#options.events.record({ regarding, type, reason, message, onlyIfNew });
   }
+}
+
+function reportedOn<T>({ uid }: Service, reported: Reported<T> | undefined): T | undefined {
+  return reported?.uid === uid ? reported.about : undefined;
 }

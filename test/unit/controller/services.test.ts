@@ -111,6 +111,24 @@ test('a refusal is reported once, also across a restart, and counted by cause', 
   await harness.stop();
 });
 
+test('a refusal and a warning are reported again on a Service that has replaced one of the same name', async () => {
+  const harness = await started(pool('a', '192.0.2.0/28'));
+  const annotations = { 'bellman.dev/address-pool': 'nope', 'bellman.dev/adress-pool': 'a' };
+  harness.service('web', { annotations });
+  await harness.pass();
+  // No decision falls between the two.
+  harness.deleteService('web');
+  harness.service('web', { annotations });
+  await harness.pass();
+  const { uid } = harness.api.get(harness.servicePath('web'))?.metadata ?? {};
+  const reasons = harness.api
+    .under('/apis/events.k8s.io/v1/namespaces/default/events')
+    .filter(({ regarding }) => (regarding as { uid?: string }).uid === uid)
+    .map(({ reason }) => reason);
+  assert.deepEqual(reasons.sort(), ['AllocationFailed', 'UnknownAnnotation']);
+  await harness.stop();
+});
+
 test('a freed address goes to waiting Services in request order, before a new Service', async () => {
   const harness = await started(pool('a', '192.0.2.0-192.0.2.1'));
   for (const name of ['one', 'two', 'z-waits', 'b-waits']) harness.service(name);
