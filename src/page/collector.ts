@@ -59,10 +59,12 @@ export class PageCollector {
   /** Collects until the signal aborts. Never rejects. */
   async run(): Promise<void> {
     const { clock, signal } = this.#options;
-    await Promise.all([
+    const listed = Promise.all([
       this.#follow(paths.services, (raw) => this.#served(raw), this.#services),
       this.#follow(paths.nodes, decodeNode, this.#nodes),
-    ]);
+    ]).then(() => true);
+    const late = () => pause(clock, collecting.pauseMs, signal).then(() => false);
+    while (!(await Promise.race([listed, late()])) && !signal.aborted) await this.#reportUnlisted();
     while (!signal.aborted) {
       const startedMs = clock.now();
       await this.#collect();
@@ -133,6 +135,17 @@ export class PageCollector {
   #served(raw: RawObject): Service | undefined {
     const service = decodeService(raw);
     return isServed(service, this.#options.source.loadBalancerClass) ? service : undefined;
+  }
+
+  /** Publishes why there is no data, if Services or nodes cannot be listed. A watch only logs that, and tries again. */
+  async #reportUnlisted(): Promise<void> {
+    const { client, signal, publish } = this.#options;
+    try {
+      for (const path of [paths.services, paths.nodes])
+        await client.request({ method: 'GET', path: `${path}?limit=1`, signal });
+    } catch (error) {
+      if (!signal.aborted) publish({ kind: 'failed', reason: reasonOf(error) });
+    }
   }
 
   async #collect(): Promise<void> {

@@ -3,12 +3,14 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { pino } from 'pino';
+import { ApiError } from '../../../src/kubernetes/api-error.ts';
 import { PageCollector } from '../../../src/page/collector.ts';
 import type { FromPage } from '../../../src/page/messages.ts';
 import type { PageData } from '../../../src/page/page-data.ts';
 import { eventually } from '../../support/eventually.ts';
 import { MemoryApi } from '../../support/memory-api.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
+import { pass } from '../../support/virtual-run.ts';
 
 const clock = new VirtualClock();
 const api = new MemoryApi(clock);
@@ -60,6 +62,31 @@ test('PageCollector publishes the Services that Bellman serves, as bellman statu
     data.nodes.map(({ node, notReached }) => [node, notReached]),
     [['a', 'it has no address']],
   );
+});
+
+test('PageCollector says why it has no data when it may not list nodes, and collects once it may', async (t) => {
+  const [ownClock, end, messages] = [new VirtualClock(), new AbortController(), [] as FromPage[]];
+  const client = new MemoryApi(ownClock);
+  client.before = ({ path }) => {
+    if (path.startsWith('/api/v1/nodes')) throw new ApiError(403, 'Forbidden', 'nodes is forbidden');
+  };
+  const refused = new PageCollector({
+    ...{ client, clock: ownClock, release: '1', logger: pino({ level: 'silent' }), signal: end.signal },
+    source: { namespace: 'bellman-system', speakerPort: 7472, controllerPort: 7471, clock: ownClock },
+    publish: (message) => messages.push(message),
+  });
+  const collecting = refused.run();
+  t.after(async () => {
+    end.abort();
+    await collecting;
+  });
+  await pass(ownClock, 6000);
+  assert.deepEqual(messages, [{ kind: 'failed', reason: 'nodes is forbidden' }]);
+  client.before = () => {};
+  await eventually('a collection', async () => {
+    await pass(ownClock, 1000);
+    return messages.at(-1)?.kind === 'data';
+  });
 });
 
 test('PageCollector gives equal tags to equal data, and follows the cluster by watches', async () => {
