@@ -153,11 +153,14 @@ export class LeaderElection {
     this.#options.recorder?.record('lease', state, event, []);
   }
 
-  async #read(signal: AbortSignal): Promise<void> {
+  async #read(signal?: AbortSignal): Promise<void> {
     const { client, clock, identity } = this.#options;
     const timeoutMs = leaseTiming.requestTimeoutMs;
     try {
-      this.#lease = decodeLease(await client.request({ method: 'GET', path: this.#path, timeoutMs, signal }));
+      const more = signal ? { signal } : {};
+      this.#lease = decodeLease(
+        await client.request({ method: 'GET', path: this.#path, timeoutMs, ...more }),
+      );
     } catch (error) {
       if (!isNotFound(error)) throw error;
       this.#lease = undefined;
@@ -199,12 +202,13 @@ export class LeaderElection {
   /** Gives the Lease back so that the next candidate starts at once. All other writes of this term have ended. */
   async #giveBack(): Promise<void> {
     const { clock, logger, identity } = this.#options;
-    const isHolder = mayWrite(this.#candidate, clock.now()) && this.#lease?.record.holder === identity;
+    const holder = this.#lease?.record.holder ?? identity;
+    const isHolder = mayWrite(this.#candidate, clock.now()) && holder === identity;
     this.#candidate = leaseLost(this.#candidate);
     this.#record('following', { kind: isHolder ? 'given back' : 'lost' });
     if (!isHolder) return;
     try {
-      await this.#write('renew', '');
+      await this.#writeBack();
     } catch (error) {
       logger.debug(
         { lease: this.#path, reason: String(error) },
@@ -212,6 +216,19 @@ export class LeaderElection {
       );
     }
     this.#lease = undefined;
+  }
+
+  /** Reads the Lease again after a conflict. The renewal that the end of the term has cut off may have succeeded. */
+  async #writeBack(): Promise<void> {
+    for (const isLast of [false, true])
+      try {
+        if (!this.#lease) await this.#read();
+        if (this.#lease?.record.holder === this.#options.identity) await this.#write('renew', '');
+        return;
+      } catch (error) {
+        if (isLast || !isConflict(error)) throw error;
+        this.#lease = undefined;
+      }
   }
 }
 

@@ -157,6 +157,30 @@ test('LeaderElection lets one replica lead, and lets the other lead as soon as t
   await second.stop();
 });
 
+test('LeaderElection gives the Lease back also when its stop cuts off the answer to a renewal', async () => {
+  const { clock, server, violations } = setUp();
+  const writes: string[] = [];
+  const first = replica('first', server, clock, writes);
+  await pass(clock, 1000);
+  const second = replica('second', server, clock, writes);
+  const renewing = Promise.withResolvers<void>();
+  server.after = ({ method, body, signal }) => {
+    const { spec } = (body ?? {}) as { spec?: { holderIdentity?: string } };
+    if (method !== 'PUT' || spec?.holderIdentity !== 'first') return undefined;
+    renewing.resolve();
+    return new Promise((_, reject) =>
+      signal?.addEventListener('abort', () => reject(new ApiError(0, 'ABORT_ERR', 'aborted'))),
+    );
+  };
+  await pass(clock, 2500);
+  await renewing.promise;
+  await first.stop();
+  await pass(clock, 2500);
+  assert.ok(writes.includes('second'));
+  assert.deepEqual(violations, []);
+  await second.stop();
+});
+
 test('LeaderElection takes over within 15 s from a suspended leader, which writes nothing when it resumes', async () => {
   const { clock, server, violations } = setUp();
   const writes: string[] = [];
