@@ -32,7 +32,14 @@
  * (readiness.ts).
  */
 import type { AddressEntry, AddressRemoval } from '../address-entry.ts';
-import { type Claim, release, releaseToSuccessor, takeOver, withConflict } from './claim.ts';
+import {
+  type Claim,
+  isReleasedByOwner,
+  release,
+  releaseToSuccessor,
+  takeOver,
+  withConflict,
+} from './claim.ts';
 import type { ClaimStore } from './claim-store.ts';
 import { electOwners, type VacantAddress } from './election.ts';
 import { Eligibility } from './eligibility.ts';
@@ -55,7 +62,7 @@ export class Ownership {
   readonly #vacancies: Vacancies;
   /** Addresses that the next decision compares with their newest claims. */
   readonly #undecided = new Set<string>();
-  /** Addresses whose claims are wrong about a conflict, because claims were not allowed when it began or ended. */
+  /** Addresses whose claims are wrong about a conflict or a release, because claims were not allowed when they became wrong. */
   readonly #misstated = new Set<string>();
   readonly #takeovers = new RecentTakeovers();
   /** Starting nodes that have begun to claim. Such a node already answers, although the facts that say so may arrive after its claim. */
@@ -312,9 +319,29 @@ export class Ownership {
     if (claim.owner !== this.#self) this.#silence(owned, `${claim.owner} owns it`);
     else {
       this.#answer(owned, 'failover', claim.owner, claim.inConflict);
-      this.#stateConflict(owned, claim);
+      if (isReleasedByOwner(claim)) this.#takeBack(owned, claim);
+      else this.#stateConflict(owned, claim);
     }
     return true;
+  }
+
+  /**
+   * Takes back an address that this node has released to a successor, because this node may keep it after all. A node with an old entry could
+   * take a released address over, and no witness asks for it.
+   */
+  #takeBack({ entry, inConflict }: OwnedAddress, claim: Claim): void {
+    const { address, owner } = claim;
+    const { observedVersion } = entry;
+    // Such a claim would say again that the address is released.
+    if (observedVersion === 0) return;
+    if (this.#claiming !== 'allowed') this.#misstated.add(address);
+    else
+      this.#newClaims.push(
+        takeOver(address, claim, {
+          ...{ owner, from: owner, observedVersion },
+          inConflict: inConflict ?? claim.inConflict,
+        }),
+      );
   }
 
   /**

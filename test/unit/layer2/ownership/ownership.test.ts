@@ -189,6 +189,31 @@ const cases: readonly {
     ],
   },
   {
+    name: 'an owner that is a candidate again before another node has taken the address over claims it again',
+    given: { entries: [entry(web, { observedVersion: 5 })] },
+    steps: [
+      [(subject) => subject.start(), []],
+      [(subject) => subject.hear(web, 'a', 2, '', { observedVersion: 5 }), [`answer ${web} failover from a`]],
+      [(subject) => subject.put(entry(web, { candidates: ['b'], observedVersion: 6 })), []],
+      [(subject) => subject.pass(patienceMs), [`release ${web} 3 by a to a successor`]],
+      [(subject) => subject.put(entry(web, { observedVersion: 7 })), [`claim ${web} 4 by a from a`]],
+      [(subject) => subject.pass(10_000), []],
+    ],
+  },
+  {
+    name: 'an owner takes back an address that it has released as soon as its claims are allowed',
+    given: { entries: [entry(web, { observedVersion: 5 })] },
+    steps: [
+      [(subject) => subject.start(), []],
+      [(subject) => subject.hear(web, 'a', 2, '', { observedVersion: 5 }), [`answer ${web} failover from a`]],
+      [(subject) => subject.put(entry(web, { candidates: ['b'], observedVersion: 6 })), []],
+      [(subject) => subject.pass(patienceMs), [`release ${web} 3 by a to a successor`]],
+      [(subject) => subject.see({ suspicion: true }), []],
+      [(subject) => subject.put(entry(web, { observedVersion: 7 })), []],
+      [(subject) => subject.see({}), [`claim ${web} 4 by a from a`]],
+    ],
+  },
+  {
     name: 'a release that was sent into a partition loses to a takeover of the same epoch',
     given: { entries: [entry(web, { observedVersion: 5 })] },
     steps: [
