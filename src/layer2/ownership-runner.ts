@@ -6,10 +6,11 @@ import type { AnswerAction, NotedEvent, OwnershipAction, OwnershipEvent } from '
 import type { Ownership } from './ownership/ownership.ts';
 import type { Steps } from './ownership/steps.ts';
 import type { OwnershipRecorder } from './ownership-recorder.ts';
+import { stallMs } from './responder/stall.ts';
 
 export interface OwnershipRunnerOptions {
   readonly clock: Clock;
-  readonly ownership: Pick<Ownership, 'handle' | 'note' | 'setTime' | 'takeActions' | 'wakeAtMs'>;
+  readonly ownership: Pick<Ownership, 'handle' | 'note' | 'setTime' | 'stalled' | 'takeActions' | 'wakeAtMs'>;
   readonly recorder: Pick<OwnershipRecorder, 'record'>;
   readonly answers: Pick<Answers, 'answer' | 'adjust' | 'silence'>;
   /** Merges the claims into the store and sends them to the other members. */
@@ -57,6 +58,8 @@ export class OwnershipRunner {
   #recording: Steps<void> | undefined;
   #claims: Claim[] = [];
   #timer: Timer | undefined;
+  /** When the timer is due; infinite when it is not set. */
+  #dueAtMs = Number.POSITIVE_INFINITY;
 
   constructor(options: OwnershipRunnerOptions) {
     this.#options = options;
@@ -69,6 +72,7 @@ export class OwnershipRunner {
 
   /** Handles the event, at once if nothing else is under way and it is short. `whenHandled` is called when its actions have been run. */
   send(event: OwnershipEvent, whenHandled?: () => void): void {
+    this.#noteStall();
     const actions = isNoted(event) ? this.#note(event) : [];
     this.#queue.push({ event, actions, whenHandled });
     this.#task.request();
@@ -77,6 +81,14 @@ export class OwnershipRunner {
   stop(): void {
     this.#timer?.cancel();
     this.#task.end();
+  }
+
+  /** After a stall, the timer and the first datagrams come before the claims of other nodes that wait in the socket. */
+  #noteStall(): void {
+    const { ownership, clock } = this.#options;
+    if (clock.now() - this.#dueAtMs <= stallMs) return;
+    this.#dueAtMs = Number.POSITIVE_INFINITY;
+    ownership.stalled();
   }
 
   #note(event: NotedEvent): OwnershipAction[] {
@@ -171,10 +183,13 @@ export class OwnershipRunner {
     const { ownership, clock } = this.#options;
     this.#timer?.cancel();
     const atMs = ownership.wakeAtMs();
+    this.#dueAtMs = atMs;
     this.#timer =
       atMs === Number.POSITIVE_INFINITY
         ? undefined
         : clock.after(atMs - clock.now(), () => {
+            this.#noteStall();
+            this.#dueAtMs = Number.POSITIVE_INFINITY;
             this.#options.beforeTick?.();
             this.send({ kind: 'tick' });
           });

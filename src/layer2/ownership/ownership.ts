@@ -150,6 +150,11 @@ export class Ownership {
     this.#nowMs = nowMs;
   }
 
+  /** This process stood still. The claims of awaited nodes may have arrived and not been read, so these nodes get their whole time again. */
+  stalled(): void {
+    this.#vacancies.pause();
+  }
+
   /** Returns the actions since the last call, in order. Claims come last. */
   takeActions(): readonly OwnershipAction[] {
     if (this.#actions.length === 0 && this.#newClaims.length === 0) return noActions;

@@ -102,8 +102,8 @@ export class Vacancies {
   }
 
   /**
-   * Claims are paused. The next review gives each awaited node its whole time again, although claims may be allowed again by then: many changes may
-   * pass during a long decision.
+   * Claims are paused, or could not be read. The next review gives each awaited node its whole time again, although claims may be allowed again by
+   * then: many changes may pass during a long decision.
    */
   pause(): void {
     this.#claiming = 'paused';

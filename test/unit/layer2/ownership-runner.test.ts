@@ -9,6 +9,7 @@ import { FlightRecorder } from '../../../src/telemetry/flight-recorder.ts';
 import { addressEntry, firstClaim, nodeFacts } from '../../support/layer2-cluster.ts';
 import { SlicingClock } from '../../support/slicing-clock.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
+import { forB } from './ownership/subject.ts';
 
 const web = '192.0.2.1';
 
@@ -76,6 +77,46 @@ describe('OwnershipRunner', () => {
     });
     runner.send({ kind: 'started' });
     assert.deepEqual(seen, [`answer ${web}`, 'failover', `claim ${web} 2 in conflict`]);
+  });
+
+  for (const [what, isTimerFirst] of [
+    ['its timer', true],
+    ['another claim', false],
+  ] as const)
+    test(`after a stall, ${what} passes no node over whose claim may be unread`, () => {
+      const { runner, seen, claims, clock } = newNode();
+      const hear = (address: string, from: string) => {
+        claims.merge({ ...firstClaim(address, 'b'), epoch: 2, from });
+        runner.send({ kind: 'claims-received', addresses: [address] });
+        runner.send({ kind: 'tick' });
+      };
+      for (const address of [forB, web]) claims.merge(firstClaim(address, 'd'));
+      runner.send({
+        kind: 'view',
+        view: { nodes: new Map(['a', 'b'].map((name) => [name, nodeFacts()])), claiming: 'allowed' },
+      });
+      runner.send({ kind: 'table', entries: [addressEntry(forB, ['a', 'b'])] });
+      runner.send({ kind: 'started' });
+      if (!isTimerFirst) clock.after(1, () => hear(web, 'd'));
+      clock.stall(5000);
+      clock.advance(900);
+      hear(forB, 'd');
+      clock.advance(60_000);
+      assert.deepEqual(seen, []);
+    });
+
+  test('a node that does not claim after a stall either is passed over', () => {
+    const { runner, seen, claims, clock } = newNode();
+    claims.merge(firstClaim(forB, 'd'));
+    runner.send({
+      kind: 'view',
+      view: { nodes: new Map(['a', 'b'].map((name) => [name, nodeFacts()])), claiming: 'allowed' },
+    });
+    runner.send({ kind: 'table', entries: [addressEntry(forB, ['a', 'b'])] });
+    runner.send({ kind: 'started' });
+    clock.stall(5000);
+    clock.advance(1000);
+    assert.deepEqual(seen, [`answer ${forB}`, 'failover', `claim ${forB} 2`]);
   });
 });
 
