@@ -460,6 +460,9 @@ export class Ownership {
     // A claim may have arrived during the election, or the owner may have returned.
     if (claim && this.#keepsOwner(text, owned, claim)) return;
     if (!owned.vacancy || claim !== known) return;
+    // This node may have begun to leave, or lost its link. The next decision elects another node.
+    if (successor === this.#self && !this.#eligibility.isEligible(successor, owned.address, owned.entry))
+      return;
     if (successor === this.#self) this.#take(text, owned);
     this.#vacancies.elected(text, owned, successor, this.#situation);
     if (successor === this.#self) return;

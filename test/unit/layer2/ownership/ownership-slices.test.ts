@@ -5,6 +5,7 @@ import type { AddressEntry } from '../../../../src/layer2/address-entry.ts';
 import type { Claim } from '../../../../src/layer2/ownership/claim.ts';
 import { ClaimStore } from '../../../../src/layer2/ownership/claim-store.ts';
 import type { OwnershipAction, OwnershipEvent } from '../../../../src/layer2/ownership/event.ts';
+import type { NodeFacts } from '../../../../src/layer2/ownership/node-facts.ts';
 import { Ownership } from '../../../../src/layer2/ownership/ownership.ts';
 import { complete } from '../../../../src/layer2/ownership/steps.ts';
 import { addressEntry, firstClaim, nodeFacts } from '../../../support/layer2-cluster.ts';
@@ -78,6 +79,31 @@ test('a takeover that is under way takes no address of an owner that has returne
   for (const address of [...ofB, claimed]) assert.ok(!ownership.isAnswering(address), address);
   for (const address of ofC.slice(1)) assert.ok(ownership.isAnswering(address), address);
 });
+
+for (const [what, facts] of [
+  ['leaves', nodeFacts({ isLeaving: true })],
+  ['loses its link', nodeFacts({ links: [] })],
+] as const)
+  test(`a node that ${what} during a takeover takes no further address`, () => {
+    const claims = new ClaimStore();
+    const ownership = new Ownership('a', claims);
+    const addresses = Array.from({ length: 60 }, (_, i) => `192.0.2.${i + 1}`);
+    const see = (own: NodeFacts, ...others: string[]) => {
+      const nodes = new Map([['a', own], ...others.map((name) => [name, nodeFacts()] as const)]);
+      return { kind: 'view', view: { nodes, claiming: 'allowed' } } as const;
+    };
+    for (const address of addresses) claims.merge(firstClaim(address, 'd'));
+    complete(ownership.handle(see(nodeFacts(), 'b', 'c', 'd'), 0));
+    const entries = addresses.map((address) => addressEntry(address, ['a', 'b', 'c', 'd']));
+    complete(ownership.handle({ kind: 'table', entries }, 0));
+    complete(ownership.handle({ kind: 'started' }, 0));
+    const steps = ownership.handle(see(nodeFacts(), 'b', 'c'), 0);
+    while (ownership.answeredCount < 5) assert.ok(!steps.next().done);
+    ownership.note(see(facts, 'b', 'c'), 1);
+    complete(steps);
+    complete(ownership.handle({ kind: 'tick' }, 1));
+    assert.equal(ownership.answeredCount, 5);
+  });
 
 test('a takeover costs each node steps in proportion to its addresses, however many datagrams carry the claims', () => {
   const stepsFor = (count: number) => {
