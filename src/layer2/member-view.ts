@@ -28,7 +28,10 @@ export class MemberView {
   /** Members whose loss was logged. */
   readonly #lost = new Set<string>();
   readonly #facts = new ParsedFacts();
-  /** When each lost member was last heard. The duration of a takeover is measured from this time. */
+  /**
+   * When each lost member was last heard. The duration of a takeover is measured from this time. Holds no member that is live again, because its
+   * addresses are also taken over when it restarts before it is found dead.
+   */
   readonly #lastHeardAtMs = new Map<string, number>();
 
   constructor(options: MemberViewOptions) {
@@ -86,6 +89,7 @@ export class MemberView {
   #logReturns(live: readonly Readonly<Member>[]): void {
     for (const { name: node } of live) {
       if (!this.#lost.delete(node)) continue;
+      this.#lastHeardAtMs.delete(node);
       this.#options.logger.info({ node }, 'speaker is back');
       this.#options.onReturn(node);
     }

@@ -167,4 +167,17 @@ describe('MemberView', () => {
     assert.deepEqual(fixture.log, ['speaker lost: b', 'speaker has left: c', 'speaker is back: b']);
     assert.deepEqual(fixture.returned, ['b']);
   });
+
+  test('measures no takeover from an earlier loss of a member that has returned', () => {
+    const fixture = new Fixture();
+    fixture.set('b', 'left');
+    fixture.view.logLosses([{ name: 'b', heardAtMs: 7 }], fixture.membership);
+    fixture.update();
+    assert.equal(fixture.view.lastHeardAtMs('b'), 7);
+    fixture.set('b', 'alive');
+    fixture.update();
+    fixture.set('b', 'alive', facts({ isStarting: true }));
+    fixture.update();
+    assert.equal(fixture.view.lastHeardAtMs('b'), undefined);
+  });
 });
