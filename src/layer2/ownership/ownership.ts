@@ -324,7 +324,8 @@ export class Ownership {
     if (claim.owner !== this.#self) this.#silence(owned, `${claim.owner} owns it`);
     else {
       this.#answer(owned, 'failover', claim.owner, claim.inConflict);
-      if (isReleasedByOwner(claim)) this.#takeBack(owned, claim);
+      // A claim from an unknown version would say again that the address is released.
+      if (isReleasedByOwner(claim) && owned.entry.observedVersion > 0) this.#takeBack(owned, claim);
       else this.#stateConflict(owned, claim);
     }
     return true;
@@ -337,8 +338,6 @@ export class Ownership {
   #takeBack({ entry, inConflict }: OwnedAddress, claim: Claim): void {
     const { address, owner } = claim;
     const { observedVersion } = entry;
-    // Such a claim would say again that the address is released.
-    if (observedVersion === 0) return;
     if (this.#claiming !== 'allowed') this.#misstated.add(address);
     else
       this.#newClaims.push(
