@@ -19,11 +19,13 @@ export interface BfdOptions {
   readonly clock?: Clock;
   /** Path of the socket over which the BFD process passes its sessions on to its successor. When absent, it passes none on. */
   readonly successionPath?: string;
+  /** Tests run another program. */
+  readonly program?: URL;
 }
 
 /** The process runs only while a session is configured. */
 export interface Bfd {
-  /** Replaces the settings of all sessions. Sessions whose settings did not change go on. */
+  /** Replaces the settings of all sessions. Sessions whose settings did not change go on. After `passOn` or `stop`, the call has no effect. */
   setSessions(sessions: readonly BfdSessionSettings[]): void;
   /** The sessions as of the last second. A change of state shows at once. */
   status(): readonly BfdSessionStatus[];
@@ -66,13 +68,18 @@ class BfdParent implements Bfd {
   #processStatus: BfdProcessStatus | undefined;
   /** Present while the process passes its sessions on. */
   #passed: PromiseWithResolvers<void> | undefined;
+  /**
+   * The sessions end, or belong to the next speaker. The configuration is still watched, and an edit must not begin them again: a second session
+   * on the same path would take down the one that the next speaker goes on with.
+   */
+  #isEnding = false;
 
   constructor(options: BfdOptions) {
     const { logLevel, logger, clock = systemClock } = options;
     this.#options = options;
     this.#process = new ChildProcess({
       name: 'BFD process',
-      program,
+      program: options.program ?? program,
       arguments: [logLevel, ...(options.successionPath === undefined ? [] : [options.successionPath])],
       nodeFlags: bfdNodeFlags,
       ...{ logger, clock, stopMs },
@@ -84,6 +91,7 @@ class BfdParent implements Bfd {
   }
 
   setSessions(sessions: readonly BfdSessionSettings[]): void {
+    if (this.#isEnding) return;
     const text = JSON.stringify(sessions);
     if (text === this.#sent) return;
     this.#sent = text;
@@ -116,6 +124,7 @@ class BfdParent implements Bfd {
   }
 
   async passOn(): Promise<void> {
+    this.#isEnding = true;
     if (!this.#processStatus) return;
     const { clock = systemClock } = this.#options;
     const passed = Promise.withResolvers<void>();
@@ -127,6 +136,7 @@ class BfdParent implements Bfd {
   }
 
   stop(): Promise<void> {
+    this.#isEnding = true;
     return this.#process.stop();
   }
 
