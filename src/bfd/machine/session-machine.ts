@@ -114,7 +114,13 @@ export class SessionMachine {
       if (inherited.receivedSequence !== undefined) this.#window.accept(inherited.receivedSequence);
       this.#detection.received(nowMs);
     }
-    this.#intervals = new Intervals(this.#wantedIntervals());
+    const wanted = this.#wantedIntervals();
+    // While the echo function worked, the earlier process asked the peer for slow packets. The peer sends them until a Poll Sequence tells it
+    // otherwise.
+    const isSlow = inherited !== undefined && settings.echoInterval !== undefined;
+    const requiredMinRx = isSlow ? Math.max(slowInterval, wanted.requiredMinRx) : wanted.requiredMinRx;
+    this.#intervals = new Intervals({ ...wanted, requiredMinRx });
+    this.#intervals.set(wanted, isSlow);
     this.#schedule = new SendSchedule(random);
     this.#sequence = new SendSequence(
       inherited ? inherited.sentSequence + skippedSequenceNumbers : Math.floor(random() * 2 ** 32),

@@ -4,23 +4,15 @@ import { type BfdPacket, encodePacket } from '../../../../src/bfd/codec/packet.t
 import { SessionMachine } from '../../../../src/bfd/machine/session-machine.ts';
 import { decoded, packet } from '../packets.ts';
 
+const settings = {
+  ...{ desiredMinTxInterval: 100_000, requiredMinRxInterval: 100_000, detectMultiplier: 3, passive: false },
+  ...{ echoInterval: 50_000, returnsEcho: true },
+};
+
 /** A session in virtual time that is Up. Its peer offers the echo function, and never counts as silent. */
 class EchoSession {
   nowMs = 0;
-  readonly machine = new SessionMachine({
-    localDiscriminator: 1,
-    settings: {
-      ...{
-        desiredMinTxInterval: 100_000,
-        requiredMinRxInterval: 100_000,
-        detectMultiplier: 3,
-        passive: false,
-      },
-      ...{ echoInterval: 50_000, returnsEcho: true },
-    },
-    random: () => 0,
-    nowMs: 0,
-  });
+  readonly machine = new SessionMachine({ localDiscriminator: 1, settings, random: () => 0, nowMs: 0 });
   readonly echoes: number[] = [];
   last: ReturnType<typeof decoded> | undefined;
   /** Whether the peer returns Echo packets. */
@@ -118,5 +110,29 @@ describe('the echo function', () => {
     session.runTo(200);
     assert.deepEqual(session.machine.echoReturned(999, 200), []);
     assert.equal(session.machine.echo.isProven, false);
+  });
+
+  test('waits for the slow packets that it asked for, also in a process that has taken the session over', () => {
+    const session = new EchoSession();
+    session.runTo(500);
+    session.receive({ detectMultiplier: 3 });
+    const inherited = session.machine.passOn();
+    assert.ok(inherited);
+    const next = new SessionMachine({
+      localDiscriminator: 1,
+      settings,
+      random: () => 0,
+      nowMs: 500,
+      inherited,
+    });
+    const first = next.wake(500).find((action) => action.kind === 'send');
+    assert.ok(first);
+    assert.deepEqual(
+      [decoded(first.octets).poll, decoded(first.octets).requiredMinRxInterval, next.detectionTime],
+      [true, 100_000, 3_000_000],
+    );
+    const answer = encodePacket(packet({ detectMultiplier: 3, final: true }));
+    next.receive(decoded(answer), answer, 510);
+    assert.equal(next.detectionTime, 300_000, 'the peer sends faster now');
   });
 });
