@@ -1,7 +1,8 @@
 /**
  * Watches the interfaces of this host that can answer neighbours. The kernel reports each change over rtnetlink(7), so nothing is
  * polled. When the kernel had to drop messages, the watcher requests everything again, and every capture is reopened. If that fails, it
- * keeps what it knows and tries again later.
+ * keeps what it knows and tries again later. It also requests everything again when links or addresses change while the kernel lists them,
+ * because the list may then lack one that has not changed.
  *
  * It leaves out loopback, links without ARP, point-to-point links, links that are down or have no carrier, and members of bridges,
  * bonds and similar masters, which take the frames of their members.
@@ -23,7 +24,7 @@ import {
 
 /** Difference between the first epochs of two tables. No table uses so many epochs. */
 const epochsPerTable = 1_000_000_000;
-/** How many times in a row everything is requested while the kernel keeps dropping messages. Each request blocks the thread. */
+/** How many times in a row everything is requested while a dump may lack something. Each request blocks the thread. */
 const dumpsInARow = 5;
 /** Time until the watcher tries again to open the watch. */
 const reopenMs = 1000;
@@ -93,7 +94,9 @@ class LinkWatcher implements Links {
       const socket = this.#openSocket();
       const table = new LinkTable(++this.#tables * epochsPerTable);
       try {
-        if (this.#fill(table, socket)) {
+        const filled = this.#fill(table, socket);
+        // On a node whose links never rest, an interrupted dump is better than none.
+        if (filled === 'whole' || (filled === 'interrupted' && dump === dumpsInARow)) {
           socket.onReadable(() => this.#read());
           this.#socket = socket;
           this.#table = table;
@@ -109,14 +112,16 @@ class LinkWatcher implements Links {
     throw new Error(`the kernel dropped messages during each of ${dumpsInARow} netlink dumps`);
   }
 
-  /** Requests everything. Returns false when the kernel had to drop messages, because one of them may have been a change. */
-  #fill(table: LinkTable, socket: RouteSocket): boolean {
+  /** Requests everything. After an `overrun`, a change may be missing: the kernel had to drop messages. */
+  #fill(table: LinkTable, socket: RouteSocket): 'whole' | 'interrupted' | 'overrun' {
+    let filled = 'whole' as 'whole' | 'interrupted';
     for (const [sequence, type] of [requestType.links, requestType.addresses].entries()) {
       socket.send(encodeDumpRequest(type, sequence + 1));
       for (let isDone = false; !isDone; ) {
         const read = socket.receive(true);
-        if (read.kind === 'overrun') return false;
+        if (read.kind === 'overrun') return 'overrun';
         if (read.kind === 'empty') continue;
+        for (const { isInterrupted } of splitDatagram(read.bytes)) if (isInterrupted) filled = 'interrupted';
         for (const message of this.#decode(read.bytes)) {
           table.apply(message);
           if (message.kind === 'error') throw new Error(`netlink dump refused, errno ${message.errno}`);
@@ -124,7 +129,7 @@ class LinkWatcher implements Links {
         }
       }
     }
-    return true;
+    return filled;
   }
 
   #read(): void {

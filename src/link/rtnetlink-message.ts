@@ -51,6 +51,8 @@ const linkAttribute = { address: 1, name: 3, master: 10, wireless: 11, info: 18,
 const addressAttribute = { address: 1, local: 2 } as const;
 /** `NLM_F_REQUEST | NLM_F_DUMP`. */
 const dumpFlags = 0x0301;
+/** `NLM_F_DUMP_INTR`. The kernel sets it only on the first message after the change. */
+const interruptedFlag = 0x10;
 const headerLength = 16;
 const linkLength = 16;
 const addressLength = 8;
@@ -79,6 +81,8 @@ export function encodeDumpRequest(
 /** One message of a datagram, not yet decoded. */
 export interface RawMessage {
   readonly type: number;
+  /** A change came before this part of the dump, so the dump may lack something. */
+  readonly isInterrupted: boolean;
   readonly body: Uint8Array;
 }
 
@@ -88,7 +92,11 @@ export function* splitDatagram(datagram: Uint8Array): Generator<RawMessage> {
   for (let at = 0; at + headerLength <= datagram.length; ) {
     const length = view.getUint32(at, little);
     if (length < headerLength || at + length > datagram.length) return;
-    yield { type: view.getUint16(at + 4, little), body: datagram.subarray(at + headerLength, at + length) };
+    yield {
+      type: view.getUint16(at + 4, little),
+      isInterrupted: (view.getUint16(at + 6, little) & interruptedFlag) !== 0,
+      body: datagram.subarray(at + headerLength, at + length),
+    };
     at += align(length);
   }
 }

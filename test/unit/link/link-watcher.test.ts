@@ -19,6 +19,8 @@ const link = (name: string) =>
     ].join(''),
   );
 const done = datagram('1400000003000200010000001d00000000000000');
+/** NLMSG_DONE with NLM_F_DUMP_INTR. */
+const interrupted = datagram('1400000003001200010000001d00000000000000');
 /** NLMSG_ERROR with EBUSY. */
 const refusal = datagram('14000000020000000000000000000000f0ffffff');
 const overrun: NetlinkRead = { kind: 'overrun' };
@@ -72,6 +74,18 @@ describe('watchLinks()', () => {
     const { start, open } = setUp(...Array.from({ length: 100 }, () => [overrun, done, done]));
     assert.throws(start, /dropped messages/);
     assert.equal(open.size, 0);
+  });
+
+  test('requests everything again when something changed during the dump, which may then lack a link', () => {
+    const { start, open } = setUp([done, interrupted], wholeDump('e2'));
+    assert.equal(start().names(), 'e2');
+    assert.deepEqual([...open], [2]);
+  });
+
+  test('takes what it has when something changes during every dump', () => {
+    const { start, open } = setUp(...Array.from({ length: 100 }, () => [link('e1'), interrupted, done]));
+    assert.equal(start().names(), 'e1');
+    assert.deepEqual([...open], [5]);
   });
 
   test('throws when the first dump is refused, and leaves no socket open', () => {
