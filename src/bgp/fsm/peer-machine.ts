@@ -350,7 +350,7 @@ class PeerTransition {
     // NOTIFICATION, and the new connection stays. Without graceful restart the new connection is closed (RFC 4271 section 6.8).
     if (other.fsm.name === 'Established') {
       if (!other.negotiated?.gracefulRestart) return false;
-      this.#connections.feed(other.id, { kind: 'stop', because: 'the peer has connected again' });
+      this.#connections.feed(other.id, { kind: 'reset', because: 'the peer has connected again' });
       return true;
     }
     // RFC 4271 section 6.8: "the local system MUST examine all of its connections that are in the OpenConfirm state". A connection that

@@ -225,4 +225,17 @@ describe('incoming connections', () => {
     assert.ok(!before.kinds().includes('notification'), 'RFC 4724 section 4.2: without a NOTIFICATION');
     assert.equal(second.status().state, 'Established');
   });
+
+  test('the restart of a peer is reported, also when its new connection arrives before the end of the old one', () => {
+    const changes: string[] = [];
+    const { speaker, transport, establish, status } = fixture({
+      onSessionChange: (change) => changes.push(change.kind === 'down' ? change.reason : change.kind),
+    });
+    speaker.setPeers([peer({ gracefulRestart: { restartTimeSeconds: 120 } }), passiveElsewhere]);
+    establish(gracefulRestart);
+    transport.arrive(routerAddress)?.send(open(gracefulRestart), keepalive);
+    assert.equal(status().state, 'Established');
+    assert.deepEqual(changes, ['up', 'the peer has connected again', 'up']);
+    assert.equal(status().lastError, 'the peer has connected again');
+  });
 });

@@ -438,8 +438,8 @@ const table: Record<StateName, Partial<Record<EventName, string>>> = {
     'OPEN of a lower identifier on 1': 'OpenSent: 1N5/3 1drop session-down:sent 1discard',
     'OPEN of another AS on 1': 'OpenSent: 1N5/3 1drop session-down:sent 1discard',
     // The peer has restarted, so its old connection ends without a NOTIFICATION (RFC 4724 section 4.2).
-    'OPEN on 2': 'OpenConfirm: 1drop session-down:stopped 1discard 2agree 2keepalive',
-    'OPEN of a lower identifier on 2': 'OpenConfirm: 1drop session-down:stopped 1discard 2agree 2keepalive',
+    'OPEN on 2': 'OpenConfirm: 1drop session-down:reset 1discard 2agree 2keepalive',
+    'OPEN of a lower identifier on 2': 'OpenConfirm: 1drop session-down:reset 1discard 2agree 2keepalive',
     'KEEPALIVE on 1': 'Established, contender OpenSent:',
     'KEEPALIVE on 2': 'Established: 2N5/1 2drop connection-lost:sent 2discard',
     'NOTIFICATION on 1': 'OpenSent: 1drop session-down:received 1discard',
