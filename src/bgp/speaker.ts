@@ -20,7 +20,7 @@ import type { Prefix } from '../address/index.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import { systemRandom } from '../random.ts';
-import type { Result } from '../result.ts';
+import { fail, type Result } from '../result.ts';
 import type { FlightRecorder } from '../telemetry/flight-recorder.ts';
 import { Guard } from '../telemetry/guard.ts';
 import { Cease, cease } from './cease.ts';
@@ -219,6 +219,8 @@ class Speaker implements BgpSpeaker, SessionSuccession {
   }
 
   inherit(items: readonly OfferedItem[]): Result<number, string> {
+    // Both processes may have been told to stop. The sessions of a process that is gone would end without a NOTIFICATION.
+    if (this.#isStopped) return fail('this process stops');
     return this.#inherited.add(items);
   }
 

@@ -248,6 +248,16 @@ describe('a session that cannot be passed on', () => {
     assert.equal(from.transport.last.isOpen, false);
   });
 
+  test('is refused by a second process that has been told to stop, and stays with the first one', async () => {
+    const { offer, stream, speaker } = await predecessor();
+    const to = fixture();
+    await to.speaker.stop({ kind: 'restart' });
+    assert.deepEqual(to.speaker.inherit(offer.items), { ok: false, error: 'this process stops' });
+    offer.keep();
+    assert.equal(speaker.status()[0]?.state, 'Established');
+    assert.equal(stream.isOpen, true);
+  });
+
   test('is not inherited when any item of the offer is wrong', async () => {
     const { offer } = await predecessor();
     const [session, prefixes] = offer.items;
