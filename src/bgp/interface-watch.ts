@@ -49,6 +49,16 @@ export class InterfaceWatch {
   }
 
   /**
+   * Reads the interfaces for a session that comes up. If they differ from those that were seen last, the next reading counts as a change, even
+   * if they are as before by then.
+   */
+  current(): readonly NodeInterface[] {
+    const interfaces = this.#read() ?? [];
+    if (keyOf(interfaces) !== this.#seen) this.#seen = undefined;
+    return interfaces;
+  }
+
+  /**
    * Reads the interfaces, because they may have changed. The reading happens at once, or at the end of the pause that an earlier hint
    * began.
    */

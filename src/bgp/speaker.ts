@@ -121,7 +121,7 @@ class Speaker implements BgpSpeaker, SessionSuccession {
       guard: options.guard ?? new Guard({ logger }),
       transport,
       hostName: options.hostName,
-      interfaces,
+      interfaces: () => this.#interfaceWatch.current(),
       restarting: options.restarting ?? false,
       onSessionChange: options.onSessionChange,
     };

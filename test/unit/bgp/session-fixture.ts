@@ -64,7 +64,9 @@ export const notification = (code: number, subcode: number, data = new Uint8Arra
 });
 
 export function fixture(
-  options: Partial<Pick<BgpSpeakerOptions, 'restarting' | 'interfaces' | 'recorder' | 'onSessionChange'>> = {},
+  options: Partial<
+    Pick<BgpSpeakerOptions, 'restarting' | 'interfaces' | 'recorder' | 'onSessionChange'>
+  > = {},
 ) {
   const clock = new VirtualClock();
   const transport = new MemoryTransport();

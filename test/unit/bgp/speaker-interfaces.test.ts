@@ -42,6 +42,35 @@ describe('the interfaces of the node', () => {
     assert.equal(lines.filter((line) => line.includes('address family not sent')).length, 2);
   });
 
+  test('a session that comes up while an address is away for a moment still carries its family', () => {
+    const whole = [{ name: 'eth0', addresses: [ip('192.0.2.1'), ip('2001:db8::1')] }];
+    let interfaces = whole;
+    const { speaker, clock, establish, status } = fixture({ interfaces: () => interfaces });
+    speaker.setPeers([peer()]);
+    interfaces = [{ name: 'eth0', addresses: [ip('192.0.2.1')] }];
+    establish({ kind: 'multiprotocol', family: { afi: 2, safi: 1 } });
+    interfaces = whole;
+    clock.advance(1001);
+    assert.deepEqual(status().families, ['ipv4-unicast', 'ipv6-unicast']);
+  });
+
+  test('a session comes up although the interfaces cannot be read, and carries all families once they can', () => {
+    let isBroken = false;
+    const { speaker, clock, establish, status } = fixture({
+      interfaces: () => {
+        if (isBroken) throw new Error('getifaddrs failed');
+        return [{ name: 'eth0', addresses: [ip('192.0.2.1'), ip('2001:db8::1')] }];
+      },
+    });
+    speaker.setPeers([peer()]);
+    isBroken = true;
+    establish({ kind: 'multiprotocol', family: { afi: 2, safi: 1 } });
+    assert.deepEqual(status().families, ['ipv4-unicast']);
+    isBroken = false;
+    clock.advance(1001);
+    assert.deepEqual(status().families, ['ipv4-unicast', 'ipv6-unicast']);
+  });
+
   test('when a family gets another next hop before its withdrawals are sent, its routes are sent with that next hop', () => {
     const withIpv6 = (text: string) => [{ name: 'eth0', addresses: [ip('192.0.2.1'), ip(text)] }];
     let interfaces = withIpv6('2001:db8::1');
