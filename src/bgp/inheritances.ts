@@ -37,7 +37,7 @@ export class Inheritances {
     return ok(decoded.value.length);
   }
 
-  /** The session with this peer, which the caller starts. */
+  /** Hands over the session with this peer, if one was passed on. The caller starts it. */
   take(peer: ResolvedPeer): Inheritance | undefined {
     if (this.#waiting.size === 0) return undefined;
     const key = keyText(connectionKey(peer));

@@ -15,9 +15,9 @@ export interface InterfaceWatchOptions {
 }
 
 /**
- * Hints come in bursts, for instance while many addresses are added. The first hint causes a reading at once. Further hints within a
- * pause share one reading at its end. A link that is lost in the middle of a burst is noticed after the pause, so the pause is short. A node with
- * thousands of addresses takes longer to read, so the pause is also at least twice as long as the reading.
+ * Hints come in bursts, for instance while many addresses are added. The first hint causes a reading at once. Further hints within the
+ * pause after it share one reading when the pause ends. A link that is lost in the middle of a burst is noticed after the pause, so the
+ * pause is short. A node with thousands of addresses takes longer to read, so the pause is also at least twice as long as the reading.
  */
 const hintPauseMs = 20;
 const hintPauseFactor = 2;

@@ -40,7 +40,7 @@ export interface LocalEnd {
 
 export interface GracefulRestartOffer {
   readonly restartTimeSeconds: number;
-  /** Long-Lived Stale Time (RFC 9494): how long the peer keeps our routes after the restart time. Then it prefers any other route. */
+  /** Long-Lived Stale Time (RFC 9494): how long the peer keeps our routes after the restart time. It prefers any other route meanwhile. */
   readonly longLivedStaleTimeSeconds?: number;
   /** Restart State, the R bit (RFC 4724 section 3): this process has restarted. */
   readonly restarting: boolean;
@@ -67,8 +67,8 @@ export interface Negotiated {
   /** Octets of the longest message that our OPEN allows. */
   readonly receiveLimit: number;
   /**
-   * Present when both ends offer graceful restart. The peer then keeps our routes after the session goes down, for the restart time in our
-   * OPEN at most. This `restartTimeSeconds` is the one in the peer's OPEN.
+   * Present when both ends offer graceful restart. The peer then keeps our routes for a while after the session goes down. The times in
+   * our OPEN say how long. This `restartTimeSeconds` is the one in the peer's OPEN.
    */
   readonly gracefulRestart?: { readonly restartTimeSeconds: number; readonly notification: boolean };
   /** Present when both ends offer BFD strict mode: the session waits until BFD is Up. */
@@ -121,7 +121,7 @@ export function localOpen(local: LocalEnd): OpenMessage {
 /**
  * Our side of a session that an earlier process started with the OPEN `sent`; `undefined` if our OPEN would say something else. Capabilities
  * that only this process knows are left out, so that a newer version goes on with the session. The two restart flags describe the past, and
- * BFD strict mode matters only before a session is up, so none of these is compared.
+ * BFD strict mode matters only before a session is up, so these are not compared.
  */
 export function localEndThatSent(sent: OpenMessage, local: LocalEnd): LocalEnd | undefined {
   const codes = new Set(sent.capabilities.map(capabilityCode));
@@ -219,7 +219,7 @@ export function judgeOpen(open: OpenMessage, local: LocalEnd): Result<Negotiated
     holdTimeSeconds,
     keepaliveTimeSeconds: keepaliveSeconds(local.keepaliveTimeSeconds, holdTimeSeconds),
     fourOctetAs: both('four-octet-as'),
-    // Without the capability in our OPEN, which the peer may have refused, a session carries IPv4 (RFC 4760 section 8).
+    // An OPEN without the multiprotocol capability stands for IPv4 (RFC 4760 section 8). Ours lacks it when the peer has refused it.
     families: offeredFamilies(local).filter((family) => speaks(ours, family) && speaks(theirs, family)),
     extendedNextHop: both('extended-next-hop') && takesIpv6NextHop(theirs),
     routeRefresh: both('route-refresh'),
@@ -249,7 +249,7 @@ export function keepaliveSeconds(configured: number, holdTimeSeconds: number): n
 
 /**
  * The capabilities to leave out of our OPEN after this NOTIFICATION, including those in `refused`. Returns `undefined` when the
- * NOTIFICATION refuses no capability, or when our OPEN already leaves all of them out.
+ * NOTIFICATION refuses no capability, or when our OPEN already leaves every capability out.
  */
 export function refusedAfter(
   { code, subcode, data }: NotificationError,

@@ -35,14 +35,14 @@ export interface PeerSettings {
 
 export interface GracefulRestartSettings {
   readonly restartTimeSeconds: number;
-  /** How long the peer keeps our routes after the restart time (RFC 9494). Absent when it drops them. */
+  /** How long the peer keeps our routes after the restart time (RFC 9494). When absent, the peer drops them. */
   readonly longLivedStaleTimeSeconds?: number;
 }
 
 export interface PeerBfdSettings {
   /**
-   * Whether the session waits for BFD. `negotiate`: when the peer offers that too (draft-ietf-idr-bgp-bfd-strict-mode). `local`: no TCP
-   * connection before BFD is Up, for a bounded time.
+   * Whether the session waits for BFD. `negotiate`: it waits if the peer offers that too (draft-ietf-idr-bgp-bfd-strict-mode). `local`: it
+   * waits before TCP comes up, for a bounded time.
    */
   readonly strict: 'off' | 'negotiate' | 'local';
   /** How long BFD must be Up before the session may come up. */

@@ -35,8 +35,8 @@ export interface PeerStatus {
   readonly families: readonly string[];
   readonly capabilities: readonly string[];
   /**
-   * One sentence for each address family that the session does not carry, and one for each other difference between the session and the
-   * settings.
+   * One sentence for each address family that the session should carry but does not, and one for each other difference between the session
+   * and the settings.
    */
   readonly warnings: readonly string[];
   readonly routesDesired: number;
@@ -54,7 +54,7 @@ export type StopMode =
   /** Peers with graceful restart keep our routes. The sessions with all other peers are shut down. */
   | { readonly kind: 'restart' };
 
-/** A part of the sessions that one process passes on to another (codec/passed-session.ts), and the descriptor that belongs to it. */
+/** One item that a process passes on to another (codec/passed-session.ts). An item that is a session has the descriptor of its connection. */
 export interface OfferedItem {
   readonly octets: Uint8Array;
   readonly descriptor?: number;
@@ -80,8 +80,8 @@ export interface BgpSpeaker {
   announce(peerId: string, prefix: Prefix, attributes: RouteAttributes): void;
   withdraw(peerId: string, prefix: Prefix): void;
   /**
-   * BFD reports a change of its session with the peer. When it has lost the peer, the BGP session ends with Cease/BFD Down (RFC 9384), and
-   * the speaker tries to start it again.
+   * BFD reports a change of its session with the peer. When BFD has lost the peer and is not damped, the BGP session ends with Cease/BFD
+   * Down (RFC 9384), and the speaker tries to start the BGP session again.
    */
   bfdChanged(peerId: string, report: BfdReport): void;
   /**

@@ -81,8 +81,9 @@ export interface BgpSpeakerOptions {
 }
 
 /**
- * Longest wait for the peers to take all changes before their sessions are offered to a successor. Two seconds after the offer has begun, all
- * sessions stay here (`acceptDeadlineMs`). A peer that does not read must therefore not use that time up.
+ * Longest wait for the peers to take all changes before their sessions are offered to a successor. If the successor has not
+ * accepted two seconds after the offer began (`acceptDeadlineMs`), all sessions stay with this process. A peer that does not read must
+ * therefore not use that time up.
  */
 const offerFlushMs = 1000;
 

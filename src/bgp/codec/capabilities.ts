@@ -4,9 +4,9 @@
  *    0      1        2
  *   | code | length | value …
  *
- * An unknown capability is kept as octets. A known capability with a malformed value makes the OPEN malformed, with two exceptions that are
- * kept as octets: a host name (FQDN), because only operators read it, and a capability of a draft, because an older version of the draft may
- * define it otherwise. To add a capability, add a row here and a kind of Capability in ../message.ts.
+ * An unknown capability is kept as octets. A known capability with a malformed value makes the OPEN malformed, except in two cases. A
+ * malformed host name (FQDN) is kept as octets, because only operators read it. A malformed `bfd-strict` is kept as octets, because an older
+ * version of its draft may define it otherwise. To add a capability, add a row here and a kind of Capability in ../message.ts.
  */
 import { fail, ok, type Result } from '../../result.ts';
 import type { Capability } from '../message.ts';

@@ -9,9 +9,9 @@
  * discarded, or the routes of the UPDATE are treated as withdrawn. negotiation.ts decides whether two OPENs are compatible.
  *
  * Unknown input. Routes of families other than IPv4 and IPv6 unicast, unknown attributes and unknown capabilities are kept as octets and
- * not interpreted. Encoding a value that no RFC allows, such as a message that is too long, throws a RangeError.
+ * not interpreted. Encoding a message that is too long, or that has a part that is too long, throws a RangeError.
  *
- * Cost. Decoding allocates no more than a small multiple of its input. Frames are views of the chunk in which they arrived, and prefixes
+ * Cost. Decoding allocates no more than a small multiple of its input. A frame that arrives in one chunk is a view of it, and prefixes
  * are judged and counted in place (NlriList). Values that outlive the message (error data, unknown attributes, communities) are copies.
  *
  * Implements RFC 4271 (messages), 4760 (multiprotocol), 2545 and 8950 (next hops), 5492 (capabilities), 9072 (long OPENs), 8654 (long

@@ -46,7 +46,7 @@ function withoutFaults(decoded: Result<Message, BgpError>): Result<Decoded, BgpE
   return decoded.ok ? ok({ message: decoded.value, faults: noFaults }) : decoded;
 }
 
-/** Encodes a message with its header. A value that does not fit on the wire is a bug of the caller and throws a RangeError. */
+/** Encodes a message with its header. Throws a RangeError when the message or a part of it is too long, which is a bug of the caller. */
 export function encodeMessage(message: Message, options: SendOptions): Uint8Array {
   switch (message.kind) {
     case 'open':

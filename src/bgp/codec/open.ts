@@ -26,8 +26,8 @@ const capabilitiesParameter = 2;
 const extendedMark = 255;
 
 /**
- * Decodes an OPEN whose header has been judged. Finds only the errors that do not depend on the session (RFC 4271 section 6.2). As
- * code/subcode, these are:
+ * Decodes an OPEN whose header has been judged. Finds only the errors that do not depend on the session (RFC 4271 section 6.2). The
+ * errors are, as code/subcode:
  * - 2/0: a malformed parameter
  * - 2/1: a version other than 4
  * - 2/2: AS 0 (RFC 7607), or AS_TRANS in four octets (RFC 6793)
@@ -95,11 +95,11 @@ function decodeParameters(frame: Uint8Array): Result<readonly Capability[], BgpE
   const lengthOctets = isExtended ? 2 : 1;
   const start = isExtended ? parametersAt + 3 : parametersAt;
   if (start > frame.length)
-    return malformed('the OPEN ends within its parameters length', frame.subarray(parametersAt - 1));
+    return malformed('the OPEN ends within the length of its parameters', frame.subarray(parametersAt - 1));
   const length = isExtended ? readUint16(frame, parametersAt + 1) : stated;
   if (start + length !== frame.length)
     return malformed(
-      `parameters of ${length} octets in an OPEN with ${frame.length - start} left`,
+      `the OPEN states ${length} octets of parameters and holds ${frame.length - start}`,
       frame.subarray(parametersAt - 1),
     );
   const capabilities: Capability[] = [];

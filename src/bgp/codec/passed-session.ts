@@ -2,12 +2,12 @@
  * An Established session as one speaker process passes it on to its successor (docs/design/upgrade.md). Two kinds of items:
  *
  *    0     1              33          34     36          36+n     38+n            38+n+m   42+n+m
- *   | 1 | connection key | initiator | n    | sent OPEN | m      | received OPEN | length | octets of a message that has not ended
+ *   | 1 | connection key | initiator | n    | sent OPEN | m      | received OPEN | length | octets of an incomplete message
  *
  *    0     1         3        4
  *   | 2 | session   | family | prefixes that the peer holds, as NLRI (RFC 4271 section 4.3) …
  *
- * The connection key tells the successor which of its peers the connection belongs to. The initiator is 0 when the predecessor made the
+ * The connection key tells the successor which of its peers the connection belongs to. The initiator is 0 when this node made the
  * connection, and 1 when the peer made it. `session` is the number of an item of the first kind. These items are numbered from 0.
  */
 import type { Family, Prefix } from '../../address/index.ts';

@@ -37,7 +37,7 @@ const mandatory: readonly number[] = [AttributeType.origin, AttributeType.asPath
 const mandatoryClassic: readonly number[] = [...mandatory, AttributeType.nextHop];
 
 /**
- * Decodes an UPDATE whose header has been judged. Fails only with an error that ends the session (RFC 7606). As code/subcode, these are:
+ * Decodes an UPDATE whose header has been judged. Fails only with an error that ends the session (RFC 7606). The errors are, as code/subcode:
  * - 3/1: a field that is longer than the message, or a repeated MP_REACH_NLRI or MP_UNREACH_NLRI
  * - 3/2: an unknown well-known attribute
  * - 3/5: an MP_REACH_NLRI or MP_UNREACH_NLRI that is longer than the rest of the attributes

@@ -19,7 +19,7 @@ export interface BfdReport {
   readonly remoteControlPlaneIndependent: boolean;
 }
 
-/** `unknown`: nothing has been reported yet, or the peer has no BFD. */
+/** `unknown`: BFD has reported nothing yet, or does not watch the peer. */
 type BfdView = 'unknown' | 'down' | 'up' | 'admin-down';
 
 export interface BfdWatch {

@@ -35,7 +35,7 @@ export type ConnectionEvent = (
 ) & { readonly connection: number };
 
 export type PeerEvent =
-  /** The first event of a peer. `inherited` is present when an earlier process has passed its session with the peer on. */
+  /** The first event of a peer. `inherited` is present when an earlier process has passed on its session with the peer. */
   | {
       readonly kind: 'start';
       readonly settings: PeerMachineSettings;
@@ -50,9 +50,9 @@ export type PeerEvent =
   | { readonly kind: 'bfd'; readonly report: BfdReport }
   /** BFD has reported no loss for the quiet time that the last `bfd-damping` or `bfd-loss-ignored` asked for. */
   | { readonly kind: 'bfd-damping-expired' }
-  /** The link of a directly connected session has lost its carrier, or is gone. */
+  /** The link of a directly connected session has lost its carrier or its last address, or is gone. */
   | { readonly kind: 'link-down'; readonly interface: string }
-  /** The node has lost the session's local address, as text. */
+  /** The node has lost the session's local address. `address` is the address as text. */
   | { readonly kind: 'address-lost'; readonly address: string }
   /** The peer has connected; the machine accepts or rejects the connection. */
   | { readonly kind: 'incoming' }

@@ -9,7 +9,7 @@ export interface PeerMachineSettings {
   /** False while something is missing, such as the password: the peer stays Idle. */
   readonly mayStart: boolean;
   readonly fsm: FsmConfig;
-  /** Our side of the OPEN, without the parts that depend on earlier sessions. */
+  /** Our side of the OPEN, without the parts that `localEndOf` adds. */
   readonly localEnd: Omit<LocalEnd, 'refusedCapabilities' | 'gracefulRestart' | 'bfdStrict'>;
   /** Present when graceful restart is offered (RFC 4724). */
   readonly restartTimeSeconds?: number;

@@ -18,7 +18,7 @@ const unexpectedIn = { OpenSent: 1, OpenConfirm: 2, Established: 3 } as const;
 /** RFC 7313 section 5: ROUTE-REFRESH Message Error. */
 const refreshErrorCode = 7;
 
-/** The messages that at least one state after our OPEN does not expect. */
+/** The messages that are unexpected in OpenSent, OpenConfirm or Established. */
 type MessageEvent = Extract<
   FsmEvent,
   { kind: 'open' | 'open-error' | 'update' | 'update-error' | 'keepalive' }

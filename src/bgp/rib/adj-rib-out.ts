@@ -275,7 +275,7 @@ export class AdjRibOut {
     this.#releaseIfIdle(id);
   }
 
-  /** Makes a change that gives these prefixes other targets, and moves them in the queue. */
+  /** Runs `change`, which changes the targets of these prefixes, and moves the prefixes to the buckets of their new targets. */
   #retarget(family: Family, ids: readonly number[], change: () => void): void {
     for (const id of ids) if (this.#isQueued(id)) this.#queue.remove(id, family, this.#target(id));
     change();

@@ -1,7 +1,7 @@
 /**
  * Writes UPDATE messages from the Adj-RIB-Out straight into buffers for the socket, packed as full as the session allows.
  *
- * An UPDATE carries exactly one of withdrawn routes, NLRI, MP_REACH_NLRI and MP_UNREACH_NLRI (RFC 7606 section 5.1). IPv4 routes with an
+ * An UPDATE carries at most one of withdrawn routes, NLRI, MP_REACH_NLRI and MP_UNREACH_NLRI (RFC 7606 section 5.1). IPv4 routes with an
  * IPv4 next hop travel outside of MP_REACH_NLRI, in the form that every peer knows ("classic" below).
  */
 import { type Family, type IpAddress, ipToBytes } from '../../address/index.ts';
@@ -59,7 +59,7 @@ export class UpdateWriter {
     this.#session = session;
   }
 
-  /** Writes the next messages, at most 64 KiB or one message; `undefined` when the peer is up to date. */
+  /** Writes the next messages, at most 64 KiB. Returns `undefined` when the peer is up to date. */
   next(): Written | undefined {
     let outgoing = this.#rib.next();
     if (!outgoing) return undefined;

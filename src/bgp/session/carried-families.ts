@@ -15,7 +15,7 @@ const both: readonly Family[] = [4, 6];
 
 /**
  * Decides which families the session carries, and their next hops. `before` is the decision in force. Its next hops stay while the node
- * still has all of them and the family still needs that many. A new address, such as a temporary IPv6 address, does not change the next hops.
+ * still has all of them and the family still needs the same number. A new address, such as a temporary IPv6 address, does not change the next hops.
  */
 export function carriedFamilies(
   local: IpAddress,

@@ -3,7 +3,7 @@ import { formatIp } from '../../address/index.ts';
 import type { ResolvedPeer } from '../peer.ts';
 
 /**
- * A digest of everything that a TCP connection to the peer depends on, its password included. Two speaker processes, which may have different
+ * A digest of everything that a TCP connection to the peer depends on, the password included. Two speaker processes, which may have different
  * versions, use it to recognize a peer that they share. 32 octets.
  */
 export function connectionKey({ settings, password }: ResolvedPeer): Uint8Array {

@@ -100,8 +100,8 @@ export class Connection {
   }
 
   /**
-   * Stops reading. Returns the descriptor, and the octets that were read but belong to no handled message. Returns `undefined` when the
-   * connection cannot be passed on. `thaw` starts to read again.
+   * Stops reading. Returns the descriptor, and the octets of a message that has not fully arrived. Returns `undefined` when the connection
+   * cannot be passed on. `thaw` starts to read again.
    */
   freeze(): { readonly descriptor: number; readonly unread: Uint8Array } | undefined {
     const descriptor = this.#stream?.freeze();

@@ -1,8 +1,8 @@
 import type { Clock, Timer } from '../../clock.ts';
 
 /**
- * A timer for deadlines that move far more often than they expire, such as a hold timer that every UPDATE restarts. A restart only notes
- * the new deadline. The clock's timer underneath keeps running and checks the deadline when it fires.
+ * A timer for deadlines that move far more often than they expire, such as a hold timer that every UPDATE restarts. A later
+ * deadline is only noted. The clock's timer underneath keeps running and checks the deadline when it fires.
  */
 export class DeadlineTimer {
   readonly #clock: Clock;

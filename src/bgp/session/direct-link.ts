@@ -10,8 +10,8 @@ export interface NodeInterface extends InterfaceAddresses {
 
 /**
  * The name of the interface over which the peer is directly connected. The peer is directly connected when it is in a subnet of the
- * interface with our address, or when it has a link-local address. Returns `undefined` when routers may lie between the ends, because the
- * session may then survive the loss of one link, and while the interface is not listed.
+ * interface with our address, or when it has a link-local address. Returns `undefined` while the interface is not listed. Also returns
+ * `undefined` when routers may lie between the ends, because the session may then survive the loss of one link.
  */
 export function directLink(
   local: IpAddress,

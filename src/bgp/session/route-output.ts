@@ -175,7 +175,7 @@ export class RouteOutput {
     for (const family of both) {
       const isCarried = families.includes(family);
       if (isCarried !== before.families.includes(family)) this.#rib.carry(family, isCarried);
-      // The peer may still hold routes of a family that is carried again, with the earlier next hop.
+      // When a family is carried again, the peer may still hold its routes with the earlier next hop.
       if (isCarried && !isSameList(before.wire.nextHops[family], nextHops[family])) this.#rib.resend(family);
     }
     this.#schedule();

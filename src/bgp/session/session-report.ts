@@ -115,7 +115,7 @@ export class SessionReport {
     }
   }
 
-  /** The session may not start yet. The caller has logged the reason. */
+  /** The session may not start yet. `NodeSpeaker` reports the reason to the log, so this class does not. */
   waiting(reason: string): void {
     this.#keep(reason);
   }

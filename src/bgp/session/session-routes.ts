@@ -91,7 +91,10 @@ export class SessionRoutes {
     this.#log.familiesChanged(before, carried);
   }
 
-  /** A session can come up before its interface is in the list: packets may pass up to a second before the kernel reports the carrier. */
+  /**
+   * Finds the interfaces that are not known yet. A session can come up before its interface is in the list, because the kernel may report
+   * the carrier up to a second after the first packets pass.
+   */
   #findLink(
     local: IpAddress,
     { address, interface: zone }: PeerSettings,

@@ -138,7 +138,7 @@ function incomingOf(socket: Socket, clock: Clock): Incoming | undefined {
       try {
         setSessionDefaults(fd, family);
         setRules(fd, family, rules);
-        // The rules guard the connection now. They can change with an edit, and the program cannot.
+        // The rules guard the connection now. They can change with an edit, and the filter cannot.
         detachSocketFilter(fd);
       } catch (error) {
         socket.destroy();

@@ -139,7 +139,7 @@ export class TcpStream implements Stream {
     this.#socket.pause();
     this.#clock.after(0, () => {
       this.#handledMs = 0;
-      // A stream that was frozen meanwhile must not read what its successor has to read.
+      // If the stream was frozen meanwhile, another process has to read the octets that follow.
       if (!this.#isFrozen) this.#socket.resume();
     });
   }
