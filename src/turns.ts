@@ -29,7 +29,7 @@ export interface TurnTask {
   remaining(): number;
 }
 
-/** Unfinished work. */
+/** How far some work has come. */
 export interface TurnProgress {
   readonly work: string;
   readonly remaining: number;

@@ -34,7 +34,7 @@ export interface ArpFrame {
   readonly targetIp: IpAddress;
 }
 
-/** Whether the payload at `at` is a whole ARP request or reply for IPv4 over Ethernet. Its sender MAC must not be a group or all zeros. */
+/** Whether the payload at `at` is a whole ARP request or reply for IPv4 over Ethernet. Its sender MAC must be neither a group nor zero. */
 export function isArp(frame: Uint8Array, length: number, at: number): boolean {
   return (
     length >= at + arpLength &&

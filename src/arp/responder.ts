@@ -7,7 +7,7 @@
  *
  * For an address on trial, only the requests of other speakers are answered, so that they can find out whether the answers arrive.
  *
- * Dropped: malformed frames, frames for other stations or VLANs, and frames of our own.
+ * Dropped: malformed frames, frames for other stations or VLANs, frames of our own, and packets about other addresses.
  *
  * In conflict with us: a packet from another host with one of our addresses as the sender address, and a probe by another host for an
  * address that we are probing (RFC 5227 section 2.1.1) or have on trial.

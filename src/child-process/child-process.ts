@@ -7,7 +7,7 @@
  *       ↑                 │ stop()                    │ stop()
  *       └────── exit ── stopping                      └──→ (off)
  *
- * A `start()` while the process stops takes effect when it is gone, so that two processes never run at once.
+ * A `start()` while the process stops takes effect when that process is gone, so that two processes never run at once.
  */
 import { fork, type ChildProcess as NodeChildProcess } from 'node:child_process';
 import type { Clock, Timer } from '../clock.ts';
@@ -74,7 +74,7 @@ export class ChildProcess<ToChild extends object, FromChild> {
     await this.#stopping?.promise;
   }
 
-  /** Whether the process runs, or is about to be started again. */
+  /** Whether the process should run: `start` has been called, and no `stop` since. */
   get isWanted(): boolean {
     return this.#isWanted;
   }

@@ -34,7 +34,7 @@ export interface AddressEntry extends AddressFacts, CandidateNodes, Versioned {}
  */
 export type CandidateSource = number | CandidateNodes;
 
-/** An entry whose candidates are named by their sources. `SourcedEntry` adds `observedVersion`. */
+/** An entry that names the sources of its candidates instead of the candidates. `SourcedEntry` adds `observedVersion`. */
 export interface UnversionedEntry extends AddressFacts {
   /** Empty when no node may answer. */
   readonly sources: readonly CandidateSource[];
@@ -50,7 +50,7 @@ export type CandidateSetChange =
   /** No entry names the set any more. */
   | { readonly set: number; readonly isDropped: true };
 
-/** The version of the cluster state that something was made from. */
+/** A value that carries the version of the cluster state from which it was made. */
 interface Versioned {
   /** Newest resourceVersion that the speaker had observed. A greater version is newer. 0 means unknown. */
   readonly observedVersion: number;
@@ -100,8 +100,8 @@ function preferencesOf(byNode: ReadonlyMap<string, number>): Pick<CandidateNodes
 }
 
 /**
- * Joins the candidates of several sources. A node may answer if one source allows it, on the interfaces of all sources that do. Its preference
- * is the greatest of those that the sources give it. A node that one source avoids is avoided.
+ * Joins the candidates of several sources. A node may answer if one source allows it. It may answer on the interfaces of every source that
+ * allows it. Its preference is the greatest of those that the sources give it. A node that one source avoids is avoided.
  */
 export function joinCandidates(all: readonly CandidateNodes[]): CandidateNodes {
   const [only, another] = all;

@@ -359,7 +359,7 @@ export class Layer2Agent {
     this.#runner.send({ kind: 'tick' }, () => this.#checkHandover());
   }
 
-  /** Whether a live node claims the address and answers for it. */
+  /** Whether a live node claims the address, answers for it, and has not released it. */
   #isClaimed(address: string): boolean {
     const claim = this.#claims.get(address);
     if (!claim || claim.inConflict || isReleasedByOwner(claim)) return false;

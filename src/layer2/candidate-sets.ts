@@ -27,7 +27,7 @@ const noNodes: CandidateNodes = { candidates: [], interfaces: [] };
 
 /**
  * The sets of candidates that entries name by number. Entries whose sources are the same sets share one list of candidates, so a set with
- * thousands of nodes costs its size once. When a set changes, `resolve` returns the entries that name it.
+ * thousands of nodes takes memory only once. When a set changes, `resolve` returns the entries that name it.
  */
 export class CandidateSets {
   readonly #sets = new Map<number, CandidateSet>();

@@ -3,11 +3,11 @@ import type { Logger } from '../log.ts';
 
 /**
  * On a fresh install, the controller creates the keys while the speakers start, so a speaker may be up before the keys exist.
- * Missing keys are a fault only if they are still missing after this time.
+ * Missing keys are logged as an error only if they are still missing after this time.
  */
 const patienceMs = 10_000;
 
-/** Logs each fault of the membership keys once. */
+/** Logs each fault of the membership keys. Does not repeat it while it lasts, except that missing keys become an error after `patienceMs`. */
 export class KeyFaultLog {
   readonly #clock: Clock;
   readonly #logger: Logger;

@@ -26,7 +26,7 @@ export interface Layer2Settings {
 /** An address that the speakers hold back because another program may answer for it. */
 export interface WatchedAddress {
   readonly address: string;
-  /** Interfaces on which it would be answered. An empty list means the interfaces whose subnet holds it. */
+  /** Interfaces on which a speaker would answer for the address. An empty list means the interfaces whose subnet holds the address. */
   readonly interfaces: readonly string[];
 }
 
@@ -100,7 +100,7 @@ export interface Sighting {
   /** The node with this MAC, which may be this node. Empty when no speaker runs on the host. */
   readonly node: string;
   readonly interface: string;
-  /** Whether this node is the first of those that ask for the address. */
+  /** Whether this node ranks first among the nodes that ask for the address. */
   readonly isFirstAsker: boolean;
 }
 

@@ -51,7 +51,7 @@ export interface Layer2 {
    * after the need has ended. While it does not run, entries are discarded, no address is claimed, and there are no events.
    */
   use(isUsed: boolean): void;
-  /** Ends the time of `isHeldBack`. */
+  /** Lets the process start although it was created with `isHeldBack`. */
   letStart(): void;
   /** Replaces all entries. */
   table(all: EntriesChange): void;

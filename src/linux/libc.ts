@@ -334,7 +334,7 @@ function checked(call: string, result: number): number {
   return result;
 }
 
-/** Some numbers have two names. The first one counts. */
+/** The name of each errno. Some errnos have two names. The first one counts. */
 const errnoNames = new Map(
   Object.entries(koffi.os.errno)
     .reverse()

@@ -15,7 +15,7 @@ export const AF_INET6 = 10;
 const addressAt = { 4: 4, 16: 8 } as const;
 const scopeAt = 24;
 
-/** Octets of sockaddr_in6, the larger structure of those that hold an IP address. */
+/** Octets of sockaddr_in6, the larger of the two structures that hold an IP address. */
 export const socketAddressOctets = 28;
 
 /** Encodes an address of 4 or 16 octets in network byte order. The scope is the interface index of a link-local address. */

@@ -8,8 +8,8 @@
  * stays flat. The process collects only while it is calm, because a collection pauses it. A busy process allocates, so V8 collects its garbage
  * anyway.
  *
- * Giving pages back hardly pauses a process. The process therefore does it after each collection, and also every 30 s while it is calm. The
- * work of a few seconds maps 25 MB again.
+ * Giving pages back hardly pauses a process. The process therefore does it after each collection, and also every 30 s while it is calm. It has
+ * to be repeated, because a process that works for a few seconds maps 25 MB of the pages again.
  */
 
 /** The measurements of a process at a check. */
@@ -46,7 +46,7 @@ const slowGrowth = { afterMs: 15 * 60_000, octets: 0.5e6 } as const;
 /** CPU time of a collection, for each octet of the heap. Measured with heaps of 9 to 20 MB: 4 to 5 ms for a megabyte. */
 const msPerOctet = 5e-6;
 
-/** Least time between two returns of pages. Measured: a return takes 0.9 ms of CPU, and the page faults that follow it as much again. */
+/** Least time between two returns of pages. Measured: a return takes 0.9 ms of CPU, and the page faults after it take another 0.9 ms. */
 const returnEveryMs = 30_000;
 
 /** How long a collection would pause the process. On a busy machine, the process gets only its share of the processors. */

@@ -9,8 +9,8 @@
  *
  * For an address on trial, only the solicitations of other speakers are answered, so that they can find out whether the answers arrive.
  *
- * Dropped: messages that are invalid by RFC 4861 section 7.1 (hop limit, checksum, options), frames for other stations or VLANs, and
- * frames of our own.
+ * Dropped: messages that are invalid by RFC 4861 section 7.1 (hop limit, checksum, options), frames for other stations or VLANs, frames of
+ * our own, and messages about other addresses.
  *
  * In conflict with us: an advertisement by another station for our address, a solicitation by another station from our address, and a
  * probe by another host for an address that we are probing (RFC 4862 section 5.4.3) or have on trial.

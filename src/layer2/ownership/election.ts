@@ -61,7 +61,7 @@ export function* electOwners(
     const owner = each.takenBy ?? election.best(each);
     if (owner !== undefined) election.place(each.address, each.group, owner);
   }
-  // Only a group whose addresses all have a record may move. Any other group stays with the owner that its unrecorded address got.
+  // Only a group whose addresses all have a record may move. Addresses of any other group stay where they have been placed.
   const whole: (readonly VacantAddress[])[] = [];
   for (const group of groupsOf(sorted)) {
     yield;

@@ -19,11 +19,11 @@ export class EntryTable<T extends TrackedEntry> {
   readonly #named = new Map<string, number>();
   /** Number of entries with preferences. */
   #preferring = 0;
-  /** The shared lists, each by its elements as one text. */
+  /** The shared lists. The key of a list is the text of its elements. */
   readonly #lists = new Map<string, readonly string[]>();
   /**
-   * The shared list for each list object that came in before. Entries of one candidate set bring the same list object again and again. A look-up
-   * by the object avoids making the text of a long list each time.
+   * The shared list for each list object that an entry has brought. Entries of one candidate set bring the same list object again and again. A
+   * look-up by the object avoids making the text of a long list each time.
    */
   readonly #sharedLists = new WeakMap<readonly string[], readonly string[]>();
 
@@ -82,7 +82,7 @@ export class EntryTable<T extends TrackedEntry> {
     const address = parseIp(entry.address);
     if (!address) return undefined;
     const canonical = formatIp(address);
-    // Equal strings count twice in memory, so the maps share the string of the entry.
+    // Two equal strings take twice the memory, so the maps share the string of the entry.
     const text = canonical === entry.address ? entry.address : canonical;
     const known = this.#tracked.get(text);
     const before = known?.entry;

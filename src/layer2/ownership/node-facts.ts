@@ -37,8 +37,8 @@ const maxLength = 900;
  *
  * The node's statements about answers stand before the links, in the form of witness-facts.ts. If the text is too long, the statements take a
  * shorter form. If it is still too long, as on a node with many container networks, only the links that `isNeeded` selects are included. The
- * last step leaves out the report of the witness, and links that do not fit. The text always says that the node is mute, because other nodes
- * would give a mute node its addresses back.
+ * last step leaves out the report of the witness, and links that do not fit. A text of any length says that a mute node is mute. Without that
+ * statement, other nodes would give the node its addresses back.
  */
 export function formatFacts(
   links: readonly Link[],
@@ -85,7 +85,7 @@ function toAscii(json: string): string {
 
 const noFacts: NodeFacts = { links: [], isLeaving: false, isStarting: false };
 
-/** Parses the facts of another node. Unknown and malformed parts are ignored, because a newer release may use other parts. */
+/** Parses the facts of another node. Unknown and malformed parts are ignored, because a newer version of Bellman may use other parts. */
 export function parseFacts(text: string): NodeFacts {
   let raw: unknown;
   try {

@@ -24,7 +24,7 @@
  * therefore stand when a partition heals. Because no node in a minority claims, an old owner there stops at once and does not wait for its
  * successor's claim.
  *
- * A decision about thousands of addresses takes longer than the other members wait for a sign of life. Its steps may therefore run with
+ * A decision about thousands of addresses takes longer than the other members wait for the answer to a probe. Its steps may therefore run with
  * pauses, and its actions may be run as they come (`takeActions`). Views and claims that arrive in a pause take effect at once (`note`). This
  * node then gives up the addresses that another node has claimed. The rest of the decision looks at the newest claim on each address.
  *
@@ -233,8 +233,9 @@ export class Ownership {
   }
 
   /**
-   * Takes a view. Returns the addresses to judge again: those that the changed nodes own, or all addresses if an entry prefers some nodes,
-   * because a change of one node may then move an address of another. Once claims are allowed, also those whose claims are to be corrected.
+   * Takes a view. Returns the addresses to judge again: those that the changed nodes own. If an entry prefers some nodes, it returns all
+   * addresses, because a change of one node may then move an address of another. Once claims are allowed, it also returns the addresses whose
+   * claims are wrong about a conflict.
    */
   #see({ nodes, claiming }: OwnershipView): Iterable<string> {
     const changed = changedNodes(this.#nodes, nodes);

@@ -8,7 +8,7 @@
  * - After 30 s, it decides in any case, because a member that never agrees must not keep addresses unanswered.
  */
 
-/** The node's knowledge about the other members. */
+/** The facts about the node's entries and about the other members. */
 export interface ReadinessInput {
   readonly hasEntries: boolean;
   /** Whether this node holds the same claims as several live members, or as all live members if there are few. */

@@ -54,7 +54,7 @@ export class Vacancies {
   readonly #expected = new Map<string, number>();
   /** The end of the shortest wait of a settled vacancy or of a first placement, or an earlier time. */
   #wakeAtMs = Number.POSITIVE_INFINITY;
-  /** At the last review, or `paused` if claims have been paused since. */
+  /** Whether this node could claim at the last review; `paused` if claims have been paused since. */
   #claiming: Claiming | undefined;
 
   constructor(entries: Pick<EntryTable<OwnedAddress>, 'get'>, claims: Pick<ClaimStore, 'get'>) {
@@ -102,8 +102,8 @@ export class Vacancies {
   }
 
   /**
-   * Claims are paused, or could not be read. The next review gives each awaited node its whole time again, although claims may be allowed again by
-   * then: many changes may pass during a long decision.
+   * Notes that claims are paused, or may be unread. The next review gives each awaited node its whole time again, even if claims are allowed again
+   * by then. During a long decision, claims may be paused and allowed again before the next review.
    */
   pause(): void {
     this.#claiming = 'paused';
@@ -137,7 +137,7 @@ export class Vacancies {
         if (wasPaused && vacancy.awaited !== undefined) vacancy.wakeAtMs = nowMs + patienceMs;
         if (mayWait(vacancy, situation)) this.#settle(text, vacancy);
         else this.#unsettle(text, vacancy);
-        // Only here, because a claim that arrives in the pause may close the vacancy.
+        // The step ends only here, because a claim that arrives in a pause may close the vacancy.
         yield;
       }
     }

@@ -5,7 +5,7 @@
  *
  *     "witness":{"unanswered":{"node-1":["192.0.2.240"]},"answered":{"node-2":["192.0.2.241"]},"deaf":true},"mute":["192.0.2.242"]
  *
- * A node that is not a witness has no part `witness`. A release that does not know these parts ignores them.
+ * A node that is not a witness has no part `witness`. A version of Bellman that does not know these parts ignores them.
  */
 
 /** Addresses in canonical text. `everyAddress` stands for all addresses of the node in question. */

@@ -21,7 +21,7 @@ export interface AddressState extends AddressCounts {
   readonly address: IpAddress;
   /** Names of the links that must answer. An empty list means every link whose subnet holds the address. */
   interfaces: readonly string[];
-  /** False while the address is only probed. */
+  /** False while the address is only probed or on trial. */
   answering: boolean;
   /** Whether other speakers get answers although `answering` is false. */
   isOnTrial: boolean;

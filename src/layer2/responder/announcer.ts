@@ -22,7 +22,7 @@ export class Announcer {
   #timer: Timer | undefined;
   /** When the timer is due; infinite when nothing is scheduled. */
   #dueAtMs = Number.POSITIVE_INFINITY;
-  /** Present while the other speakers are heard after a stall. */
+  /** Present while this node waits to hear the other speakers after a stall. */
   #catchUp: Timer | undefined;
 
   constructor(options: AnnouncerOptions) {

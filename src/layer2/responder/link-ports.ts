@@ -18,7 +18,7 @@ export interface LinkPortsOptions {
   readonly groupSocket: GroupSocket;
   readonly openCapture?: OpenCapture;
   readonly counters: NeighbourCounters;
-  /** Every address that is answered or probed. */
+  /** Every address that is answered, probed or on trial. */
   readonly states: () => Iterable<AddressState>;
   /** Called when a link begins to carry an address because the link has changed or its capture was reopened. */
   readonly onPlaced: (state: AddressState) => void;

@@ -38,7 +38,7 @@ interface Port {
   readonly capture: Capture;
 }
 
-/** A few hundred answers. Questions are rare, and a lost answer only causes another question. */
+/** Room for a few hundred answers. Questions are rare, and a lost answer only causes another question. */
 const bufferBytes = 256 * 1024;
 const reopenDelayMs = 1000;
 /** Minimum time between two checks for frames. */

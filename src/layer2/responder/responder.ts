@@ -85,7 +85,7 @@ export interface PlacedAddress {
 export interface NeighbourResponder {
   /**
    * Answers for the address from now on, and announces it. Without `interfaces`, every link whose subnet holds the address answers. If the
-   * address is already answered, only its links change.
+   * address is already answered, only its links change. It is then announced again only if it has a new link.
    */
   add(address: IpAddress, interfaces?: readonly string[]): void;
   /** Stops answering for the address at once. */

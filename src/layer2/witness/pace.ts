@@ -1,4 +1,4 @@
-/** Bounds the number of questions in a second. After a pause, it allows at once the questions of a tenth of a second, or one if that is more. */
+/** Bounds the number of questions in a second. After a pause, it allows a tenth of `perSecond` at once, but at least one question. */
 export class Pace {
   perSecond: number;
   #tokens = 1;

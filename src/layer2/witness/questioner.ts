@@ -59,8 +59,8 @@ interface State {
 /** An answer takes well below a millisecond. A loaded host may take longer, and a late answer counts too. */
 const answerWithinMs = 250;
 /**
- * With 20 % of all packets lost in each direction, a question fails with a probability of 36 %. Six in a row then fail in 0.2 % of all
- * checks, and those of two witnesses in 0.0005 %.
+ * With 20 % of all packets lost in each direction, a question fails with a probability of 36 %. In 0.2 % of all checks, six questions in a
+ * row fail. In 0.0005 %, six questions in a row of both witnesses fail.
  */
 const missesToReport = 6;
 const hitsToReport = 3;

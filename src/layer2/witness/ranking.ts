@@ -16,7 +16,7 @@ const witnessCount = 2;
 const candidateWeight = 2 ** 32;
 
 /**
- * Chooses the witnesses of each address among the live nodes that ask questions and have a link with the address. Candidates of the address
+ * Chooses the witnesses of each address among the live nodes that ask questions and have a link for the address. Candidates of the address
  * come first, because the configuration says that they share the link with the owner. The greatest rendezvous weight decides between equals.
  * All nodes with the same view choose the same witnesses.
  */

@@ -12,8 +12,8 @@
  *
  * A node whose process lacks CPU time judges nothing. It notices the lack because it handles requests too late.
  *
- * A mute address is on trial: this node answers other speakers for it, and only them. Each time that an address becomes mute, its shortest
- * trial doubles, up to an hour. An address therefore cannot keep moving back and forth.
+ * A mute address is on trial: this node answers other speakers for it, and only them. Each time that an address becomes mute, the least
+ * duration of its trial doubles, up to an hour. An address therefore cannot keep moving back and forth.
  */
 import { type AddressNames, everyAddress, includesAddress } from '../ownership/witness-facts.ts';
 import { maxListed } from './questioner.ts';
