@@ -103,7 +103,10 @@ export function peerMachines(peers: readonly NamedPeer[], address: string): read
   );
 }
 
-/** The machine of the BFD session that watches several peers. It has the name of the first one. */
+/**
+ * Peers may share a BFD session. The machine of the session then has the name of the first peer. Returns that machine for the machine name of
+ * another peer of the session.
+ */
 export function sharedBfdMachine(
   sessions: Iterable<readonly { readonly name: string }[]>,
   machine: string,

@@ -5,7 +5,7 @@
  *   nodes, configuration ─→ CandidateSetTable ───────────────────────↑
  *
  * While all Services are planned again, their changes wait for each other and go out in one message, because all nodes must elect owners
- * from the same entries. A change that concerns one Service or another node goes ahead of them.
+ * from the same entries. A change that concerns one Service or one node goes ahead of them.
  */
 import type { AddressRemoval, SourcedEntry, UnversionedEntry } from '../layer2/address-entry.ts';
 import type { EntriesChange } from '../layer2/messages.ts';
@@ -35,7 +35,7 @@ export class Layer2Output {
   readonly #addresses = new AddressTable();
   /** Changes that wait, by address. Only the last change of each address counts. */
   readonly #unsent = new Map<string, SourcedEntry | AddressRemoval>();
-  /** Of these, the addresses whose changes do not wait for the plans of all Services. */
+  /** The addresses in `#unsent` whose changes do not wait for the plans of all Services. */
   readonly #ahead = new Set<string>();
   /** Whether a node has changed since the last message. The changed sets of candidates then do not wait either. */
   #isNodeAhead = false;

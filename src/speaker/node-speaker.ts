@@ -4,7 +4,7 @@
  * and its constructor receives its outputs.
  *
  *   setService, setEndpointSlice ──→ plan of one Service ──┬─→ RouteTable ───→ BgpSpeaker
- *   setConfig, setNode ────────────→ plans of the others ──┼─→ Layer2Output ─→ Layer2Sink
+ *   setConfig, setNode ────────────→ plans of Services ────┼─→ Layer2Output ─→ Layer2Sink
  *                                                          └─→ PlanResults ──→ status, metrics
  *   setSecret, setConfig, setNode ─→ PeerSet ────────────────→ BgpSpeaker, BfdSink
  *
@@ -67,7 +67,7 @@ export interface NodeSpeakerOptions {
   readonly bfd: BfdSink;
   readonly layer2: Layer2Sink;
   readonly onPeerTrouble: (trouble: PeerTrouble) => void;
-  /** Called when plans have been made, with the state of this node that follows from them. */
+  /** Called when plans have been made. `state` says whether this node leaves, and which addresses it still announces. */
   readonly onLeaving: (state: LeavingState) => void;
   /** Present with `--adopt-only`. Called when plans have been made. */
   readonly onAdoption?: (state: AdoptionState) => void;

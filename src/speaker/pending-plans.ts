@@ -1,6 +1,6 @@
 /**
- * The Services that wait for a new plan. After a change that concerns all of them, they are visited one after another, without a list of
- * their own. A change of a single Service comes first.
+ * The Services that wait for a new plan. After a change that concerns all of them, an iterator visits them one after another, so they need no
+ * list of their own. A change of a single Service comes first.
  */
 export class PendingPlans {
   readonly #all: () => Iterator<string>;

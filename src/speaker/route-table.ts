@@ -121,8 +121,9 @@ function remove(route: Route, attributes: WantedAttributes): void {
 /**
  * Merges the attributes of one prefix where Services or advertisements differ. The strongest preference wins (highest LOCAL_PREF,
  * lowest MED, fewest prepends) and all communities are sent. No Service therefore makes the route of another one worse. An absent
- * LOCAL_PREF is sent as 100, and routers take an absent MED for the lowest (RFC 4271 section 9.1.2.2), so both count as such. Attributes
- * of a drain count only if all attributes are of a drain, because otherwise the route stays. The result does not depend on the order.
+ * LOCAL_PREF counts as 100, because it is sent as 100. An absent MED counts as the lowest, because routers take it for the lowest (RFC 4271
+ * section 9.1.2.2). Attributes of a drain count only if all attributes are of a drain, because otherwise the route stays. The result does not
+ * depend on the order.
  */
 export function mergeAttributes(wanted: readonly WantedAttributes[]): RouteAttributes {
   const lasting = wanted.filter(({ isDraining }) => !isDraining);

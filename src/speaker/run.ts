@@ -8,11 +8,11 @@
  *
  *  1. foundation.ts opens what all stages use: metrics, diagnostics, the client of the API server.
  *  2. parts.ts creates BGP, BFD, the handle on the layer-2 process and the NodeSpeaker, and connects them. Nothing is announced yet.
- *  3. endpoint.ts serves the HTTP endpoint. A speaker that replaces another one waits for the port (stand-by.ts), and takes its sessions
- *     over meanwhile. When the port is served, the layer-2 process may start. It runs only while a pool is announced in layer 2, or dead nodes
- *     are reported.
+ *  3. endpoint.ts serves the HTTP endpoint. A speaker that replaces another one waits for the port (stand-by.ts), and meanwhile takes over the
+ *     sessions of the other one. When the port is served, the layer-2 process may start. It runs only while a pool is announced in layer 2, or
+ *     dead nodes are reported.
  *  4. cluster.ts starts the watches. When they have read all objects, and this process may serve, the speaker begins to announce.
- *  5. On a signal, stop.ts stops what announces first, and the watches and the HTTP endpoint last.
+ *  5. On a signal, stop.ts first stops the parts that announce. It stops the watches and the HTTP endpoint last.
  */
 import type { RunSpeakerOptions } from './options.ts';
 import { watchCluster } from './stages/cluster.ts';
@@ -51,7 +51,8 @@ function beginStandBy(foundation: Foundation, parts: SpeakerParts): StandBy {
 }
 
 /**
- * The layer-2 process of the earlier speaker has ended before this process serves the endpoint. Rejects when the endpoint cannot be served.
+ * Lets the layer-2 process start once this process serves the endpoint. The layer-2 process of the earlier speaker has ended by then. Rejects
+ * when the endpoint cannot be served.
  */
 async function letLayer2Start(
   { options, client }: Foundation,

@@ -30,7 +30,7 @@ export class StandBy {
    * Rejects when the endpoint cannot be served.
    */
   readonly endpoint: Promise<HttpEndpoint | undefined>;
-  /** Resolves when the endpoint is served, or when this process waits for its port. Rejects when the endpoint cannot be served. */
+  /** Resolves when the endpoint is served, or when this process begins to wait for the port. Rejects when the endpoint cannot be served. */
   readonly started: Promise<unknown>;
   readonly #options: StandByOptions;
   #isServing = false;

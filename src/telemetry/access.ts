@@ -16,7 +16,7 @@ export interface AccessOptions {
   readonly clock: Clock;
   /** Judges a token for a path. Rejects when the token cannot be judged now. */
   readonly judge: (token: string, path: string) => Promise<'allowed' | 'unauthenticated' | 'forbidden'>;
-  /** Whether this error of `judge` is an answer of the API server, and not an outage. By default, it is an outage. */
+  /** Whether an error of `judge` is an answer of the API server. Any other error is an outage. By default, every error counts as an outage. */
   readonly isRefusal?: (error: unknown) => boolean;
 }
 

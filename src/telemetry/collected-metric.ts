@@ -10,8 +10,8 @@ export interface CollectedMetricOptions {
   /** Called whenever the registry is read. */
   readonly samples: () => Iterable<Sample>;
   /**
-   * Whether the samples may be taken over several turns of the event loop. They are then not all of one moment. Whatever changes meanwhile,
-   * `samples` must not give two samples with the same labels, which Prometheus refuses.
+   * Whether the samples may be taken over several turns of the event loop. They then do not all show the same moment. Even if the data
+   * changes meanwhile, `samples` must not give two samples with the same labels, because Prometheus refuses them.
    */
   readonly takenInSlices?: boolean;
 }

@@ -4,7 +4,7 @@ import { registerCollected } from './collected-metric.ts';
 /** The configuration that a process uses. */
 export interface ConfigInForce {
   readonly hash: string;
-  /** Grows with each accepted configuration; 0 when it is not recorded. */
+  /** Grows with each accepted configuration. 0 when no generation is recorded. */
   readonly generation: number;
 }
 

@@ -3,7 +3,7 @@
  *
  *   flight recorder  the last events of each state machine, at `/debug/events` and in the log at level debug
  *   guard            an exception while one input is handled costs only that input; it is counted and logged
- *   crash            any other exception ends the process with its own exit code, after a handover
+ *   crash            any other exception ends the process with `crashExitCode`, after a handover
  *   log output       a log line never holds the process up; lost lines are counted
  *   HTTP endpoint    metrics, health, readiness, status, events
  */

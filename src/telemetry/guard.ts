@@ -1,7 +1,7 @@
 /**
  * The guard at each entrance of foreign octets: a TCP peer's stream, a datagram, a frame, an HTTP body, a watch event. An exception
- * while one input is handled is a bug. It costs only that input or its session, never the process. The guard counts the exception, logs it
- * once per source and kind with the first octets of the input, and records it in the flight recorder.
+ * while one input is handled is a bug. It costs only that input or its session, never the process. The guard counts each exception and
+ * records it in the flight recorder. It logs one exception per entrance, source and kind, with the first octets of the input.
  */
 import type { Logger } from 'pino';
 import { reasonOf } from '../result.ts';
@@ -27,7 +27,7 @@ export interface GuardedInput {
 }
 
 const loggedOctets = 64;
-/** Maximum number of logged pairs of source and kind that are remembered. The oldest are forgotten, and may be logged again. */
+/** Maximum number of keys (entrance, source and kind) that are remembered as logged. The oldest are forgotten, and may be logged again. */
 const maxRemembered = 1024;
 
 export class Guard {

@@ -54,7 +54,7 @@ export class HttpLimits {
     }
   }
 
-  /** Takes a request, until its response has ended. Returns false when too many are being answered. */
+  /** Counts a request until its response has ended. Returns false, and does not count the request, when too many are being answered. */
   admit(socket: Socket, response: ServerResponse): boolean {
     const host = socket.remoteAddress ?? '';
     let all = 0;
@@ -74,7 +74,7 @@ export class HttpLimits {
     return true;
   }
 
-  /** The answer is complete. The client has to read it. */
+  /** The answer is complete. Closes the connection if the client has not read the answer after `readWithinMs`. */
   answered(socket: Socket, response: ServerResponse): void {
     const limit = this.#clock.after(readWithinMs, () => socket.destroy());
     response.once('close', () => limit.cancel());

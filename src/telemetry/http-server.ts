@@ -33,7 +33,7 @@ export interface Endpoints {
   readonly status: () => unknown;
   /** All recorded events, oldest first. */
   readonly events: () => Promise<readonly RecordedEvent[]>;
-  /** Names of the machines that belong to an address although their events need not mention it. */
+  /** Names of the machines that belong to an address, even if their events do not mention it. */
   readonly machinesOf?: (address: string) => readonly string[];
   /** The machine under whose name the events of the requested machine are recorded, if that is a different machine. */
   readonly recordedAs?: (machine: string) => string | undefined;

@@ -5,8 +5,8 @@ const pieceLength = 16_384;
 const indent = '  ';
 
 /**
- * The text of `JSON.stringify(value, null, 2)` for plain data, in pieces, so that other work can go on between two pieces. Lists and objects
- * are cut on the first `depth` levels.
+ * The text of `JSON.stringify(value, null, 2)` for plain data, in pieces, so that other work can go on between two pieces. Only lists and
+ * objects on the first `depth` levels are divided.
  */
 export function* jsonPieces(value: unknown, depth = 2, margin = ''): Generator<string> {
   if (depth === 0 || typeof value !== 'object' || value === null || 'toJSON' in value) {

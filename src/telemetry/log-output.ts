@@ -23,7 +23,7 @@ const newline = Buffer.from('\n');
 interface QueuedLine {
   /** The octets of the line that are not written yet. */
   readonly octets: Uint8Array;
-  /** Set on a report of lost lines: the total number of lost lines once this report is written. */
+  /** Present in a report of lost lines: the total number of lost lines that have been reported once this report is written. */
   readonly reported?: number;
 }
 

@@ -10,8 +10,8 @@ import {
 import type { ServicePlan } from '../plan/service-plan.ts';
 
 /**
- * `held`: this node has no BGP session. `waiting`: the node is admitted, and another program on the node has a session, or this is not known yet.
- * `live`: this node has its sessions.
+ * `held`: this node has no BGP session. `waiting`: the node is admitted, but another program on it has a session, or this speaker does not know
+ * yet whether one has. `live`: this node has its sessions.
  */
 export type BgpAdoption = 'held' | 'waiting' | 'live';
 

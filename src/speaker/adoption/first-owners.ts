@@ -34,7 +34,7 @@ export class FirstOwners {
   /** The last sighting of each held address. */
   readonly #sightings = new Map<string, Sighting>();
   #held: ReadonlyMap<string, HeldForService> = new Map();
-  /** Addresses whose line this node has written. The timer ends the time in which this node must begin to answer. */
+  /** Addresses whose line this node has written. The timer fires when the node should have begun to answer. */
   readonly #written = new Map<string, Timer>();
 
   constructor(options: FirstOwnersOptions) {

@@ -5,7 +5,7 @@ import type { PeerConfig } from '../../config/config.ts';
 import type { BgpAdoption } from './adoption-state.ts';
 import { type Connection, readConnections } from './tcp-table.ts';
 
-/** A router cannot have two sessions with one address, so this node waits until the session of the other program has ended. */
+/** Short, because a router cannot have two sessions with one address: this node has none until the session of the other program has ended. */
 const waitingEveryMs = 100;
 const calmEveryMs = 2000;
 const bgpPort = 179;
@@ -22,7 +22,7 @@ export interface OtherSessionsOptions {
 
 /**
  * Looks for BGP sessions of other programs on this host, by their TCP connections with the peers. The speaker shares the network of its node,
- * so it sees them whatever program has them. While this node is live, the speaker does not look, because all connections are its own.
+ * so it sees the connections of every program. While this node is live, the speaker does not look, because all connections are its own.
  */
 export class OtherSessions {
   readonly #options: OtherSessionsOptions;

@@ -167,8 +167,8 @@ const latenessName = 'bellman_bfd_lateness_seconds';
 const latenessHelp = 'Time between the moment when a packet was due and the moment when it was sent.';
 
 /**
- * How late packets were sent. The BFD process counts the buckets. prom-client's Histogram cannot take counts, so this object has only what a
- * registry asks of a metric.
+ * How late packets were sent. The BFD process counts the buckets. prom-client's Histogram cannot take counts, so this object replaces it. It
+ * has only the members that a registry uses.
  */
 function registerLateness(registry: Registry, bfd: Source): void {
   const get = async () => {
@@ -180,7 +180,7 @@ function registerLateness(registry: Registry, bfd: Source): void {
   registry.registerMetric(metric as Histogram);
 }
 
-/** Prometheus counts in each bucket all values up to its bound. */
+/** A bucket of Prometheus counts all values up to its bound, also those that a smaller bucket counts. */
 function latenessValues({ boundsMs, counts, sumMs }: BfdProcessStatus['lateness']) {
   let total = 0;
   const buckets = counts.map((count, i) => {

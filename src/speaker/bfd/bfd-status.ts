@@ -57,7 +57,7 @@ export function problemOf(session: BfdSessionStatus, nowEpochMs: number): string
   const { state, remoteState, sent, received, dropped, fault, lastReceivedAgoMs, detectionTimeMs } = session;
   if (fault !== undefined) return fault;
   if (state === 'Up' || state === 'AdminDown') return undefined;
-  // With intervals of many seconds, an exchange takes as long as the Detection Time.
+  // With intervals of many seconds, an exchange may take as long as the Detection Time.
   const patienceMs = Math.max(detectionTimeMs, initProblemMs);
   const isHeard = lastReceivedAgoMs !== undefined && lastReceivedAgoMs <= patienceMs;
   if (isHeard) {

@@ -1,6 +1,6 @@
 /**
- * Reports the nodes that this speaker finds dead to the controller, while the configuration asks for it. The report is a Lease in
- * Bellman's namespace (`cluster/death-report.ts`). `NodeDeaths` decides what is in it, and when it is written.
+ * Reports to the controller which nodes this speaker finds dead, while the configuration asks for it. The report is a Lease in Bellman's
+ * namespace (`cluster/death-report.ts`). `NodeDeaths` decides what is in it, and when it is written.
  */
 import type { Clock, Timer } from '../../clock.ts';
 import { deathReportBody, deathReportName } from '../../cluster/death-report.ts';
@@ -92,7 +92,7 @@ export class DeathReporter {
     if (isUsed) this.setMembers(this.#members);
   }
 
-  /** The speakers that Kubernetes knows, with the addresses of their nodes. */
+  /** Sets the speakers that Kubernetes knows, with the addresses of their Pods and nodes. */
   setSpeakers({ known }: KnownSpeakers): void {
     this.#addresses.clear();
     for (const { node, addresses } of known) this.#addresses.set(node, addresses);

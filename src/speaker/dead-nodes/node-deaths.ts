@@ -10,16 +10,16 @@
  * - The node answered the last question before its speaker went missing. Without this, a firewall that drops the questions would look like
  *   death.
  * - The node has answered no question since its speaker went missing. If it has answered one, only its speaker had crashed. If that node dies
- *   later, this speaker does not report it: a node without a speaker writes no report that would show the controller that it lives. Kubernetes
- *   finds such a death, until the speaker is heard again and the node has answered a question.
+ *   later, this speaker does not report it: without a speaker, the node writes no report, so the controller could not see that it lives. Until
+ *   the speaker is heard again and the node has answered a question, only Kubernetes finds such a death.
  *
  *     alive ── suspect ─────────────────── dead
  *       │        ├── question, 0.5 s ──┤     │
  *       │                              └──┬──┘
  *     answered before                     └─→ dead to this speaker, until the node answers or its speaker is heard
  *
- * A report is due when the dead nodes change. It is also due when several speakers are missing at once, and every few seconds while most
- * speakers are missing. This node may then be the one that is cut off, and the write shows the controller that it lives.
+ * A report is due when the dead nodes change. It is also due when several speakers go missing, and every few seconds while most speakers are
+ * missing. This node may then be the one that is cut off, and the write shows the controller that it lives.
  */
 import type { MemberStatus } from '../../layer2/messages.ts';
 
@@ -43,7 +43,7 @@ export const nodeDeathTiming = {
   repeatMs: 4000,
 } as const;
 
-/** Questions to nodes with a living speaker that may be under way at once. The questions to missing ones are not limited. */
+/** Maximum number of questions under way to nodes with a living speaker. Questions to nodes with a missing speaker are not limited. */
 const maxProofs = 8;
 /** A node counts as cut off only if it misses at least this many others, however few nodes the cluster has. */
 const troublingMembers = 2;
@@ -130,7 +130,7 @@ export class NodeDeaths {
     return due;
   }
 
-  /** Notes the answer to a question. Ignores the answer when the node has become suspect since the question was asked. */
+  /** Notes the answer to a question. Ignores the answer when the speaker has gone missing or come back since the question was asked. */
   answered(question: Question, answer: ProbeAnswer, nowMs: number): void {
     const node = this.#nodes.get(question.node);
     if (node?.asked?.number !== question.number) return;
@@ -147,7 +147,7 @@ export class NodeDeaths {
     node.nextAtMs = nowMs + intervalMs(node, nowMs);
   }
 
-  /** The dead nodes, when a report is due; `undefined` when none is. */
+  /** Returns the dead nodes when a report is due, else `undefined`. */
   takeReport(nowMs: number): readonly string[] | undefined {
     const { dead, isTroubled, isCutOff } = this;
     const text = dead.join();
@@ -160,7 +160,7 @@ export class NodeDeaths {
     return dead;
   }
 
-  /** When `due()` or `takeReport()` may return something although nothing else happens; infinite for never. */
+  /** The time at which `due()` or `takeReport()` may return something if nothing happens before. Infinite when that time never comes. */
   wakeAtMs(): number {
     const canProve = this.#proofsUnderWay < maxProofs;
     let atMs = this.isCutOff ? this.#reportedAtMs + nodeDeathTiming.repeatMs : Number.POSITIVE_INFINITY;

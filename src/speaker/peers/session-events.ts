@@ -1,4 +1,4 @@
-/** Records as events of the Node that a BGP session goes down, and that it comes up again. */
+/** Records an event of the Node when a BGP session goes down, and another one when it comes up again. */
 import type { SessionChange } from '../../bgp/index.ts';
 import { type EventRecord, regardingNode } from '../../kubernetes/events.ts';
 import type { Node } from '../../kubernetes/model.ts';
@@ -18,7 +18,7 @@ export class SessionEvents {
     this.#options = options;
   }
 
-  /** The first start of a session is not recorded, because every start of a speaker would then record an event for each peer. */
+  /** The first start of a session is not recorded. Otherwise every start of a speaker would record an event for each peer. */
   handle(change: SessionChange): void {
     const { peer } = change;
     if (change.kind === 'down') {

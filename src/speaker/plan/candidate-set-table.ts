@@ -40,7 +40,7 @@ export interface CandidateSet {
 interface TrackedSet extends CandidateSet {
   /** The advertisements that select the Services. */
   readonly advertisements: readonly Layer2Advertisement[];
-  /** Whether the pool has no advertisements, and every node may answer. */
+  /** Whether the pool has no advertisements. Every node may then answer. */
   readonly isOpen: boolean;
   readonly nodes: Map<string, Candidate>;
   /** Nodes that have changed since the last `takeChanges`. */
@@ -52,11 +52,11 @@ interface TrackedSet extends CandidateSet {
 }
 
 /**
- * The nodes that may answer for addresses in layer 2. They follow from the nodes and from the advertisements that select a Service, and all
- * Services with equal advertisements share one set, also across pools and configurations. A change of one node therefore costs one step for
+ * The nodes that may answer for addresses in layer 2. They follow from the nodes and from the advertisements that select a Service. All
+ * Services with equal advertisements share one set, even across pools and configurations. A change of one node therefore costs one step for
  * each set, whatever the number of Services and nodes.
  *
- * A node that leaves stays in the set, with a preference below those of all other nodes. If every other node is dead or has no link for the
+ * A node that leaves stays in the set, with a preference below those of all nodes that stay. If each of them is dead or has no link for the
  * address, the leaving node therefore still answers.
  *
  * A node that several advertisements select may use all their interfaces. An advertisement without interfaces allows every interface. Each
@@ -65,7 +65,7 @@ interface TrackedSet extends CandidateSet {
 export class CandidateSetTable {
   readonly #nodes: ReadonlyMap<string, Node>;
   readonly #sets = new Map<string, TrackedSet>();
-  /** Sets by pool, then by the advertisements that select the Service, as bits in text. */
+  /** Sets by pool, then by a text with one digit for each advertisement of the pool: 1 if the advertisement selects the Service. */
   #byPool = new WeakMap<PoolConfig, Map<string, TrackedSet>>();
   readonly #dropped: number[] = [];
   #rules: NodeRules;
@@ -104,7 +104,7 @@ export class CandidateSetTable {
     return set;
   }
 
-  /** Of the given nodes, those that are in the set, with their preferences less the penalties. */
+  /** The given nodes that are in the set. The preference of each node is reduced by its penalty. */
   candidatesOf(
     set: CandidateSet,
     nodes: Iterable<string>,
@@ -151,7 +151,7 @@ export class CandidateSetTable {
     for (const set of this.#sets.values()) set.isUsed = false;
   }
 
-  /** Drops the sets for which no Service has asked since `beginUse`, and which no entry names. */
+  /** Drops each set that no Service has asked for since `beginUse`, and that no entry names. */
   dropUnused(isNamed: (set: number) => boolean): void {
     for (const [key, { number, isUsed }] of this.#sets) {
       if (isUsed || isNamed(number)) continue;

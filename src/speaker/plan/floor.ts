@@ -8,8 +8,8 @@
  */
 
 /**
- * Whether the leaving nodes among the candidates may leave: at least `minAnnouncers` candidates stay, or all candidates if there are fewer.
- * Stops as soon as enough candidates stay, because there may be thousands.
+ * Whether the leaving nodes among the candidates may leave: at least `minAnnouncers` candidates stay, or no candidate leaves. Stops counting
+ * as soon as enough candidates stay, because there may be thousands.
  */
 export function mayLeave(
   candidates: Iterable<string>,

@@ -57,7 +57,7 @@ export class FreshEndpoints {
     this.#dropEmpty(service);
   }
 
-  /** The nodes of a Service that wait, each with the end of its wait since 1970; `undefined` when no wait is known. */
+  /** The nodes of a Service that wait, each with the end of its wait in milliseconds since 1970; `undefined` when no wait is known. */
   of(service: string, nowMs: number, delayMs: number): FreshNodes | undefined {
     const fresh = this.#fresh.get(service);
     if (!fresh) return undefined;

@@ -67,8 +67,8 @@ function heldInLayer2(
 }
 
 /**
- * In an adoption, prefers the recorded owner to all other candidates. Otherwise the election would spread the addresses of a node that is recorded
- * for many of them, and their MACs would change.
+ * In an adoption, prefers the recorded owner to all other candidates. One node may be recorded for many addresses. The election would otherwise
+ * spread them over other nodes, and their MACs would change.
  */
 function firstOwnerSource(
   { service: { labels }, pool }: PlannedAddress,

@@ -57,7 +57,7 @@ export function peerRoutes(
   return routes;
 }
 
-/** Names of the peers that receive routes of the family by an advertisement. Thousands of addresses ask for the same few lists. */
+/** Names of the peers to which an advertisement sends routes of a family. Thousands of addresses ask for the same few lists. */
 const receivers = new WeakMap<
   readonly PeerConfig[],
   WeakMap<BgpAdvertisement, Partial<Record<Family, readonly string[]>>>

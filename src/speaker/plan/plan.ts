@@ -12,9 +12,9 @@
  * (`localNodes`). With `Cluster`, the endpoint may be on any node.
  *
  * A node that leaves (`leaving.ts`) may announce too. In BGP it marks its routes for the drain delay and then withdraws them, unless too few
- * other nodes could announce the address (`floor.ts`). In layer 2 other candidates are preferred to it. A node whose endpoints of a Service
- * with `Local` all terminate does the same with the addresses of this Service, while another node has an endpoint that stays. A node whose
- * first endpoint is new waits for `announce-delay` (`fresh-endpoints.ts`).
+ * other nodes could announce the address (`floor.ts`). In layer 2 other candidates are preferred to it. With `Local`, a node whose endpoints of
+ * a Service all terminate does the same with the addresses of that Service, while another node has an endpoint that stays. A node whose first
+ * endpoint is new waits for `announce-delay` (`fresh-endpoints.ts`).
  */
 import { formatIp, type IpAddress, parseIp } from '../../address/index.ts';
 import { poolIndexOf } from '../../config/pool-index.ts';

@@ -6,7 +6,7 @@ import { nodeRefusal } from './node-refusal.ts';
 import type { PlanContext, PlannedAddress, Refusal } from './service-plan.ts';
 import { localNodes } from './serving-nodes.ts';
 
-/** Fields that decide. They are constants, because a speaker may keep a refusal for each of ten thousand Services. */
+/** Values of `field` in refusals. They are constants, because a speaker may keep a refusal for each of ten thousand Services. */
 export const fields = {
   protocol: 'ConfigMap address-pools[].protocol',
   peers: 'ConfigMap peers[].node-selectors, address-pools[].bgp-advertisements[]',
@@ -56,7 +56,7 @@ export function refusalOf(
   return refusal && { address, cause: 'node', ...refusal };
 }
 
-/** Why this node, which has an endpoint, leaves the address to other nodes. `mayAnnounce` is asked about nodes with an endpoint. */
+/** Why this node, which has an endpoint, leaves the address to other nodes. `mayAnnounce` is called for nodes with an endpoint. */
 export function behindOthers(
   { service, address, endpoints }: PlannedAddress,
   mayAnnounce: (node: string) => boolean,

@@ -69,7 +69,10 @@ export interface ServicePlan {
   readonly held: readonly HeldAddress[];
   /** Addresses that this node is not to announce: their pool has no protocol, or `--adopt-only` leaves them to another program. */
   readonly notToAnnounce: readonly string[];
-  /** With `externalTrafficPolicy: Local`, the nodes with endpoints. A change of one may change the plan. Other plans depend on this node only. */
+  /**
+   * With `externalTrafficPolicy: Local`, the nodes with endpoints. A change of one may change the plan. Other plans depend on this node only,
+   * unless it leaves.
+   */
   readonly dependsOn: readonly string[];
 }
 

@@ -38,9 +38,9 @@ export function servingNodes(
 }
 
 /**
- * Nodes that should announce a Service with `externalTrafficPolicy: Local`. A node whose endpoints are all terminating counts only while no
- * node with a lasting endpoint may announce, because new connections through such a node would end with its last Pod. A fresh node counts only
- * while no other node may announce.
+ * Nodes that should announce a Service with `externalTrafficPolicy: Local`. New connections through a node whose endpoints all terminate would
+ * end with its last Pod. Such a node therefore counts only while no node with a lasting endpoint may announce. A fresh node counts only while
+ * no other node may announce.
  */
 export function localNodes(
   { nodes, lasting, fresh }: ServingNodes,

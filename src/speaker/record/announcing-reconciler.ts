@@ -75,7 +75,7 @@ interface RecordChange {
   readonly before: ReadonlyMap<string, Announcer>;
   /** Lines to write for this node. */
   readonly taken: ReadonlyMap<string, Announcer>;
-  /** Addresses whose lines to remove, because no node answers for them or the Service has lost them. */
+  /** Addresses whose lines are to be removed, because no node answers for them or the Service has lost them. */
   readonly abandoned: ReadonlySet<string>;
 }
 
@@ -90,7 +90,7 @@ export class AnnouncingReconciler {
   readonly #owned = new Map<string, Announcer>();
   /** Contests by Service, then by owned address. Services that share an address have a record each. */
   readonly #contests = new Map<string, Map<string, OwnContest>>();
-  /** The time at which each line that is no longer true became stale, by Service, then by address. */
+  /** The time at which each line was first found to be no longer true, by Service, then by address. */
   readonly #stale = new Map<string, ReadonlyMap<string, number>>();
   /** Services whose record may be wrong. */
   readonly #unsettled = new Set<string>();
@@ -98,7 +98,7 @@ export class AnnouncingReconciler {
   readonly #byNode = new ServiceIndex();
   /** Services by the addresses in the lines of this node. */
   readonly #byOwnAddress = new ServiceIndex();
-  /** Nodes in records for which this node acts. */
+  /** Dead nodes that have lines in records, and for which this node acts. */
   #deadNodes: ReadonlySet<string> = new Set();
   readonly #task: TurnHandle;
   /** Services that the current sweep has not reached yet. */

@@ -3,19 +3,19 @@ import { annotations } from '../../cluster/names.ts';
 import { type EventRecord, regardingNode } from '../../kubernetes/events.ts';
 import type { Node } from '../../kubernetes/model.ts';
 
-/** How many events `NodeAssigned` may be recorded now. */
+/** How many events `NodeAssigned` may be recorded at the time `atMs`. */
 export interface Allowance {
   readonly events: number;
   readonly atMs: number;
 }
 
 /**
- * A node that begins to answer for an address writes a record and an event. The record is needed. An event costs as much, so thousands of
- * them double the work of a first placement, for this process and for the API server. Once `burst` is used up, further events are therefore
- * joined in one event on the Node. The allowance grows again by `perSecond`.
+ * A node that begins to answer for an address writes a record and an event. The record is needed. An event costs as much as a record, so
+ * thousands of them double the work of a first placement, for this process and for the API server. Once `burst` is used up, further events
+ * are therefore joined in one event on the Node. The allowance grows again by `perSecond`.
  */
 const allowed = { burst: 100, perSecond: 1 } as const;
-/** The event on the Node waits until this much time has passed without a further address, and as long again while the Node is not known. */
+/** The event on the Node waits until no further address has come for this time. While the Node is not known, the event waits for this time again. */
 const settleMs = 5000;
 
 export const fullAllowance: Allowance = { events: allowed.burst, atMs: 0 };

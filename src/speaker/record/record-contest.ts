@@ -4,8 +4,8 @@
  * During a planned handover, the old owner still answers for a moment after its successor has written a line. The old owner must leave that
  * line alone.
  *
- * A pure machine, one state for each record and address: each function returns the next state. Services that share an address have a record
- * each, and a line in one of them says nothing about the others.
+ * A pure machine with one state for each record and address. Each function that takes an event returns the next state. Services that share an
+ * address have a record each, and a line in one of them says nothing about the others.
  */
 export interface RecordContest {
   /** The record has carried our line since we began to answer. */
@@ -56,8 +56,8 @@ export function mayWriteLine(contest: RecordContest, line: SeenLine, nowMs: numb
 }
 
 /**
- * The partition in which both nodes answered may be over. The pauses have grown so that the two sides write seldom. Now they would only delay
- * the correction of the record, so the pause is the first one again.
+ * The partition in which both nodes answered may be over. The pauses have grown to keep the two nodes from writing often. A long pause would now
+ * only delay the correction of the record, so the next pause is as short as the first.
  */
 export function partitionEnded(contest: RecordContest): RecordContest {
   return { ...contest, pauseMs: firstPauseMs };

@@ -13,7 +13,7 @@ export interface Foundation extends Daemon {
   readonly cluster: ClusterState;
 }
 
-/** The objects of the cluster that several parts of the speaker use. The watches fill it. */
+/** The objects of the cluster that several parts of the speaker use. The watches fill the fields. */
 export interface ClusterState {
   /** By `namespace/name`. */
   readonly services: Map<string, KeptService>;

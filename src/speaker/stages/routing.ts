@@ -21,7 +21,7 @@ import { SessionEvents } from '../peers/session-events.ts';
 import { markRestart } from '../restart-mark.ts';
 import type { Foundation } from './foundation.ts';
 
-/** The warm-up waits until the first sessions have sent their routes. */
+/** Time from the first peers to the warm-up. The first sessions should have sent their routes by then. */
 const warmUpAfterMs = 5000;
 
 /** BGP and BFD: their sessions, the reports about them, and the succession of both. */
