@@ -8,14 +8,14 @@ export interface Announcer {
   readonly interfaces: readonly string[];
 }
 
-/** A line of a record as it stands there. */
+/** A line of a record, with its text exactly as the record holds it. */
 interface WrittenLine extends Announcer {
   readonly text: string;
 }
 
 /**
- * A line without the white space around it. No two neighbouring parts match the same character, so that matching takes linear time. Users may
- * edit the record of their Services, and commands print its names, so node and interfaces have no character that `printable` replaces.
+ * A line without the white space around it. No two neighbouring parts match the same character, so that matching takes linear time. The names
+ * of the node and the interfaces have no character that `printable` replaces, because users may edit the record and commands print these names.
  */
 const announcingLine = /^([^=\s]+)=([^/=\s\p{Cc}\p{Cf}\p{Cs}]+)(?:\/([^\s\p{Cc}\p{Cf}\p{Cs}]*))?$/u;
 /** The names of objects in Kubernetes are never longer. */
@@ -46,7 +46,7 @@ function writtenLines(service: Pick<Service, 'annotations'>): Map<string, Writte
   return lines;
 }
 
-/** Formats the record, sorted by address. A line that was read from a record stays as it stands there. */
+/** Formats the record, sorted by address. A line that was read from a record keeps its text. */
 export function formatAnnouncing(announcers: ReadonlyMap<string, Announcer | WrittenLine>): string {
   return [...announcers]
     .sort(([a], [b]) => (a < b ? -1 : 1))

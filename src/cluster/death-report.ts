@@ -29,7 +29,10 @@ export function speakerOfReport(name: string): string | undefined {
   return name.startsWith(namePrefix) ? name.slice(namePrefix.length) : undefined;
 }
 
-/** The Lease as a merge patch and as a new object. `now` is the wall clock in milliseconds since 1970; people read it, and nothing compares it. */
+/**
+ * The body of the Lease. It serves both as a merge patch and as a new object. `now` is the wall clock in milliseconds since 1970. People read
+ * this time, and nothing compares it.
+ */
 export function deathReportBody(
   { name, uid }: { readonly name: string; readonly uid: string },
   deadNodes: readonly string[],

@@ -42,7 +42,7 @@ export const annotations = {
   pool: `${prefix}ip-allocated-from-pool`,
   /** Written on a Service by the speaker that answers: `address=node/interface[+interface…]`, comma separated. */
   announcing: `${prefix}announcing`,
-  /** Written on its death report by a speaker: the nodes that it finds dead, comma separated. */
+  /** Written on a death report by its speaker: the nodes that it finds dead, comma separated. */
   deadNodes: `${prefix}dead-nodes`,
 } as const;
 
@@ -50,8 +50,8 @@ export const annotations = {
 export const maintenanceAnnotation = `${prefix}maintenance`;
 
 /**
- * Key of the objects for which a speaker with `--adopt-only` announces. For layer 2 it is an annotation of a Service, or an annotation of the
- * ConfigMap `config` that lists pools. For BGP it is a label of a Node, so that the DaemonSet of another program can avoid the node.
+ * Key by which an object admits announcements of a speaker with `--adopt-only`. For layer 2 it is an annotation of a Service, or an annotation
+ * of the ConfigMap `config` that lists pools. For BGP it is a label of a Node, so that the DaemonSet of another program can avoid the node.
  */
 export const takeoverKey = `${prefix}takeover`;
 

@@ -109,7 +109,7 @@ const speakerStatus = z.object({
   unverified: z.record(text, text).default({}),
   /** Addresses announced by BGP, with the names of the peers. */
   advertised: z.record(text, texts),
-  /** Whether any pool is announced in layer 2. Without one, the speaker has no members. Absent in a status of an older release. */
+  /** Whether any pool is announced in layer 2. If none is, the speaker has no members. Absent in a status of an older release. */
   usesLayer2: z.boolean().optional(),
   /** All other speakers, as the membership sees them. */
   members: z.array(z.object({ node: text, state: text })),
@@ -122,7 +122,7 @@ const speakerStatus = z.object({
       reason: text,
       /** Absent in a status without a version. */
       cause: z.enum(refusalCauses).optional().catch(undefined),
-      /** The field that decides, after the kind of its object, such as `Node spec.unschedulable`. Absent in a status of an older release. */
+      /** The kind of an object and its field that decides, such as `Node spec.unschedulable`. Absent in a status of an older release. */
       field: text.optional(),
     }),
   ),
@@ -171,7 +171,7 @@ const speakerStatus = z.object({
           isAdmitted: z.boolean(),
           /** Whether this node may answer for it in layer 2. */
           isCandidate: z.boolean(),
-          /** The node that another program answers from, as this node saw it. Empty when the MAC belongs to no speaker's node. */
+          /** The node from which another program answers, according to this node's sighting. Empty when the MAC belongs to no speaker's node. */
           seenOn: text.optional(),
           /** The MAC that answers. Empty when no host answers. */
           seenMac: text.optional(),
@@ -210,7 +210,7 @@ const controllerStatus = z.object({
   /** Present at the leader while the configuration has `dead-nodes`. */
   deadNodes: z
     .object({
-      /** Rights that the controller lacks for it. */
+      /** Rights that the controller needs for `dead-nodes` and lacks. */
       missingRights: texts,
       /** Nodes whose speaker has written no death report. */
       withoutReport: texts,
@@ -218,12 +218,12 @@ const controllerStatus = z.object({
       nodes: z.array(
         z.object({
           node: text,
-          /** A word for the action of the controller: `waiting`, `held`, `dead` or `marked`. */
+          /** The decision of the controller: `waiting`, `held`, `dead` or `marked`. */
           state: text,
           /** Speakers whose reports count, out of `speakers`. */
           reports: z.number(),
           speakers: z.number(),
-          /** Why the Pods of the node are not marked, with the node as the subject; empty when nothing forbids marking them. */
+          /** Why the Pods of the node are not marked, with the node as the subject; empty in the states `dead` and `marked`. */
           reason: text,
         }),
       ),

@@ -9,7 +9,7 @@
  *
  * Any number of replicas may run. The replica that holds the Lease serves a term (`leader-term.ts`). All others wait. The API client of a
  * term refuses to write as soon as another replica may hold the Lease. The controller never gives one address to two Services that may
- * not share it, never renumbers a Service on its own, and never acts on a configuration before it is stored as accepted.
+ * not share it, and never renumbers a Service on its own. It stores a configuration as accepted before it acts on the configuration.
  *
  * The process starts bottom up: HTTP endpoint, Lease, watches. It stops top down: it finishes the writes under way and gives the Lease back, so
  * that the next replica begins at once. Then it sends the last events and closes the HTTP endpoint.
@@ -57,8 +57,8 @@ export interface RunControllerOptions {
 /** Deadline for sending the last events when the process stops. */
 const flushDeadlineMs = 2000;
 /**
- * The longest pause for a garbage collection. A garbage collection of the heap of 100,000 Services may take half a minute on a busy machine, and then
- * the Lease is lost. After the longest pause, two attempts to renew it are left.
+ * Limit of the pause for a garbage collection. A collection of the heap of 100,000 Services may take half a minute on a busy machine, and then the
+ * Lease is lost. After a pause of this length, two attempts to renew the Lease are left.
  */
 const longestPauseMs = leaseTiming.renewDeadlineMs - 2 * leaseTiming.retryMs;
 

@@ -103,7 +103,7 @@ export class KubernetesClient implements Api {
     const fellSilent = () => silence.abort(new Error('the watch fell silent'));
     socket.setKeepAlive(keepAlive);
     socket.setTimeout(watchSilenceMs, fellSilent);
-    // After a watch that the server ends, the agent uses the connection again.
+    // When the server ends a watch, the agent keeps the connection for other requests. The limit on silence is not meant for them.
     const ended = () => void socket.off('timeout', fellSilent);
     return this.#lines(response, { path, signal, ended });
   }

@@ -7,7 +7,7 @@ import type { Clock, Timer } from '../clock.ts';
 import { retryAfterOf } from './api-error.ts';
 import type { Reachability } from './reachability.ts';
 
-/** Holds grow to at most this, unless the server asks for more. The work therefore resumes soon after the server has capacity again. */
+/** The longest hold, unless the server asks for a longer one. The work therefore resumes soon after the server has capacity again. */
 const maxHoldMs = 16_000;
 
 export interface WorkQueueOptions {
@@ -64,7 +64,7 @@ export class WorkQueue {
     while (this.#running.size > 0) await Promise.all(this.#running);
   }
 
-  /** Number of keys that are not done, with those that wait for a retry. */
+  /** Number of keys that are not done, including those that wait for a retry. */
   get depth(): number {
     let depth = this.#waiting.size + this.#active.size;
     for (const key of this.#retries.keys()) if (!this.#waiting.has(key) && !this.#active.has(key)) depth++;

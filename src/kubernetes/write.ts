@@ -1,4 +1,4 @@
-/** Paths and patches of the objects that Bellman writes. */
+/** Paths of the objects that Bellman reads or writes, and patches of those that it writes. */
 import type { Api, RawObject } from './api.ts';
 import type { IngressAddress, ObjectKey, ServiceCondition } from './model.ts';
 

@@ -96,8 +96,8 @@ export class Channel {
 }
 
 /**
- * Connects to the process that listens at the path, without waiting. Returns `undefined` when there is none. Throws when it belongs to another
- * user, or takes no connections.
+ * Connects, without waiting, to the process that listens at the path. Returns `undefined` when no process listens there. Throws when the process
+ * belongs to another user or takes no connections.
  */
 export function connectChannel(path: string, handler: ChannelHandler): Channel | undefined {
   const fd = openSocket();

@@ -22,9 +22,9 @@ export interface PassedOn {
 /** All that a process passes on. */
 export interface Passable {
   readonly items: readonly PassedOn[];
-  /** The other process has everything: closes this end. */
+  /** Closes this end of all connections, because the other process has everything. */
   letGo(): Promise<void>;
-  /** Everything stays with this process. */
+  /** Resumes everything in this process, because the other process does not take it over. */
   keep(): void;
 }
 
@@ -34,7 +34,7 @@ export interface PredecessorOptions {
   readonly logger: Logger;
   readonly recorder: FlightRecorder;
   readonly guard: Guard;
-  /** Freezes the sessions; `undefined` when they cannot be passed on now. */
+  /** Prepares the sessions for the successor; `undefined` when they cannot be passed on now. */
   readonly offer: () => Promise<Passable | undefined>;
 }
 
@@ -171,7 +171,7 @@ export class PredecessorRunner {
       await new Promise<void>((resolve) => void setImmediate(resolve));
   }
 
-  /** The sessions are let go before the successor learns of it, so that the two processes never both speak on one session. */
+  /** Lets the sessions go before it tells the successor, so that the two processes never both speak on one session. */
   #commit(): void {
     const { logger } = this.#options;
     this.#ended = this.#offered?.letGo() ?? Promise.resolve();

@@ -42,7 +42,7 @@ export type PredecessorAction =
   | { readonly kind: 'send'; readonly record: SuccessionRecord }
   /** Close the connection with the successor. */
   | { readonly kind: 'disconnect' }
-  /** Freeze the sessions, and send them followed by `offered`. */
+  /** Prepare the sessions and send them, then send `offered`. */
   | { readonly kind: 'offer' }
   /** Let the sessions go, then send `committed`. */
   | { readonly kind: 'commit' }

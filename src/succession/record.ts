@@ -7,7 +7,7 @@
  *
  *   1 hello       both ends      magic 8 | version 2
  *   2 ready       successor      nothing
- *   3 item        predecessor    octets that the protocol's part defines; a descriptor may come with it
+ *   3 item        predecessor    octets in a format that `src/bgp/` or `src/bfd/` defines; a descriptor may come with them
  *   4 offered     predecessor    number of items 4
  *   5 accepted    successor      nothing
  *   6 committed   predecessor    nothing

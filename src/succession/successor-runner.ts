@@ -19,7 +19,7 @@ export interface SuccessorOptions {
   readonly logger: Logger;
   readonly recorder: FlightRecorder;
   readonly guard: Guard;
-  /** Checks the items. If they are valid, the callee keeps them for {@link Successor.outcome}, and must close their descriptors itself. */
+  /** Checks the items. Valid items belong to the callee, which must close their descriptors. */
   readonly check: (items: readonly PassedOn[]) => Result<unknown, string>;
   /** Closes the descriptors of checked items, because the sessions stay with the other process. */
   readonly discard: () => void;
@@ -29,7 +29,7 @@ export interface SuccessorOptions {
 export interface Successor {
   /** Notes that this process has read all objects and could serve. */
   inSync(): void;
-  /** `inherited`: the sessions belong to this process. `without`: it gets none, because the other process has ended or keeps its sessions. */
+  /** `inherited`: the sessions belong to this process. `without`: it gets no sessions, because the other process has ended or keeps them. */
   readonly outcome: Promise<'inherited' | 'without'>;
 }
 

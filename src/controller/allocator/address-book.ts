@@ -35,8 +35,8 @@ type KeptHolders = Holder | Holders;
 
 const noHolders: Holders = [];
 /**
- * From this number on, the holders of an address are a `Crowd`, until fewer than half of the number are left. Fewer holders are compared one by one,
- * which is faster.
+ * From this number on, the holders of an address are a `Crowd`. They are an array again when fewer than half of this number are left. Comparing few
+ * holders one by one is faster.
  */
 const crowdSize = 16;
 /** Seniority of a Service that does not hold the address yet. */
@@ -165,7 +165,7 @@ export class AddressBook {
     return this.#conflict(address, terms, seniorityIn(before, address), true);
   }
 
-  /** Why a Service may not hold an address that its status shows when the controller starts; `undefined` when it may. */
+  /** Why a Service may not hold an address that its status shows; `undefined` when it may. The holders may share across namespaces. */
   learnRefusal(address: IpAddress, terms: SharingTerms): string | undefined {
     return this.#conflict(address, terms, newcomer, true);
   }
@@ -333,7 +333,7 @@ function without(holders: Holders, service: string, terms: SharingTerms): Holder
   return left.length > 0 ? left : undefined;
 }
 
-/** Whether only the namespaces in the pool's list may use it, so that no label matters. */
+/** Whether only the namespaces in the pool's list may use the pool, so that no label of a namespace matters. */
 function isForListedNamespaces({ config: { namespaces, namespaceSelectors } }: PoolState): boolean {
   return namespaces.length > 0 && namespaceSelectors.length === 0;
 }

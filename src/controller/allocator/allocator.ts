@@ -3,7 +3,7 @@
  * only persistent state. A restart with the same Services and the same configuration gives the same assignments.
  *
  * A Service keeps an address for as long as a pool holds it, the Service wants its family, and the sharing rules allow it. When Services
- * may no longer share an address, the Service that has held it longest keeps it. This is so even if a change of that Service is the reason.
+ * may no longer share an address, the Service that has held it longest keeps it, even if its own change is the reason.
  *
  * A Service that needs an address of a family gets the address that it requests, if it requests one of that family. Otherwise the address
  * comes from the pools that the Service names. A Service that names no pool gets it from the restricted pools, by priority and name, and then
@@ -84,9 +84,9 @@ export class Allocator {
   }
 
   /**
-   * Takes over the first address of each family in a Service's status, if all senior holders may share it. The caller learns all
-   * Services before it reconciles any. It begins with the oldest Service, because a Service that is learned earlier is senior on a shared
-   * address.
+   * Notes that a Service holds the first address of each family in its status, if it may share the address with the present holders. The
+   * caller learns all Services before it reconciles any. It begins with the oldest Service, because a Service that is learned earlier is
+   * senior to the later Services on the same address.
    */
   learn(service: Service, before?: Holding): void {
     const terms = this.#termsOf(service, before?.terms.service ?? objectKey(service));
@@ -132,7 +132,7 @@ export class Allocator {
 
   /**
    * Takes the addresses of a Service's status, which another program has assigned, into the books. The refusal names the first address that no
-   * pool holds, or that the Service may not share with its holders. The Service gets no other address.
+   * pool holds, that the Service may not share with its holders, or that is a second one of its family. The Service gets no other address.
    */
   adopt(service: Service): Outcome {
     const key = objectKey(service);
@@ -306,7 +306,7 @@ export class Allocator {
     return pools.length === 0 || pools.includes(pool) || pools.includes(allocatedFrom);
   }
 
-  /** The pool that the record names: the present pool, or an earlier one if the Service asks for that one only. */
+  /** The pool to record: the present one. If the Service asks for an earlier pool and not for the present one, it is the earlier pool. */
   #recordOf({ address, allocatedFrom }: Assigned, { pools }: AddressRequest): string {
     const pool = this.#book.poolOf(address)?.config.name ?? '';
     return pools.includes(allocatedFrom) && !pools.includes(pool) ? allocatedFrom : pool;

@@ -22,7 +22,7 @@ export const requestNames = {
 } as const;
 
 /**
- * Reads `spec.loadBalancerIP` and the annotations `loadBalancerIPs` and `address-pool` (one or several, comma separated) under every prefix.
+ * Reads `spec.loadBalancerIP` and, under every prefix, the annotations `loadBalancerIPs` and `address-pool`. Each value is a list with commas.
  * The same request may stand in several places. Contradictory requests are an error. So are contradictory values of `allow-shared-ip`, which
  * `readSharingKeys` reads.
  */

@@ -76,7 +76,7 @@ export function sharingRefusal(
 }
 
 /**
- * The search without a set is fast only for a few ports, which most Services have. A Service without node ports can have tens of thousands.
+ * Most Services have few ports, and a search in few ports is fast without a set. A Service without node ports can have tens of thousands of ports.
  */
 const fewPorts = 16;
 

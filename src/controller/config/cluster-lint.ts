@@ -53,14 +53,14 @@ export class ClusterLint {
   #config: Config | undefined;
   #timer: Timer | undefined;
   #judging: Promise<void> | undefined;
-  /** The last logged reason for which the cluster could not be judged. */
+  /** The last logged reason why the configuration could not be judged. */
   #fault: string | undefined;
 
   constructor(options: ClusterLintOptions) {
     this.#options = options;
   }
 
-  /** A configuration is in force. */
+  /** Judges a configuration that has come into force. */
   setConfig(config: Config): void {
     this.#config = config;
     this.#schedule(firstDelayMs);

@@ -161,7 +161,7 @@ export class ConfigReconciler {
     });
   }
 
-  /** Takes the warnings about the configuration in force in this cluster; `null` when there are none. */
+  /** Takes the warnings that `ClusterLint` gives about the configuration in force; `null` when there are none. */
   setClusterWarnings(text: string | null): void {
     if (text === this.#clusterWarnings) return;
     const { logger } = this.#options;
@@ -286,7 +286,7 @@ export class ConfigReconciler {
           },
     );
     metrics.writes.inc({ object: 'configmap', result: 'ok' });
-    // The watch may be ahead of the response, and have reported that the copy is deleted, also one that this write created.
+    // The watch may be ahead of the response. It may already have reported that the copy is deleted, even if this write created the copy.
     const isDeleted = !this.#copy && this.#copyReports !== reports;
     if (!isDeleted) this.#copy = newer(this.#copy, decodeConfigMap(written));
   }

@@ -1,6 +1,6 @@
 /**
- * Follows the reports of the speakers while the configuration asks for it, reads the signs of life of reported nodes, and marks the Pods of
- * dead ones. `DeathJudge` decides.
+ * Follows the reports of the speakers while the configuration has `dead-nodes`. Reads the signs of life of reported nodes, and marks the Pods
+ * of dead nodes. `DeathJudge` decides.
  *
  *     watches of Nodes, speaker Pods, death reports ──→ DeathJudge ──→ status, events, metrics
  *     reads of Leases and of all reports ─────────────→     └────────→ markPods(), which reads the Lease again before each write
@@ -52,7 +52,7 @@ const nodeLeaseNamespace = 'kube-node-lease';
 const nodePageSize = 100;
 const readTimeoutMs = 1000;
 const reportPageSize = 500;
-/** Reads of several Leases share one read of all reports. */
+/** Reads of several Leases within this time share one read of all reports. */
 const reportsFreshMs = 300;
 /** Pause before a round of reads: none for a node that is reported for the first time, and short while a decision waits. */
 const roundMs = { first: 0, urgent: 100, calm: 1000 } as const;

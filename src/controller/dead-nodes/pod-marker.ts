@@ -23,7 +23,7 @@ export interface MarkedPods {
   readonly marked: number;
   /** Pods that changed or disappeared meanwhile. They are tried again only with a new list. */
   readonly skipped: number;
-  /** Whether the node showed a sign of life before all Pods were marked. */
+  /** Whether `isStillDead` resolved to false before all Pods were marked. */
   readonly isStopped: boolean;
 }
 
@@ -31,7 +31,7 @@ const pageSize = 500;
 /** Writes under way at once. */
 const lanes = 8;
 
-/** Marks all ready Pods of the node. Rejects when a request fails, except because a Pod has changed or is gone. */
+/** Marks all ready Pods of the node. Rejects when a request fails, unless it fails because a Pod has changed or is gone. */
 export async function markPods(node: string, options: PodMarkerOptions): Promise<MarkedPods> {
   const waiting = await readyPods(options.client, node);
   const done = { marked: 0, skipped: 0, isStopped: false };

@@ -78,10 +78,10 @@ interface Report {
 interface LeaseReads {
   /** `undefined` when the node has no Lease. */
   readonly renewTime: string | undefined;
-  /** The first read that returned this renewTime. All reads since then returned it too, without a gap longer than `maxGapMs`. */
+  /** Time of the first read in the present row. All reads of a row returned this renewTime, and no gap in the row exceeds `maxGapMs`. */
   readonly firstAtMs: number;
   readonly lastAtMs: number;
-  /** When a renewal was seen. */
+  /** When a renewal was last seen. */
   readonly renewedAtMs: number | undefined;
 }
 
@@ -101,7 +101,7 @@ export class DeathJudge {
   /** For each reported node, the time from which each speaker reports it without a break. Nodes that no speaker reports are not in it. */
   readonly #reportedSinceMs = new Map<string, Map<string, number>>();
   readonly #leases = new Map<string, LeaseReads>();
-  /** The time from which the reports that count have come from a majority of all speakers. */
+  /** For each node, the time since which a majority of all speakers has reported it. Only reports that count matter here. */
   readonly #majoritySinceMs = new Map<string, number>();
   readonly #markedAtMs = new Map<string, number>();
   readonly #returnedAtMs = new Map<string, number>();
@@ -149,7 +149,7 @@ export class DeathJudge {
     if (sinceMs?.size === 0) this.#reportedSinceMs.delete(node);
   }
 
-  /** Notes that `setReport()` has received all reports as they are now. */
+  /** Notes that `setReport()` has received all reports as they were at this time. */
   noteReportsRead(nowMs: number): void {
     this.#reportsReadAtMs = nowMs;
   }
@@ -218,8 +218,8 @@ export class DeathJudge {
   }
 
   /**
-   * Forgets the marks of the nodes that showed a sign of life, or that no majority reports any more. Gives each of them to the caller once. Also
-   * forgets the marks of nodes that are gone, or that Kubernetes itself calls not ready.
+   * Forgets the marks of the nodes that showed a sign of life, or that no majority reports any more, and returns these nodes. Also forgets the
+   * marks of nodes that are gone, or that Kubernetes itself calls not ready, and does not return these.
    */
   takeReturned(nowMs: number): ReturnedNode[] {
     const returned: ReturnedNode[] = [];
@@ -276,7 +276,10 @@ export class DeathJudge {
     return this.#isMajority(reports);
   }
 
-  /** The nodes that count as dead: this one, the marked ones, and those that have not renewed their Lease since the reports. */
+  /**
+   * The nodes that count as dead: this one, the marked ones, and those that a majority reports and that have not renewed their Lease since the
+   * newest report on them.
+   */
   #deadTogether(node: string): Set<string> {
     const cleared = (other: string) => {
       const renewedAtMs = this.#leases.get(other)?.renewedAtMs ?? never;
@@ -310,7 +313,7 @@ export class DeathJudge {
     return nowMs - readAtMs <= deathTiming.freshMs;
   }
 
-  /** For each speaker that reports the node, the time from which it does. */
+  /** For each other speaker that reports the node, the time since which it has reported the node. */
   *#reportsOn(node: string): Iterable<number> {
     for (const [speaker, sinceMs] of this.#reportedSinceMs.get(node) ?? [])
       if (speaker !== node && this.#speakers.has(speaker)) yield sinceMs;

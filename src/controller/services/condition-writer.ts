@@ -21,7 +21,7 @@ export interface ConditionWriterOptions {
   readonly metrics: ControllerMetrics;
   /** The newest state of a Service; `undefined` when it is gone. */
   readonly service: (key: string) => Service | undefined;
-  /** The facts for the conditions. A Service that is not ours (`undefined`) shows none. */
+  /** The facts for the conditions; `undefined` for a Service that is not ours, which shows no conditions. */
   readonly judge: (service: Service) => JudgedService | undefined;
 }
 

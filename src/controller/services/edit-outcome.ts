@@ -21,7 +21,7 @@ export interface EditedCluster {
   readonly loadBalancerClass: string | undefined;
 }
 
-/** The Services whose addresses change when the configuration changes from one to the other. */
+/** The Services whose addresses change when the configuration changes from `before` to `after`. */
 export function addressEffects(before: Config, after: Config, cluster: EditedCluster): AddressEffect[] {
   const allocator = new Allocator();
   const store = new ServiceStore();

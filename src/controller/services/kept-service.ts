@@ -48,13 +48,13 @@ export class ServiceKeeper {
     };
   }
 
-  /** Most Services have only the pool annotation. An announcing record differs on each Service, so annotations with one are not shared. */
+  /** Most Services have only the pool annotation. Announcing records differ, so annotations that contain one are not shared. */
   #sharedAnnotations(annotations: Service['annotations']): Service['annotations'] {
     if (annotations === nothing || annotations[names.announcing] !== undefined) return annotations;
     return this.#annotations.shared(JSON.stringify(annotations), () => annotations);
   }
 
-  /** Thousands of Services have conditions with the same few texts, and many change in the same second. */
+  /** Thousands of Services have conditions with the same few texts. Many conditions change in the same second, so their times are equal too. */
   #sharedConditions(conditions: readonly ServiceCondition[]): readonly ServiceCondition[] {
     return this.#conditions.shared(JSON.stringify(conditions), () => conditions.map(this.#condition));
   }

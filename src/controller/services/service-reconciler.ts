@@ -11,7 +11,7 @@
  *
  *   gathering ──first configuration: learn, decide──→ deciding ⇄ held      any ──→ stopped
  *
- * While gathering, nothing is decided because the addresses in use are not known yet. While held, nothing is decided because a new
+ * While gathering, it makes no decision, because the addresses in use are not known yet. While held, it makes no decision, because a new
  * configuration is accepted but not written yet. An address that is assigned now might be in no pool of that configuration.
  */
 import { formatIp, parseIp, sameIp } from '../../address/index.ts';
@@ -57,7 +57,7 @@ export interface ServiceReconcilerOptions {
   readonly showsConditions: boolean;
   /** Whether to take addresses into the books only, and to assign and write nothing. */
   readonly adoptOnly: boolean;
-  /** Runs at the end of decisions that assigned addresses or took some back. */
+  /** Called at the end of a pass that assigned an address or took one back. */
   readonly onAddressesChanged: () => void;
 }
 

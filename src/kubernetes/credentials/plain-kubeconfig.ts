@@ -74,7 +74,7 @@ class PlainKubeconfigCredentials implements Credentials {
   }
 }
 
-/** The content of the list entry that has this name. Undefined when none has it, or several. */
+/** The content of the list entry that has this name; `undefined` when no entry has it, or more than one. */
 function entry(config: Values, kind: 'context' | 'cluster' | 'user', name: unknown): Values | undefined {
   const list = config[`${kind}s`];
   if (!Array.isArray(list) || typeof name !== 'string') return undefined;
