@@ -6,7 +6,7 @@
  *   one timer, at the earliest time that a session needs
  *
  * Late timers must not kill a session. The event loop runs timers before it reads sockets, so after a pause the timer of a Detection Time
- * may fire while the packets that refute it wait in the socket. The engine therefore reads all sockets before a session judges its peer.
+ * may fire while packets of the peer still wait in the socket. The engine therefore reads all sockets before a session judges its peer.
  */
 import { formatIp, ipFromBytes } from '../address/index.ts';
 import { type Clock, systemClock, type Timer } from '../clock.ts';
@@ -135,8 +135,8 @@ export class BfdEngine {
   }
 
   /**
-   * Forgets the inherited sessions that no call of `setSessions` has contained yet, and accepts no others. An inherited session that waits for
-   * its peer for long would begin Up although the peer has given it up.
+   * Forgets the inherited sessions that no call of `setSessions` has contained yet, and accepts no others. An inherited session that went on
+   * only much later would begin in the state Up, although the peer has already given it up.
    */
   disinherit(): void {
     this.#mayInherit = false;

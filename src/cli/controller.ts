@@ -21,7 +21,7 @@ export function controllerCommand(): Command {
     .addOption(
       new Option(
         '--service-conditions',
-        'show the conditions bellman.dev/AddressAssigned and bellman.dev/Announced on Services; costs a write for each change of one',
+        'show the conditions bellman.dev/AddressAssigned and bellman.dev/Announced on Services; each change of a condition costs a write',
       )
         .env('BELLMAN_SERVICE_CONDITIONS')
         .default(false),

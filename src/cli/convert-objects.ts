@@ -45,7 +45,7 @@ export interface ConvertIo {
 const maxPrinted = 100;
 const maxLineCharacters = 2000;
 
-/** Converts and prints. Nothing goes to standard output unless the whole ConfigMap does. Returns the exit code. */
+/** Converts and prints. Standard output gets either the whole ConfigMap or nothing. Returns the exit code. */
 export async function runConvert(request: ConvertRequest, io: ConvertIo): Promise<0 | 1 | 2> {
   const { from, files, strict, usesCluster } = request;
   if (files.length === 0 && !usesCluster) {

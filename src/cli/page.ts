@@ -26,7 +26,7 @@ export function pageCommand(): Command {
       ),
     )
     .addOption(
-      new Option('--end-with-input', 'end when standard input ends, as kubectl bellman needs it').default(
+      new Option('--end-with-input', 'end when standard input ends; kubectl bellman sets this flag').default(
         false,
       ),
     )

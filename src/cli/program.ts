@@ -22,12 +22,12 @@ import { validateCommand } from './validate.ts';
  *   controller, speaker   run the daemons (`daemon.ts`: failures to start; `stop-signal.ts`: SIGTERM)
  *   validate              judges files with the gate of the controller
  *   convert               converts the configuration of another program (`src/convert/`)
- *   drain, undrain        write the annotation of a Node by which the node leaves
+ *   drain, undrain        write and remove the annotation by which a node leaves
  *   status, explain, trace
  *                         read the API server and the HTTP endpoints of the daemons (`src/report/read/`), then format the answers
  *   collect               writes these answers to an archive, without secrets
  *   capture               lets the speakers capture frames, and joins their files
- *   takeover              says how far the change from MetalLB to Bellman is, and what is next
+ *   takeover              says how far the change from MetalLB to Bellman has progressed, and what is next
  *   page                  serves the web page of the cluster to a browser on this host (`src/page/`)
  *   completion            prints the completion for a shell, made from the definitions of the commands
  *   plugin                prints the plugin of kubectl

@@ -9,7 +9,7 @@ const words = new Map([
 ]);
 
 /**
- * Reads these variables again, because commander takes each of their values as yes. The variable of a flag `--no-…` says whether the thing itself
+ * Reads these variables again, because commander treats every value of them as yes. The variable of a flag `--no-…` says whether the thing itself
  * is on: `BELLMAN_LEADER_ELECTION=false` means `--no-leader-election`. Ends the program when a value is neither yes nor no.
  */
 export function readSwitchVariables(command: Command, environment: NodeJS.ProcessEnv): void {

@@ -170,7 +170,7 @@ function conflictsOf(range: IpRange, { nodes, serviceCIDRs, clusterIPs }: Linted
   return found;
 }
 
-/** Warns of ranges of a layer-2 pool for which no node has a link. Gives no warning unless every speaker reports its links. */
+/** Warns of ranges of a layer-2 pool for which no node has a link. It warns only when every speaker reports its links. */
 function subnetWarnings(pool: PoolConfig, index: number, { links }: LintedCluster): LintWarning[] {
   if (!links || !pool.protocols.includes('layer2')) return [];
   // An advertisement that names interfaces needs no subnet.

@@ -10,9 +10,9 @@ export interface LintedCluster {
   readonly nodes: readonly LintedNode[];
   /** The labels of each Service of type LoadBalancer. */
   readonly loadBalancers: readonly Labels[];
-  /** The addresses of ServiceCIDR objects. Servers before Kubernetes 1.33 have no such objects. */
+  /** The prefixes of ServiceCIDR objects. Servers before Kubernetes 1.33 have no such objects. */
   readonly serviceCIDRs: readonly LintedServiceCIDR[];
-  /** The addresses of Services. They count while `serviceCIDRs` is empty. */
+  /** The ClusterIPs of Services. Warnings need them only while `serviceCIDRs` is empty. */
   readonly clusterIPs: readonly LintedClusterIP[];
   /** Labels by name. */
   readonly namespaces: ReadonlyMap<string, Labels> | undefined;

@@ -36,10 +36,10 @@ const nextMeetingMs = 100;
  */
 const differencesBeforeSync = 3;
 /**
- * Once this member has been synced, it does not start an exchange while news about many members arrives: news about more than `mostNews`
- * members, and about more than this share of all live members, in about `newsMs`. When many members come back at once, all summaries differ
- * until the news has reached everyone. Exchanges in the meantime would carry the records of the whole cluster, and bring little that the
- * news does not bring.
+ * Once this member has been synced, it starts no exchange while news about many members arrives. Many means more than `mostNews` members,
+ * and more than this share of all live members, within about `newsMs`. When many members come back at once, all summaries differ until the
+ * news has reached everyone. Exchanges in the meantime would carry the records of the whole cluster, and bring little that the news does not
+ * bring.
  */
 const mostNewsShare = 1 / 8;
 const mostNews = 8;
@@ -52,8 +52,8 @@ const longestUnsteadyMs = 1000;
  */
 const meetingPauseMs = 50;
 /**
- * After this many exchanges with a member have brought no agreement, the member is no longer unmet. Only differing summaries start a
- * further exchange with it.
+ * After this many exchanges with a member have brought no agreement, the member counts as met. Only differing summaries start a further
+ * exchange with it.
  */
 const maxMeetings = 5;
 /**
@@ -71,7 +71,7 @@ const packetsPerStep = 20;
 const stepMs = 10;
 /** Maximum number of answers under way. Members that ask in the meantime get no answer and ask again later. */
 const maxAnswers = 32;
-/** Maximum number of records that wait in one answer when branches ask for more. The next exchange finds the rest. */
+/** When this many records wait in an answer, it takes no further records that branches ask for. The next exchange finds the rest. */
 const maxWaiting = 20_000;
 
 interface Exchange {
@@ -81,6 +81,7 @@ interface Exchange {
   progressAtMs: number;
 }
 
+/** A member with which this member still has to exchange digests. */
 interface Unmet {
   endpoint: Endpoint;
   meetings: number;

@@ -97,7 +97,7 @@ export class Channel {
 
   /**
    * Replaces the keys. The first key seals datagrams, and every key opens them. A removed key still opens datagrams for `retiredKeyMs`. Until
-   * then it also seals those to members that may lack the first key.
+   * then, it also seals the datagrams to members that may lack the first key.
    */
   setKeys(keys: Keys, nowMs: number): void {
     this.#keyring.replace(keys, nowMs);
@@ -197,9 +197,9 @@ export class Channel {
 
   /**
    * The keys with which a datagram to the member is sealed. Speakers read a changed Secret at different times, and a speaker that cannot reach
-   * the API server does not read it at all. A member that uses another key than ours may therefore lack ours, and gets each datagram twice.
-   * The datagram with our key comes last, because a member takes the key of the last datagram for the one that we use. Once both members have
-   * the same first key, each sends every datagram only once.
+   * the API server does not read it at all. A member whose key differs from ours may therefore lack our key, so it gets each datagram twice.
+   * The datagram with our key comes last, because a member assumes that we use the key of the last datagram. Once both members have the same
+   * first key, each sends every datagram only once.
    */
   #keysFor(to: string, nowMs: number): readonly SharedKey[] {
     const { sealing } = this.#keyring;
@@ -249,7 +249,7 @@ function drop(reason: DatagramDrop): Received {
 
 /**
  * Chooses where to send a challenge. Returns the source of the datagram if it is a known endpoint of the member. A node may also send from
- * another address, so any other source leads to a known endpoint of the member, of the same family if possible.
+ * another address. For such a source, returns a known endpoint of the member, of the same family if possible.
  */
 function challengeEndpoint(source: Endpoint, known: readonly Endpoint[]): Endpoint | undefined {
   const deliverable = known.filter(isDeliverable);

@@ -9,7 +9,7 @@ interface QueuedUpdate {
 
 /** Maximum number of updates to skip because they do not fit the room left in a packet. The maximum bounds the search. */
 const maxSkipped = 32;
-/** With less room than this in a packet, the search ends, because hardly any update fits. In octets. */
+/** The search ends when a packet has fewer octets of room than this, because hardly any update would fit. */
 const leastOctets = 40;
 
 /** The subject of an update. A new update about a subject replaces the older one. */

@@ -12,7 +12,7 @@ export type RecordName =
 /** One hash for each bucket of the two trees. */
 export type Digests = Readonly<Record<TreeName, Uint32Array>>;
 
-/** The records that another member may lack, or the leaves to compare before that is known. */
+/** The records that another member may lack, and the branches of the buckets whose leaves must be compared first. */
 export interface Difference {
   readonly records: readonly RecordName[];
   readonly branches: readonly Branch[];
@@ -23,8 +23,8 @@ const membersOnly: readonly TreeName[] = ['members'];
 /** Payloads are compared when at most this many buckets of members differ. */
 const mostDifferingBuckets = treeWidth / 2;
 /**
- * Number of records in a bucket above which its branch is sent first. A branch has 258 octets, as many as five payload records or one description
- * of a member, and both members send it. It saves octets only where a bucket has more.
+ * When a bucket holds more records than this, its branch is sent first. A branch has 258 octets, as many as five payload records or one
+ * description of a member, and both members send their branch. Branches therefore save octets only when the bucket holds many records.
  */
 const branchAbove: Readonly<Record<TreeName, number>> = { members: 8, payloads: 16 };
 
@@ -68,11 +68,12 @@ export class Knowledge {
   }
 
   /**
-   * Compares the buckets of another member with this member's own. A bucket that differs usually gives its records. It gives its branch if
-   * `mayBranch` allows it, the bucket holds many records, and the other member holds some of them.
+   * Compares the buckets of another member with this member's own. For a bucket that differs, the result usually holds its records. It holds
+   * the branch instead if `mayBranch` allows it, the bucket holds many records here, and the other member has records in the bucket too.
    *
-   * The hashes of payloads leave out the records of members that are not live. When the two members disagree about most others, as at the
-   * end of a partition, these hashes therefore differ although the records are the same. Then only the records of members are compared.
+   * The hashes of payloads leave out the records of members that are not live. When the two members disagree about which members are live, as
+   * at the end of a partition, these hashes therefore differ although the records are the same. If they disagree about most members, only the
+   * records of members are compared.
    */
   compare(digests: Digests, mayBranch: boolean): Difference {
     const own = this.digests();

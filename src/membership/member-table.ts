@@ -18,7 +18,7 @@ export interface Member {
   metadata: string;
   /** When the state was learned. */
   sinceMs: number;
-  /** When a packet from the member itself last arrived. */
+  /** When a packet from the member itself, or its ack through a relay, last arrived. */
   heardAtMs: number;
   /** When the member last answered a ping, directly or through a relay. */
   answeredAtMs: number;

@@ -395,8 +395,8 @@ export class Membership {
   }
 
   /**
-   * A node may return with another address, and others may tell of it before this member hears it. Its former address is of no use when
-   * Kubernetes has listed it there and does so no longer, or when the member is gone.
+   * A node may return with a new address, and other members may report the node before one of its own packets arrives here. Its former
+   * address is of no use when Kubernetes has stopped listing the node with this address, or when the member is gone.
    */
   #move(name: string, listed: readonly Endpoint[]): void {
     const member = this.#table.get(name);

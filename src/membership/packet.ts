@@ -36,8 +36,8 @@ export type Body =
   | { readonly kind: 'verify'; readonly target: string; readonly incarnation: number }
   | { readonly kind: 'gossip' }
   /**
-   * Hashes of the sender's knowledge, bucket by bucket. For each bucket whose hash differs, the receiver answers with its own records, or with
-   * the branch of a bucket that holds many records.
+   * Hashes of the sender's knowledge, bucket by bucket. For each bucket whose hash differs, the receiver answers with its own records. If the
+   * bucket holds many records, the receiver answers with the branch of the bucket.
    */
   | {
       readonly kind: 'digest';

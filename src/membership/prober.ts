@@ -67,7 +67,7 @@ const pingsOf: Readonly<Record<ProbePurpose, number>> = {
 export const shortestProbeMs = 80;
 const relayPings = 2;
 const relayIntervalMs = 20;
-/** How long a relay waits for the ack to its last ping, after `relayIntervalMs`. */
+/** After its last ping, a relay waits for the ack for `relayIntervalMs`, and then for this time. */
 const relayPatienceMs = 100;
 /** Maximum number of relayed pings under way. Further requests are ignored. */
 const maxRelays = 256;

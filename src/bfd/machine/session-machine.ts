@@ -214,7 +214,7 @@ export class SessionMachine {
     return this.#finish(nowMs);
   }
 
-  /** A packet whose discriminators or addresses belong to this session. `octets` are the packet as received (section 6.8.6). */
+  /** Handles a packet that belongs to this session by discriminator or by addresses. `octets` is the packet as received (section 6.8.6). */
   receive(packet: ReceivedPacket, octets: Uint8Array, nowMs: number): readonly SessionAction[] {
     if (packet.yourDiscriminator === 0 && this.#state === 'Up')
       return drop('no-discriminator', 'the packet has no discriminator of ours, but the session is Up');
@@ -302,7 +302,7 @@ export class SessionMachine {
     this.#updateIntervals();
   }
 
-  /** At most one change is reported for each input, with the state before it. */
+  /** Each input reports at most one change. `from` is the state before the input. */
   #reportChange(from: BfdState): void {
     const index = this.#actions.findIndex(({ kind }) => kind === 'changed');
     if (index < 0) this.#actions.push({ kind: 'changed', from });

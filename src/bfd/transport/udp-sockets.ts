@@ -215,7 +215,7 @@ class UdpSendPort implements SendPort {
   }
 }
 
-/** The interface that a socket is bound to. An interface that is deleted and created again is another one for the kernel. */
+/** The interface that a socket is bound to. To the kernel, an interface that is deleted and created again is a different interface. */
 class BoundDevice {
   readonly #name: string | undefined;
   readonly #index: number;

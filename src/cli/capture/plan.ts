@@ -30,7 +30,7 @@ export function peerNamed(text: string, config: Config | undefined): string | un
   return config?.peers.find((peer) => peer.name === text || formatIp(peer.address) === address)?.name;
 }
 
-/** Captures the session with a peer on every node that has one. */
+/** Captures the session with a peer on the nodes that have one, at most `maxNodes`. */
 export function planPeer(peer: string, speakers: readonly SpeakerView[], only: string | undefined) {
   return limited(
     reached(speakers, only)
@@ -42,8 +42,8 @@ export function planPeer(peer: string, speakers: readonly SpeakerView[], only: s
 
 /**
  * Captures ARP and Neighbour Discovery on the node that answers for an address, and the sessions that carry the address on the nodes that
- * announce it by BGP. When no node announces the address, captures ARP and Neighbour Discovery on any nodes that were reached, because the
- * requests of clients arrive there. `maxNodes` bounds the number of nodes in each case.
+ * announce it by BGP. When no node announces the address, captures ARP and Neighbour Discovery on the first nodes that were reached, because
+ * the requests of clients arrive there too. `maxNodes` bounds the number of nodes in each case.
  */
 export function planAddresses(
   addresses: readonly string[],

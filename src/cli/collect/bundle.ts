@@ -34,7 +34,7 @@ export interface BundleFile {
 
 /** Largest number of Services with a problem that are explained. Each costs a request for its endpoints. */
 const maxExplained = 50;
-/** Largest number of events that are read, of all programs. The bundle gets only those of Bellman. */
+/** Largest number of events that are read. All programs write events, and the bundle gets only those of Bellman. */
 const maxListedEvents = 5000;
 
 interface Collected {

@@ -2,7 +2,7 @@ import type { SpeakerStatus } from '../../cluster/status.ts';
 import { shortList } from '../../report/status/words.ts';
 import { counted } from '../counted.ts';
 
-/** How far a drain is, according to the speaker of the node. */
+/** How far a drain has progressed, according to the speaker of the node. */
 export interface DrainProgress {
   readonly isDone: boolean;
   /** The state in a sentence. */

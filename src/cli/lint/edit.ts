@@ -21,7 +21,7 @@ export interface EditFacts {
   readonly loadBalancerClass: string | undefined;
 }
 
-/** Largest number of pairs of a Service and a node. Each pair takes two plans, so a larger cluster is not judged. */
+/** Largest number of pairs of a Service and a node. Each pair takes two plans, so announcements in a larger cluster are not judged. */
 const maxPlans = 200_000;
 /** Largest number of effects of one kind that are listed. */
 const maxListed = 20;

@@ -1,4 +1,4 @@
-/** The facts that warnings need, from what a command has read of a cluster. Pure. */
+/** Takes the facts that warnings need from the objects and the states of speakers that a command has read. Pure. */
 import { type Prefix, parsePrefix } from '../../address/index.ts';
 import type { Labels } from '../../config/index.ts';
 import type { RawObject } from '../../kubernetes/api.ts';

@@ -1,6 +1,6 @@
 import type { AddressFacts, PoolFacts, TakeoverFacts } from './facts.ts';
 
-/** How far the takeover of a pool in layer 2 is. */
+/** How far the takeover of a pool in layer 2 has progressed. */
 export interface Layer2Progress {
   readonly pool: string;
   readonly addresses: number;
@@ -14,7 +14,7 @@ export interface Layer2Progress {
   readonly stale: readonly AddressFacts[];
   /** Whether all of the pool's addresses are admitted. */
   readonly isAdmitted: boolean;
-  /** The first address that its Service admits. */
+  /** The first address whose Service is admitted. */
   readonly first: AddressFacts | undefined;
 }
 

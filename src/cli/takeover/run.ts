@@ -89,7 +89,7 @@ function componentOf({ metadata: { labels = {} } }: RawWorkload): string | undef
   return undefined;
 }
 
-/** A list that the user may not read fails the command, because an empty one would mean that MetalLB is gone. */
+/** Rejects when the user may not read one of the lists, because an empty list would mean that MetalLB is gone. */
 async function readMetalLb(
   client: Api,
   namespace: string,
