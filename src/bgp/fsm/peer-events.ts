@@ -70,6 +70,8 @@ export interface InheritedSession {
 export type RejectReason =
   /** The earlier process sent an OPEN that this process would not send. */
   | 'other-open'
+  /** An earlier process passed the session on, but something that the session needs is missing here, such as its password. */
+  | 'incomplete'
   /** The primary is Idle: the session may not start, is damped, or waits for BFD. */
   | 'idle'
   /** A session without graceful restart is up, and it stays. */

@@ -20,6 +20,7 @@
  *   cannot keep the peer out.
  * - BFD (RFC 5882): bfd-watch.ts says whether a report means that the peer is lost, and whether a waiting connection may go on.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { Cease, cease, hardReset } from '../cease.ts';
 import type { NotificationError, OpenMessage } from '../message.ts';
 import {
@@ -140,14 +141,16 @@ class PeerTransition {
 
   /**
    * Goes on with the session of an earlier process. The connection takes the steps from OpenSent to Established with the messages that were
-   * exchanged on it, so the peer gets a KEEPALIVE, and the timers start. Returns false when this process would not send the same OPEN.
+   * exchanged on it, so the peer gets a KEEPALIVE, and the timers start. Returns false when the session may not start here, or when this process
+   * would not send the same OPEN.
    */
   #inherit({ initiator, sentOpen, receivedOpen }: InheritedSession): boolean {
     const { state } = this.#draft;
     const { primary } = state;
-    const local = state.settings.mayStart ? localEndThatSent(sentOpen, localEndOf(state)) : undefined;
+    const { mayStart } = state.settings;
+    const local = mayStart ? localEndThatSent(sentOpen, localEndOf(state)) : undefined;
     if (!local) {
-      this.#draft.act({ kind: 'reject', reason: 'other-open' });
+      this.#draft.act({ kind: 'reject', reason: mayStart ? 'other-open' : 'incomplete' });
       return false;
     }
     const fsm = { ...initialFsmState, name: 'OpenSent', tcp: 'connected' } as const;
@@ -176,7 +179,8 @@ class PeerTransition {
     const { primary } = this.#draft.state;
     const { name } = primary.fsm;
     const isConnecting = name === 'Idle' || name === 'Connect' || name === 'Active';
-    this.#readinessChanged();
+    // Another edit must not make a connection wait longer for BFD.
+    if (!isDeepStrictEqual(settings.bfd, before.bfd)) this.#readinessChanged();
     if (wasPassive !== settings.fsm.passive && isConnecting) this.#restart({ kind: 'stop' });
     this.#draft.act({ kind: 'apply-socket-rules', connection: primary.id });
     const holdTimeSeconds = primary.negotiated?.holdTimeSeconds;

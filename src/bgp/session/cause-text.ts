@@ -51,6 +51,8 @@ export function describeRejection(reason: RejectReason): string | undefined {
       return 'a connection from the peer was rejected: two connections with the peer are already open';
     case 'other-open':
       return 'the session of the earlier speaker ended: this speaker would send a different OPEN';
+    case 'incomplete':
+      return 'the session of the earlier speaker ended: this speaker lacks something that the session needs';
     case 'idle':
     case 'established':
     case 'paused':

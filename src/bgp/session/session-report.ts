@@ -91,7 +91,7 @@ export class SessionReport {
         const reason = describeRejection(action.reason);
         if (reason === undefined) return;
         this.#keep(reason);
-        if (action.reason === 'other-open') this.log.notInherited(reason);
+        if (action.reason === 'other-open' || action.reason === 'incomplete') this.log.notInherited(reason);
         else this.log.connectionRejected(reason);
         return;
       }

@@ -194,6 +194,14 @@ describe('a session that cannot be passed on', () => {
     assert.equal(await speaker.offer(), undefined);
   });
 
+  test('ends when the second process lacks something that it needs, and the log says so', async () => {
+    const { to } = await passed();
+    to.speaker.setPeers([{ ...peer(), waitingFor: 'no password' }]);
+    assert.equal(to.transport.rejected.length, 1);
+    assert.match(to.lines.join(''), /this speaker lacks something that the session needs/);
+    assert.doesNotMatch(to.lines.join(''), /different OPEN/);
+  });
+
   test('starts over when the second process would send a different OPEN', async () => {
     const { to } = await passed();
     to.speaker.setPeers([peer({ holdTimeSeconds: 30, keepaliveTimeSeconds: 10 })]);

@@ -426,6 +426,18 @@ describe('bfd-strict: local', () => {
     assert.deepEqual(peer.done(), ['no-bfd', 'connect']);
   });
 
+  test('edits that do not concern BFD do not make the wait longer', () => {
+    const peer = new Peer(local());
+    for (let second = 0; second < startWaitMs / 1000; second++) {
+      peer.take({ kind: 'configure', settings: settings(local(), 60 + second), restart: false });
+      peer.clock.advance(1000);
+    }
+    assert.deepEqual(
+      peer.done().filter((kind) => kind !== 'apply-socket-rules'),
+      ['no-bfd', 'connect'],
+    );
+  });
+
   test('BFD that is lost during the hold-down begins a new wait', () => {
     const peer = new Peer(local(10_000));
     peer.bfd(up);
