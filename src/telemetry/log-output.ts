@@ -34,6 +34,8 @@ export class LogOutput {
   #retries = false;
   /** Whether the line that was written last is incomplete. */
   #isInsideLine = false;
+  /** Whether the rest of that line is lost, so that a newline must come before the next line. */
+  #isBroken = false;
   #lost = 0;
   #reported = 0;
 
@@ -90,13 +92,21 @@ export class LogOutput {
     const { octets } = line;
     let done = 0;
     try {
+      if (this.#isBroken) {
+        this.#options.write(newline);
+        this.#isInsideLine = false;
+        this.#isBroken = false;
+      }
       while (done < octets.length) {
         done += this.#options.write(octets.subarray(done));
         this.#isInsideLine = done < octets.length;
       }
       return 'written';
     } catch (error) {
-      if (!isRetryable(error)) return 'failed';
+      if (!isRetryable(error)) {
+        this.#isBroken = this.#isInsideLine;
+        return 'failed';
+      }
       this.#queue[0] = { ...line, octets: octets.subarray(done) };
       this.#queuedOctets -= done;
       return 'slow';
@@ -114,8 +124,9 @@ export class LogOutput {
   #report(): Uint8Array {
     const lines = this.#lost - this.#reported;
     const ts = new Date(this.#options.clock.epochMs()).toISOString();
-    const report = `${JSON.stringify({ level: 'warn', ts, component: 'log', lines, msg: 'log lines lost' })}\n`;
-    return Buffer.concat([this.#isInsideLine ? newline : Buffer.alloc(0), Buffer.from(report)]);
+    return Buffer.from(
+      `${JSON.stringify({ level: 'warn', ts, component: 'log', lines, msg: 'log lines lost' })}\n`,
+    );
   }
 }
 

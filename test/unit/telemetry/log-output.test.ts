@@ -94,6 +94,20 @@ for (const octets of [0, 10])
     assert.equal(JSON.parse(report ?? '').lines, 1);
   });
 
+test('LogOutput begins a new line after a line that a full disk cut off', async () => {
+  const { clock, state, output } = setUp();
+  state.room = 2;
+  output.write('one\n');
+  state.fault = 'ENOSPC';
+  await pass(clock, 100);
+  state.fault = undefined;
+  state.room = Number.POSITIVE_INFINITY;
+  output.write('two\n');
+  const [first, second, report] = state.text.trimEnd().split('\n');
+  assert.deepEqual([first, second], ['on', 'two']);
+  assert.equal(JSON.parse(report ?? '').lines, 1);
+});
+
 test('LogOutput repeats a report that fails', async () => {
   const { clock, state, output } = setUpHalfReport(10);
   state.fault = 'ENOSPC';
