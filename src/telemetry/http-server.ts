@@ -61,7 +61,7 @@ export interface PageRequest {
 /** A file in the format pcapng, or why there is none. */
 export type CaptureReply =
   | { readonly status: 200; readonly file: Buffer }
-  | { readonly status: 400 | 404 | 429; readonly reason: string };
+  | { readonly status: 400 | 404 | 429 | 503; readonly reason: string };
 
 /** An address on which a process serves HTTP. The host `::` stands for all addresses of both families. */
 export interface ListenAddress {

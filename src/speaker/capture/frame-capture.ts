@@ -12,7 +12,7 @@ import { poolIndexOf } from '../../config/pool-index.ts';
 import type { Capture, OpenCapture } from '../../link/capture.ts';
 import { peerFilter, resolutionFilter } from '../../link/capture-filter.ts';
 import { enhancedPacket, interfaceDescription, sectionHeader } from '../../link/pcapng.ts';
-import { fail, ok, type Result } from '../../result.ts';
+import { fail, ok, type Result, reasonOf } from '../../result.ts';
 import type { CaptureReply } from '../../telemetry/http-server.ts';
 import { type CaptureInterface, interfacesOfAddress, interfaceWith, maxInterfaces } from './interfaces.ts';
 import { type CaptureRequest, readCaptureRequest } from './request.ts';
@@ -54,9 +54,9 @@ export class FrameCapture {
     this.#isRunning = true;
     try {
       const watched = await this.#watched(request.value);
-      return watched.ok
-        ? { status: 200, file: await this.#run(request.value, watched.value, signal) }
-        : { status: 404, reason: watched.error };
+      if (!watched.ok) return { status: 404, reason: watched.error };
+      const file = await this.#run(request.value, watched.value, signal);
+      return file.ok ? { status: 200, file: file.value } : { status: 503, reason: file.error };
     } finally {
       this.#isRunning = false;
     }
@@ -87,7 +87,7 @@ export class FrameCapture {
     { seconds, frames }: CaptureRequest,
     watched: readonly Watched[],
     signal: AbortSignal,
-  ): Promise<Buffer> {
+  ): Promise<Result<Buffer, string>> {
     const { nodeName, clock, opener } = this.#options;
     const open = await opener();
     const names = [...new Set(watched.flatMap(({ interfaces }) => interfaces))].slice(0, maxInterfaces);
@@ -122,11 +122,13 @@ export class FrameCapture {
         );
       }
       if (!signal.aborted) await ended;
+    } catch (error) {
+      return fail(`this node cannot capture on ${names.join(', ')}: ${reasonOf(error)}`);
     } finally {
       timer.cancel();
       for (const capture of captures) capture.close();
     }
-    return Buffer.concat(blocks);
+    return ok(Buffer.concat(blocks));
   }
 }
 
