@@ -142,7 +142,7 @@ function resolvePool(
 
 const notAnnounced = 'not announced, because its protocol is none; leave this key out';
 
-/** The protocols of a pool, sorted; `undefined` when the key has no sound value. */
+/** The protocols of a pool, sorted; `undefined` when the key has no sound value, or is a list without one. */
 function resolveProtocols(
   raw: Sound<RawPool>['protocol'],
   path: Path,
@@ -152,11 +152,14 @@ function resolveProtocols(
   if (typeof raw === 'string') return raw === 'none' ? [] : [raw];
   const named = raw.flatMap((protocol) => protocol ?? []);
   if (raw.length === 0)
-    findings.error(path, () => 'expected bgp or layer2 in the list; write none for neither');
+    findings.error(
+      path,
+      () => 'expected bgp or layer2 in the list; write protocol: none for a pool that is not announced',
+    );
   named.forEach((protocol, i) => {
     if (named.indexOf(protocol) < i) findings.error([...path, i], () => `${protocol} is listed twice`);
   });
-  return [...new Set(named)].sort();
+  return named.length === 0 && raw.length > 0 ? undefined : [...new Set(named)].sort();
 }
 
 function soundNames(

@@ -18,13 +18,14 @@ const key = <T extends z.ZodType>(schema: T, description: string, byDefault?: un
 const asn = wholeNumber(1, uint32Max, `an AS number (1 to ${uint32Max})`);
 const uint32 = wholeNumber(0, uint32Max, `a number from 0 to ${uint32Max}`);
 /**
- * A duration in Go's notation. As in MetalLB, the empty text counts as absent. The pattern is for editors and Helm. Unlike the parser, it
- * knows no unit below the second. Like the parser, it rejects seconds below one, such as `0.5s`. It has no lookahead, because Helm cannot read one.
+ * A duration in Go's notation. As in MetalLB, the empty text counts as absent. The pattern is for editors and Helm. It is coarser than
+ * the parser: it knows no unit below the second, and does not add the units up. It rejects less than one second, such as `0.5s`. It has no
+ * lookahead, because Helm cannot read one.
  */
 const duration = (description: string, byDefault?: string) =>
   key(
     z.string('a duration like 90s or 1m30s').meta({
-      pattern: '^(0|(\\d+(\\.\\d+)?[hm])*((\\d+|\\d*[1-9]\\d*\\.\\d+)s)?)$',
+      pattern: '^(0|(\\d+(\\.\\d+)?[hm])+(\\d+(\\.\\d+)?s)?|(\\d+|\\d*[1-9]\\d*\\.\\d+)s|)$',
       examples: ['90s', '1m30s'],
     }),
     description,

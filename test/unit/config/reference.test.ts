@@ -80,7 +80,7 @@ test('config/schema.json judges durations as the parser does', () => {
   const pattern = new RegExp(properties?.peers?.items?.properties?.['hold-time']?.pattern ?? assert.fail());
   const accepted = (text: string) =>
     parseConfig(`peers: [{my-asn: 1, peer-asn: 2, peer-address: 10.0.0.1, hold-time: "${text}"}]\n`).ok;
-  for (const text of ['', '0', '0s', '90s', '1h1m30s', '1.5h', '0.5m', '10.5s']) {
+  for (const text of ['', '0', '0s', '90s', '1h1m30s', '1.5h', '0.5m', '10.5s', '1m0.5s']) {
     assert.match(text, pattern);
     assert.ok(accepted(text), text);
   }
