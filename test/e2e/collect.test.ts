@@ -1,7 +1,7 @@
 /** `bellman collect` in a lab with planted secrets: the bundle explains the problems, and holds no secret. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -28,6 +28,8 @@ describe('bellman collect', { concurrency: false }, () => {
   /** The files of a new bundle, by their names. */
   async function collected(name: string): Promise<ReadonlyMap<string, string>> {
     const archive = join(folder, `${name}.tar.gz`);
+    // The bundle takes the place of a file that others could read.
+    writeFileSync(archive, '', { mode: 0o644 });
     await writeBundle(labSource, { output: archive, version: 'test' });
     assert.equal(statSync(archive).mode & 0o777, 0o600);
     const root = mkdtempSync(join(folder, `${name}-`));

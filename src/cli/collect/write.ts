@@ -1,4 +1,4 @@
-import { createWriteStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
@@ -16,7 +16,12 @@ export async function writeBundle(
 ): Promise<void> {
   const archive = Readable.from(entries(source, version), { objectMode: false });
   if (output === '-') await pipeline(archive, createGzip(), process.stdout, { end: false });
-  else await pipeline(archive, createGzip(), createWriteStream(output, { mode: 0o600 }));
+  else {
+    const file = await open(output, 'w', 0o600);
+    // An earlier file keeps its mode.
+    await file.chmod(0o600);
+    await pipeline(archive, createGzip(), file.createWriteStream());
+  }
 }
 
 async function* entries(source: StatusSource, version: string): AsyncGenerator<Buffer> {
