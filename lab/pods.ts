@@ -185,7 +185,7 @@ function podObject({ name, service, node }: Pod) {
     metadata: { name, namespace, labels: { app: service } },
     spec: {
       nodeName: node.name,
-      // With Kubernetes, a deleted Pod terminates until the lab deletes it without grace. No test lasts as long as this period.
+      // A real Kubernetes keeps a deleted Pod in Terminating until the lab deletes it again with a grace period of 0. No test lasts this long.
       terminationGracePeriodSeconds: 3600,
       containers: [{ name: 'server', image: 'pod.ts' }],
     },

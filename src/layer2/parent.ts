@@ -1,6 +1,6 @@
 /**
- * The speaker process keeps the layer-2 process running while any pool is announced in layer 2 or dead nodes are reported, and exchanges
- * messages with it. A new process receives the present speakers, keys and entries.
+ * The speaker process keeps the layer-2 process running while any pool is announced in layer 2, or while this node reports dead nodes. It
+ * exchanges messages with it. A new process receives the present speakers, keys and entries.
  */
 import type { Registry } from 'prom-client';
 import { ChildProcess } from '../child-process/child-process.ts';
@@ -83,8 +83,8 @@ const program = childProgram(import.meta.url, { source: './process.ts', bundle: 
 /** A handover takes at most 3 s (docs/design/failover.md). */
 const stopMs = 6000;
 /**
- * The process keeps running for this long after it is no longer needed. An edit that is soon reverted then does not stop the process, and
- * the process still answers the questions that precede the removal of lines from the announcing record (`AnnouncingReconciler`).
+ * The process keeps running for this long after it is no longer needed. So an edit that is soon reverted does not stop the process. The
+ * process is also still there when `AnnouncingReconciler` asks it about addresses, before their lines leave the announcing record.
  */
 const calmMs = 15_000;
 
@@ -225,7 +225,7 @@ class Layer2Parent implements Layer2 {
     this.#sending.request();
   }
 
-  /** Sends one part of the oldest message. Returns false when nothing is left to send. */
+  /** Sends one part of the oldest message, or removes the message when it has no more parts. Returns false when no message is left. */
   #sendPart(): boolean {
     const [message] = this.#unsent;
     const part = message?.next();

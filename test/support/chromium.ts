@@ -40,7 +40,7 @@ export class Chromium {
   readonly #process: ChildProcess;
   readonly #profile: string;
   readonly #pending = new Map<number, PromiseWithResolvers<unknown>>();
-  /** Exceptions, messages of the console and violations of the policy, as JSON. */
+  /** Exceptions, messages of the console and violations of the Content Security Policy, as JSON. */
   readonly #complaints: string[] = [];
   #session = '';
   #lastId = 0;
@@ -145,7 +145,7 @@ export class Chromium {
     await this.#call('Input.insertText', { text });
   }
 
-  /** Presses a key such as `Tab`, `Enter` or `Escape`. */
+  /** Presses a key. */
   async press(key: 'Tab' | 'Enter' | 'Escape'): Promise<void> {
     const code = { Tab: 9, Enter: 13, Escape: 27 }[key];
     const common = { key, code: key, windowsVirtualKeyCode: code };

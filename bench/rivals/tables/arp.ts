@@ -73,14 +73,14 @@ await runTable(flags, async (values, rounds) => {
           `answered at ${Number(values.rate).toLocaleString('en')} requests a second, %`,
           asked.answeredPercent,
         );
-        add('CPU time of the speaker for all that, s', cpu);
+        add('CPU time of the speaker for all requests, s', cpu);
         progress(`${system.name}, ${label}: ${JSON.stringify(asked)}, ${cpu.toFixed(2)} s`);
         await system.stopSpeaker(node);
       }
   }
   await lab.close();
   return figures.table('Answers to ARP', [
-    `One node, no controller. A client sends ${values.requests} requests one after another, then ${values.rate} a second for ${values.seconds} s. Latency is the difference of`,
-    "the kernel's timestamps on the client's interface. Requests to the speaker and to the kernel of its node take turns.",
+    `One node, no controller. A client sends ${values.requests} requests one after another, then ${values.rate} a second for ${values.seconds} s. Latency is the time`,
+    "from a request to its answer on the client's interface, by the timestamps of the client's kernel. Requests to the speaker and to the kernel of its node take turns.",
   ]);
 });

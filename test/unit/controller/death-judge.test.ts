@@ -42,7 +42,10 @@ class Case {
       );
   }
 
-  /** Reads the Leases as the shell does, and marks the nodes that are found dead. Returns these nodes, and the returned nodes with their signs. */
+  /**
+   * Reads the Leases as the shell does, and marks the nodes that are found dead. The result lists these nodes, and each marked node that came
+   * back, with its sign of life.
+   */
   pass(ms: number): string {
     const dead: string[] = [];
     for (const end = this.now + ms; this.now < end; this.now += stepMs) {
@@ -102,7 +105,7 @@ describe('DeathJudge', () => {
     assert.equal(world.pass(5000), '');
   });
 
-  test('a Lease that is renewed after the reports voids them', () => {
+  test('reports no longer count once the Lease of the node has been renewed after them', () => {
     const world = new Case();
     world.report('abcd', 'e');
     world.pass(stepMs * 2);
@@ -147,7 +150,7 @@ describe('DeathJudge', () => {
     assert.equal(world.pass(quietMs), '');
   });
 
-  test('reports that arrive seconds after the node wrote its own report count only after a long silence', () => {
+  test('when reports arrive seconds after the own report of the node, they do not count until the node has been silent for long', () => {
     const world = new Case();
     world.report('e', '');
     world.pass(quietMs - 1000);
@@ -172,7 +175,7 @@ describe('DeathJudge', () => {
     assert.ok(deadAtMs !== undefined && deadAtMs >= 1000 + silenceMs, `${deadAtMs}`);
   });
 
-  test('after a pause between two reads, the silence is counted from the beginning', () => {
+  test('a pause between two reads sets the measured silence back to zero', () => {
     const world = new Case();
     world.report('e', '');
     world.report('abcd', 'e');
@@ -200,7 +203,7 @@ describe('DeathJudge', () => {
     assert.equal(few.pass(5000), 'e');
   });
 
-  test('two deaths count together until Kubernetes has noticed the first, and the second node is marked a minute later at the earliest', () => {
+  test('a second death counts together with the first until Kubernetes has noticed the first, and its node is marked a minute after the first', () => {
     const world = new Case(7);
     world.report('abcde', 'g');
     assert.equal(world.pass(5000), 'g');

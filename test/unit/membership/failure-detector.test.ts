@@ -116,10 +116,7 @@ describe('FailureDetector', () => {
       for (let now = from; now < to; now += 5) {
         if (isHeard) heard(now);
         log.push(...detector.wake(now).map(textOf));
-        assert.ok(
-          detector.wakeAtMs() > now,
-          'the detector does not ask to be woken at once, again and again',
-        );
+        assert.ok(detector.wakeAtMs() > now, 'the detector asks again and again to be woken at once');
       }
       return log;
     };

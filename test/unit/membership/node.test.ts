@@ -41,7 +41,7 @@ async function start(
 }
 
 describe('MembershipNode', () => {
-  test('two nodes meet over UDP, share records, and record joins and departures', async (t) => {
+  test('two nodes meet over UDP and share records, and the flight recorder shows the join and the departure', async (t) => {
     const [portA, portB] = [await freePort(), await freePort()];
     const recorder = new FlightRecorder({ clock: systemClock });
     const store = new TextStore();

@@ -12,11 +12,11 @@ const complete: ReadinessInput = {
 
 describe('Readiness', () => {
   for (const [name, over, fromMs] of [
-    ['comes at once with all speakers and their claims', {}, 0],
+    ['comes at once when all speakers are alive and their claims are known', {}, 0],
     ['comes after 1.5 s when some speakers are missing', { unreachable: 1 }, 1500],
     ['comes after 3 s without any other member', { isSynced: false, liveMembers: 0, unreachable: 2 }, 3000],
     [
-      'comes after 3 s when no other speaker is known, but the list may lack some',
+      'comes after 3 s when no other speaker is known, but Kubernetes may not have listed all',
       { isSynced: false, liveMembers: 0 },
       3000,
     ],
