@@ -166,6 +166,22 @@ describe('faults of Kubernetes', { concurrency: false, skip }, () => {
     return { counts, fromMs, toMs };
   }
 
+  /** The times at which the server refused each watch with 429, by process and collection. */
+  function refusedWatches(
+    fromMs: number,
+    toMs = Number.POSITIVE_INFINITY,
+  ): ReadonlyMap<string, readonly number[]> {
+    const refusedAt = new Map<string, number[]>();
+    for (const event of kubernetes.auditEvents()) {
+      const atMs = Date.parse(event.requestReceivedTimestamp);
+      if (event.responseStatus?.code !== 429 || event.verb !== 'watch') continue;
+      if (event.stage !== 'ResponseStarted' || atMs < fromMs || atMs > toMs) continue;
+      const key = `${processOf(event)} ${event.requestURI.split('?')[0]}${/fieldSelector=[^&]*/.exec(event.requestURI)?.[0] ?? ''}`;
+      refusedAt.set(key, [...(refusedAt.get(key) ?? []), atMs]);
+    }
+    return refusedAt;
+  }
+
   /** Counts the connections to API servers that a node tries to open, with those of kube-proxy. The returned function stops and returns the count. */
   async function countConnections(): Promise<() => Promise<number>> {
     const { namespace } = lab.node('node-1');
@@ -341,7 +357,11 @@ describe('faults of Kubernetes', { concurrency: false, skip }, () => {
           return !leading;
         });
         await lab.api('cut-watches');
-        await sleep(40_000);
+        const cutAtMs = Date.now();
+        await lab.until('most watches are refused', () =>
+          Promise.resolve(refusedWatches(cutAtMs).size >= 3 * watchesOf.controller),
+        );
+        await sleep(20_000);
       },
       end: async () => {
         await holder?.stop();
@@ -355,16 +375,7 @@ describe('faults of Kubernetes', { concurrency: false, skip }, () => {
       },
       requestLimit: 250,
     });
-    const refusedAt = new Map<string, number[]>();
-    for (const event of kubernetes.auditEvents()) {
-      const atMs = Date.parse(event.requestReceivedTimestamp);
-      if (event.responseStatus?.code !== 429 || event.verb !== 'watch') continue;
-      if (event.stage !== 'ResponseStarted' || atMs < fromMs || atMs > toMs) continue;
-      const key = `${processOf(event)} ${event.requestURI.split('?')[0]}${/fieldSelector=[^&]*/.exec(event.requestURI)?.[0] ?? ''}`;
-      refusedAt.set(key, [...(refusedAt.get(key) ?? []), atMs]);
-    }
-    assert.ok(refusedAt.size >= 3 * watchesOf.controller, `refused: ${[...refusedAt.keys()]}`);
-    for (const [watch, times] of refusedAt)
+    for (const [watch, times] of refusedWatches(fromMs, toMs))
       for (const [i, atMs] of times.entries()) {
         const pauseMs = atMs - (times[i - 1] ?? Number.NEGATIVE_INFINITY);
         // The server asks for one second.
