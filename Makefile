@@ -54,9 +54,9 @@ test: check metallb build ## check, then test with real routers, real kernels, t
 	@$(WITH_BUILD) $(NODE) test/run.ts test/interop/*.test.ts test/e2e/*.test.ts
 endif
 
-# The folder of the audit logs, which the last step of the target judges. A control plane of its own for each file keeps two processors busy with three
-# files at a time.
+# The folder of the audit logs, which the last step of the target judges.
 AUDIT := $(CURDIR)/.cache/audit
+# Each file starts a control plane, so three files keep two processors busy.
 kubernetes: METALLB_VERSION := v0.16.1
 kubernetes: setup $(if $(FILE),$(if $(findstring takeover,$(FILE)),metallb),metallb build) ## run the end-to-end tests with etcd, kube-apiserver and kube-proxy, built on the first run in 12 minutes; FILE=PATH…
 	@set -eu; BELLMAN_KUBERNETES=$$(lab/kubernetes/build.sh); export BELLMAN_KUBERNETES BELLMAN_AUDIT="$(AUDIT)"; rm -rf "$(AUDIT)"; \
