@@ -4,8 +4,8 @@
  *
  *   one turn:   timers, sockets …  │ tasks: up to `taskMs` │ callers of `next()`: up to `turnMs` │  … the next turn
  *
- * A task is work that can be cut into small steps, for example the plan of one Service. Tasks run in the order of their creation. Code that
- * handles a stream of inputs asks `hasTime` between two inputs, and awaits `next()` when no time is left.
+ * A task is work that can be cut into small steps, for example the plan of one Service. When several tasks have work, the one that was
+ * created first runs first. Code that handles a stream of inputs asks `hasTime` between two inputs, and awaits `next()` when no time is left.
  */
 import type { Clock } from './clock.ts';
 
@@ -21,8 +21,8 @@ export interface TurnTask {
   /** Names the work in the log and in `/status`. */
   readonly name: string;
   /**
-   * Does one step of well under a millisecond. Returns false when no work is left. A request that the step made for its own task then has no
-   * effect.
+   * Does one step of well under a millisecond. Returns false when no work is left. If it returns false, a request that the step made for its
+   * own task has no effect.
    */
   step(): boolean;
   /** Number of steps that are left, as far as it is known. */

@@ -242,7 +242,7 @@ export interface Layer2Advertisement {
   readonly preferredNodes: readonly NodePreference[];
 }
 
-/** Adds the weight to each node that the selector matches. The eligible node with the greatest sum owns the address. */
+/** Each node has the sum of the weights whose selectors match it. The eligible node with the greatest sum owns the address. */
 export interface NodePreference {
   /** 1 to 100. */
   readonly weight: number;

@@ -1,6 +1,6 @@
 /** Guesses what a misspelt word was meant to be, for error messages. */
 
-/** Keys of other programs, and words that people write in place of a key, with the key that means the same here. */
+/** Maps a key of another program, or a word that people write in place of a key, to the key that means the same here. */
 const synonyms: Readonly<Record<string, string>> = {
   asn: 'my-asn',
   'local-as': 'local-asn',

@@ -25,7 +25,10 @@ export function addressOfRank(rank: bigint): bigint {
   return ((rank / usablePerBlock) << 8n) + (rank % usablePerBlock) + 1n;
 }
 
-/** The usable part of a range: addresses, or ranks for IPv4 when the pool avoids buggy addresses. It is empty when its `last < first`. */
+/**
+ * The usable part of a range. Its ends are addresses, or ranks when the family is IPv4 and the pool avoids buggy addresses. It is empty when
+ * `last < first`.
+ */
 export function usableInterval(
   { family, first, last }: IpRange,
   avoidBuggyIps: boolean,

@@ -77,7 +77,7 @@ export interface PageNode {
    * announce them. Absent when it is not leaving. A leaving node may still be as desired.
    */
   readonly leaving?: string;
-  /** False when a problem names the node. */
+  /** False when a problem names the node, or its speaker was not reached. */
   readonly isAsDesired: boolean;
   /** Faults that the speaker reports. */
   readonly troubles: readonly string[];

@@ -4,7 +4,7 @@
  *   browser ──GET data──→ PageService ←──data, every few seconds── child (`process.ts`) ←── API server, all daemons
  *
  * All viewers share one child and its last data. If a browser already has this data, its request costs only a comparison of tags. Otherwise, the
- * reply holds the data. The child starts with the first request for data. It stops when no more requests have come for a while.
+ * reply holds the data. The child starts with the first request for data. It stops when no request for data has come for a while.
  */
 import { ChildProcess } from '../child-process/child-process.ts';
 import { childProgram } from '../child-process/program.ts';

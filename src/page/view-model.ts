@@ -60,7 +60,7 @@ function faultsOf(problems: readonly Problem[]): Faults {
   };
 }
 
-/** Leaves out how long ago the leader has renewed its Lease, because that differs in each view of the same state. */
+/** Leaves out how long ago the leader renewed its Lease, because that time differs in each view of the same state. */
 function leaderOf(view: ClusterView): PageFinding {
   const finding = describeController(view);
   if (!finding.isAsDesired || !view.lease) return finding;

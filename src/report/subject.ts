@@ -5,7 +5,7 @@ export type Subject =
   | { readonly kind: 'service'; readonly namespace: string; readonly name: string }
   | { readonly kind: 'address'; readonly address: string };
 
-/** Reads an argument: an address, `namespace/name`, or a name in the namespace. Throws when it is none of them. */
+/** Reads an argument: an address, `namespace/name`, or the name of a Service in `namespace`. Throws when it is none of them. */
 export function parseSubject(text: string, namespace: string): Subject {
   const ip = parseIp(text);
   if (ip) return { kind: 'address', address: formatIp(ip) };

@@ -26,7 +26,7 @@ function resolveTaintMatch(raw: Sound<RawTaintMatch>, path: Path, findings: Find
     findings.error(path, () => 'a match needs a key or an effect; without both it would match every taint');
   if (key === undefined && value !== undefined)
     findings.error([...path, 'value'], () => 'value needs a key', 'key');
-  // Kubernetes itself sets taints with these effects, for instance on control-plane nodes and on nodes that run out of memory.
+  // Kubernetes itself sets taints with NoSchedule and with NoExecute, for instance on control-plane nodes and on nodes that run out of memory.
   if (key === undefined && tolerations.length === 0)
     findings.warning(
       path,

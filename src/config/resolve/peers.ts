@@ -229,7 +229,7 @@ function resolveMultihop(raw: Sound<RawPeer>, path: Path, findings: Findings): n
   return hops;
 }
 
-/** RFC 9494 section 3.1: a Long-Lived Stale Time has 24 bits. This is the last whole hour. */
+/** The largest number of whole hours in a Long-Lived Stale Time, which is a 24-bit number of seconds (RFC 9494 section 3.1). */
 const maxStaleHours = 4660;
 
 /** How the peer keeps our routes while the speaker restarts; `undefined` without graceful restart. */

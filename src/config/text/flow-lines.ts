@@ -16,7 +16,7 @@ const opening = /^( *(?:- +)*)(?:(?:"[^"\n]*"|'[^'\n]*'|[^\s#"'[{&*!|>-][^:\n]*)
  * time.
  */
 const indentOf = /^ *(?:- +)*/;
-/** The rest of a line whose value is a block scalar, which may hold anything. */
+/** The rest of a line whose value is a block scalar. The scalar may hold anything, so its lines are skipped. */
 const blockScalar = /^(?:[^#\n]*: +)?[|>][-+0-9]*\s*(?:#.*)?$/;
 
 /** Joins the underindented flow lines of a text. Returns `undefined` when there is no such line, or a bracket is never closed. */

@@ -44,7 +44,7 @@ interface YamlEntry {
   readonly value: YamlNode;
 }
 
-/** A document with its errors. Entries whose key was refused are missing from the root. */
+/** A document with its errors. An entry whose key was refused is missing from its mapping. */
 export interface YamlDocument {
   readonly root: YamlNode;
   readonly errors: readonly YamlError[];

@@ -170,7 +170,7 @@ function refusalsOf({ node, layer2, bgp }: NodeExplanation): NodeRefusal[] {
   ];
 }
 
-/** The refusals, one cause for each kind of refusal. */
+/** Turns refusals into causes. Refusals with the same cause and the same field become one. */
 function refusalCauses(refusals: readonly NodeRefusal[]): Cause[] {
   const groups = Map.groupBy(refusals, ({ cause, field }) => `${cause}\n${field}`);
   return [...groups.values()]
@@ -210,7 +210,7 @@ function isNamedIn(text: string, node: string): boolean {
   return text.split(/[^a-z0-9.-]+/).some((word) => word === node || word === `${node}.`);
 }
 
-/** Problems of the cluster that concern the address: those of the whole cluster, and those of its nodes and peers. */
+/** Problems that concern the address: those of the whole cluster, those of dead nodes, and those of the nodes and peers of the address. */
 function relatedProblems({ nodes, view, accepted }: CauseInput): Problem[] {
   const concerned = new Set(nodes.filter((node) => mayAnnounce(node)).map(({ node }) => node));
   const peers = new Set(nodes.flatMap(({ bgp }) => (bgp?.peers ?? []).map(({ peer }) => peer)));

@@ -13,7 +13,7 @@ export type Verdict = 'announced' | 'not announced' | 'unknown';
 export interface Cause {
   /** One sentence, without a full stop. */
   readonly text: string;
-  /** The kind of the object and its field that decide. */
+  /** The field that decides, after the kind of its object, such as `Service spec.type`. */
   readonly field?: string;
   /** The step that an operator can take, as an order. */
   readonly remedy?: string;
@@ -27,7 +27,10 @@ export interface Explanation {
   readonly service?: string;
   /** The worst verdict of all addresses. */
   readonly verdict: Verdict;
-  /** Why `addresses` is empty: no such Service, no address, or not a Service of Bellman. The most important cause comes first. Empty otherwise. */
+  /**
+   * Why `addresses` is empty: no such Service, no address, or not a Service of Bellman. The most important cause comes first. This list is
+   * empty when `addresses` is not.
+   */
   readonly causes: readonly Cause[];
   readonly addresses: readonly AddressExplanation[];
 }

@@ -11,8 +11,8 @@ import { namedItems, shortList } from './words.ts';
 export interface Announcers {
   readonly text: string;
   /**
-   * False when the address should be announced and is not, or when its state is unknown. An address whose Service has no ready endpoint,
-   * or whose pool has the protocol none, should not be announced.
+   * False when the address should be announced and is not, or when its state is unknown. Also false when several nodes answer for it, or when
+   * witnesses get no answer. An address whose Service has no ready endpoint, or whose pool has the protocol none, should not be announced.
    */
   readonly isAsDesired: boolean;
 }

@@ -95,7 +95,7 @@ function isExplainedByViewer(
   return viewerProblem !== undefined && !status.ok && status.error === withoutToken;
 }
 
-/** Why this command has no token of the viewer, if a speaker was not reached. Otherwise the token was not needed. */
+/** Why this command has no token of the viewer account. Empty when every speaker was reached, because then no token was needed. */
 export function viewerTroubles({ viewerProblem, speakers }: ClusterView): string[] {
   return viewerProblem !== undefined && speakers.some(({ status }) => !status.ok) ? [viewerProblem] : [];
 }
@@ -131,7 +131,10 @@ function membershipProblems(speakers: readonly SpeakerView[]): Problem[] {
 
 type Peer = SpeakerStatus['peers'][number];
 
-/** The sessions that are not up or have not sent all routes. Sessions with one peer that fail for one reason on several nodes are one problem. */
+/**
+ * The sessions that are not up or have not sent all routes. When the sessions of several nodes with one peer fail for the same reason, they
+ * are one problem.
+ */
 export function sessionProblems(speakers: readonly SpeakerView[]): Problem[] {
   return grouped(speakers, 'session', (peer) => {
     if (peer.state === 'Established') {
@@ -197,7 +200,7 @@ function serviceProblems(view: ClusterView, accepted: AcceptedConfig | undefined
   });
 }
 
-/** Says that a Service that has an address lacks another one; `undefined` when it lacks none. */
+/** The problem of a Service that has an address but lacks a further one; `undefined` when it lacks none. */
 export function lackProblemText(service: string, view: Pick<ClusterView, 'controller'>): string | undefined {
   const reason = lackReason(service, view);
   return reason === undefined

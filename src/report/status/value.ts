@@ -30,7 +30,7 @@ type Peer = SpeakerStatus['peers'][number];
 
 export interface StatusValue {
   readonly version: typeof statusValueVersion;
-  /** Whether everything is as desired. The exit code is 0 then. */
+  /** Whether everything is as desired. If so, the exit code of `bellman status` is 0. */
   readonly healthy: boolean;
   readonly configuration: Finding;
   readonly controller: Finding;

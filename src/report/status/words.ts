@@ -17,7 +17,7 @@ export function waitingReason(service: string, { controller, failures }: Cluster
   return refusal ?? failures.get(service) ?? '';
 }
 
-/** Why a Service that has an address lacks another one that it needs or asks for, as the leader reports; `undefined` when it lacks none. */
+/** The leader's reason why a Service with an address lacks a further one that it needs or asks for; `undefined` when it lacks none. */
 export function lackReason(
   service: string,
   { controller }: Pick<ClusterView, 'controller'>,
