@@ -167,7 +167,7 @@ function convertAggregation(lists: readonly AddressList[], pool: PlacedPool, isR
     if (!isRemote) aggregation.changed('', 'left out; it has no meaning in layer 2');
     else if (!range || !chosen.has(range.family))
       aggregation.dropped(
-        'the prefix would hold addresses outside the pool, or the ranges of the pool differ; host routes are announced',
+        'the prefix would hold addresses outside the pool, or the ranges of the pool ask for different prefix lengths; host routes are announced',
       );
     else
       aggregation.changed(
@@ -257,7 +257,7 @@ function dropLocal(local: Fields): void {
   local
     .texts('interfaces')
     ?.changed('', 'left out; Bellman answers on every link whose subnet holds the address');
-  const always = 'Bellman always sends gratuitous ARP when an address moves, at times of its own';
+  const always = 'Bellman always sends gratuitous ARP when an address moves, and chooses the times itself';
   local.boolean('sendgarp')?.dropped(always);
   local.object('garpConfig')?.dropOthers(always);
   local.object('addressConfig')?.dropOthers(noKernel);

@@ -127,7 +127,8 @@ export class Reachability {
   }
 
   /**
-   * Counts a failed exchange as an answer if the server refused it, otherwise as a miss. An exchange that the caller aborted is neither.
+   * Counts a failed exchange as an answer if the server refused it, otherwise as a miss. An exchange that the caller aborted, and an error of
+   * another kind, are neither.
    */
   observeFailure(error: unknown, signal?: AbortSignal): void {
     if (!(error instanceof ApiError)) return;

@@ -16,7 +16,8 @@ export class Suspicion {
   #nextCallAtMs: number;
 
   /**
-   * The members in `confirmedBy` have already failed to reach the suspect. `verifiers` is the number of members that are asked to verify.
+   * The members in `confirmedBy` have already failed to reach the suspect. It may contain the suspect itself, which counts for nothing.
+   * `verifiers` is the number of members that are asked to verify.
    */
   constructor(
     suspect: { readonly name: string; readonly incarnation: number },

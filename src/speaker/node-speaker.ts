@@ -13,7 +13,8 @@
  *   a Service, its endpoints        the plan of the Service, at once
  *   this node, configuration        the plans of all Services
  *   another node                    the sets of candidates for layer 2, and the plans of the Services with policy Local that have an endpoint there
- *   another, while this one leaves  the plans of all Services, because the floor counts all nodes
+ *   another node, while this one leaves
+ *                                   the plans of all Services, because the floor counts all nodes
  *   end of a drain                  the plan of the Service
  *   end of announce-delay           the plan of the Service
  *

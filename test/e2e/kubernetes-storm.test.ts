@@ -82,8 +82,8 @@ address-pools:
     void made.finally(() => {
       isMade = true;
     });
-    // While kube-proxy commits new rules for nftables, a new connection may miss the rule for its address. Its packets then circle between the node and
-    // the router until their TTL is used up, and the client gets "No route to host". The route is there, so the next attempt works.
+    // While kube-proxy commits new rules for nftables, a new connection may miss the rule for its address. Its packets then circle between the
+    // node and the router until their TTL is used up, and the client gets "No route to host". The route is there, so the next attempt works.
     const retry = ['--retry', '3', '--retry-all-errors', '--retry-delay', '1'];
     const traffic = async () => {
       while (!isMade)

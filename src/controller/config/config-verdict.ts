@@ -15,7 +15,7 @@ import type { ConfigMap } from '../../kubernetes/model.ts';
 import { printable } from '../../printable.ts';
 
 export type Verdict =
-  /** Nothing was ever accepted and there is nothing to judge. */
+  /** There is no ConfigMap, and nothing was ever accepted. */
   | { readonly kind: 'none'; readonly reason: string }
   /** The text is the accepted text. `isNew` is true when it has just been accepted. */
   | { readonly kind: 'active'; readonly accepted: AcceptedConfig; readonly isNew: boolean }

@@ -128,7 +128,7 @@ export function reportPeerConfig(config: PeerConfigSource): void {
   }
   config.port?.carried(to('peer-port'));
   config.sourceInterface?.dropped(
-    'Bellman takes the source of a session from its route; write source-address in a peer for each node',
+    'Bellman takes the source of a session from its route; for a fixed source, write one peer for each node, with its source-address',
   );
   for (const { key, field } of config.times) field.changed(to(key), `${field.value}s`);
   config.secret?.changed(
@@ -149,11 +149,12 @@ export function reportPeerConfig(config: PeerConfigSource): void {
       const how = familiesOf(config) ? afi.value : 'left out; both families are the default';
       afi.changed(places, how);
       safi.changed(places, how);
+      advertisements?.changed(to('name'), 'the selected advertisements get the name of this peer');
     } else {
       afi?.dropped('Bellman speaks only IPv4 unicast and IPv6 unicast');
       safi?.dropped('Bellman speaks only IPv4 unicast and IPv6 unicast');
+      advertisements?.dropped('Bellman speaks only IPv4 unicast and IPv6 unicast');
     }
-    advertisements?.changed(to('name'), 'the advertisements that it selects name this peer');
   }
   spec.dropOthers('Bellman knows no such setting of a peer');
 }

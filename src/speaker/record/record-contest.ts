@@ -8,7 +8,7 @@
  * address have a record each, and a line in one of them says nothing about the others.
  */
 export interface RecordContest {
-  /** The record has carried our line since we began to answer. */
+  /** At some time since we began to answer, the record carried our line. */
   readonly isRecorded: boolean;
   /** When another node's line was first seen in place of ours. */
   readonly overwrittenAtMs: number | undefined;
@@ -30,7 +30,7 @@ export const newContest: RecordContest = {
   pauseMs: firstPauseMs,
 };
 
-/** The line as it stands in the record: ours, another live node's, or absent. */
+/** The line that the record carries: ours, another live node's, or `absent`, which stands for the line of a dead node too. */
 export type SeenLine = 'ours' | 'other' | 'absent';
 
 export function lineSeen(contest: RecordContest, line: SeenLine, nowMs: number): RecordContest {

@@ -71,7 +71,7 @@ export const events: Talk = async (ask) => {
   await ask('of an unknown type', 'POST', path, event('new.7', { type: 'Odd' }));
   await ask('with a long note', 'POST', path, event('new.8', { note: 'x'.repeat(1025) }));
   await ask(
-    'in another namespace',
+    'of an object in another namespace',
     'POST',
     path,
     event('new.9', { regarding: { ...web, namespace: 'kube-system' } }),

@@ -386,7 +386,7 @@ test('Allocator counts a shared address once against the limit of a namespace', 
   assert.deepEqual([...a.heldByNamespace()], [{ pool: 'p', namespace: 'default', held: 1 }]);
 });
 
-test('Allocator tries the families in reverse order when a limit requires it', () => {
+test('Allocator tries the families in reverse order when the first family would use up the limit of the pool that the second needs', () => {
   const a = allocator([
     pool('limited', ['192.0.2.0/28', '2001:db8::/124'], { limitPerNamespace: 1, priority: 1 }),
     pool('four', ['198.51.100.0/28']),
@@ -394,7 +394,7 @@ test('Allocator tries the families in reverse order when a limit requires it', (
   assert.deepEqual(ips(a.reconcile(plain('a', dual))), ['198.51.100.0', '2001:db8::']);
 });
 
-test('Allocator adds the missing family, and moves no address to the requested pool, when the limit of that pool allows only one address', () => {
+test('Allocator takes the missing family from the requested pool, and leaves the other address in its pool, when the limit allows only one address', () => {
   const a = allocator([four, pool('limited', ['192.0.2.4/31', '2001:db8::/124'], { limitPerNamespace: 1 })]);
   assert.deepEqual(ips(a.reconcile(plain('a'))), ['192.0.2.0']);
   const asked = plain('a', { ...dual, annotations: { 'bellman.dev/address-pool': 'limited' } });
@@ -412,7 +412,7 @@ test('Allocator counts both families of a Service against one limit', () => {
   assert.deepEqual(ips(outcome), ['192.0.2.0']);
 });
 
-test('Allocator treats a request for a pool as fulfilled after the pool is renamed or split, also after a restart', () => {
+test('Allocator treats a request for a pool as fulfilled after the pool is split, also after a restart', () => {
   const request = annotated({ 'bellman.dev/address-pool': 'p' });
   const a = allocator([pool('p', ['192.0.2.0/30'])]);
   for (const name of ['x', 'y', 'a']) a.reconcile({ ...request, name });
