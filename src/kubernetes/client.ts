@@ -274,7 +274,7 @@ async function findCredentials(kubeconfig: string | undefined, clock: Clock): Pr
     const plain = plainKubeconfigCredentials(kubeconfig);
     if (plain) return plain;
     const { kubeconfigCredentials } = await import('./credentials/kubeconfig.ts');
-    return kubeconfigCredentials(kubeconfig);
+    return kubeconfigCredentials(kubeconfig, clock);
   }
   if (existsSync(serviceAccountDirectory) && process.env.KUBERNETES_SERVICE_HOST)
     return new InClusterCredentials(process.env, clock);

@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ApiError, UnusableResponse } from '../../../src/kubernetes/api-error.ts';
 import { connect, type KubernetesClient } from '../../../src/kubernetes/client.ts';
 import { eventually } from '../../support/eventually.ts';
+import { VirtualClock } from '../../support/virtual-clock.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'bellman-client-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -336,7 +337,27 @@ test('request() and openStream() do not wait longer for a plugin than for the se
   }
 });
 
-test('request() runs a plugin again after the server has refused its token', async () => {
+test('request() starts a plugin again that has run for a minute', async () => {
+  const runs = join(folder, 'slow-runs');
+  const pids = () => (existsSync(runs) ? readFileSync(runs, 'utf8').trim().split('\n') : []);
+  const clock = new VirtualClock();
+  const config = pluginConfig('http://127.0.0.1:1', `echo $$ >> ${runs}; exec sleep 600`);
+  const client = await connect(config, 'agent', { clock });
+  try {
+    for (const starts of [1, 2]) {
+      const late = client.request({ method: 'GET', path: '/x', timeoutMs: 300 });
+      await Promise.all([
+        assert.rejects(late, { message: 'GET /x: no credentials in time' }),
+        eventually(`start ${starts}`, () => pids().length === starts).then(() => clock.advance(60_000)),
+      ]);
+    }
+  } finally {
+    client.close();
+    for (const pid of pids()) process.kill(Number(pid));
+  }
+});
+
+test('request() runs a plugin again after the server has refused its token, even if the file names another context by then', async () => {
   const runs = join(folder, 'runs');
   const credential = `{"status":{"token":"t'$(wc -l < ${runs})'"}}`;
   const seen: unknown[] = [];
@@ -350,6 +371,12 @@ test('request() runs a plugin again after the server has refused its token', asy
   const client = await connect(config, 'agent');
   try {
     await client.request({ method: 'GET', path: '/' });
+    const file = JSON.parse(readFileSync(config, 'utf8'));
+    const [{ context }] = file.contexts;
+    const other = { name: 'other', context: { ...context, user: 'other' } };
+    const edited = { 'current-context': 'other', contexts: [...file.contexts, other] };
+    const users = [...file.users, { name: 'other', user: { token: 'theirs' } }];
+    writeFileSync(config, JSON.stringify({ ...file, ...edited, users }));
     await assert.rejects(client.request({ method: 'GET', path: '/' }), { status: 401 });
     await client.request({ method: 'GET', path: '/' });
     assert.deepEqual(seen, ['Bearer t1', 'Bearer t1', 'Bearer t2']);

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { dump } from 'js-yaml';
+import { systemClock } from '../../../src/clock.ts';
 import type { Credentials } from '../../../src/kubernetes/credentials/credentials.ts';
 import { kubeconfigCredentials } from '../../../src/kubernetes/credentials/kubeconfig.ts';
 import { plainKubeconfigCredentials } from '../../../src/kubernetes/credentials/plain-kubeconfig.ts';
@@ -88,7 +89,7 @@ for (const { what, cluster, user } of [
   test(`a plain kubeconfig with ${what} gives the credentials that @kubernetes/client-node gives`, async () => {
     write({ server, ...cluster }, user);
     const plain = plainKubeconfigCredentials(path);
-    const reference = kubeconfigCredentials(path);
+    const reference = kubeconfigCredentials(path, systemClock);
     assert.ok(plain);
     assert.equal(plain.server.href, reference.server.href);
     assert.equal(plain.isProxied, reference.isProxied);
