@@ -61,6 +61,7 @@ const fields: Readonly<Record<string, string>> = {
   server: 'address of the API server',
   service: 'namespace and name of the Service',
   services: 'number of Services',
+  sessions: 'number of BGP sessions',
   silentMs: 'milliseconds since the speaker was last heard',
   source: 'sender of the input',
   speaker: 'name of the speaker that sent the packet',

@@ -53,10 +53,12 @@ export class Inheritances {
     };
   }
 
-  /** Closes the connections that no peer has taken. */
-  reject(): void {
+  /** Closes the connections that no peer has taken. Returns how many. */
+  reject(): number {
+    const count = this.#waiting.size;
     for (const one of this.#waiting.values()) this.#connectionOf(one, 4).reject();
     this.#waiting.clear();
+    return count;
   }
 
   #connectionOf({ descriptor, session }: DecodedSession, family: Family): InheritedConnection {

@@ -155,6 +155,8 @@ class Speaker implements BgpSpeaker, SessionSuccession {
       const session = this.#sessions.get(id);
       if (session && session.peer.settings.name !== settings.name) session.forget();
     }
+    // An inherited session comes up at once. A change of the interfaces that it sees must count.
+    if (peers.length > 0) this.#interfaceWatch.start();
     // The listener is updated before the sessions, so that no connection without the peer's password reaches a session.
     this.#listener.update(peers);
     for (const peer of peers) {
@@ -162,9 +164,9 @@ class Speaker implements BgpSpeaker, SessionSuccession {
       if (session) session.update(peer);
       else this.#add(peer);
     }
-    this.#inherited.reject();
+    const sessions = this.#inherited.reject();
+    if (sessions > 0) this.#context.logger.warn({ sessions }, 'sessions of the earlier speaker fit no peer');
     if (this.#sessions.size === 0) return this.#interfaceWatch.stop();
-    this.#interfaceWatch.start();
     this.#afterFirstPeers?.();
     this.#afterFirstPeers = undefined;
   }

@@ -20,7 +20,6 @@
  *   cannot keep the peer out.
  * - BFD (RFC 5882): bfd-watch.ts says whether a report means that the peer is lost, and whether a waiting connection may go on.
  */
-import { isDeepStrictEqual } from 'node:util';
 import { Cease, cease, hardReset } from '../cease.ts';
 import type { NotificationError, OpenMessage } from '../message.ts';
 import {
@@ -167,21 +166,28 @@ class PeerTransition {
     const { settings: before, primary: current } = this.#draft.state;
     const wasPassive = before.fsm.passive;
     const isUnderway = current.fsm.name !== 'Idle' && current.fsm.name !== 'Established';
+    // A connection that waits for BFD before TCP has sent nothing yet, so it takes every edit and must not begin its wait again.
+    const waitsForBfd = current.fsm.bfdWait === 'before-tcp' && settings.mayStart;
     this.#draft.set({ settings });
     if (!settings.bfd) this.#forgetBfd();
     // draft-ietf-idr-bgp-bfd-strict-mode, BfdStrictConfigChanged: an attempt starts over, and an Established session stays.
-    if (restart || (isUnderway && settings.bfd && strictOf(settings) !== strictOf(before))) {
+    if (
+      !waitsForBfd &&
+      (restart || (isUnderway && settings.bfd && strictOf(settings) !== strictOf(before)))
+    ) {
       this.#draft.set({ refusedCapabilities: new Set() });
       const error = cease(Cease.otherConfigurationChange);
       this.#restart({ kind: 'stop', error, because: 'its configuration changed' });
       return;
     }
+    if (restart) this.#draft.set({ refusedCapabilities: new Set() });
     const { primary } = this.#draft.state;
     const { name } = primary.fsm;
     const isConnecting = name === 'Idle' || name === 'Connect' || name === 'Active';
     // Another edit must not make a connection wait longer for BFD.
-    if (!isDeepStrictEqual(settings.bfd, before.bfd)) this.#readinessChanged();
-    if (wasPassive !== settings.fsm.passive && isConnecting) this.#restart({ kind: 'stop' });
+    if (strictOf(settings) !== strictOf(before) || settings.bfd?.holdDownMs !== before.bfd?.holdDownMs)
+      this.#readinessChanged();
+    if (wasPassive !== settings.fsm.passive && isConnecting && !waitsForBfd) this.#restart({ kind: 'stop' });
     this.#draft.act({ kind: 'apply-socket-rules', connection: primary.id });
     const holdTimeSeconds = primary.negotiated?.holdTimeSeconds;
     if (holdTimeSeconds)

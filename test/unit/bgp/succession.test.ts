@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { encodeMessage } from '../../../src/bgp/codec/index.ts';
+import type { ResolvedPeer } from '../../../src/bgp/peer.ts';
 import { acceptDeadlineMs } from '../../../src/succession/predecessor.ts';
 import { ip, prefix } from '../../support/addresses.ts';
 import {
@@ -18,9 +19,9 @@ import {
 const second = prefix('198.51.100.2/32');
 
 /** A speaker with an Established session, over which it has sent `host` and `second`. */
-async function predecessor() {
+async function predecessor(changes: Partial<ResolvedPeer> = {}) {
   const one = fixture();
-  one.speaker.setPeers([peer()]);
+  one.speaker.setPeers([{ ...peer(), ...changes }]);
   const stream = one.establish(gracefulRestart);
   one.speaker.announce('router', host, plain);
   one.speaker.announce('router', second, plain);
@@ -31,8 +32,8 @@ async function predecessor() {
   return { ...one, stream, offer };
 }
 
-async function passed() {
-  const from = await predecessor();
+async function passed(changes: Partial<ResolvedPeer> = {}) {
+  const from = await predecessor(changes);
   assert.equal(from.offer.sessions, 1);
   const to = fixture();
   const saidBefore = from.stream.messages.length;
@@ -200,6 +201,13 @@ describe('a session that cannot be passed on', () => {
     assert.equal(to.transport.rejected.length, 1);
     assert.match(to.lines.join(''), /this speaker lacks something that the session needs/);
     assert.doesNotMatch(to.lines.join(''), /different OPEN/);
+  });
+
+  test('ends with a warning when no peer of the second process has its password', async () => {
+    const { to } = await passed({ password: 'secret' });
+    to.speaker.setPeers([{ ...peer(), waitingFor: 'no password' }]);
+    assert.equal(to.transport.rejected.length, 1);
+    assert.match(to.lines.join(''), /sessions of the earlier speaker fit no peer/);
   });
 
   test('starts over when the second process would send a different OPEN', async () => {
