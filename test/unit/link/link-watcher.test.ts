@@ -88,6 +88,13 @@ describe('watchLinks()', () => {
     assert.deepEqual([...open], [5]);
   });
 
+  test('goes on after an overrun of the dump that it would have taken', () => {
+    const change = () => [link('e1'), interrupted, done];
+    const { start, open } = setUp(...Array.from({ length: 4 }, change), [overrun, done, done], change());
+    assert.equal(start().names(), 'e1');
+    assert.deepEqual([...open], [6]);
+  });
+
   test('throws when the first dump is refused, and leaves no socket open', () => {
     const { start, open } = setUp([refusal]);
     assert.throws(start, /netlink dump refused, errno 16/);
