@@ -87,9 +87,11 @@ export class MemberView {
   }
 
   #logReturns(live: readonly Readonly<Member>[]): void {
+    // While a node that was dead starts, its addresses may still be taken over because of that death.
+    for (const member of this.#lastHeardAtMs.size > 0 ? live : [])
+      if (!this.#facts.of(member).isStarting) this.#lastHeardAtMs.delete(member.name);
     for (const { name: node } of live) {
       if (!this.#lost.delete(node)) continue;
-      this.#lastHeardAtMs.delete(node);
       this.#options.logger.info({ node }, 'speaker is back');
       this.#options.onReturn(node);
     }

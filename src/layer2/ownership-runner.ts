@@ -183,7 +183,8 @@ export class OwnershipRunner {
     const { ownership, clock } = this.#options;
     this.#timer?.cancel();
     const atMs = ownership.wakeAtMs();
-    this.#dueAtMs = atMs;
+    // A decision that took long may leave a time in the past. That is not a stall.
+    this.#dueAtMs = Math.max(atMs, clock.now());
     this.#timer =
       atMs === Number.POSITIVE_INFINITY
         ? undefined

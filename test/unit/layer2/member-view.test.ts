@@ -174,6 +174,13 @@ describe('MemberView', () => {
     fixture.view.logLosses([{ name: 'b', heardAtMs: 7 }], fixture.membership);
     fixture.update();
     assert.equal(fixture.view.lastHeardAtMs('b'), 7);
+    fixture.set('b', 'alive', facts({ isStarting: true }));
+    fixture.update();
+    assert.equal(
+      fixture.view.lastHeardAtMs('b'),
+      7,
+      'its addresses may still be taken over because of that loss',
+    );
     fixture.set('b', 'alive');
     fixture.update();
     fixture.set('b', 'alive', facts({ isStarting: true }));
