@@ -61,6 +61,7 @@ const maxReads = 50;
 /** Largest number of rounds that list and mark the Pods of one dead node. A round misses a Pod that changes meanwhile, or whose write fails. */
 const maxMarkTries = 10;
 const markRetryMs = 500;
+const longestMarkRetryMs = 8000;
 
 export class DeathWatch {
   readonly #options: DeathWatchOptions;
@@ -294,7 +295,10 @@ export class DeathWatch {
     const isStillDead = async () =>
       !signal.aborted && (await this.#read(node)) && this.#judge.isMarked(node, clock.now());
     let total = 0;
-    for (let tries = 0; tries < maxMarkTries && !signal.aborted; tries++) {
+    let pauseMs = markRetryMs;
+    // Requests that fail say nothing about the Pods, so only rounds that met changed Pods count.
+    for (let conflicts = 0; conflicts < maxMarkTries && !signal.aborted; ) {
+      let hasFailed = false;
       try {
         const { marked, skipped, isStopped } = await markPods(node, {
           client,
@@ -304,10 +308,14 @@ export class DeathWatch {
         total += marked;
         metrics.podsMarked.inc(marked);
         if (!isStopped && skipped === 0) break;
+        if (isStopped) hasFailed = true;
+        else conflicts++;
       } catch (error) {
         logger.warn({ node, reason: String(error) }, 'Pods of a dead node not marked, retrying');
+        hasFailed = true;
       }
-      await pause(clock, markRetryMs, signal);
+      pauseMs = hasFailed ? Math.min(2 * pauseMs, longestMarkRetryMs) : markRetryMs;
+      await pause(clock, pauseMs, signal);
       // A read that failed says nothing about the node, so the next round tries it again.
       if (!this.#judge.hasMark(node)) break;
     }
