@@ -142,7 +142,7 @@ function resolvePool(
 
 const notAnnounced = 'not announced, because its protocol is none; leave this key out';
 
-/** The protocols of a pool, sorted; `undefined` when the key has no sound value, or is a list without one. */
+/** The protocols of a pool, sorted; `undefined` when the key has no sound value, or is a list with an unsound one. */
 function resolveProtocols(
   raw: Sound<RawPool>['protocol'],
   path: Path,
@@ -159,7 +159,7 @@ function resolveProtocols(
   named.forEach((protocol, i) => {
     if (named.indexOf(protocol) < i) findings.error([...path, i], () => `${protocol} is listed twice`);
   });
-  return named.length === 0 && raw.length > 0 ? undefined : [...new Set(named)].sort();
+  return named.length < raw.length ? undefined : [...new Set(named)].sort();
 }
 
 function soundNames(

@@ -96,11 +96,16 @@ function familiesOf({ families }: PeerConfigSource): RawPeer['families'] {
   return named.length === 1 ? named : undefined;
 }
 
+/** Whether Bellman speaks the family. */
+function isSpoken(afi: Field<string> | undefined, safi: Field<string> | undefined): boolean {
+  return safi?.value === 'unicast' && (afi?.value === 'ipv4' || afi?.value === 'ipv6');
+}
+
 /** Whether a peer with these settings gets the advertisements of an object with these labels. */
 export function advertises(config: PeerConfigSource, labels: Readonly<Record<string, string>>): boolean {
   return config.families.some(
-    ({ safi, advertisements }) =>
-      safi?.value === 'unicast' && advertisements !== undefined && selects(advertisements.value, labels),
+    ({ afi, safi, advertisements }) =>
+      isSpoken(afi, safi) && advertisements !== undefined && selects(advertisements.value, labels),
   );
 }
 
