@@ -1,3 +1,4 @@
+import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -17,9 +18,12 @@ export async function writeBundle(
   const archive = Readable.from(entries(source, version), { objectMode: false });
   if (output === '-') await pipeline(archive, createGzip(), process.stdout, { end: false });
   else {
-    const file = await open(output, 'w', 0o600);
-    // An earlier file keeps its mode.
-    await file.chmod(0o600);
+    const file = await open(output, constants.O_WRONLY | constants.O_CREAT, 0o600);
+    // An earlier file keeps its mode. A device, such as /dev/null, must keep it.
+    if ((await file.stat()).isFile()) {
+      await file.chmod(0o600);
+      await file.truncate(0);
+    }
     await pipeline(archive, createGzip(), file.createWriteStream());
   }
 }
