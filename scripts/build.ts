@@ -143,8 +143,8 @@ const entryPoints: Readonly<Record<string, string>> = {
 };
 
 /**
- * Bundles one program. Programs that are bundled together share files, so each program would consist of many small ones. Node needs a third
- * of a program's start to find and link these.
+ * Bundles one program. Programs that are bundled together share files, so each program would consist of many small ones. Node needs a quarter
+ * of the CPU time of a start to find and link these.
  */
 function bundle(name: string, source: string): Promise<BuildResult<{ metafile: true }>> {
   return build({
