@@ -37,6 +37,11 @@ export class PeerConnections {
     return bfdReadiness(bfd, settings.bfd.holdDownMs, this.#nowMs);
   }
 
+  /** Whether BFD lets a connection begin now. Only `local` waits before TCP. */
+  get startReadiness(): BfdReadiness {
+    return this.#draft.state.settings.bfd?.strict === 'local' ? this.readiness : { kind: 'ready' };
+  }
+
   /** Runs one step of a connection's state machine. */
   feed(id: number, event: FsmEvent): void {
     const connection = this.#draft.find(id);
@@ -149,8 +154,8 @@ export class PeerConnections {
 
   /** Every contender is a connection that the peer made. Its machine therefore never connects, and it sends our OPEN at once. */
   #configOf(id: number): FsmConfig {
-    const { fsm, bfd } = this.#draft.state.settings;
+    const { fsm } = this.#draft.state.settings;
     if (id !== this.#draft.state.primary.id) return { ...fsm, passive: true, delayOpenMs: 0 };
-    return bfd?.strict === 'local' ? { ...fsm, startReadiness: this.readiness } : fsm;
+    return { ...fsm, startReadiness: this.startReadiness };
   }
 }

@@ -273,11 +273,13 @@ class PeerTransition {
   #readinessChanged(): void {
     const { primary, contender } = this.#draft.state;
     for (const connection of [primary, contender])
-      if (connection?.fsm.bfdWait)
+      if (connection?.fsm.bfdWait) {
+        const { readiness, startReadiness } = this.#connections;
         this.#connections.feed(connection.id, {
           kind: 'bfd-readiness',
-          readiness: this.#connections.readiness,
+          readiness: connection.fsm.bfdWait === 'before-tcp' ? startReadiness : readiness,
         });
+      }
   }
 
   /** The peer has connected. A primary that waits for a connection takes it. Otherwise the connection becomes the contender. */

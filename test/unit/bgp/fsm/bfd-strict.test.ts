@@ -450,11 +450,17 @@ describe('bfd-strict: local', () => {
     assert.deepEqual(peer.done(), ['connect']);
   });
 
-  test('an edit to off ends the wait', () => {
-    const peer = new Peer(local());
-    peer.take({ kind: 'configure', settings: settings(off), restart: false });
-    assert.ok(peer.done().includes('connect'));
-  });
+  for (const [to, bfd] of [
+    ['off', off],
+    ['negotiate', negotiate()],
+    ['no BFD', undefined],
+  ] as const)
+    for (const restart of [false, true])
+      test(`an edit to ${to}${restart ? ' and of the hold time' : ''} ends the wait`, () => {
+        const peer = new Peer(local());
+        peer.take({ kind: 'configure', settings: settings(bfd, restart ? 30 : 90), restart });
+        assert.ok(peer.done().includes('connect'));
+      });
 
   test('waits again after BFD has ended the session', () => {
     const peer = new Peer(local());
