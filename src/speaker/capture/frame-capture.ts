@@ -9,7 +9,7 @@ import { systemInterfaces } from '../../bgp/index.ts';
 import type { Clock } from '../../clock.ts';
 import type { Config, PeerConfig } from '../../config/config.ts';
 import { poolIndexOf } from '../../config/pool-index.ts';
-import type { Capture, OpenCapture } from '../../link/capture.ts';
+import type { Capture, CaptureOptions, OpenCapture } from '../../link/capture.ts';
 import { peerFilter, resolutionFilter } from '../../link/capture-filter.ts';
 import { enhancedPacket, interfaceDescription, sectionHeader } from '../../link/pcapng.ts';
 import { fail, ok, type Result, reasonOf } from '../../result.ts';
@@ -106,29 +106,35 @@ export class FrameCapture {
         const filters = watched
           .filter(({ interfaces }) => interfaces.includes(name))
           .map(({ filter }) => filter);
-        captures.push(
-          open({
-            ...{ interface: name, filter: filters.join(' or '), clock, snapLength, bufferBytes },
-            onFrame: (frame, length, ageMs) => {
-              if (count >= frames || octets + length > maxOctets) return end();
-              count++;
-              octets += length;
-              blocks.push(enhancedPacket(index, clock.epochMs() - ageMs, frame.subarray(0, length)));
-              if (count === frames) end();
-            },
-            // The other interfaces go on.
-            onLost: () => {},
-          }),
-        );
+        const capture = openNamed(open, {
+          ...{ interface: name, filter: filters.join(' or '), clock, snapLength, bufferBytes },
+          onFrame: (frame, length, ageMs) => {
+            if (count >= frames || octets + length > maxOctets) return end();
+            count++;
+            octets += length;
+            blocks.push(enhancedPacket(index, clock.epochMs() - ageMs, frame.subarray(0, length)));
+            if (count === frames) end();
+          },
+          // The other interfaces go on.
+          onLost: () => {},
+        });
+        if (!capture.ok) return capture;
+        captures.push(capture.value);
       }
       if (!signal.aborted) await ended;
-    } catch (error) {
-      return fail(`this node cannot capture on ${names.join(', ')}: ${reasonOf(error)}`);
     } finally {
       timer.cancel();
       for (const capture of captures) capture.close();
     }
     return ok(Buffer.concat(blocks));
+  }
+}
+
+function openNamed(open: OpenCapture, options: CaptureOptions): Result<Capture, string> {
+  try {
+    return ok(open(options));
+  } catch (error) {
+    return fail(`this node cannot capture on ${options.interface}: ${reasonOf(error)}`);
   }
 }
 

@@ -31,7 +31,7 @@ test('FrameCapture says which interface it cannot capture on, closes the others,
     capture.serve(new URLSearchParams('peer=tor&peer=tunnel&seconds=1'), new AbortController().signal);
   assert.deepEqual(await serve(), {
     status: 503,
-    reason: 'this node cannot capture on eth0, tun0: tun0 is not an Ethernet link',
+    reason: 'this node cannot capture on tun0: tun0 is not an Ethernet link',
   });
   assert.deepEqual(open, []);
   isTunnelBroken = false;
