@@ -24,8 +24,9 @@ import {
 
 /** Difference between the first epochs of two tables. No table uses so many epochs. */
 const epochsPerTable = 1_000_000_000;
-/** How many times in a row everything is requested while a dump may lack something. Each request blocks the thread. */
-const dumpsInARow = 5;
+/** From this dump on, one that may lack something is good enough. Each dump blocks the thread. */
+const dumpsForWhole = 5;
+const dumpsAtMost = 10;
 /** Time until the watcher tries again to open the watch. */
 const reopenMs = 1000;
 
@@ -90,13 +91,13 @@ class LinkWatcher implements Links {
   }
 
   #open(): void {
-    for (let dump = 1; dump <= 2 * dumpsInARow; dump++) {
+    for (let dump = 1; dump <= dumpsAtMost; dump++) {
       const socket = this.#openSocket();
       const table = new LinkTable(++this.#tables * epochsPerTable);
       try {
         const filled = this.#fill(table, socket);
         // On a node whose links never rest, an interrupted dump is better than none.
-        if (filled === 'whole' || (filled === 'interrupted' && dump >= dumpsInARow)) {
+        if (filled === 'whole' || (filled === 'interrupted' && dump >= dumpsForWhole)) {
           socket.onReadable(() => this.#read());
           this.#socket = socket;
           this.#table = table;
@@ -109,7 +110,7 @@ class LinkWatcher implements Links {
       }
       socket.close();
     }
-    throw new Error(`the kernel dropped messages during netlink dumps, ${2 * dumpsInARow} times in a row`);
+    throw new Error(`the kernel dropped messages during netlink dumps, ${dumpsAtMost} times in a row`);
   }
 
   /** Requests everything. After an `overrun`, a change may be missing: the kernel had to drop messages. */

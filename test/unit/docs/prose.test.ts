@@ -9,10 +9,8 @@ const maxColumns = 150;
 
 const programs = globSync('{src,test,lab,bench,scripts}/**/*.ts', { cwd: root });
 
-/**
- * The start of a comment whose subject is one of these words. A noun is shorter: "the fault of the key" says "what is wrong with the key".
- */
-const questionWord = /\/(?:\/|\*\*)(?:\s*\n\s*\*)?\s+(?:What|Who|Nobody|Anybody)\b/g;
+/** The start of a comment whose subject is one of these words. A noun is shorter: "the fault of the key" says "what is wrong with the key". */
+const vagueSubject = /\/(?:\/|\*\*)(?:\s*\n\s*\*)?\s+(?:What|Who|Nobody|Anybody)\b/g;
 
 /** The places of the matches, as `file:line`. */
 function placesOf(file: string, text: string, pattern: RegExp): readonly string[] {
@@ -22,9 +20,9 @@ function placesOf(file: string, text: string, pattern: RegExp): readonly string[
   );
 }
 
-test('no comment begins with What, Who, Nobody or Anybody', () => {
-  assert.deepEqual(placesOf('', '/**\n * What is wrong with the key.\n', questionWord), [':1']);
-  const found = programs.flatMap((file) => placesOf(file, read(file), questionWord));
+test('no comment begins with a word that stands for its subject', () => {
+  assert.deepEqual(placesOf('', '/**\n * What is wrong with the key.\n', vagueSubject), [':1']);
+  const found = programs.flatMap((file) => placesOf(file, read(file), vagueSubject));
   assert.deepEqual(found, []);
 });
 
