@@ -31,7 +31,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     // A file waits most of the time: for timers, for routers, for its own processes.
-    jobs: { type: 'string', default: String(2 * availableParallelism() + 1) },
+    jobs: { type: 'string', default: String(3 * availableParallelism() + 1) },
     'timeout-seconds': { type: 'string', default: '1800' },
   },
 });
