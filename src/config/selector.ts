@@ -4,12 +4,18 @@ export type Labels = Readonly<Record<string, string>>;
 
 /** Applies the rules of `metav1.LabelSelector`. By these rules, `NotIn` also holds when the label is missing. */
 function selectorMatches(selector: LabelSelector, labels: Labels): boolean {
-  for (const [key, value] of Object.entries(selector.matchLabels)) if (labels[key] !== value) return false;
+  for (const [key, value] of Object.entries(selector.matchLabels))
+    if (labelOf(labels, key) !== value) return false;
   return selector.matchExpressions.every((requirement) => requirementHolds(requirement, labels));
 }
 
+/** `constructor` and other names of inherited properties are valid keys of labels. */
+function labelOf(labels: Labels, key: string): string | undefined {
+  return Object.hasOwn(labels, key) ? labels[key] : undefined;
+}
+
 function requirementHolds({ key, operator, values }: LabelRequirement, labels: Labels): boolean {
-  const value = labels[key];
+  const value = labelOf(labels, key);
   switch (operator) {
     case 'In':
       return value !== undefined && values.includes(value);

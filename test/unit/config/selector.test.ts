@@ -45,6 +45,12 @@ const rows: readonly (readonly [string, readonly LabelSelector[], boolean])[] = 
   ['DoesNotExist', [selector({}, requirement('DoesNotExist', 'rack'))], false],
   ['DoesNotExist of a label that is missing', [selector({}, requirement('DoesNotExist', 'zone'))], true],
   [
+    'Exists of a missing label whose key is `constructor`',
+    [selector({}, requirement('Exists', 'constructor'))],
+    false,
+  ],
+  ['DoesNotExist of such a label', [selector({}, requirement('DoesNotExist', 'constructor'))], true],
+  [
     'labels that match and an expression that does not',
     [selector({ rack: 'a' }, requirement('Exists', 'zone'))],
     false,
