@@ -158,10 +158,7 @@ class Reader {
     const event = this.#events[this.#next++];
     const before = this.#nodes++;
     let node: YamlNode = nothing;
-    if (!event || this.#nodes > nodeBudget) {
-      if (this.#errors.at(-1)?.message !== overBudget) this.#error([], this.#cursor, overBudget);
-      return node;
-    }
+    if (!this.#isWithinBudget() || !event) return node;
     switch (event.type) {
       case EVENT_ID.SCALAR:
         this.#tagless(path, event.tagStart);
@@ -187,6 +184,7 @@ class Reader {
         if (!target)
           this.#error(path, event.anchorStart - 1, `there is no anchor before the alias *${show(name)}`);
         this.#nodes += target?.size ?? 0;
+        this.#isWithinBudget();
         return { ...(target?.node ?? nothing), offset: event.anchorStart - 1 };
       }
       default:
@@ -198,6 +196,13 @@ class Reader {
         size: this.#nodes - before,
       });
     return node;
+  }
+
+  /** False once the nodes are too many. The document then has an error, because reading stops in its middle. */
+  #isWithinBudget(): boolean {
+    if (this.#nodes <= nodeBudget) return true;
+    if (this.#errors.at(-1)?.message !== overBudget) this.#error([], this.#cursor, overBudget);
+    return false;
   }
 
   /** Whether the open collection has another child. If not, steps over the end of the collection. */

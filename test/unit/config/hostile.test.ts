@@ -27,6 +27,15 @@ const refused: readonly (readonly [string, string, RegExp])[] = [
     `a0: &a0 [x]\n${counted(5000, (i) => `a${i + 1}: &a${i + 1} [*a${i}]`)}`,
     /more than 200000 values/,
   ],
+  ...Array.from(
+    { length: 6 },
+    (_, others) =>
+      [
+        `an alias that brings too many values, with ${others} values after it in its list`,
+        `a: &a [${'x,'.repeat(100_001)}]\nb: [*a${', x'.repeat(others)}]`,
+        /more than 200000 values/,
+      ] as const,
+  ),
   ['a million brackets', filled('['), /nested too deeply/],
   ['a million braces', filled('{'), /nested too deeply/],
   ['dashes in a row', filled('- '), /nested too deeply/],
