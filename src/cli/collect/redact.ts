@@ -10,8 +10,8 @@ const redacted = '<redacted>';
 const secretKey = /((?<![\w-])["']?(?:password|passwd|token|secret|private-key)["']?[ \t]*:[ \t]*)/gi;
 /** A shorter value could be a part of any word, so it is removed only where its key precedes it. */
 const minValueLength = 4;
-/** Messages cut long values of a configuration to about this many characters. */
-const shownCharacters = 60;
+/** Numbers of characters to which messages cut a long value of a configuration. A cut inside a surrogate pair leaves one less. */
+const shownCharacters = [64, 63, 62];
 
 /** The secrets of a configuration, also of one that the gate would reject. Returns none for a text that is not YAML. */
 export function secretsOf(configText: string): string[] {
@@ -104,8 +104,9 @@ export function scrubber(secrets: Iterable<string>): (text: string) => string {
   const values = new Set<string>();
   for (const secret of secrets)
     for (const line of [secret, ...secret.split('\n')])
-      for (const form of [line, line.slice(0, shownCharacters), JSON.stringify(line).slice(1, -1)])
-        if (form.trim().length >= minValueLength) values.add(form);
+      for (const part of [line, ...shownCharacters.map((length) => line.slice(0, length))])
+        for (const form of [part, JSON.stringify(part).slice(1, -1)])
+          if (form.trim().length >= minValueLength) values.add(form);
   // A longer value comes first, so that no part of it stays.
   const longestFirst = [...values].sort((a, b) => b.length - a.length);
   return (text) => longestFirst.reduce((clean, value) => clean.replaceAll(value, redacted), text);

@@ -49,6 +49,15 @@ peers:
   const scrub = scrubber(secrets);
   const text = `x planted-1 y, "planted \\"2\\"" planted line; another planted ${long.slice(0, 62)}… abc`;
   assert.doesNotMatch(scrub(text), /planted/);
+  // Messages cut long values, and quote those with special characters.
+  for (const length of [63, 64])
+    for (const special of ['"', '\\', '\n'])
+      assert.equal(
+        scrubber([`planted${special}${'y'.repeat(90)}`])(
+          `not ${JSON.stringify(`planted${special}${'y'.repeat(90)}`.slice(0, length))}`,
+        ),
+        'not "<redacted>"',
+      );
   // A short value stays, because many words may contain it.
   assert.match(scrub(text), /abc/);
   assert.deepEqual(secretsOf('a: {b'), []);
