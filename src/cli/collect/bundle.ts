@@ -97,7 +97,7 @@ async function* files(collected: Collected): AsyncGenerator<BundleFile> {
     `Collected by bellman ${version} at ${new Date(source.clock.epochMs()).toISOString()}.`,
     'Passwords of the configuration are replaced by <redacted>. The bundle holds names and addresses of the cluster.',
     'status and problems: bellman status. explain: bellman explain for Services with a problem.',
-    'speakers and controller: /status, /debug/events and /metrics of each process.',
+    'speakers: /status, /debug/events and /metrics of each speaker. controller: /status of the leader.',
     'The logs are not included: run kubectl -n NAMESPACE logs deployment/controller, and daemonset/speaker.',
     ...(faults.length === 0 ? [] : ['', 'Not collected:', ...faults.map((fault) => `- ${fault}`)]),
   ];
