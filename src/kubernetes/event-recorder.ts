@@ -32,9 +32,9 @@ const refusedForMs = 10_000;
 const flushPollMs = 10;
 
 interface PendingEvent {
+  /** Monotonic time since which events of the object are refused for a reason that may pass. */
+  refusedMs?: number | undefined;
   readonly record: EventRecord;
-  /** Monotonic time. */
-  readonly recordedMs: number;
   /** Wall clock. */
   readonly epochMs: number;
 }
@@ -72,7 +72,7 @@ export class EventRecorder {
     const key = `${record.regarding.kind} ${objectKey(record.regarding)}`;
     const permission = this.#budget.spend(`${key} ${record.reason}`, clock.now());
     if (permission !== 'granted') return this.#limited(record, permission);
-    const event = { record, recordedMs: clock.now(), epochMs: clock.epochMs() };
+    const event: PendingEvent = { record, epochMs: clock.epochMs() };
     const waiting = this.#pending.get(key);
     if (waiting && waiting.length < maxEventsPerObject) waiting.push(event);
     else if (!waiting && this.#pending.size < maxWaitingObjects) this.#pending.set(key, [event]);
@@ -102,12 +102,17 @@ export class EventRecorder {
         // An error of another kind may pass, for instance when a token cannot be read. It may also stay, for instance when the API server holds a
         // malformed event of this name.
         const mayPass = !isApiError || isPassing(error.status);
-        if (mayPass && clock.now() - next.recordedMs < refusedForMs) throw error;
+        if (mayPass) {
+          next.refusedMs ??= clock.now();
+          if (clock.now() - next.refusedMs < refusedForMs) throw error;
+        }
         const { reason, regarding } = next.record;
         logger.warn(
           { event: reason, object: objectKey(regarding), reason: reasonOf(error) },
           'event not written',
         );
+        // Each of the other events of this object gets one attempt. Otherwise they would be refused for ten seconds one after the other.
+        for (const other of events) other.refusedMs ??= next.refusedMs;
       }
       events.shift();
     }

@@ -110,6 +110,29 @@ test('EventRecorder writes an event once the server stops refusing it after a fe
   assert.deepEqual(written(), ['IPAllocated one ×1']);
 });
 
+test('EventRecorder writes an event of an outage although the server refuses it for a few seconds after its return', async () => {
+  const { api, clock, recorder, written } = setUp();
+  api.before = () => {
+    if (clock.now() < 60_000) throw new ApiError(0, 'ECONNREFUSED', 'away');
+    if (clock.now() < 64_000) throw new ApiError(403, 'Forbidden', 'no permission');
+  };
+  recorder.record(event('one'));
+  await pass(clock, 60_000, 500);
+  api.reachability.answered();
+  await pass(clock, 60_000, 500);
+  assert.deepEqual(written(), ['IPAllocated one ×1']);
+});
+
+test('EventRecorder retries all refused events of an object for ten seconds in total', async () => {
+  const { api, clock, recorder, lines } = setUp();
+  api.before = () => {
+    throw new ApiError(403, 'Forbidden', 'no permission');
+  };
+  for (const name of ['one', 'two', 'three']) recorder.record(event(name));
+  await pass(clock, 20_000);
+  assert.equal(lines.filter(({ msg }) => msg === 'event not written').length, 3);
+});
+
 test('EventRecorder immediately drops an event that the server rejects as invalid', async () => {
   const { api, recorder, written } = setUp();
   api.before = ({ body }) => {
