@@ -83,10 +83,11 @@ export interface SessionMachineOptions {
 }
 
 /**
- * The earlier process keeps sending until its successor takes over, so our sequence numbers begin beyond those that it can have used. The
- * peer accepts a number that is ahead by up to three times the Detect Mult of our packet, and so by at least 3.
+ * Sequence numbers that a successor leaves out, in multiples of its Detect Mult. The earlier process keeps sending until its successor takes
+ * over, so our numbers begin beyond those that it has probably used. The peer accepts a number that is ahead by up to three times the Detect
+ * Mult of our packet (RFC 5880 section 6.7.3). The rest of this window is for packets that were lost.
  */
-const skippedSequenceNumbers = 2;
+const skippedDetectMults = 2;
 
 const microsecondsPerMs = 1000;
 
@@ -123,7 +124,9 @@ export class SessionMachine {
     this.#intervals.set(wanted, isSlow);
     this.#schedule = new SendSchedule(random);
     this.#sequence = new SendSequence(
-      inherited ? inherited.sentSequence + skippedSequenceNumbers : Math.floor(random() * 2 ** 32),
+      inherited
+        ? inherited.sentSequence + skippedDetectMults * settings.detectMultiplier
+        : Math.floor(random() * 2 ** 32),
     );
     this.#schedulePackets(nowMs);
   }

@@ -508,6 +508,20 @@ describe('BFD sessions that are passed on', () => {
       assert.ok(b.changes.slice(firstUp).every((change) => change.state === 'Up'));
     });
 
+  test('stay Up at the peer when the first process sends four more packets, with meticulous SHA1', () => {
+    const changes = authentication('meticulous-sha1');
+    const { clock, a, b } = pair(changes);
+    const next = node(clock);
+    assert.ok(next.engine.inherit(a.engine.passOn()).ok);
+    clock.advance(200);
+    a.engine.letGo();
+    connect([next.transport, ours], [b.transport, theirs]);
+    next.engine.setSessions([{ ...base, ...changes }]);
+    clock.advance(5000);
+    const { downs, state, dropped } = only(b);
+    assert.deepEqual([state, downs, dropped], ['Up', 0, {}]);
+  });
+
   test('send nothing more in the first process', () => {
     const { clock, a } = pair();
     const { length } = a.transport.sent;
