@@ -319,7 +319,7 @@ export class DeathWatch {
       // A read that failed says nothing about the node, so the next round tries it again.
       if (!this.#judge.hasMark(node)) break;
     }
-    logger.info({ node, pods: total }, 'Pods of a dead node were set to not ready');
+    if (total > 0) logger.info({ node, pods: total }, 'Pods of a dead node were set to not ready');
     this.#step();
   }
 
