@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { root } from '../../../scripts/target.ts';
@@ -20,4 +20,24 @@ test('Containerfile has the version and licence of the program, and the user and
     assert.ok(text.includes(`\n${directive}\n`), directive);
     assert.ok(program.includes(setting), setting);
   }
+});
+
+test('Containerfile copies every file that the build reads', () => {
+  const copied = [...read('Containerfile').matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap(
+    ([, files = '']) => files.split(' '),
+  );
+  const made = /^(dist|node_modules|\.cache|\.bundles-)/;
+  const programs = [
+    'scripts/build.ts',
+    ...readdirSync(join(root, 'scripts/image')).map((file) => `scripts/image/${file}`),
+  ];
+  const wanted = programs.flatMap((file) =>
+    [...read(file).matchAll(/join\(root, '([^']+)'/g)].map(([, path = '']) => path),
+  );
+  assert.ok(wanted.length > 5);
+  for (const path of wanted.filter((path) => !made.test(path)))
+    assert.ok(
+      copied.some((copy) => path === copy || path.startsWith(`${copy}/`)),
+      path,
+    );
 });
