@@ -14,10 +14,15 @@ export function matchesFilter(event: RecordedEvent, { machines, address }: Event
   return mentions(JSON.stringify(event), address.text);
 }
 
-/** Whether the text contains the address as a whole, not only as a part of a longer address. 192.0.2.10 does not mention 192.0.2.1. */
+/**
+ * Whether the text contains the address as a whole, not only as a part of a longer address. 192.0.2.10 does not mention 192.0.2.1, but
+ * 192.0.2.1:179 and the end of a sentence do.
+ */
 function mentions(text: string, address: string): boolean {
-  const isPart = (character: string | undefined) => character !== undefined && /[0-9a-f.:]/i.test(character);
-  for (let at = text.indexOf(address); at >= 0; at = text.indexOf(address, at + 1))
-    if (!isPart(text[at - 1]) && !isPart(text[at + address.length])) return true;
+  const goesOn = address.includes(':') ? /^([0-9a-f]|:[0-9a-f:]|\.[0-9])/i : /^\.?[0-9]/;
+  for (let at = text.indexOf(address); at >= 0; at = text.indexOf(address, at + 1)) {
+    const end = at + address.length;
+    if (!/[0-9a-f.:]/i.test(text[at - 1] ?? ' ') && !goesOn.test(text.slice(end, end + 2))) return true;
+  }
   return false;
 }

@@ -227,7 +227,7 @@ async function replyTo(
       return { status: 308, headers: { location: `${pagePath}/` }, body: '' };
     default:
       if (path.startsWith(`${pagePath}/`)) return pageReply(request, path, query, endpoints);
-      return textReply(404, 'try /metrics, /healthz, /readyz, /status, /page/ or /debug/events\n');
+      return textReply(404, 'try /metrics, /healthz, /readyz, /status, /page/, /debug/events or /capture\n');
   }
 }
 

@@ -78,12 +78,18 @@ describe('serveHttp()', () => {
     recorder.record('peer a', 'Idle', { kind: 'start', settings: { password: 'hunter2' } }, []);
     recorder.record('ownership', 'owner', { kind: 'claim', address: '192.0.2.10' }, []);
     recorder.record('ownership', 'owner', { kind: 'claim', address: '192.0.2.1' }, []);
+    recorder.record(
+      'peer c',
+      'Idle',
+      { kind: 'failed', reason: 'refused by 192.0.2.8:179, at 192.0.2.9.' },
+      [],
+    );
     const machines = async (query: string) =>
       (await get(`/debug/events${query}`)).body
         .split('\n')
         .filter(Boolean)
         .map((line) => (JSON.parse(line) as { machine: string }).machine);
-    assert.deepEqual(await machines(''), ['peer a', 'ownership', 'ownership']);
+    assert.deepEqual(await machines(''), ['peer a', 'ownership', 'ownership', 'peer c']);
     assert.deepEqual(await machines('?machine=peer%20a'), ['peer a']);
     assert.deepEqual(await machines('?machine=peer%20a&machine=ownership'), [
       'peer a',
@@ -93,6 +99,8 @@ describe('serveHttp()', () => {
     assert.deepEqual(await machines('?machine=peer%20b'), ['peer a']);
     assert.deepEqual(await machines('?address=192.0.2.1'), ['ownership']);
     assert.deepEqual(await machines('?address=192.0.2.7'), ['peer a']);
+    for (const address of ['192.0.2.8', '192.0.2.9'])
+      assert.deepEqual(await machines(`?address=${address}`), ['peer c']);
     assert.doesNotMatch((await get('/debug/events')).body, /hunter2/);
   });
 
