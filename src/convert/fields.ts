@@ -252,19 +252,20 @@ function isEmpty(value: unknown): boolean {
   return typeof value === 'object' && value !== null && Object.keys(value).length === 0;
 }
 
-/** Largest number of rows for one field that nothing reads. */
+/** Largest number of rows for one field that nothing reads. When it has more values, one more row names the whole field. */
 const maxLeaves = 50;
 
 /** Paths of the scalars and of the lists of scalars inside a value. */
 function leavesOf(value: unknown, path: string): string[] {
   const leaves: string[] = [];
   const visit = (at: unknown, within: string) => {
-    if (leaves.length >= maxLeaves || at === null || at === '' || isEmpty(at)) return;
+    if (leaves.length > maxLeaves || at === null || at === '' || isEmpty(at)) return;
     if (isMapping(at)) for (const [name, child] of Object.entries(at)) visit(child, `${within}.${name}`);
     else if (Array.isArray(at) && at.some(isMapping))
       for (const [i, child] of at.entries()) visit(child, `${within}[${i}]`);
     else leaves.push(within);
   };
   visit(value, path);
+  if (leaves.length > maxLeaves) return [...leaves.slice(0, maxLeaves), path];
   return leaves.length === 0 ? [path] : leaves;
 }

@@ -50,11 +50,12 @@ export function convertConfigMap(objects: readonly SourceObject[], report: Repor
       );
     return { kind: 'text', text };
   }
-  const warnings = new Map(
-    parsed.warnings
-      .filter((warning) => !isWithoutEffect(warning))
-      .map(({ path, message }) => [path, message]),
-  );
+  const warnings = new Map<string, string>();
+  for (const warning of parsed.warnings) {
+    if (isWithoutEffect(warning)) continue;
+    const earlier = warnings.get(warning.path);
+    warnings.set(warning.path, earlier === undefined ? warning.message : `${earlier}; ${warning.message}`);
+  }
   for (const path of leavesOf(text)) {
     const warning = warnings.get(path) ?? [...warnings].find(([at]) => at.startsWith(`${path}[`))?.[1];
     const at = placeOf(object, `data.${key}: ${path}`);

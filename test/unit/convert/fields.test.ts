@@ -51,3 +51,16 @@ for (const { name, title } of sources)
       assert.equal(row?.outcome, 'not carried', `${object.kind} ${object.name}`);
     }
   });
+
+test('a field with many values that are not read has a row for fifty of them, and one for the whole field', () => {
+  const objects = baseObjects('metallb');
+  const [object] = objects;
+  assert.ok(object);
+  const colours = Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`c${i}`, i]));
+  (object.body.spec as Record<string, unknown>).colours = colours;
+  const result = convert(objects, { from: 'metallb' });
+  assert.ok(result.ok);
+  const fields = result.value.rows.map(({ field }) => field).filter((field) => field.includes('colours'));
+  assert.equal(fields.length, 51);
+  assert.match(fields.at(-1) ?? '', /colours$/);
+});
