@@ -28,7 +28,7 @@ export class Suspicion {
     this.incarnation = suspect.incarnation;
     this.#suspect = suspect.name;
     this.#confirmedBy = new Set(confirmedBy);
-    this.#possible = Math.max(verifiers, this.#confirmedBy.size);
+    this.#possible = Math.max(verifiers, this.#confirmations());
     this.#startedAtMs = nowMs;
     this.#nextCallAtMs = nowMs;
   }
@@ -58,9 +58,12 @@ export class Suspicion {
 
   /** `members` is the size of the cluster. `stretch` multiplies the wait. It is above 1 when this member itself is slow. */
   deadline(settings: MembershipSettings, members: number, stretch: number): number {
-    const confirmations = this.#confirmedBy.size - (this.#confirmedBy.has(this.#suspect) ? 1 : 0);
-    const counted = Math.min(this.#possible, confirmations);
+    const counted = Math.min(this.#possible, this.#confirmations());
     return this.#startedAtMs + suspicionMs(settings, counted, this.#possible, members) * stretch;
+  }
+
+  #confirmations(): number {
+    return this.#confirmedBy.size - (this.#confirmedBy.has(this.#suspect) ? 1 : 0);
   }
 
   wakeAtMs(deadline: number): number {
