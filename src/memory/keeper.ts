@@ -81,7 +81,10 @@ let knownMappings: Promise<readonly AddressRange[]> | undefined;
 
 /** The kernel maps the program once, and nothing writes to these mappings, so they are read once. */
 function programMappings(): Promise<readonly AddressRange[]> {
-  knownMappings ??= readProgramMappings();
+  knownMappings ??= readProgramMappings().catch((error: unknown) => {
+    knownMappings = undefined;
+    throw error;
+  });
   return knownMappings;
 }
 
