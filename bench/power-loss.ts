@@ -180,7 +180,7 @@ function markingOf(fromMs: number): string {
     const found = lines.find(({ ts, msg }) => msg.startsWith(start) && Date.parse(ts) >= fromMs);
     return found ? `${((Date.parse(found.ts) - fromMs) / 1000).toFixed(1)} s` : 'never';
   };
-  return `decided after ${seconds('node is dead')}, all Pods marked after ${seconds('finished marking')}`;
+  return `decided after ${seconds('node is dead')}, all Pods set to not ready after ${seconds('Pods of a dead node were set to not ready')}`;
 }
 
 function cell(timesMs: readonly number[]): string {
