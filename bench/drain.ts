@@ -10,7 +10,7 @@
  * router moves it to another node. The bench counts such connections separately. CASES is a regular expression for the names of the cases.
  */
 import type { LabNode } from '../lab/fabric.ts';
-import { ownerOf } from '../lab/steps.ts';
+import { untilOwner } from '../lab/steps.ts';
 import { bird, frr, gobgp, type Router, type Signal, signals, startDrainLab } from '../test/support/drain.ts';
 import { nextHops } from '../test/support/next-hops.ts';
 
@@ -64,7 +64,7 @@ function inTurn<T>(list: readonly T[], number: number): T {
   return one;
 }
 
-function announcing(address: string, count: number): Promise<void> {
+function announcing(address: string, count: number): Promise<boolean> {
   return lab.until(`${count} nodes announce`, async () => (await nextHops(lab, address)).length === count);
 }
 
@@ -96,11 +96,10 @@ const inLayer2: Case = {
   name: 'layer 2',
   what: 'datagrams',
   async round(signal) {
-    const owner = await ownerOf(lab, local);
-    if (!owner) throw new Error('no node answers');
+    const owner = await untilOwner(lab, local);
     return datagrams(near, local, async () => {
       await signal.begin(lab, owner);
-      await lab.until('another node answers', async () => (await ownerOf(lab, local))?.name !== owner.name);
+      await untilOwner(lab, local, owner);
       await signal.end(lab, owner);
       await lab.until('the node has returned', async () => !(await isLeaving(owner)));
     });

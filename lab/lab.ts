@@ -539,9 +539,9 @@ export class Lab {
     return probeDatagrams(host, addresses, intervalMs, options);
   }
 
-  /** Waits for a condition. After the deadline it throws an error with the condition, the last error and the last lines of every log. */
-  async until(what: string, holds: () => Promise<boolean>, deadlineMs = patienceMs): Promise<void> {
-    await eventually(what, holds, { deadlineMs, explain: () => `\n${this.processes.lastLines(15)}` });
+  /** As `eventually`. The error after the deadline also has the last lines of every log. */
+  until<T>(what: string, check: () => Promise<T | undefined | false>, deadlineMs = patienceMs): Promise<T> {
+    return eventually(what, check, { deadlineMs, explain: () => `\n${this.processes.lastLines(15)}` });
   }
 
   /** Ends all processes. The namespaces end with the world. */

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { isKubernetes } from '../../lab/start-api-server.ts';
 import { ControlPlane, type Daemon } from '../support/control-plane.ts';
-import { eventually } from '../support/eventually.ts';
+import { eventually, patienceMs } from '../support/eventually.ts';
 import { addresses, allServices, makeService, makeServices, writeConfig } from './controller-fixtures.ts';
 
 /** Kubernetes itself takes about 0.1 s for each Service on a busy machine. */
@@ -84,7 +84,9 @@ test('two controllers: a leader suspended for longer than the Lease writes nothi
 test(`a restart with ${total} Services in place writes nothing`, async (t) => {
   let controller = plane.controller('--no-leader-election');
   await makeServices(plane, total - storm - later, 'more');
-  await eventually('all addresses', async () => (await countAssigned()) === total);
+  await eventually('all addresses', async () => (await countAssigned()) === total, {
+    deadlineMs: 3 * patienceMs,
+  });
   await controller.stop();
   const versions = new Map(
     (await allServices(plane)).map(({ metadata }) => [metadata.name, metadata.resourceVersion]),

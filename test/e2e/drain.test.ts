@@ -7,7 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import type { LabNode } from '../../lab/fabric.ts';
 import { kubeconfigPath, type Lab } from '../../lab/lab.ts';
 import { bellman } from '../../lab/program.ts';
-import { ownerOf } from '../../lab/steps.ts';
+import { untilOwner } from '../../lab/steps.ts';
 import {
   bird,
   cordon,
@@ -96,13 +96,12 @@ describe('a node that leaves', { concurrency: false }, () => {
       assertNoDatagramLost(lab, routed, () => leaveAndReturn(bird, signal), lab.fabric.far));
 
   test('in layer 2, by the annotation: no datagram is lost, and another node answers', async () => {
-    const owner = await ownerOf(lab, local);
-    assert.ok(owner);
+    const owner = await untilOwner(lab, local);
     const [annotation] = signals;
     assert.ok(annotation);
     await assertNoDatagramLost(lab, local, async () => {
       await annotation.begin(lab, owner);
-      await lab.until('another node answers', async () => (await ownerOf(lab, local))?.name !== owner.name);
+      await untilOwner(lab, local, owner);
       await annotation.end(lab, owner);
       await lab.until('the node has returned', async () => (await leavingOf(owner)) === undefined);
     });
@@ -147,7 +146,7 @@ describe('a node that leaves', { concurrency: false }, () => {
               );
             });
           await lab.until('all nodes announce web', () => hasNextHops(3));
-          assert.ok(await ownerOf(lab, local), 'a node answers for printer');
+          await untilOwner(lab, local);
           for (const node of lab.fabric.nodes) await signal.end(lab, node);
           for (const node of lab.fabric.nodes)
             await lab.until(`${node.name} has returned`, async () => (await leavingOf(node)) === undefined);

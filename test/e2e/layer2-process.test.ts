@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { LabNode } from '../../lab/fabric.ts';
 import { Lab } from '../../lab/lab.ts';
-import { ownerOf } from '../../lab/steps.ts';
+import { untilOwner } from '../../lab/steps.ts';
 import { answerWithinMs } from '../../src/layer2/responder/stall.ts';
 import { crashExitCode } from '../../src/telemetry/crash.ts';
 import type { ArpEvent } from '../support/ask-arp.ts';
@@ -63,11 +63,7 @@ describe('the layer-2 process', { concurrency: false }, () => {
   });
   after(() => lab.close());
 
-  async function owner(): Promise<LabNode> {
-    const node = await ownerOf(lab, address);
-    assert.ok(node, 'the near client has resolved the address');
-    return node;
-  }
+  const owner = () => untilOwner(lab, address);
 
   async function allMeet(): Promise<void> {
     await lab.until('every speaker sees the others alive', async () => {

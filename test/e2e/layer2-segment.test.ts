@@ -7,7 +7,7 @@ import { after, before, test } from 'node:test';
 import type { LabNode } from '../../lab/fabric.ts';
 import { Lab } from '../../lab/lab.ts';
 import { bridge, NetworkNamespace, plug } from '../../lab/netns.ts';
-import { ownerOf } from '../../lab/steps.ts';
+import { ownerOf, untilOwner } from '../../lab/steps.ts';
 import { assertNoDatagramLost } from '../support/handover.ts';
 import { printerAnswers, startPrinter } from '../support/printer.ts';
 
@@ -27,11 +27,7 @@ after(() => lab.close());
 
 const isAnswered = () => printerAnswers(lab, [v4, v6]);
 
-async function owner(): Promise<LabNode> {
-  const node = await ownerOf(lab, v4);
-  assert.ok(node, 'the near client has resolved the address');
-  return node;
-}
+const owner = () => untilOwner(lab, v4);
 
 /** State in the neighbour table of the near client, e.g. `REACHABLE` or `STALE`, and the MAC address. */
 async function neighbour(address: string): Promise<{ readonly state: string; readonly mac: string }> {
@@ -203,7 +199,7 @@ test('with --leave-when-cordoned a cordoned node hands over without a lost datag
     lab.kubectl('patch', 'node', before.name, '-p', JSON.stringify({ spec: { unschedulable } }));
   await assertNoDatagramLost(lab, v4, async () => {
     await cordon(true);
-    await lab.until('another node answers', async () => (await ownerOf(lab, v4))?.name !== before.name);
+    await untilOwner(lab, v4, before);
   });
   const now = await owner();
   await cordon(false);

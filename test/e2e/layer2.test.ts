@@ -7,7 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LabNode } from '../../lab/fabric.ts';
 import { Lab } from '../../lab/lab.ts';
-import { ownerOf } from '../../lab/steps.ts';
+import { ownerOf, untilOwner } from '../../lab/steps.ts';
 import { assertNoDatagramLost } from '../support/handover.ts';
 import { membersSeenBy, speakersMeet } from '../support/members.ts';
 import { printerAnswers, startPrinter } from '../support/printer.ts';
@@ -25,11 +25,7 @@ after(() => lab.close());
 
 const isAnswered = () => printerAnswers(lab, [v4, v6]);
 
-async function owner(): Promise<LabNode> {
-  const node = await ownerOf(lab, v4);
-  assert.ok(node, 'the near client has resolved the address');
-  return node;
-}
+const owner = () => untilOwner(lab, v4);
 
 /** MAC addresses that answer a broadcast request for the address. A correct cluster has exactly one. */
 async function answerers(): Promise<string[]> {
@@ -96,7 +92,7 @@ describe('an address in layer 2', { concurrency: false }, () => {
     const before = await owner();
     await assertNoDatagramLost(lab, v4, async () => {
       await lab.stop(`speaker-${before.name}`);
-      await lab.until('another node answers', async () => (await ownerOf(lab, v4))?.name !== before.name);
+      await untilOwner(lab, v4, before);
     });
     assert.equal((await answerers()).length, 1);
     const now = await owner();
@@ -252,8 +248,8 @@ describe('an address in layer 2', { concurrency: false }, () => {
 
   test('no node answers for a deleted Service, not even a node that is cut off from the API server', async () => {
     await lab.kubectl('patch', 'service', 'printer', '-p', '{"spec":{"externalTrafficPolicy":"Cluster"}}');
-    const owner = await ownerOf(lab, v4);
-    const other = lab.fabric.nodes.find((node) => node !== owner);
+    const answering = await owner();
+    const other = lab.fabric.nodes.find((node) => node !== answering);
     assert.ok(other);
     await lab.until('every node has the address in its table', async () => {
       const views = await Promise.all(lab.fabric.nodes.map(({ namespace }) => lab.status(namespace)));

@@ -5,10 +5,9 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import type { LabNode } from '../../lab/fabric.ts';
 import { kubeconfigPath, Lab, speakerPod } from '../../lab/lab.ts';
 import { bellman } from '../../lab/program.ts';
-import { ownerOf } from '../../lab/steps.ts';
+import { untilOwner } from '../../lab/steps.ts';
 import { peerPasswordLabel } from '../../src/cluster/names.ts';
 import { assertNoDatagramLost, exposeEcho } from '../support/handover.ts';
 import { runStatusOn, untilStatus } from '../support/status-report.ts';
@@ -74,11 +73,7 @@ describe('the view of an operator', { concurrency: false }, () => {
 
   const record = (service = 'printer') => lab.announcingRecordOf(service);
 
-  async function owner(): Promise<LabNode> {
-    const node = await ownerOf(lab, printer);
-    assert.ok(node, 'the near client has resolved the address');
-    return node;
-  }
+  const owner = () => untilOwner(lab, printer);
 
   test('bellman status shows pools, announcers, sessions and members, and leaves out Services of other classes', async () => {
     await shows('web by BGP', /^default\/web +198\.51\.100\.0 +public +node-1, node-2, node-3 by BGP$/m);
@@ -198,7 +193,7 @@ describe('the view of an operator', { concurrency: false }, () => {
     const selectors = [{ 'match-expressions': [expression] }];
     await assertNoDatagramLost(lab, printer, async () => {
       await lab.configure(config({}, { 'l2-advertisements': [{ 'node-selectors': selectors }] }));
-      await lab.until('another node answers', async () => (await ownerOf(lab, printer))?.name !== old.name);
+      await untilOwner(lab, printer, old);
     });
     const now = await owner();
     await lab.until(

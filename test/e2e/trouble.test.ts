@@ -9,7 +9,7 @@ import { kubeconfigText } from '../../lab/apiserver/kubeconfig.ts';
 import { Lab } from '../../lab/lab.ts';
 import { plug } from '../../lab/netns.ts';
 import { bellman } from '../../lab/program.ts';
-import { ownerOf } from '../../lab/steps.ts';
+import { ownerOf, untilOwner } from '../../lab/steps.ts';
 import { patienceMs, soonMs } from '../support/eventually.ts';
 
 describe('a daemon that cannot start prints the reason and exits with 2', () => {
@@ -155,10 +155,7 @@ describe('faults in a running lab', { concurrency: false }, () => {
   });
 
   test('another node answers when the interface of the owner disappears, and the owner can answer again on its new interface', async () => {
-    // The client's kernel may have forgotten the address since the test before.
-    await lab.until('a node answers', () => lab.curl(lab.fabric.near, printer).then(() => true));
-    const owner = await ownerOf(lab, printer);
-    assert.ok(owner);
+    const owner = await untilOwner(lab, printer);
     const other = lab.fabric.nodes.find((node) => node !== owner);
     assert.ok(other);
     const otherMac = await lab.macOf(other);

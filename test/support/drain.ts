@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { addresses, birdConfig, type LabNode } from '../../lab/fabric.ts';
 import { birdSocketPath, Lab } from '../../lab/lab.ts';
 import { isKubernetes } from '../../lab/start-api-server.ts';
-import { ownerOf } from '../../lab/steps.ts';
+import { untilOwner } from '../../lab/steps.ts';
 import { paths } from '../../src/kubernetes/write.ts';
 import { closeOnFailure } from './close-on-failure.ts';
 import { startFrr, stopFrr, vtysh } from './lab-frr.ts';
@@ -87,7 +87,7 @@ export async function startDrainLab(): Promise<DrainLab> {
     for (const name of ['web', 'six', 'printer']) await lab.addPods(name, lab.fabric.nodes);
     const [routed, routedV6] = [await addressOf(lab, 'web'), await addressOf(lab, 'six')];
     const local = await addressOf(lab, 'printer');
-    await untilAnswered(lab, local);
+    await untilOwner(lab, local);
     return { lab, routed, routedV6, local };
   });
 }
@@ -96,15 +96,6 @@ export async function startDrainLab(): Promise<DrainLab> {
 export async function addressOf(lab: Lab, name: string): Promise<string> {
   await lab.until(`${name} has an address`, async () => (await lab.addressesOf(name)).length === 1);
   return (await lab.addressesOf(name))[0] ?? '';
-}
-
-/** Waits until a node answers for an address in layer 2. */
-export function untilAnswered(lab: Lab, address: string): Promise<void> {
-  return lab.until(`a node answers for ${address}`, async () => {
-    // The near client resolves the address only when it sends something to it.
-    await lab.fabric.near.exec('bash', '-c', `echo > /dev/udp/${address}/9`);
-    return (await ownerOf(lab, address)) !== undefined;
-  });
 }
 
 /** Makes BIRD prefer routes without GRACEFUL_SHUTDOWN. */

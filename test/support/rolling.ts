@@ -1,9 +1,9 @@
 /** Common parts of the test and the bench of rolling updates: a lab whose kube-proxy is late, Services, and the replacement of one pod. */
 import type { LabNode } from '../../lab/fabric.ts';
 import { Lab } from '../../lab/lab.ts';
-import { ownerOf } from '../../lab/steps.ts';
+import { ownerOf, untilOwner } from '../../lab/steps.ts';
 import { closeOnFailure } from './close-on-failure.ts';
-import { addressOf, bird, configureBird, drainConfig, echoService, untilAnswered } from './drain.ts';
+import { addressOf, bird, configureBird, drainConfig, echoService } from './drain.ts';
 import { nextHops } from './next-hops.ts';
 
 /** How late kube-proxy loads its rules. */
@@ -47,7 +47,7 @@ export async function startRollingLab(announceDelaySeconds: number): Promise<Rol
     ];
     await lab.until('web has two nodes', async () => (await nextHops(lab, web)).length === 2);
     await lab.until('shop has all nodes', async () => (await nextHops(lab, shop)).length === nodes.length);
-    await untilAnswered(lab, printer);
+    await untilOwner(lab, printer);
     for (const [client, address] of [
       [lab.fabric.far, web],
       [lab.fabric.far, shop],
