@@ -90,9 +90,11 @@ export class FrameCapture {
   ): Promise<Result<Buffer, string>> {
     const { nodeName, clock, opener } = this.#options;
     const open = await opener();
-    const names = [...new Set(watched.flatMap(({ interfaces }) => interfaces))].slice(0, maxInterfaces);
+    const all = [...new Set(watched.flatMap(({ interfaces }) => interfaces))];
+    const [names, others] = [all.slice(0, maxInterfaces), all.slice(maxInterfaces)];
+    const without = others.length === 0 ? '' : `, without the interfaces ${others.join(', ')}`;
     const blocks = [
-      sectionHeader(`bellman on ${nodeName}`),
+      sectionHeader(`bellman on ${nodeName}${without}`),
       ...names.map((name) => interfaceDescription(`${nodeName}/${name}`, snapLength)),
     ];
     const captures: Capture[] = [];

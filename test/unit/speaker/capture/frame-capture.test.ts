@@ -41,3 +41,35 @@ test('FrameCapture says which interface it cannot capture on, closes the others,
   assert.equal((await reply).status, 200);
   assert.deepEqual(open, []);
 });
+
+test('FrameCapture captures on at most eight interfaces, and the file names the others', async () => {
+  const peers = Array.from(
+    { length: 10 },
+    (_, i) =>
+      `- {name: p${i}, my-asn: 64512, peer-asn: 64500, peer-address: fe80::${i + 1}, interface: eth${i}}\n`,
+  );
+  const config = configOf(`peers:\n${peers.join('')}`);
+  const clock = new VirtualClock();
+  let opened = 0;
+  const capture = new FrameCapture({
+    ...{ nodeName: 'node-1', clock, config: () => config },
+    opener: async () => () => {
+      opened++;
+      return {
+        close: () => {},
+        send: () => true,
+        drain: () => {},
+        counters: () => ({ received: 0, dropped: 0 }),
+      };
+    },
+  });
+  const query = new URLSearchParams({ seconds: '1' });
+  for (const i of peers.keys()) query.append('peer', `p${i}`);
+  const reply = capture.serve(query, new AbortController().signal);
+  while (opened < 8) await new Promise(setImmediate);
+  clock.advance(1000);
+  const served = await reply;
+  assert.ok(served.status === 200);
+  assert.match(served.file.toString('latin1'), /without the interfaces eth8, eth9/);
+  assert.equal(opened, 8);
+});
