@@ -50,9 +50,11 @@ export function admitService(
   }
   if (isLoadBalancer) {
     spec.allocateLoadBalancerNodePorts ??= true;
-    for (const range of (spec.loadBalancerSourceRanges ?? []) as unknown[])
+    for (const [index, range] of ((spec.loadBalancerSourceRanges ?? []) as unknown[]).entries())
       if (!isPrefix(String(range)))
-        throw fail(`spec.loadBalancerSourceRanges[0]: Invalid value: "${range}": must be a valid CIDR value`);
+        throw fail(
+          `spec.loadBalancerSourceRanges[${index}]: Invalid value: "${range}": must be a valid CIDR value`,
+        );
     if (wasLoadBalancer && field(before, 'spec', 'loadBalancerClass') !== spec.loadBalancerClass)
       throw fail('spec.loadBalancerClass: Invalid value: may not change once set');
   } else if (wasLoadBalancer) {

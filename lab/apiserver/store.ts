@@ -28,6 +28,8 @@ const keptChanges = 20_000;
 export class Store {
   readonly #collections = new Map<string, Collection>();
   #version = 1;
+  /** Version of the last compaction. A collection that is made after it knows no earlier changes. */
+  #compactedAt = 0;
 
   get version(): number {
     return this.#version;
@@ -91,6 +93,7 @@ export class Store {
   /** Forgets all history. Every watch that resumes from an earlier version then gets `410 Gone`. */
   compact(): void {
     this.#version++;
+    this.#compactedAt = this.#version;
     for (const collection of this.#collections.values()) {
       collection.changes = [];
       collection.compactedAt = this.#version;
@@ -116,7 +119,7 @@ export class Store {
   #collection(kind: string): Collection {
     let collection = this.#collections.get(kind);
     if (!collection) {
-      collection = { objects: new Map(), changes: [], compactedAt: 0, listeners: new Set() };
+      collection = { objects: new Map(), changes: [], compactedAt: this.#compactedAt, listeners: new Set() };
       this.#collections.set(kind, collection);
     }
     return collection;
