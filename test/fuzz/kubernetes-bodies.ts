@@ -5,6 +5,7 @@
  * Each body is decoded, or its decoding throws one of the errors that the watch handles. Decoded objects are plain data.
  */
 import assert from 'node:assert/strict';
+import { decodeDeathReport } from '../../src/cluster/death-report.ts';
 import type { RawObject } from '../../src/kubernetes/api.ts';
 import { ApiError } from '../../src/kubernetes/api-error.ts';
 import {
@@ -72,6 +73,12 @@ const kinds: readonly { readonly sound: Json; readonly decode: (object: RawObjec
       endpoints: [
         { addresses: ['10.0.0.7'], nodeName: 'node-1', conditions: { ready: true, serving: true } },
       ],
+    },
+  },
+  {
+    decode: decodeDeathReport,
+    sound: {
+      metadata: { ...metadata, name: 'speaker-node-1', annotations: { 'bellman.dev/dead-nodes': 'node-2' } },
     },
   },
   { decode: decodeNamespace, sound: { metadata } },

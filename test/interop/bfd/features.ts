@@ -83,18 +83,19 @@ async function scene(
     onChange: (change) => changes.push(change),
   });
   const capture = startCapture(ourWire.device);
-  const running = await daemon.start(namespace, config, await mkdtemp('/tmp/bfd-'));
+  let running: RunningBfdDaemon | undefined;
   try {
+    running = await daemon.start(namespace, config, await mkdtemp('/tmp/bfd-'));
     bfd.setSessions([settings]);
     await body({ bfd, namespace, daemon: running, settings, config, changes, capture });
   } catch (error) {
     throw new Error(
-      `${reasonOf(error)}; our side: ${JSON.stringify(bfd.status())}; the daemon's log ends: ${running.log().slice(-3000)}`,
+      `${reasonOf(error)}; our side: ${JSON.stringify(bfd.status())}; the daemon's log ends: ${running?.log().slice(-3000)}`,
       { cause: error },
     );
   } finally {
     await bfd.stop();
-    await endProcess(running);
+    if (running) await endProcess(running);
     capture.stop();
     await ourWire.cut();
   }
