@@ -124,7 +124,7 @@ export function logPage(): string {
         [code('ts'), 'time, RFC 3339'],
         [
           code('component'),
-          'in the log of a controller: `controller`, `page`; in the log of a speaker: `speaker`, `bgp`, `bfd`, `layer2`',
+          'in the log of a controller: `controller`, `page`; in the log of a speaker: `speaker`, `bgp`, `bfd`, `layer2`; in both: `log`, when lines of the log were lost',
         ],
         [code('msg'), 'the message; see below'],
       ],
