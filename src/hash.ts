@@ -5,7 +5,7 @@ export function hash32(text: string): number {
 
 const fnvOffset = 0x811c9dc5;
 
-/** FNV-1a over a further part of the text. */
+/** Continues FNV-1a from `state` over more text. */
 function extend(state: number, text: string): number {
   let hash = state;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
@@ -23,17 +23,20 @@ export function rendezvousWeight(node: string, key: string): number {
   return finish(extend(rendezvousState(node), key));
 }
 
-/** The part of a node's weights that is the same for all keys. */
+/** The state of the hash after the name of a node. The weights of the node for all keys start from it. */
 export function rendezvousState(node: string): number {
   return extend(extend(fnvOffset, node), '\n');
 }
 
-/** `rendezvousWeight` of the node with this `rendezvousState`. For many keys, it costs a fifth of the time of `rendezvousWeight`. */
+/** The same weight as `rendezvousWeight` gives, from the `rendezvousState` of the node. For many keys, this takes a fifth of the time. */
 export function weightFrom(state: number, key: string): number {
   return finish(extend(state, key));
 }
 
-/** A weight from the `rendezvousState` of a node and the hash of a key. It costs the same for a key of any length. */
+/**
+ * Another weight of a node for a key, from the `rendezvousState` of the node and the hash of the key. It differs from `weightFrom`, and costs the
+ * same for a key of any length.
+ */
 export function weightFromHash(state: number, keyHash: number): number {
   return finish(state ^ keyHash);
 }

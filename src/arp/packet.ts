@@ -34,7 +34,7 @@ export interface ArpFrame {
   readonly targetIp: IpAddress;
 }
 
-/** Whether the payload at `at` is a whole ARP request or reply for IPv4 over Ethernet. Its sender MAC must be neither a group nor zero. */
+/** Whether the payload at `at` is a whole ARP request or reply for IPv4 over Ethernet. Its sender MAC must not be a group address or all zeros. */
 export function isArp(frame: Uint8Array, length: number, at: number): boolean {
   return (
     length >= at + arpLength &&
@@ -68,7 +68,7 @@ export function encodeArpProbe(mac: Uint8Array, address: IpAddress): Buffer {
   return encodeArp({ destination: broadcastMac, operation: 'request', senderMac: mac, targetIp: address });
 }
 
-/** Encodes a request for the MAC of another host (RFC 826). Receivers learn from it only the MAC of the sender's own address. */
+/** Encodes a request for the MAC of another host (RFC 826). Receivers learn from it the MAC of `senderIp`, and nothing about `targetIp`. */
 export function encodeArpRequest(mac: Uint8Array, senderIp: IpAddress, targetIp: IpAddress): Buffer {
   return encodeArp({ destination: broadcastMac, operation: 'request', senderMac: mac, senderIp, targetIp });
 }

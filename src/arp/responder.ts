@@ -2,8 +2,8 @@
  * Answers ARP for addresses that the kernel does not have. One responder serves one link. It receives a frame and returns a verdict.
  * After the verdict `answer`, the field `reply` holds the reply. All fields are reused, so a request allocates nothing.
  *
- * Answered: requests for our addresses, broadcast or unicast (a neighbour's refresh), and probes by hosts that are about to take one of
- * our addresses (RFC 5227). A reply goes to the requesting station alone, from the interface's own MAC.
+ * Answered: requests for our addresses, and probes by hosts that are about to take one of our addresses (RFC 5227). A request is broadcast,
+ * or unicast when a neighbour refreshes its ARP cache. A reply goes to the requesting station alone, from the interface's own MAC.
  *
  * For an address on trial, only the requests of other speakers are answered, so that they can find out whether the answers arrive.
  *
@@ -81,7 +81,7 @@ export class ArpResponder<T extends Answerable> {
     const { reply } = this;
     copyBytes(frame, at + arpField.senderMac, reply, 0, macLength);
     copyBytes(frame, at + arpField.targetIp, reply, replyAt + arpField.senderIp, 4);
-    // The request's sender becomes the reply's target. MAC and IP address are adjacent in both, so one copy moves both.
+    // The request's sender becomes the reply's target. In either pair of fields the IP address follows the MAC, so one copy moves both.
     copyBytes(frame, at + arpField.senderMac, reply, replyAt + arpField.targetMac, macLength + 4);
     this.matched = target;
     return 'answer';

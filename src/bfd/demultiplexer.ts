@@ -14,14 +14,14 @@ export function portOf(mode: BfdMode): number {
   return mode.kind === 'single-hop' ? singleHopPort : multihopPort;
 }
 
-/** A single-hop packet must come straight from the peer (RFC 5881 section 5). */
+/** A single-hop packet must come straight from the peer, and only an unforwarded packet still has the TTL 255 (RFC 5881 section 5). */
 export function minimumTtlOf(mode: BfdMode): number {
   return mode.kind === 'single-hop' ? 255 : mode.minimumTtl;
 }
 
 /**
- * The path of a session as text. Two processes may have different names for one peer, so the path consists only of values that the peer and
- * the kernel see.
+ * The path of a session as text, by which a successor recognizes the session. Predecessor and successor may have different names for one
+ * peer, so the path consists only of values that the peer and the kernel see.
  */
 export function pathOf({ peerAddress, interface: device, localAddress, mode }: BfdSessionSettings): string {
   return JSON.stringify([peerAddress, device ?? null, localAddress ?? null, mode.kind]);
@@ -54,7 +54,7 @@ export function listenKeyText({
 
 /**
  * Whether a packet on the socket `socket` may belong to a session whose own socket is `own`. The kernel gives a packet to the most specific
- * socket, so a packet for a session without an interface can arrive on a socket that another session has bound to the interface.
+ * socket, so a packet for a session without an interface can arrive on a socket that another session has bound to an interface.
  */
 export function mayReceive(socket: ListenKey, own: ListenKey): boolean {
   const agree = (a: string | undefined, b: string | undefined) =>
@@ -72,14 +72,18 @@ export interface Candidate {
   readonly peerOctets: Uint8Array;
 }
 
-/** `claimed` is the session that Your Discriminator names. The packet does not come from the peer of that session, or arrives on a wrong socket. */
+/**
+ * `wrong-source`: Your Discriminator names the session `claimed`, but the packet comes from another address, or arrives on a socket that does
+ * not serve this session.
+ */
 export type Found<Session> =
   | { readonly session: Session }
   | { readonly reason: 'no-session' }
   | { readonly reason: 'wrong-source'; readonly claimed: Session };
 
 /**
- * `onSocket` are the sessions that may receive on the socket of the packet, those with the same key first. `source` is the sender's address.
+ * `onSocket` are the sessions that may receive on the socket of the packet. Those for which the socket was opened come first. `source` is the
+ * sender's address.
  */
 export function findSession<Session extends Candidate>(
   { yourDiscriminator }: Pick<ReceivedPacket, 'yourDiscriminator'>,

@@ -37,7 +37,7 @@ export interface EngineOptions {
   readonly random: () => number;
   /** Unpredictable octets. */
   readonly randomOctets: (length: number) => Uint8Array;
-  /** Gives the rest of the node a moment when packets arrive faster than they can be handled. */
+  /** Lets other processes of the node run for a moment when packets arrive faster than they can be handled. */
   readonly pause: () => void;
   readonly clock?: Clock;
 }
@@ -135,8 +135,8 @@ export class BfdEngine {
   }
 
   /**
-   * Forgets the inherited sessions that no call of `setSessions` has contained yet, and accepts no others. An inherited session that went on
-   * only much later would begin in the state Up, although the peer has already given it up.
+   * Forgets the inherited sessions that no call of `setSessions` has contained yet, and accepts no more. If such a session went on much later,
+   * it would begin in the state Up, although the peer would have given it up by then.
    */
   disinherit(): void {
     this.#mayInherit = false;
@@ -206,8 +206,8 @@ export class BfdEngine {
   }
 
   /**
-   * The peer has one session for a path (RFC 5881 section 2). So AdminDown packets of a session that leaves would take down the new session
-   * on the same path.
+   * The peer has one session for a path (RFC 5881 section 2). So AdminDown packets of a removed session would take down the new session on the
+   * same path.
    */
   #endFarewells(settings: BfdSessionSettings): void {
     const own = listenKeyOf(settings);

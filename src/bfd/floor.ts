@@ -9,9 +9,9 @@ export interface Floor {
 }
 
 /**
- * Beside six busy loops on two cores, 99.7 % of the packets are at most 2 ms late with SCHED_FIFO (docs/design/bfd.md), so the shortest
- * interval of MetalLB's configuration is allowed. Without SCHED_FIFO, packets are up to 180 ms late, or up to 58 ms with the nice value -20
- * (bench/bfd.ts).
+ * Beside six busy loops on two cores, 99.7 % of the packets are at most 2 ms late with SCHED_FIFO (docs/design/bfd.md). So 10 ms is allowed,
+ * the shortest interval that MetalLB accepts. Without SCHED_FIFO, bench/bfd.ts measured packets that were up to 180 ms late, or up to 58 ms
+ * with the nice value -20.
  */
 export const floors: Readonly<Record<'realtime' | 'ordinary', Floor>> = {
   realtime: { minimumIntervalMs: 10, minimumDetectMultiplier: 1 },
@@ -51,7 +51,7 @@ export function machineSettings(
   return { settings: result, warning };
 }
 
-/** Throws a RangeError when the keys are not valid. The configuration has checked them. */
+/** Throws a RangeError when the keys are not valid. This would be a bug, because the speaker has checked them as it read the Secret. */
 function machineAuthentication({ type, sendKeyId, keys }: BfdAuthentication): MachineAuthentication {
   const decoded = new Map<number, DigestKey>();
   for (const { id, secret } of keys) {

@@ -1,6 +1,6 @@
 /**
  * Messages between the speaker process and its BFD process, and the status of sessions. They are plain JSON over the IPC channel of the
- * child process. The two are separate processes so that no packet is late because of other work.
+ * child process. BFD has a process of its own so that the speaker's work delays no packet.
  */
 
 import type { RecordedEvent } from '../telemetry/flight-recorder.ts';
@@ -18,7 +18,7 @@ export type ToBfd =
   | { readonly kind: 'sessions'; readonly sessions: readonly BfdSessionSettings[] }
   /** Asks for the flight recorder's events; answered by `events`. */
   | { readonly kind: 'events'; readonly id: number }
-  /** Passes the sessions on to the BFD process of the next speaker, which is about to start. Answered by `passed-on`. */
+  /** Passes the sessions on to the BFD process that the next speaker is about to start. Answered by `passed-on`. */
   | { readonly kind: 'pass-on' }
   /** Sends AdminDown in all sessions, and exits. */
   | { readonly kind: 'stop' };
@@ -47,7 +47,7 @@ export interface BfdChange {
   readonly remoteDiagnostic: number;
   /** When the session entered `state`, or when this process inherited it, by the wall clock. */
   readonly sinceEpochMs: number;
-  /** The C bit of the peer: its BFD does not share fate with its control plane (RFC 5882 section 4.3.1). */
+  /** The C bit of the peer. When it is set, the peer's BFD does not share fate with its control plane (RFC 5882 section 4.3.1). */
   readonly remoteControlPlaneIndependent: boolean;
 }
 
@@ -97,7 +97,7 @@ export interface BfdSessionStatus extends BfdChange {
   readonly passive: boolean;
   /** Whether a Poll Sequence is running (RFC 5880 section 6.5). */
   readonly isPolling: boolean;
-  /** These five count from the time at which this process began the session. */
+  /** The fields from `sent` to `dropped` count from the time at which this process began the session. */
   readonly sent: number;
   readonly received: number;
   readonly ups: number;

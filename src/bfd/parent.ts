@@ -25,7 +25,10 @@ export interface BfdOptions {
 
 /** The process runs only while a session is configured. */
 export interface Bfd {
-  /** Replaces the settings of all sessions. Sessions whose settings did not change go on. After `passOn` or `stop`, the call has no effect. */
+  /**
+   * Replaces the settings of all sessions. A session that stays in the list goes on, unless an edit changes its addresses, its interface or the
+   * kind of its mode. After `passOn` or `stop`, the call has no effect.
+   */
   setSessions(sessions: readonly BfdSessionSettings[]): void;
   /** The sessions as of the last second. A change of state shows at once. */
   status(): readonly BfdSessionStatus[];
@@ -66,7 +69,7 @@ class BfdParent implements Bfd {
   /** By peer id. */
   readonly #sessions = new Map<string, BfdSessionStatus>();
   #processStatus: BfdProcessStatus | undefined;
-  /** Present while the process passes its sessions on. */
+  /** Present once `passOn` has asked the process to pass its sessions on. */
   #passed: PromiseWithResolvers<void> | undefined;
   /**
    * The sessions end, or belong to the next speaker. The configuration is still watched, and an edit must not begin them again: a second session

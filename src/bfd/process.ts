@@ -97,8 +97,8 @@ const predecessor = new PredecessorRunner({
   }),
 });
 /**
- * Longest wait for the sessions of the predecessor. They usually come at once, because the earlier speaker has told its BFD process to pass
- * them on before this process starts.
+ * Longest wait for the sessions of the predecessor. They usually come at once: by the time this process starts, the earlier speaker has already
+ * told its BFD process to pass them on.
  */
 const inheritMs = 5000;
 let wanted: readonly BfdSessionSettings[] = [];

@@ -142,8 +142,8 @@ export class ReceivePorts<Session extends Receiver> {
   }
 
   /**
-   * The sessions of a socket share its filter, so the smallest of their minimum TTLs applies. During a flood, packets pass only with one of our
-   * discriminators. Those with discriminator 0 pass too while a session is not Up, because it may need them.
+   * The sessions of a socket share its filter, so the smallest of their minimum TTLs applies. During a flood, a packet passes only when its Your
+   * Discriminator is one of ours. While at least one session is not Up, 0 passes too, because that session may need the packet.
    */
   #updateFilter({ socket, receivers, shield }: Port<Session>): void {
     const machines = [...receivers].map(({ machine }) => machine);

@@ -6,7 +6,7 @@ import type { BfdProcessStatus } from './messages.ts';
 
 export type Scheduling = Pick<BfdProcessStatus, 'scheduling' | 'schedulingFault'>;
 
-/** Above every normal process, and below the kernel's own threads that handle interrupts (50). */
+/** Above every normal process, and below the kernel's own threads that handle interrupts, whose priority is 50. */
 const priority = 10;
 /**
  * The kernel ends the process when it computes for this long without a pause. The process waits between packets, and pauses during a flood, so
@@ -43,7 +43,7 @@ function faultOf(error: unknown): string {
   return 'the kernel gives the control group no real-time budget (cpu.rt_runtime_us is 0)';
 }
 
-/** Whether the process has CAP_SYS_NICE in the initial user namespace. The kernel does not accept it in any other. */
+/** Whether the process has CAP_SYS_NICE in the initial user namespace. In any other, the kernel refuses SCHED_FIFO. */
 function hasCapability(): boolean {
   try {
     const capabilities = /^CapEff:\s+([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];

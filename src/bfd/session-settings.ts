@@ -9,7 +9,7 @@ export interface BfdSessionSettings {
   readonly name: string;
   /** Canonical text, without a zone. */
   readonly peerAddress: string;
-  /** The source address, as canonical text. It distinguishes multihop sessions (RFC 5883 section 4.1). When absent, the kernel chooses one. */
+  /** The source address, as canonical text. Multihop sessions with one peer differ in it (RFC 5883 section 4.1). The kernel chooses it if absent. */
   readonly localAddress?: string;
   /** Sockets are bound to this interface. A link-local address needs it. */
   readonly interface?: string;

@@ -324,7 +324,7 @@ export class BfdSession {
     this.#sendFault = fault;
   }
 
-  /** Logs a fault, unless sending or receiving already has the same one. */
+  /** Logs a fault, unless the session already has the same fault in sending or receiving. */
   #logFault(reason: string): void {
     if (reason === this.#sendFault || reason === this.#receiveFault) return;
     this.#options.logger.warn({ peer: this.#settings.name, reason }, 'BFD session cannot run');
@@ -347,7 +347,7 @@ export class BfdSession {
         // The end of a session that is removed, or that ends with the process, is not a fault.
         if (state === 'AdminDown') logger.info({ peer, reason }, 'BFD session ended');
         else {
-          // A peer also declares this node silent when the packets of this process were late.
+          // The peer may have declared this node silent because our packets were late.
           const sentLateMs = Math.round(lateness.recentMaxMs(clock.now()));
           logger.warn({ peer, reason, remoteReason, sentLateMs }, 'BFD session went down');
         }

@@ -19,7 +19,7 @@ export const Cease = {
   bfdDown: 10,
 } as const;
 
-/** Longest shutdown communication. RFC 9003 allows 255 octets, but a peer that implements only its predecessor, RFC 8203, accepts 128. */
+/** Longest shutdown communication. RFC 9003 allows 255 octets, but a peer that implements only the earlier RFC 8203 accepts 128. */
 const maxCommunicationOctets = 128;
 
 /** True for Cease/Connection Collision Resolution. This NOTIFICATION ends a redundant connection and is not an error. */

@@ -15,9 +15,9 @@ export interface InterfaceWatchOptions {
 }
 
 /**
- * Hints come in bursts, for instance while many addresses are added. The first hint causes a reading at once. Further hints within the
- * pause after it share one reading when the pause ends. A link that is lost in the middle of a burst is noticed after the pause, so the
- * pause is short. A node with thousands of addresses takes longer to read, so the pause is also at least twice as long as the reading.
+ * Hints come in bursts, for instance while many addresses are added. The first hint causes a reading at once. Hints during the pause that
+ * follows share one reading when the pause ends. A link that is lost in the middle of a burst is noticed after the pause, so the pause is
+ * short. A node with thousands of addresses takes longer to read, so the pause is also at least twice as long as the reading.
  */
 const hintPauseMs = 20;
 const hintPauseFactor = 2;
@@ -49,8 +49,8 @@ export class InterfaceWatch {
   }
 
   /**
-   * Reads the interfaces for a session that comes up. If they differ from those that were seen last, the next reading counts as a change, even
-   * if they are as before by then.
+   * Reads the interfaces for a session that comes up. If they differ from those that were seen last, the next check reports a change, even if the
+   * interfaces have changed back by then: the session has seen the state in between.
    */
   current(): readonly NodeInterface[] {
     const interfaces = this.#read() ?? [];

@@ -1,7 +1,7 @@
 /**
  * Negotiation of a session: our OPEN, and the features that two OPENs agree on (RFC 4271 sections 4.2 and 6.2, RFC 5492). Pure.
  *
- * Our OPEN offers these capabilities, except those that the peer has refused: families (RFC 4760), route refresh (RFC 2918 and 7313),
+ * Our OPEN offers each of these capabilities unless the peer has refused it: families (RFC 4760), route refresh (RFC 2918 and 7313),
  * four-octet AS numbers (RFC 6793), long messages (RFC 8654), the host name (FQDN), graceful restart where configured (RFC 4724, 8538 and
  * 9494), BFD strict mode where configured, and over IPv6 also IPv6 next hops for IPv4 routes (RFC 8950).
  */
@@ -32,7 +32,7 @@ export interface LocalEnd {
   /** The session runs over IPv6, so IPv4 routes may need an IPv6 next hop (RFC 8950). */
   readonly overIpv6: boolean;
   readonly gracefulRestart?: GracefulRestartOffer;
-  /** Offers BFD strict mode: the session waits until BFD is Up. */
+  /** Offers BFD strict mode: if the peer offers it too, the session waits until BFD is Up. */
   readonly bfdStrict: boolean;
   /** Codes of capabilities that this peer refused (RFC 5492 section 5); `all` leaves every capability out of our OPEN. */
   readonly refusedCapabilities: ReadonlySet<number> | 'all';
@@ -119,9 +119,9 @@ export function localOpen(local: LocalEnd): OpenMessage {
 }
 
 /**
- * Our side of a session that an earlier process started with the OPEN `sent`; `undefined` if our OPEN would say something else. Capabilities
- * that only this process knows are left out, so that a newer version goes on with the session. The two restart flags describe the past, and
- * BFD strict mode matters only before a session is up, so these are not compared.
+ * Our side of a session that an earlier process started with the OPEN `sent`; `undefined` if this process would send a different OPEN.
+ * Capabilities that this process offers and `sent` lacks are left out, so that a newer version of Bellman can go on with the session. The two
+ * restart flags describe the past, and BFD strict mode matters only before a session is up, so flags and strict mode are not compared.
  */
 export function localEndThatSent(sent: OpenMessage, local: LocalEnd): LocalEnd | undefined {
   const codes = new Set(sent.capabilities.map(capabilityCode));

@@ -23,10 +23,11 @@ export interface SessionAddress {
 /**
  * The next hops for the family, in the order of MP_REACH_NLRI; `undefined` when routes of the family cannot be sent.
  *
- * - The family of the session's own address uses that address. If this address is link-local and the interface has a global IPv6 address,
- *   the global address comes first.
- * - The other family uses a global address of the same interface.
- * - IPv4 on an interface without a global IPv4 address uses the IPv6 next hops of the session, if the peer accepts them (RFC 8950).
+ * - Routes of the session's own family use the session's local address. If this address is link-local and the interface has a global IPv6
+ *   address, the global address comes first.
+ * - Routes of the other family use a global address of the same interface.
+ * - If the interface of a session over IPv6 has no global IPv4 address, IPv4 routes use the IPv6 next hops of the session, provided that the
+ *   peer accepts them (RFC 8950).
  *
  * A session over loopback, to a daemon on the same node, uses a global address of any interface.
  */

@@ -3,7 +3,7 @@
  * session/cause-text.ts turns the text into the reason of a log line, and session/session-log.ts logs that line. Pure.
  *
  * For a NOTIFICATION that we send, session/cause-text.ts appends `error.text`. That text is written where the fault was found: in codec/,
- * in negotiation.ts, or in fsm/. When one of our own timers expires, the reason is only the name of the error.
+ * in negotiation.ts, or in fsm/. When the hold timer or the send hold timer expires, the reason is only the name of the error.
  */
 import { Cease, ceaseCode } from './cease.ts';
 import type { NotificationError } from './message.ts';

@@ -19,8 +19,8 @@ export interface PassiveListenerOptions {
 
 /**
  * The listener for peers that connect to this node. It is open only while a passive peer is configured and its session may start. A failure
- * to listen is logged once and reported to each affected passive peer. The listener is then opened again after a pause, unless only the
- * password of one peer was refused.
+ * to listen is logged once and reported to each affected passive peer. The listener is then opened again after a pause, unless the failure
+ * concerns only the password of one peer.
  */
 export class PassiveListener {
   readonly #options: PassiveListenerOptions;
@@ -79,7 +79,7 @@ export class PassiveListener {
       logger.error({ reason, whom, port }, 'cannot listen for passive peers');
     this.#loggedFailures.add(`${whom} ${reason}`);
     for (const { id } of concerned) unreachable(id, `cannot listen on port ${port}: ${reason}`);
-    // A refused password is not retried. An operator must change it, and meanwhile the listener is open for the other peers.
+    // A password that cannot be set is not tried again. An operator must change it, and meanwhile the listener is open for the other peers.
     if (!peer) this.#retry();
   }
 

@@ -41,8 +41,8 @@ export interface GracefulRestartSettings {
 
 export interface PeerBfdSettings {
   /**
-   * Whether the session waits for BFD. `negotiate`: it waits if the peer offers that too (draft-ietf-idr-bgp-bfd-strict-mode). `local`: it
-   * waits before TCP comes up, for a bounded time.
+   * Whether the session waits for BFD. `negotiate`: it waits if the peer offers BFD strict mode too (draft-ietf-idr-bgp-bfd-strict-mode). `local`:
+   * it waits before TCP comes up, and goes on without BFD when BFD stays down for too long (`startWaitMs`).
    */
   readonly strict: 'off' | 'negotiate' | 'local';
   /** How long BFD must be Up before the session may come up. */

@@ -35,13 +35,13 @@ export interface PeerStatus {
   readonly families: readonly string[];
   readonly capabilities: readonly string[];
   /**
-   * One sentence for each address family that the session should carry but does not, and one for each other difference between the session
-   * and the settings.
+   * One sentence for each address family that the session should carry but does not. More sentences say how else the session differs from
+   * the settings.
    */
   readonly warnings: readonly string[];
   readonly routesDesired: number;
   readonly routesSent: number;
-  /** Why the last session ended or did not start, in the words of the RFCs. */
+  /** Why the last session ended or did not start. */
   readonly lastError?: string;
   /** Time of `lastError`, RFC 3339. */
   readonly lastErrorAt?: string;
@@ -64,7 +64,10 @@ export interface OfferedItem {
 export interface Offer {
   readonly items: readonly OfferedItem[];
   readonly sessions: number;
-  /** The other process has the sessions. Closes their sockets in this process, sends nothing to the peers, and ends all other sessions. */
+  /**
+   * The other process has the sessions. Closes their sockets in this process and sends nothing to their peers. Ends the sessions that could
+   * not be passed on, as the stop mode `restart` does.
+   */
   letGo(): Promise<void>;
   /** The sessions stay with this process. */
   keep(): void;
@@ -85,8 +88,8 @@ export interface BgpSpeaker {
    */
   bfdChanged(peerId: string, report: BfdReport): void;
   /**
-   * A hint that interfaces of the node have changed: the speaker reads them at once instead of within a second. It ends each session
-   * whose link is gone, and adapts the next hops to the node's addresses.
+   * A hint that interfaces of the node have changed: the speaker reads them at once instead of within a second. It then ends each session
+   * whose link or local address is gone, and adapts the next hops to the node's addresses.
    */
   interfacesChanged(): void;
   /** The desired routes are complete: from now on End-of-RIB may be sent (RFC 4724 section 4.1). */
@@ -104,8 +107,9 @@ export interface SessionSuccession {
    */
   offer(): Promise<Offer | undefined>;
   /**
-   * Takes the sessions that an earlier process has passed on. The next call of `setPeers` continues the sessions of its peers and closes the
-   * connections of all others. Returns the number of sessions, or what is wrong. After an error, the descriptors still belong to the caller.
+   * Takes the sessions that an earlier process has passed on. The next call of `setPeers` goes on with the sessions whose peers it sets, and
+   * closes the connections of the rest. Returns the number of sessions, or what is wrong. After an error, the descriptors still belong to the
+   * caller.
    */
   inherit(items: readonly OfferedItem[]): Result<number, string>;
   /** Closes the connections of `inherit`, because the sessions belong to the other process after all. */

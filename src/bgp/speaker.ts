@@ -81,9 +81,9 @@ export interface BgpSpeakerOptions {
 }
 
 /**
- * Longest wait for the peers to take all changes before their sessions are offered to a successor. If the successor has not
- * accepted two seconds after the offer began (`acceptDeadlineMs`), all sessions stay with this process. A peer that does not read must
- * therefore not use that time up.
+ * Longest wait for the kernel to take all changes before the sessions are offered to a successor. If the successor has not accepted within
+ * two seconds after the offer began (`acceptDeadlineMs`), all sessions stay with this process. A peer that does not read must therefore
+ * not use that time up.
  */
 const offerFlushMs = 1000;
 
@@ -155,7 +155,7 @@ class Speaker implements BgpSpeaker, SessionSuccession {
       const session = this.#sessions.get(id);
       if (session && session.peer.settings.name !== settings.name) session.forget();
     }
-    // An inherited session comes up at once. A change of the interfaces that it sees must count.
+    // The watch starts before the sessions. An inherited session comes up at once, reads the interfaces, and must learn of every later change.
     if (peers.length > 0) this.#interfaceWatch.start();
     // The listener is updated before the sessions, so that no connection without the peer's password reaches a session.
     this.#listener.update(peers);
@@ -222,7 +222,7 @@ class Speaker implements BgpSpeaker, SessionSuccession {
   }
 
   inherit(items: readonly OfferedItem[]): Result<number, string> {
-    // Both processes may have been told to stop. The sessions of a process that is gone would end without a NOTIFICATION.
+    // Both processes may have been told to stop. If this one took sessions now, they would end without a NOTIFICATION when it exits.
     if (this.#isStopped) return fail('this process stops');
     return this.#inherited.add(items);
   }

@@ -9,12 +9,15 @@ import type { RouteAttributes } from './speaker-api.ts';
 
 /** After this many rounds, the engine has compiled the functions (measured with bench/bgp-convergence.ts). */
 const rounds = 128;
-/** Half a round of this size takes about a millisecond, so it delays a message to a peer by no more than that. It leaves little garbage. */
+/**
+ * Routes of each family in a round. To announce or to withdraw them takes about a millisecond, and delays a message to a peer by no more
+ * than that. So few routes leave little garbage.
+ */
 const routesPerRound = 256;
 const pauseMs = 10;
 
 /**
- * Announces and withdraws routes without a peer, for a few seconds, so that the engine compiles the path that sends routes. A node often
+ * Announces and withdraws routes without a peer, for a few seconds, so that the engine compiles the code that sends routes. A node often
  * withdraws many routes for the first time when it is about to fail. Without the warm-up, the withdrawal would run in the interpreter.
  * Resolves to the number of octets of the UPDATEs that it has built.
  */

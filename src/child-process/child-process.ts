@@ -23,7 +23,7 @@ export interface ChildProcessOptions<ToChild extends object, FromChild> {
   readonly nodeFlags?: readonly string[];
   readonly logger: Logger;
   readonly clock: Clock;
-  /** Called when a new process runs. It knows nothing yet, so the callee sends the first messages. */
+  /** Called when a new process runs. The process knows nothing yet, so this function sends it the first messages. */
   readonly onStarted: () => void;
   readonly onMessage: (message: FromChild) => void;
   /** The process is gone, whether it was stopped or ended by itself. */

@@ -6,8 +6,9 @@ export function sendToParent(message: object): void {
 }
 
 /**
- * Handles the messages of the parent one after another. A rejection is a bug, and stays unhandled so that it ends the process. The process
- * ends once a message of the kind `stop` has been handled. The end of the parent, for any reason, counts as such a message.
+ * Handles the messages of the parent one after another. A rejection of `handle` is a bug, and stays unhandled so that it ends the process.
+ * The process also ends once a message of the same kind as `stopMessage` has been handled. The end of the parent, for any reason, counts as
+ * such a message.
  */
 export function serveParent<ToChild extends { readonly kind: string }>(
   handle: (message: ToChild) => void | Promise<void>,

@@ -7,7 +7,7 @@ import type { ClusterState } from './convert-objects.ts';
 
 /**
  * Reads what `bellman convert` needs from a cluster: the addresses of all Services of type LoadBalancer and, when `from` is given, the
- * objects of that program. Rejects when the API server does not answer, or answers with something that is not a list.
+ * objects of this source (`auto`: of all sources). Rejects when the API server does not answer, or answers with something that is not a list.
  */
 export async function readCluster(
   kubeconfig: string,

@@ -37,7 +37,7 @@ export interface ConvertIo {
   readonly readFile: (path: string) => Promise<string>;
   readonly stdout: (text: string) => void;
   readonly stderr: (text: string) => void;
-  /** Reads the addresses in use and, when `from` is given, the objects of a program. Rejects when the API server does not answer. */
+  /** Reads the addresses in use and, when `from` is given, the objects of this source. Rejects when the API server does not answer. */
   readonly readCluster: (wanted: { readonly from?: SourceName | 'auto' }) => Promise<ClusterState>;
 }
 

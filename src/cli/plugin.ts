@@ -8,7 +8,7 @@ export function pluginCommand(): Command {
     .action(() => void process.stdout.write(pluginScript()));
 }
 
-/** The build replaces the variable by the script. */
+/** The build replaces `process.env.BELLMAN_PLUGIN` with the text of the script. Without a build, the script is read from its file. */
 function pluginScript(): string {
   return (
     process.env.BELLMAN_PLUGIN ?? readFileSync(new URL('../../bin/kubectl-bellman', import.meta.url), 'utf8')

@@ -12,7 +12,7 @@ function endOnLostOutput(error: NodeJS.ErrnoException): void {
   process.exit(exitCodes.failed);
 }
 
-/** Runs the command that the arguments of the process name. Sets the exit code; the exit codes are in `exit-codes.ts`. */
+/** Runs the command that `process.argv` names. Sets the exit code; the exit codes are in `exit-codes.ts`. */
 export async function runProgram(program: Command): Promise<void> {
   process.stdout.on('error', endOnLostOutput);
   process.stderr.on('error', () => process.exit(exitCodes.failed));
@@ -23,7 +23,7 @@ export async function runProgram(program: Command): Promise<void> {
       process.exitCode = error.exitCode === 0 ? exitCodes.success : exitCodes.failed;
     else {
       process.stderr.write(`bellman: ${reasonOf(error)}\n`);
-      // A plugin of a kubeconfig that hangs would keep this process alive.
+      // A credential plugin of the kubeconfig may hang, and would then keep this process alive.
       process.exit(exitCodes.failed);
     }
   }

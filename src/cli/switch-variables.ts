@@ -9,8 +9,9 @@ const words = new Map([
 ]);
 
 /**
- * Reads these variables again, because commander treats every value of them as yes. The variable of a flag `--no-…` says whether the thing itself
- * is on: `BELLMAN_LEADER_ELECTION=false` means `--no-leader-election`. Ends the program when a value is neither yes nor no.
+ * Reads the variables of these flags again, because for commander any value of a variable means that the flag is given. The variable of a flag
+ * `--no-…` says whether the feature is on: `BELLMAN_LEADER_ELECTION=false` means `--no-leader-election`. Ends the program when a value is not one
+ * of `words`.
  */
 export function readSwitchVariables(command: Command, environment: NodeJS.ProcessEnv): void {
   for (const option of command.options) {

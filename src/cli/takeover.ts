@@ -14,9 +14,9 @@ interface TakeoverFlags {
 }
 
 /**
- * `bellman takeover status`: says how far the change has progressed, and prints the next command and the command that undoes it. It only reads.
- * Exit codes: 0 when the next command may be run, or nothing is left to do; 1 when something must be waited for or repaired first; 2 when the API
- * server could not be reached, or the user may not read the Pods, Deployments or DaemonSets of MetalLB.
+ * `bellman takeover status`: says how far the change from MetalLB to Bellman has progressed, and prints the next command and the command that undoes
+ * it. It only reads. Exit codes: 0 when the next command may be run, or nothing is left to do; 1 when something must be waited for or repaired first;
+ * 2 when the API server could not be reached, or the user may not read the Pods, Deployments or DaemonSets of MetalLB.
  */
 export function takeoverCommand(): Command {
   return new Command('takeover')

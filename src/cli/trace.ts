@@ -11,8 +11,8 @@ interface TraceFlags {
 }
 
 /**
- * `bellman trace`: prints the last events of a state machine, as the speakers have recorded them. Exit codes: 0 when events were printed;
- * 1 when there are none; 2 when the API server or a speaker could not be reached.
+ * `bellman trace`: prints the last events about a peer, an address or the membership, as the speakers have recorded them. Exit codes: 0 when
+ * events were printed; 1 when there are none; 2 when the API server or a speaker could not be reached, even if other speakers gave events.
  */
 export function traceCommand(): Command {
   return new Command('trace')

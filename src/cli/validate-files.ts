@@ -20,7 +20,7 @@ export interface ValidateIo {
 }
 
 export interface ClusterJudgement {
-  /** Each with a path such as `address-pools[0]`, without a place in the file. */
+  /** Each has a path such as `address-pools[0]`, but no line and column. */
   readonly warnings: readonly { readonly path: string; readonly message: string }[];
   /** The effects of the edit, in sentences. */
   readonly effects: readonly string[];
@@ -29,10 +29,10 @@ export interface ClusterJudgement {
 /**
  * Judges each file with the controller's gate. The name `-` stands for standard input. A file holds a configuration, or manifests that
  * include the ConfigMap. Each error prints as `file:line:column: path: message`, and each warning as
- * `file:line:column: warning: path: message`. A warning that depends on the cluster has no line and column. Each valid file also prints one line,
- * and with a cluster one line for each effect of the edit.
+ * `file:line:column: warning: path: message`. A warning that depends on the cluster has no line and column. Each valid configuration also
+ * prints one line. With a cluster it prints one more line for each effect of the edit, or a line that says that there is none.
  *
- * Returns 0 when all files are valid, 1 when a file is not valid, and 2 when a file could not be read.
+ * Returns 0 when all files are valid, 1 when a file is not valid, and 2 when a file could not be read or `-` is given twice.
  */
 export async function runValidate(files: readonly string[], io: ValidateIo): Promise<0 | 1 | 2> {
   let code: 0 | 1 | 2 = exitCodes.success;

@@ -30,7 +30,7 @@ const gzipMark = 'gzip:';
 const plainLimitOctets = 16 * 1024;
 /** Kubernetes' TotalAnnotationSizeLimitB: the limit for all keys and values together. */
 const totalLimitOctets = 256 * 1024;
-/** Room for Bellman's other annotations: hash, generation, time, status, warnings, and an error that names ten causes. */
+/** Room for Bellman's other annotations: hash, generation, time, status, warnings, and an error text that names at most ten errors. */
 const reservedOctets = 24 * 1024;
 const own: ReadonlySet<string> = new Set([
   annotations.acceptedConfig,
@@ -43,12 +43,12 @@ const own: ReadonlySet<string> = new Set([
   annotations.clusterWarnings,
 ]);
 
-/** Largest number of octets that the accepted configuration may take on an object without foreign annotations. */
+/** Largest number of octets that the accepted configuration may take on an object without annotations of other programs. */
 export const annotationLimit = totalLimitOctets - reservedOctets;
 
 /**
- * Octets that foreign annotations leave for the accepted configuration. `kubectl apply`, for instance, keeps a copy of the manifest in an
- * annotation.
+ * Octets that the annotations of users and other programs leave for the accepted configuration. `kubectl apply`, for instance, keeps a copy of the
+ * manifest in an annotation.
  */
 export function annotationRoom(present: Annotations): number {
   let foreign = 0;
@@ -122,7 +122,7 @@ function acceptedConfigOf(of: Annotations): AcceptedConfig | undefined {
 
 /**
  * Whether `a` was accepted after `b`. The generations decide, because the clock of a controller may have run ahead. If the generations
- * are equal, the times decide. Generations are equal, for instance, when the controller was too old to record them.
+ * are equal, the times decide. Both generations are 0, for instance, when the controller was too old to record them.
  */
 function isNewer(a: AcceptedConfig, b: AcceptedConfig): boolean {
   return a.generation !== b.generation ? a.generation > b.generation : epochMs(a.at) > epochMs(b.at);

@@ -20,7 +20,7 @@ interface WrittenLine extends Announcer {
 const announcingLine = /^([^=\s]+)=([^/=\s\p{Cc}\p{Cf}\p{Cs}]+)(?:\/([^\s\p{Cc}\p{Cf}\p{Cs}]*))?$/u;
 /** The names of objects in Kubernetes are never longer. */
 const maxNodeCharacters = 253;
-/** 256 interfaces with names of the greatest length that Linux allows. */
+/** 256 interfaces. The name of each has at most 15 characters in Linux, and a `+` follows it. */
 const maxInterfacesCharacters = 4096;
 
 /**
@@ -57,9 +57,10 @@ export function formatAnnouncing(announcers: ReadonlyMap<string, Announcer | Wri
 }
 
 /**
- * The new announcing record of a Service. Sets the lines of the addresses in `taken`. Drops the lines of abandoned addresses, and of
- * addresses that the Service no longer has. Keeps all other lines as they stand, even lines that a user has edited, because the admission
- * policy refuses a changed line of another node. Returns `undefined` when nothing changes, and `null` when no line is left.
+ * The new announcing record of a Service. Sets the lines of the addresses in `taken`. Drops lines that do not parse, and the lines of
+ * abandoned addresses and of addresses that the Service no longer has. Keeps all other lines as they stand, even lines that a user has
+ * edited, because the admission policy refuses a changed line of another node. Returns `undefined` when nothing changes, and `null` when no
+ * line is left.
  */
 export function recordAnnouncing(
   service: Pick<Service, 'annotations' | 'ingress'>,

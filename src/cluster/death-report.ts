@@ -1,7 +1,7 @@
 /**
- * A death report is the Lease of a speaker in which it names the nodes that it finds dead. Speakers write it, and the leading controller
- * reads it. While most other speakers are alive, a speaker writes its report only when the report changes, so an old report is still valid. A
- * speaker that misses several others also writes an unchanged report, because the write shows the controller that the speaker's node lives.
+ * A death report is a Lease in which a speaker names the nodes that it finds dead. Speakers write these Leases, and the leading controller
+ * reads them. A speaker writes its report when the nodes in it change, so an old report is still valid. When several other speakers do not
+ * answer, it also writes an unchanged report, because the write shows the controller that its own node lives.
  */
 import type { RawObject } from '../kubernetes/api.ts';
 import { ObjectReader } from '../kubernetes/object-reader.ts';
@@ -14,7 +14,7 @@ export interface DeathReport {
   readonly resourceVersion: string;
 }
 
-/** Bounds the size of a report. A speaker that misses more nodes is most likely cut off itself. */
+/** Bounds the size of a report. A speaker that finds more nodes dead than this is most likely cut off itself. */
 const maxDeadNodes = 100;
 
 const namePrefix = 'speaker-';
@@ -45,7 +45,7 @@ export function deathReportBody(
       name: deathReportName(name),
       labels: Object.fromEntries(speakerPodSelector.split(',').map((label) => label.split('='))),
       annotations: { [annotations.deadNodes]: deadNodes.slice(0, maxDeadNodes).join(',') },
-      // The garbage collector of Kubernetes deletes the report after the Node.
+      // When the Node is deleted, the garbage collector of Kubernetes deletes the report too.
       ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name, uid }],
     },
     // The API requires a MicroTime, which has six decimals.

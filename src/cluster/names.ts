@@ -17,8 +17,8 @@ export const membershipSecretName = 'bellman-membership';
 export const membershipSecretKey = 'keys';
 
 /**
- * Label of the Secrets that hold passwords of peers, in the form `key=value` that label selectors and `kubectl label` take. Speakers read
- * only these Secrets and the membership Secret.
+ * Label of the Secrets that hold passwords of peers or keys of BFD, in the form `key=value` that label selectors and `kubectl label` take.
+ * Speakers read only these Secrets and the membership Secret.
  */
 export const peerPasswordLabel = 'bellman.dev/secret=peer-password';
 
@@ -50,8 +50,9 @@ export const annotations = {
 export const maintenanceAnnotation = `${prefix}maintenance`;
 
 /**
- * Key by which an object admits announcements of a speaker with `--adopt-only`. For layer 2 it is an annotation of a Service, or an annotation
- * of the ConfigMap `config` that lists pools. For BGP it is a label of a Node, so that the DaemonSet of another program can avoid the node.
+ * With `--adopt-only`, speakers announce only what an object with this key admits. For layer 2 the key is an annotation of a Service, or an
+ * annotation of the ConfigMap `config` that lists pools. For BGP it is a label of a Node, so that the DaemonSet of another program can avoid
+ * the node.
  */
 export const takeoverKey = `${prefix}takeover`;
 

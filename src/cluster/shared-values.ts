@@ -1,10 +1,10 @@
 /**
- * Largest sum of the lengths of all keys. It is enough for the values of tens of thousands of ordinary objects. A user may change an object
- * with a thousand endpoints or ports again and again, so a bound on the number of values would not bound their memory.
+ * Largest sum of the lengths of all keys. It is enough for the values of tens of thousands of ordinary objects. A limit on the number of values
+ * would not bound the memory: a user may change an object with a thousand endpoints or ports again and again, and each change makes a long value.
  */
 const maxCharacters = 2 ** 22;
 
-/** Returns one value for equal values, which saves memory: tens of thousands of objects have the same few values. */
+/** Returns the same object for equal values, which saves memory: tens of thousands of objects have the same few values. */
 export class SharedValues<T> {
   readonly #values = new Map<string, T>();
   #characters = 0;
@@ -16,7 +16,7 @@ export class SharedValues<T> {
     const known = this.#values.get(key);
     if (known !== undefined) return known;
     const value = make();
-    // Even a short key costs an entry of the map.
+    // Each entry of the map takes memory, however short its key is.
     const characters = key.length + 64;
     if (this.#characters + characters > maxCharacters) {
       this.#values.clear();

@@ -98,7 +98,7 @@ const speakerStatus = z.object({
   waitingFor: texts.default([]),
   /** Configuration in force at this speaker. */
   config: z.object({ hash: text, acceptedAt: text }).optional(),
-  /** Whether the speaker can reach the API server. */
+  /** `reached` when the speaker can reach the API server, else `not reached`. */
   apiServer: text.default('reached'),
   peers: z.array(peer),
   /** Layer-2 addresses that the speaker answers for, each with the time when it started (RFC 3339). */
@@ -109,7 +109,10 @@ const speakerStatus = z.object({
   unverified: z.record(text, text).default({}),
   /** Addresses announced by BGP, with the names of the peers. */
   advertised: z.record(text, texts),
-  /** Whether any pool is announced in layer 2. If none is, the speaker has no members. Absent in a status of an older release. */
+  /**
+   * Whether any pool is announced in layer 2. Without such a pool and without `dead-nodes`, the speaker has no members. Absent in a status of an
+   * older release.
+   */
   usesLayer2: z.boolean().optional(),
   /** All other speakers, as the membership sees them. */
   members: z.array(z.object({ node: text, state: text })),
@@ -153,7 +156,10 @@ const speakerStatus = z.object({
   /** Present with `--adopt-only`. */
   adoption: z
     .object({
-      /** `held`: no BGP session. `waiting`: the node is admitted, and another program has a session. `live`: the node announces. */
+      /**
+       * `held`: the node is not admitted and has no BGP session. `waiting`: the node is admitted, but another program on it has a session, or the
+       * speaker does not know yet whether one has. `live`: the node is admitted and has its sessions.
+       */
       bgp: text,
       /** Names of the peers with which another program on this node has a session. */
       otherSessions: texts,
@@ -169,7 +175,7 @@ const speakerStatus = z.object({
           /** Names of the peers that would receive it. */
           peers: texts,
           isAdmitted: z.boolean(),
-          /** Whether this node may answer for it in layer 2. */
+          /** Whether this node may answer for it in layer 2. Always true for an address of BGP. */
           isCandidate: z.boolean(),
           /** The node from which another program answers, according to this node's sighting. Empty when the MAC belongs to no speaker's node. */
           seenOn: text.optional(),
@@ -181,7 +187,7 @@ const speakerStatus = z.object({
     .optional(),
   /** Faults that keep the speaker from doing what the configuration asks for. */
   troubles: texts.default([]),
-  /** Work that is done in slices and is not finished, with the number of steps that are left. */
+  /** Work that is done in slices and is not finished, with the number of steps that are left and the seconds since it began. */
   longWork: z.array(z.object({ work: text, remaining: z.number(), seconds: z.number() })).default([]),
 });
 
@@ -220,10 +226,14 @@ const controllerStatus = z.object({
           node: text,
           /** The decision of the controller: `waiting`, `held`, `dead` or `marked`. */
           state: text,
-          /** Speakers whose reports count, out of `speakers`. */
+          /** Number of the speakers that report the node and whose reports count. */
           reports: z.number(),
+          /** Number of all nodes that have a speaker. */
           speakers: z.number(),
-          /** Why the Pods of the node are not marked, with the node as the subject; empty in the states `dead` and `marked`. */
+          /**
+           * Why the Pods of the node are not marked, as the rest of a sentence that begins with the name of the node. Empty in the states `dead` and
+           * `marked`.
+           */
           reason: text,
         }),
       ),

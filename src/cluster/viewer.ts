@@ -1,4 +1,4 @@
-/** ServiceAccount that may read `/status` and `/debug` of the daemons from other hosts. `manifests/viewer-rbac.yaml` creates it. */
+/** ServiceAccount that may read `/status`, `/page` and `/debug` of the daemons from other hosts. `manifests/viewer-rbac.yaml` creates it. */
 export const viewerServiceAccount = 'viewer';
 
 /** ServiceAccount that may read `/capture` of the speakers. `manifests/viewer-rbac.yaml` creates it too. */

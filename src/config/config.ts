@@ -15,7 +15,7 @@ export interface Config {
   readonly drain: DrainConfig;
   /**
    * How long a node waits before it announces a Service whose first endpoint on this node has become ready. It waits only while another
-   * node serves. 0 for no wait.
+   * node can announce the Service. 0 for no wait.
    */
   readonly announceDelaySeconds: number;
   /** When present, the controller sets the Pods of dead nodes to not ready. */
@@ -150,8 +150,8 @@ export interface PeerBfd {
 }
 
 /**
- * Whether the BGP session waits for BFD. `off`: it never waits. `negotiate`: it waits when the peer offers the capability as well
- * (draft-ietf-idr-bgp-bfd-strict-mode). `local`: this speaker makes and accepts no connection until BFD is Up or 30 s are over.
+ * Whether the BGP session waits for BFD. `off`: it never waits. `negotiate`: it waits if the peer, like this speaker, offers the capability
+ * of draft-ietf-idr-bgp-bfd-strict-mode. `local`: this speaker makes and accepts no connection until BFD is Up or 30 s are over.
  */
 export type BfdStrict = 'off' | 'negotiate' | 'local';
 
@@ -229,7 +229,7 @@ export interface BgpAdvertisement {
   /** Names of peers. An empty list means all peers. */
   readonly peers: readonly string[];
   readonly nodeSelectors: readonly LabelSelector[];
-  /** Services whose addresses are announced. An empty list means all Services. */
+  /** These select the Services whose addresses are announced. An empty list means all Services. */
   readonly serviceSelectors: readonly LabelSelector[];
 }
 
@@ -237,12 +237,12 @@ export interface Layer2Advertisement {
   /** Names of interfaces. An empty list means the interfaces whose subnet holds the address. */
   readonly interfaces: readonly string[];
   readonly nodeSelectors: readonly LabelSelector[];
-  /** The nodes answer only for addresses of the Services that one of these selects. An empty list means all Services. */
+  /** The nodes answer only for addresses of the Services that at least one of these selects. An empty list means all Services. */
   readonly serviceSelectors: readonly LabelSelector[];
   readonly preferredNodes: readonly NodePreference[];
 }
 
-/** Each node has the sum of the weights whose selectors match it. The eligible node with the greatest sum owns the address. */
+/** The weights of all selectors that match a node add up. The address goes to an eligible node with the greatest sum. */
 export interface NodePreference {
   /** 1 to 100. */
   readonly weight: number;

@@ -12,7 +12,7 @@ export type ParsedConfig =
 const maxDepth = 20;
 /** Largest number of errors that are reported one by one. Errors beyond this number are only counted. */
 const maxReported = 1000;
-/** Largest number of errors that are collected and sorted. Parsing ends at this number. */
+/** Largest number of errors that are collected and sorted. Parsing ends when this many are found before the stage `resolve/`. */
 const maxCollected = 20_000;
 
 /**

@@ -28,7 +28,7 @@ const synonyms: Readonly<Record<string, string>> = {
   drain: 'draining',
 };
 
-/** Only the first candidates are compared, because a configuration may name many peers. */
+/** Largest number of candidates whose edit distance is computed. A configuration may name many peers. */
 const maxCandidates = 200;
 
 /** The known word that `word` most likely means. Allows for other capitals, `_` for `-`, camelCase, synonyms, and up to two typing errors. */

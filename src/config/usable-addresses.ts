@@ -37,7 +37,7 @@ export function usableInterval(
   return { first: rankOf(first), last: rankOf(last + 1n) - 1n };
 }
 
-/** Number of addresses of the pool and of the family that may be assigned. */
+/** Number of addresses of this family that the pool may assign. */
 export function usableSize({ ranges, avoidBuggyIps }: PoolConfig, family: Family): bigint {
   return ranges
     .filter((range) => range.family === family)

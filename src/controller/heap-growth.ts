@@ -9,7 +9,7 @@ const growthPercent = 30;
 /**
  * Bounds the garbage of a busy controller. V8 otherwise lets the heap grow to twice or four times its live objects before it collects. A
  * controller that gives addresses to tens of thousands of Services would reach the memory limit of its Pod by garbage alone. More frequent
- * collections cost CPU time, which a controller has: it answers no keepalives.
+ * collections cost CPU time, which a controller can spare: it answers no keepalives.
  */
 export function boundHeapGrowth(): void {
   setFlagsFromString(`--heap-growing-percent=${growthPercent}`);

@@ -140,7 +140,7 @@ export class ControllerMetrics {
     this.#source = source;
   }
 
-  /** Marks this replica as not leading. The gauges with a `source` report nothing from now on, because they would be out of date. */
+  /** Marks this replica as not leading. The collected gauges report nothing from now on, because they would be out of date. */
   termOver(): void {
     this.#leading.set(0);
     this.configLoaded.set(0);

@@ -58,7 +58,7 @@ export interface RunControllerOptions {
 const flushDeadlineMs = 2000;
 /**
  * Limit of the pause for a garbage collection. A collection of the heap of 100,000 Services may take half a minute on a busy machine, and then the
- * Lease is lost. After a pause of this length, two attempts to renew the Lease are left.
+ * Lease is lost. Even if a pause of this length begins just when a renewal is due, 2 s are left for the renewal.
  */
 const longestPauseMs = leaseTiming.renewDeadlineMs - 2 * leaseTiming.retryMs;
 

@@ -47,7 +47,7 @@ export class Draft {
     return `address-pools[${this.pools.length}]`;
   }
 
-  /** A name for a peer that no other peer has: the first candidate that is free, or else the last one with a number. */
+  /** A peer name that is still free: the first free candidate, or else the last candidate with a number appended. */
   freePeerName(candidates: readonly string[]): string {
     const taken = new Set(this.peers.map(({ value }) => value.name));
     const free = candidates.find((name) => !taken.has(name));
@@ -114,7 +114,7 @@ function effectOf(
   };
 }
 
-/** For each list, the index of each item by the item's identity. */
+/** For each list of advertisements: the index of each advertisement, by its effect as JSON. */
 const indexesOfLists = new WeakMap<readonly unknown[], Map<string, number>>();
 
 function indexIn<T>(list: T[], item: T, effectOfItem: (item: T) => T): number {

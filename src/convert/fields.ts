@@ -1,8 +1,8 @@
 /**
  * Reads the fields of an object so that none is forgotten. The converter gives an outcome to each field that it reads. `dropOthers` gives
- * the outcome `not carried` to each field that nothing reads. A field of the wrong type is a fault. An absent field, `null`, and an empty text,
- * list or mapping read as `undefined` and get no row, because the API servers and the tools of all sources write them for absent fields.
- * Only an empty label selector is a value.
+ * the outcome `not carried` to each field that nothing reads. A field of the wrong type is a fault. `null` and an empty text, list or mapping count
+ * as absent, because the API servers and the tools of all sources write them for absent fields. Only an empty label selector counts as present,
+ * because it selects everything. An absent field reads as `undefined` and gets no row.
  */
 import { isMapping } from './mapping.ts';
 import type { Report, SourceField } from './report.ts';

@@ -1,12 +1,12 @@
 /**
- * The names that a regular expression for interfaces matches, when they can be listed: `eth0`, `^eth0$`, `^(eth0|bond0\.100)$`. Returns
- * `undefined` for a real pattern. An expression without anchors also matches longer names, but its author seldom means them.
+ * The names of interfaces that a regular expression lists, such as `eth0`, `^eth0$` or `^(eth0|bond0\.100)$`. Returns `undefined` for a real
+ * pattern. An expression without anchors also matches longer names. Those are ignored, because its author seldom means them.
  */
 export function literalNames(pattern: string): string[] | undefined {
   const [, bare = pattern] = /^\^?(.*?)\$?$/.exec(pattern) ?? [];
   const [, inner = bare] = /^\((?:\?:)?([^()]*)\)$/.exec(bare) ?? [];
   const names = inner.split('|').map((name) => name.trim());
-  // A dot that is not escaped matches any character, but a name like bond0.100 means itself.
+  // In bond0.100 the author means a dot, although a dot that is not escaped matches any character.
   const isLiteral = names.every((name) => /^(?:[A-Za-z0-9_:@-]|\.(?![*+?])|\\\.)+$/.test(name));
   return isLiteral ? names.map((name) => name.replaceAll('\\.', '.')) : undefined;
 }

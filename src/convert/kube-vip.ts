@@ -3,8 +3,8 @@
  * `global` stands for all namespaces. The ConfigMap does not say how the addresses are announced: that is a flag of kube-vip itself.
  *
  * kube-vip lets ranges overlap. In the configuration an address is in one pool only. An address that several keys hold goes into the pool of the
- * key that kube-vip looks for first: `cidr-NAMESPACE`, then `cidr-global`, then `range-NAMESPACE`, then `range-global`. A range key that a cidr key
- * hides comes last, because kube-vip assigns none of its addresses.
+ * key that kube-vip looks for first: `cidr-NAMESPACE`, then `cidr-global`, then `range-NAMESPACE`, then `range-global`. A cidr key hides the range
+ * key of its namespace, and `cidr-global` hides every range key: kube-vip then assigns no address of the range. A hidden key comes last.
  */
 import { familyBits, type IpRange } from '../address/index.ts';
 import { printRange, type RawPool } from '../config/index.ts';
@@ -60,7 +60,7 @@ function convertConfigMap(object: SourceObject, draft: Draft, report: Report): v
   );
   const lists = data.names().flatMap((key) => listOf(data, key));
   const skipsEnds = data.boolean('skip-end-ips-in-cidr');
-  // A cidr key can hide a range key: kube-vip then assigns no address of the range. Services may still hold some that it assigned before.
+  // A hidden range still becomes a pool, because Services may hold addresses that kube-vip assigned before the cidr key existed.
   const hasGlobalCidr = lists.some(({ namespace, kind }) => namespace === allNamespaces && kind === 'cidr');
   const isHidden = ({ namespace, kind }: AddressList) =>
     kind === 'range' &&

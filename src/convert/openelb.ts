@@ -1,8 +1,8 @@
 /**
  * OpenELB: Eip, BgpConf, BgpPeer (v1alpha2, with the fields that v0.6 added to Eip).
  *
- * An Eip becomes a pool. BgpConf has the settings that all sessions share, so they are written into each peer. With an AS number for each
- * rack, each rack gets a peer of its own.
+ * An Eip becomes a pool. BgpConf has the settings that all sessions share, so they are written into each peer. When BgpConf has an AS number for
+ * each rack (`asPerRack`), a BgpPeer becomes one peer for each rack, unless it selects a single rack itself.
  */
 import type { RawPeer, RawPool } from '../config/index.ts';
 import { addLayer2Advertisement, Draft, type PlacedPool } from './draft.ts';
@@ -281,7 +281,10 @@ interface RackPeer {
   readonly selector: Selector | undefined;
 }
 
-/** The peers that a BgpPeer becomes: one, or one for each rack when the racks have AS numbers of their own. */
+/**
+ * The peers that a BgpPeer becomes: one for each rack when the racks have AS numbers of their own and the BgpPeer does not select a single rack,
+ * otherwise one.
+ */
 function racksOf(nodes: Selector | undefined, { asn, asnByRack }: Shared): RackPeer[] {
   if (!asnByRack) return [{ rack: undefined, ourAsn: asn?.value ?? 0, selector: nodes }];
   const { labels, requirements } = partsOf(nodes ?? {});

@@ -3,7 +3,8 @@
  *
  * A group becomes a pool. A `local` group of v2 puts its addresses on the subnet of the nodes, which is layer 2 here. A `remote` group
  * leaves them to a routing daemon, which is BGP here. A group of v1 does not say which of the two is meant, because PureLB decides by the
- * subnet of each node. The aggregation of the group shows it: only a routing daemon can use a length like `/32`.
+ * subnet of each node. A group of v1 with an aggregation like `/32` becomes BGP, because only a routing daemon can use such a length. Any other
+ * group of v1 becomes layer 2.
  */
 import type { IpRange } from '../address/index.ts';
 import type { RawLayer2Advertisement, RawPool } from '../config/index.ts';
@@ -41,7 +42,7 @@ export const purelb: Source = {
   },
 };
 
-/** A configuration or a status of the routing daemon. */
+/** Reports an object of the routing daemon, a configuration or a status, as not carried. */
 function dropOther(object: SourceObject, report: Report): void {
   const spec = specOf(object, report);
   const why = 'write the routers under peers; Bellman speaks BGP itself';
@@ -52,7 +53,7 @@ function dropOther(object: SourceObject, report: Report): void {
 /** The name of the group that serves Services that name no group. */
 const defaultGroup = 'default';
 
-/** A list of addresses with the fields that say where it is and how its routes are aggregated. */
+/** A range of addresses with its subnet and the aggregation of its routes. */
 interface AddressList {
   readonly pool: Field<string>;
   readonly subnet: Field<string> | undefined;
@@ -136,8 +137,8 @@ function lengthOf(aggregation: Field<string> | undefined): number | undefined {
 }
 
 /**
- * Converts the aggregations of all ranges together, because a pool has one length for each family. A length shorter than
- * that of the largest prefix in a range would also announce addresses outside the range.
+ * Converts the aggregations of all ranges together, because a pool has one length for each family. A prefix larger than the largest CIDR block
+ * inside a range would also announce addresses outside the range.
  */
 function convertAggregation(lists: readonly AddressList[], pool: PlacedPool, isRemote: boolean): void {
   const lengths = new Map<4 | 6, Set<number>>();

@@ -25,13 +25,13 @@ export function readRange(text: string): IpRange | undefined {
   return length > familyBits(address.family) ? undefined : rangeOfPrefix(prefixOf(address, length));
 }
 
-/** An address without a length gets the length of a single address. Any other text stays, and the gate judges it. */
+/** Adds `/32` or `/128` to an address without a length. Returns any other text unchanged, for the gate to judge. */
 export function withLength(text: string): string {
   const address = parseIp(text.trim());
   return address ? `${formatIp(address)}/${familyBits(address.family)}` : text;
 }
 
-/** The length of the largest prefix inside a range. */
+/** The prefix length of the largest CIDR block inside a range. */
 export function shortestLength(range: IpRange): number {
   return Math.min(...prefixesOfRange(range).map(({ length }) => length));
 }

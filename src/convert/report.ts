@@ -56,7 +56,10 @@ export class Report {
     this.refuse(this.#originOf(path), message);
   }
 
-  /** Turns a warning about the configuration into a row of the field from which the text comes. */
+  /**
+   * Reports a warning about the configuration as a `changed` row of the source field that caused it. The row replaces a `carried` row of that
+   * field.
+   */
   changeFor({ path, message }: ConfigError): void {
     const { object, field } = this.#originOf(path);
     const known = this.rows.findIndex((row) => row.object === object && row.field === field);

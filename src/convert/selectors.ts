@@ -36,7 +36,7 @@ export function readSelector(value: unknown): Result<Selector, string> {
   return ok(selectorOf(Object.fromEntries(written), requirements));
 }
 
-/** Makes a selector of the configuration. Leaves out what is empty. */
+/** Makes a selector in the form of the configuration, without its empty parts. */
 export function selectorOf(
   labels: Readonly<Record<string, string>>,
   requirements: readonly Requirement[],

@@ -17,7 +17,7 @@ export interface ListPath {
 /** The result of a converter. */
 export type SourceResult =
   | { readonly kind: 'draft'; readonly draft: Draft }
-  /** The text of the configuration, when the source already has its format. */
+  /** The text of the configuration, when the source is already in the format of Bellman. */
   | { readonly kind: 'text'; readonly text: string };
 
 export interface Source {

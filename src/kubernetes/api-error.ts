@@ -23,7 +23,7 @@ export class ApiError extends Error {
 /** A response that arrived but cannot be used: too large, not JSON, or not of the documented shape. */
 export class UnusableResponse extends ApiError {
   readonly code = 'ERR_UNUSABLE_RESPONSE';
-  /** Whether a smaller request may succeed. */
+  /** Whether a request for fewer objects may succeed. */
   readonly isTooLarge: boolean;
 
   constructor(status: number, message: string, isTooLarge = false) {
@@ -32,7 +32,7 @@ export class UnusableResponse extends ApiError {
   }
 }
 
-/** How long the server asked to wait; `undefined` for errors of other kinds. */
+/** How long the server asked to wait; `undefined` when the error does not say. */
 export function retryAfterOf(error: unknown): number | undefined {
   return error instanceof ApiError ? error.retryAfterMs : undefined;
 }

@@ -17,7 +17,7 @@ export interface ApiRequest {
   readonly timeoutMs?: number;
 }
 
-/** A connection to the API server. An implementation may refuse to write without the Lease. */
+/** Access to the API server. An implementation may refuse to write while this process does not hold the Lease. */
 export interface Api {
   readonly reachability: Reachability;
   /** Resolves to the parsed body. Rejects with {@link ApiError}. */

@@ -1,10 +1,10 @@
 /**
- * One connection to the API server over HTTP: requests with JSON bodies, and watch streams. {@link Credentials} supply the address and prove
+ * A client of the API server over HTTP: requests with JSON bodies, and watch streams. {@link Credentials} supply the address and prove
  * who sends a request. This file makes the requests itself, for two reasons. The generated client of `@kubernetes/client-node` hides the
  * bookmarks, resumption and limits that watches need. It also opens a new connection for each request.
  *
- * Each exchange reports to {@link Reachability}. During an outage the client asks for `/version` about once a second. It therefore notices
- * the return of the server soon, even when the watches wait longer between two attempts.
+ * Each exchange reports to {@link Reachability}. During an outage the client asks for `/version`, at first about once a second, later at least
+ * every four seconds. It therefore notices the return of the server soon, even when the watches wait longer between two attempts.
  */
 import { existsSync } from 'node:fs';
 import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
@@ -30,7 +30,7 @@ import { textLines } from './text-lines.ts';
 
 /** Longest silence on a watch; bookmarks arrive about once a minute. */
 const watchSilenceMs = 330_000;
-/** Keepalive on watches: a server that vanishes without a FIN is noticed after 5 s of silence and three unanswered probes. */
+/** Keepalive on watches. A server that vanishes without a FIN is noticed after 11 s: 5 s of silence, then three unanswered probes 2 s apart. */
 const keepAlive = { enable: true, initialDelay: 5000, interval: 2000, count: 3 } as const;
 const requestTimeoutMs = 15_000;
 /**
@@ -196,7 +196,7 @@ export class KubernetesClient implements Api {
     throw await refusalOf(response, `${method} ${url.pathname}`, hint);
   }
 
-  /** Adds the credentials. A plugin of a kubeconfig may hang, so the wait for it ends with the request. */
+  /** Adds the credentials. A plugin of a kubeconfig may hang, so the time limit of the request also ends the wait for the plugin. */
   async #authorize(
     options: RequestOptions,
     { method, path }: ApiRequest,
@@ -221,7 +221,7 @@ export class KubernetesClient implements Api {
         resolve(response);
       });
       outgoing.on('error', (error: NodeJS.ErrnoException) => {
-        // A connection that breaks after the head of the response reports to the request too. The reader of the body handles that.
+        // After the head of the response, a broken connection also emits an error here. The reader of the body handles it.
         if (isAnswered) return;
         // The server closed an idle connection just as the request went out on it, so the request is sent again on another connection.
         if (outgoing.reusedSocket && error.code === 'ECONNRESET')

@@ -13,7 +13,7 @@ import { registerKubernetesMetrics } from './metrics.ts';
 export interface DaemonOptions {
   readonly component: 'controller' | 'speaker';
   readonly version: string;
-  /** The source of events. */
+  /** The node of a speaker, or the Pod of a controller. Events name it as their source. */
   readonly host: string;
   /** `undefined` stands for the account of the Pod. */
   readonly kubeconfig: string | undefined;

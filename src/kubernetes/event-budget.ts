@@ -1,6 +1,6 @@
 /**
- * Limits the events about one object with one reason. The limit is the one that client-go sets for all events about one object: a bucket of
- * 25 tokens that gains one in five minutes. Pure.
+ * Limits how many events with the same reason are recorded about one object. client-go sets the same limit for all events about one object
+ * together: a bucket of 25 tokens that gains one token every five minutes. Pure.
  */
 const burst = 25;
 const msPerToken = 300_000;

@@ -27,7 +27,7 @@ const maxEventsPerObject = 64;
 const concurrency = 4;
 /** The API refuses longer notes. */
 const maxNoteOctets = 1024;
-/** A starting API server refuses valid accounts for some seconds, so an event that cannot be written is retried for this long. */
+/** A starting API server refuses valid accounts for some seconds, so a refused event is retried until it is this old. */
 const refusedForMs = 10_000;
 const flushPollMs = 10;
 
@@ -99,8 +99,8 @@ export class EventRecorder {
       } catch (error) {
         const isApiError = error instanceof ApiError;
         if (isApiError && (error.status === 0 || error.retryAfterMs !== undefined)) throw error;
-        // An error of another kind may pass, for instance when a token cannot be read. It may also stay, for instance when the API server holds a
-        // malformed event of this name.
+        // An error that is not an ApiError may pass, for instance when a token cannot be read. It may also stay, for instance when the API server
+        // holds a malformed event of this name.
         const mayPass = !isApiError || isPassing(error.status);
         if (mayPass) {
           next.refusedMs ??= clock.now();

@@ -3,7 +3,7 @@ import type { Api, ApiRequest } from './api.ts';
 import { ApiError } from './api-error.ts';
 import { type Candidate, mayWrite, writeTimeoutMs } from './lease.ts';
 
-/** A connection that writes only while this process holds the Lease. It aborts a write under way before a successor can start to write. */
+/** A connection that writes only while this process holds the Lease. It aborts a write under way before the next holder can start to write. */
 export class FencedApi implements Api {
   readonly #api: Api;
   readonly #clock: Clock;

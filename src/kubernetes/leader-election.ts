@@ -199,7 +199,7 @@ export class LeaderElection {
     return this.#lease.record.version;
   }
 
-  /** Gives the Lease back so that the next candidate starts at once. All other writes of this term have ended. */
+  /** Gives the Lease back, so that other candidates need not wait until it expires. All other writes of this term have ended. */
   async #giveBack(): Promise<void> {
     const { clock, logger, identity } = this.#options;
     const holder = this.#lease?.record.holder ?? identity;

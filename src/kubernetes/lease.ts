@@ -8,8 +8,8 @@
  *     │ leader writes │ its last   │ margin for    │ another candidate finds the Lease stale
  *     │               │ write ends │ a late packet │ at its next attempt, and takes it over
  *
- * The deadline counts from the moment before the renewal was sent, on the monotonic clock. The leader checks the deadline before each
- * write. A leader that was suspended for a minute therefore notices before it writes.
+ * The deadline for starting a write, at 6 s, counts from the moment before the renewal was sent, on the monotonic clock. The leader checks the
+ * deadline before each write. A leader that was suspended for a minute therefore notices before it writes.
  */
 
 export const leaseTiming = {
@@ -104,7 +104,7 @@ export function mayWrite(candidate: Candidate, nowMs: number): boolean {
   return nowMs < candidate.writesUntilMs;
 }
 
-/** Longest time that a write started now may take. A slower write could arrive after a successor's write. */
+/** Longest time that a write started now may take. A slower write could arrive after a write of the next holder. */
 export function writeTimeoutMs(candidate: Candidate, nowMs: number): number {
   return Math.floor(candidate.writesUntilMs + leaseTiming.writeGraceMs - nowMs);
 }

@@ -5,7 +5,7 @@ export interface ObjectKey {
 }
 
 /**
- * `namespace/name`, a key of many maps. `join` makes one plain string. A template would take more memory: V8 keeps its result as a pair of
+ * `namespace/name`, a key of many maps. `join` makes one plain string. A template literal would take more memory: V8 keeps its result as a pair of
  * strings, and adds a plain string when the result becomes a key.
  */
 export function objectKey(object: ObjectKey): string {
@@ -38,7 +38,7 @@ export interface ServiceCondition {
   readonly lastTransitionTime: string;
 }
 
-/** The conditions of a Service that Bellman writes and keeps. */
+/** Types of the Service conditions that Bellman writes. The decoder leaves out all other conditions. */
 export const serviceConditionTypes = ['bellman.dev/AddressAssigned', 'bellman.dev/Announced'] as const;
 export type ServiceConditionType = (typeof serviceConditionTypes)[number];
 
@@ -84,7 +84,7 @@ export interface NodeCondition {
   readonly lastTransitionTime?: string;
 }
 
-/** The conditions of a Node that Bellman keeps. All but `Ready` are those of the life cycle of a node (KEP-5683). */
+/** Types of the conditions in `Node.conditions`. All but `Ready` are those of the life cycle of a node (KEP-5683). */
 export const keptNodeConditions = [
   'Ready',
   'MaintenancePlanned',
@@ -148,6 +148,6 @@ export interface ConfigMap extends ObjectKey {
 }
 
 export interface Secret extends ObjectKey {
-  /** Decoded. */
+  /** Decoded from base64. */
   readonly data: Readonly<Record<string, Uint8Array>>;
 }

@@ -127,8 +127,8 @@ export class Reachability {
   }
 
   /**
-   * Counts a failed exchange as an answer if the server refused it, otherwise as a miss. An exchange that the caller aborted, and an error of
-   * another kind, are neither.
+   * Counts a failed exchange as an answer if the server sent a response, otherwise as a miss. Ignores an exchange that the caller aborted before
+   * a response, and an error that is not an `ApiError`.
    */
   observeFailure(error: unknown, signal?: AbortSignal): void {
     if (!(error instanceof ApiError)) return;

@@ -65,7 +65,7 @@ export async function judgeToken(
   return access?.allowed === true ? 'allowed' : 'forbidden';
 }
 
-/** Short enough that our answer still arrives within the client's time limit. The answer then tells the client that the API server is silent. */
+/** Short enough that, when the API server is silent, the client still gets an answer that says so before its own time limit ends. */
 const reviewTimeoutMs = 600;
 
 /** Access control by tokens of one audience. */

@@ -5,7 +5,7 @@
 import { type Refusal, refused } from './retry.ts';
 
 export interface WatchRetryState {
-  /** Failures since the last success. */
+  /** Failures since the watch last delivered a change or a bookmark, or was ended by the server. */
   readonly failures: number;
   readonly refusal: Refusal | undefined;
   /** Objects in one page of a list. */
@@ -20,7 +20,7 @@ export type WatchOutcome =
   /** The server ended the watch, as it does every few minutes. */
   | { readonly kind: 'ended'; readonly openForMs: number }
   | { readonly kind: 'unanswered' }
-  /** The history or the page is gone: 410. */
+  /** The server no longer has the history that the watch needs, or the next page of the list: 410. */
   | { readonly kind: 'expired' }
   | { readonly kind: 'refused'; readonly reason: string; readonly retryAfterMs?: number | undefined }
   /** The response could not be read, so a change may have been missed. */

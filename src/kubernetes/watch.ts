@@ -226,7 +226,7 @@ class CollectionWatch<T> {
         this.#options.handler.changed(key, undefined);
         this.#known.delete(key);
       } else {
-        // The key is set before the call. A handler that throws may have applied the object in part, so a deletion must be reported.
+        // The key is set before the call. A handler that throws may have applied the object in part, so a later deletion must still be reported.
         this.#known.set(key, undefined);
         this.#options.handler.changed(key, object);
         this.#known.set(key, version);

@@ -1,13 +1,13 @@
 /**
  * A queue of keys to work on. Only one worker at a time works on a key. A key that is added while a worker is busy with it gets
  * one more run afterwards. A failed key waits with exponential back-off and holds up no other key. When the API server asks its clients to
- * wait, the whole queue waits: otherwise each key would send a request only to receive the same refusal.
+ * wait, the whole queue waits (a hold). Otherwise each key would send a request only to receive the same refusal.
  */
 import type { Clock, Timer } from '../clock.ts';
 import { retryAfterOf } from './api-error.ts';
 import type { Reachability } from './reachability.ts';
 
-/** The longest hold, unless the server asks for a longer one. The work therefore resumes soon after the server has capacity again. */
+/** The longest hold, unless the server asks for a longer one. The limit lets the work resume soon after the server has capacity again. */
 const maxHoldMs = 16_000;
 
 export interface WorkQueueOptions {

@@ -48,8 +48,8 @@ export function patchServiceStatus(
 }
 
 /**
- * Applies conditions of a Service on the server, as the owner `fieldManager`. Conditions of other owners stay, and those that this owner
- * applied earlier and leaves out now are removed. Rejects with 409 when the Service is gone, and with 422 when it has another uid.
+ * Sets conditions of a Service by server-side apply, as the field manager `fieldManager`. Conditions of other managers stay, and those that this
+ * manager applied earlier and leaves out now are removed. Rejects with 409 when the Service is gone, and with 422 when it has another uid.
  */
 export function applyServiceConditions(
   client: Api,
@@ -60,7 +60,7 @@ export function applyServiceConditions(
   const { namespace, name, uid } = key;
   return client.request({
     method: 'PATCH',
-    // With `force`, this owner takes its conditions over from any other owner. No other program has a reason to write them.
+    // With `force`, this manager takes its conditions over from any other manager. No other program has a reason to write them.
     path: `${servicePath(key)}/status?fieldManager=${fieldManager}&force=true`,
     contentType: 'application/apply-patch+yaml',
     body: {

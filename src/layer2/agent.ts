@@ -12,9 +12,9 @@
  *  1. Entries arrive from the speaker process, in parts, and are coalesced.
  *  2. Keys open the membership. Until then, this node cannot hear the other nodes. It answers for no address, because two nodes might
  *     otherwise answer for the same address.
- *  3. Members and their facts become the view on which ownership decides. The other members receive this node's own facts.
+ *  3. Members and their facts, such as their links, become the view on which ownership decides. The other members receive this node's own facts.
  *  4. Claims of other nodes are coalesced for the next decision.
- *  5. When entries and claims are known (readiness.ts), decisions begin, and their actions are run.
+ *  5. When entries and claims are known (ownership/readiness.ts), decisions begin, and their actions are run.
  *  6. On a stop, this node hands all addresses over and then leaves the membership.
  */
 import type { Registry } from 'prom-client';
@@ -63,11 +63,11 @@ export interface Layer2AgentOptions extends Layer2Settings {
   readonly clock?: Clock;
 }
 
-/** Delay from a change to the check of the kernel's answers, so that a burst of changes costs one check. */
+/** Delay from a change to the check whether the kernel itself answers for addresses, so that a burst of changes costs one check. */
 const kernelCheckDelayMs = 1000;
 /**
- * Delay of the announcements after another program has taken an address. MetalLB announces for five seconds. The announcements of this node take
- * four seconds, so with this delay they end after those of MetalLB.
+ * Delay from a conflict in an adoption until this node announces the address again (see `#conflict`). MetalLB announces for five seconds. The
+ * announcements of this node take four seconds, so with this delay they end after those of MetalLB.
  */
 const announceAgainMs = 3000;
 
@@ -341,8 +341,8 @@ export class Layer2Agent {
   }
 
   /**
-   * In an adoption, another program on another node may still answer for an address of this node. When a speaker of that program stops,
-   * another of its speakers announces the address. So this node announces the address again some time later.
+   * In an adoption, another program on another node may still answer for an address of this node. When one of its processes stops, another one
+   * announces the address, with the MAC of a node that has a speaker too. So this node announces the address again some time later.
    */
   #conflict(conflict: Conflict): void {
     this.#answers.conflict(conflict);
@@ -373,7 +373,7 @@ export class Layer2Agent {
     this.#viewUpdates.refresh();
     this.#runner.send({ kind: 'started' }, () => {
       this.#isReady = true;
-      // The facts now say that this node is ready. Other nodes that answered for its addresses then stop. This node already answers.
+      // Other nodes that answered for addresses of this node stop when they learn that it is ready. It already answers for them.
       this.#tellFacts();
     });
   }

@@ -1,6 +1,6 @@
 /**
  * `Answers` keeps the addresses that this node answers for. An answer action takes effect at once, or after a probe has found no other host
- * that uses the address. During the probe, and while another host uses the address, the node owns the address but does not answer for it.
+ * that uses the address. During the probe, and while the address is in conflict, the node owns the address but does not answer for it.
  * The speaker process receives a report of each change.
  *
  *     action ──→ announced ──→ stopped
@@ -49,7 +49,7 @@ export class Answers {
   readonly #announced = new Map<string, Announcing>();
   /** When this node began to answer for each address. */
   readonly #sinceMs = new Map<string, number>();
-  /** Owned addresses that another host uses. */
+  /** Owned addresses for which this node does not answer, because another host uses them. */
   readonly #inConflict = new Set<string>();
   /** The next probes of owned addresses that another host uses. */
   readonly #reprobes = new Map<string, Timer>();

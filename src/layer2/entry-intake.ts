@@ -18,8 +18,8 @@ export interface EntryIntakeOptions {
 
 /**
  * Takes the address entries from the speaker process. It joins the parts of a message, and gives each entry the nodes of its candidate sets.
- * Changes are gathered, because each of them costs an election. When hundreds of nodes change at once, each has a message of its own, and each
- * message concerns every entry that names a set with that node. Thousands of entries are therefore resolved in slices (`turns.ts`).
+ * Changes are gathered, so that they share one election. When hundreds of nodes change at once, each node has a message of its own. Each message
+ * concerns every entry that names a set with that node. Thousands of entries may therefore change, and they are resolved in slices (`turns.ts`).
  */
 export class EntryIntake {
   readonly #options: EntryIntakeOptions;

@@ -7,7 +7,10 @@ import type { Logger } from '../log.ts';
  */
 const patienceMs = 10_000;
 
-/** Logs each fault of the membership keys. Does not repeat it while it lasts, except that missing keys become an error after `patienceMs`. */
+/**
+ * Logs each fault of the membership keys once. Keys that are missing at the start are logged twice: at once as information, and as an error if they
+ * are still missing after `patienceMs`.
+ */
 export class KeyFaultLog {
   readonly #clock: Clock;
   readonly #logger: Logger;

@@ -25,12 +25,12 @@ type MembershipState = Pick<Membership, 'members' | 'member' | 'unreachable'>;
 export class MemberView {
   readonly #options: MemberViewOptions;
   readonly #quorum = new Quorum();
-  /** Members whose loss was logged. */
+  /** Members whose loss was logged and whose return was not. */
   readonly #lost = new Set<string>();
   readonly #facts = new ParsedFacts();
   /**
-   * When each lost member was last heard. The duration of a takeover is measured from this time. Holds no member that is live again, because its
-   * addresses are also taken over when it restarts before it is found dead.
+   * When each lost member was last heard. The duration of a takeover is measured from this time. A member that is live and ready again is
+   * removed. If it later restarts without being found dead, its addresses are also taken over, and the time of its earlier loss must not count.
    */
   readonly #lastHeardAtMs = new Map<string, number>();
 
@@ -59,8 +59,8 @@ export class MemberView {
   }
 
   /**
-   * Reports the members and returns the view for ownership. `isCertain` says that the list of speakers comes from
-   * their Pods: each listed speaker has a Pod, and there are no others. `isStarted` says that this node has begun to decide.
+   * Reports the members and returns the view for ownership. `isCertain` says that the list of speakers comes from their Pods: each listed
+   * speaker has a Pod, and there are no others. `isStarted` says that this node has begun to decide.
    */
   update(
     membership: MembershipState,
@@ -87,7 +87,7 @@ export class MemberView {
   }
 
   #logReturns(live: readonly Readonly<Member>[]): void {
-    // While a node that was dead starts, its addresses may still be taken over because of that death.
+    // Until a returned node is ready, its addresses may still be taken over because of its death.
     for (const member of this.#lastHeardAtMs.size > 0 ? live : [])
       if (!this.#facts.of(member).isStarting) this.#lastHeardAtMs.delete(member.name);
     for (const { name: node } of live) {

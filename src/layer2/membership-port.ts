@@ -47,7 +47,7 @@ export class MembershipPort {
     return this.#node?.machine;
   }
 
-  /** Whether each node that `setSpeakers` listed certainly has a speaker. If not, some of these nodes may have none. */
+  /** Whether each node that `setSpeakers` listed certainly has a speaker, because Kubernetes lists the Pod of that speaker. */
   get areSpeakersCertain(): boolean {
     return this.#speakers.areCertain;
   }

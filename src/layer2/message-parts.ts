@@ -13,7 +13,8 @@ export function* splitMessage({ kind, sets, upsert, remove }: EntriesMessage): I
     const end = at + maxEntries;
     yield {
       kind,
-      // A set has at most as many nodes as the cluster, and there are few sets. Sets come before the entries that name them.
+      // The first part carries all sets, so that they come before the entries that name them. There are few sets, and none has more nodes than
+      // the cluster.
       sets: at === 0 ? sets : [],
       upsert: upsert.slice(at, end),
       remove: remove.slice(at, end),

@@ -17,7 +17,7 @@ export interface Layer2Settings {
   readonly conflictPolicy: DefencePolicy;
   /** Interval of repeated announcements, for switches that forget addresses. 0 means announcements only after a takeover. */
   readonly announceEverySeconds: number;
-  /** Interval at which this node, as a witness, asks for an address of another node. 0 means that it is not a witness. */
+  /** Time between two questions of this node, as a witness, for the same address of another node. 0 means that it is not a witness. */
   readonly witnessEverySeconds: number;
   /** Whether another program may answer for the same addresses from nodes of this cluster. */
   readonly adoptOnly: boolean;
@@ -39,7 +39,10 @@ export interface KnownSpeaker {
 
 export interface KnownSpeakers {
   readonly known: readonly KnownSpeaker[];
-  /** Whether a speaker runs on each of these nodes. If so, a speaker that cannot be heard counts against the majority. */
+  /**
+   * Whether each of these nodes certainly has a speaker. If so, a speaker that cannot be heard counts as missing when the layer-2 process finds
+   * out whether this node is in a majority.
+   */
   readonly areCertain: boolean;
 }
 
@@ -53,8 +56,8 @@ export interface EntriesChange {
 /** A message to the layer-2 process. */
 export type ToLayer2 =
   /**
-   * `table` replaces all sets of candidates and all entries, and `change` updates some. A change of a set also changes the entries that name
-   * it, before the other changes of the message. A long message is sent in parts. All parts except the last have `hasMore`.
+   * `table` replaces all sets of candidates and all entries, and `change` updates some. The changes of sets in a message take effect first. They
+   * also change the entries that name these sets. A long message is sent in parts. All parts except the last have `hasMore`.
    */
   | ({ readonly kind: 'table' | 'change'; readonly hasMore?: boolean } & EntriesChange)
   | ({ readonly kind: 'speakers' } & KnownSpeakers)
@@ -142,7 +145,10 @@ export type FromLayer2 =
   | { readonly kind: 'counts'; readonly counts: readonly AddressCounts[] }
   /** Sent every second. Carries the process's registry as prom-client's JSON. The speaker merges it into its own metrics. */
   | { readonly kind: 'metrics'; readonly metrics: unknown }
-  /** Answers the question `claimed`. Of the addresses in the question, it carries those that this node or another live node claims. */
+  /**
+   * Answers the question `claimed`. Of the addresses in the question, it carries those that this node or another live node claims. Released
+   * addresses and addresses in conflict do not count.
+   */
   | { readonly kind: 'claimed'; readonly id: number; readonly addresses: readonly string[] }
   /** Answers the question `events`. */
   | { readonly kind: 'events'; readonly id: number; readonly events: readonly RecordedEvent[] }

@@ -22,9 +22,9 @@ export interface OwnershipRecorderOptions {
 }
 
 /**
- * Records the steps of the ownership machine. Each event is recorded under `ownership`, except a tick without actions. The part of an event
- * that concerns one address is also recorded under `address ADDRESS`, in a second flight recorder. That recorder keeps the last steps of each
- * address. Thousands of addresses therefore do not displace the events of other machines.
+ * Records the steps of the ownership machine. Each event is recorded under `ownership`, except a tick without actions. A second flight recorder
+ * also records the part of an event that concerns one address, under `address ADDRESS`, and keeps the last steps of each address. It is
+ * separate, so that the steps of thousands of addresses do not displace the events of other machines.
  */
 export class OwnershipRecorder {
   readonly #options: OwnershipRecorderOptions;

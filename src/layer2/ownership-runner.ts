@@ -15,7 +15,7 @@ export interface OwnershipRunnerOptions {
   readonly answers: Pick<Answers, 'answer' | 'adjust' | 'silence'>;
   /** Merges the claims into the store and sends them to the other members. */
   readonly publish: (claims: readonly Claim[]) => void;
-  /** Called between steps and actions, so that neighbours are answered meanwhile. */
+  /** Called before each step and each action, so that neighbours are answered meanwhile. */
   readonly drainCaptures: () => void;
   /** Called before each decision that the runner's own timer starts. */
   readonly beforeTick?: () => void;
@@ -25,8 +25,8 @@ export interface OwnershipRunnerOptions {
 }
 
 /**
- * The claims of a long decision are published in groups of this size, soon after the answers that they belong to. The other members pass
- * over a node that has not claimed within a second.
+ * A long decision publishes its claims in groups of this size, soon after the answers that they belong to. If it published them only at its
+ * end, the other members would pass this node over, because they wait only a second for its claims.
  */
 const claimsAtOnce = 100;
 
@@ -83,7 +83,10 @@ export class OwnershipRunner {
     this.#task.end();
   }
 
-  /** After a stall, the timer and the first datagrams come before the claims of other nodes that wait in the socket. */
+  /**
+   * After a stall, the timer fires and the first datagrams are handled while the claims of other nodes still wait in the socket. The machine must
+   * know this, so that it does not take these claims for late ones.
+   */
   #noteStall(): void {
     const { ownership, clock } = this.#options;
     if (clock.now() - this.#dueAtMs <= stallMs) return;

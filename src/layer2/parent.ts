@@ -1,6 +1,6 @@
 /**
- * The speaker process keeps the layer-2 process running while any pool is announced in layer 2, or while this node reports dead nodes. It
- * exchanges messages with it. A new process receives the present speakers, keys and entries.
+ * The speaker process keeps the layer-2 process running while any pool is announced in layer 2, or while the configuration has `dead-nodes`. The
+ * two processes exchange messages. A new layer-2 process receives the present speakers, keys, entries and watched addresses.
  */
 import type { Registry } from 'prom-client';
 import { ChildProcess } from '../child-process/child-process.ts';
@@ -40,7 +40,7 @@ export interface Layer2Options {
   readonly turns?: Turns;
   /** Tests run another program. */
   readonly program?: URL;
-  /** The process does not start before `letStart`, because the layer-2 process of an earlier speaker still runs on this node. */
+  /** The process does not start until `letStart` is called, because the layer-2 process of an earlier speaker still runs on this node. */
   readonly isHeldBack?: boolean;
 }
 
@@ -80,11 +80,11 @@ export interface Layer2 {
 }
 
 const program = childProgram(import.meta.url, { source: './process.ts', bundle: './layer2-process.js' });
-/** A handover takes at most 3 s (docs/design/failover.md). */
+/** After a request to stop, the process is killed if it has not ended within this time. A handover takes at most 3 s (docs/design/failover.md). */
 const stopMs = 6000;
 /**
- * The process keeps running for this long after it is no longer needed. So an edit that is soon reverted does not stop the process. The
- * process is also still there when `AnnouncingReconciler` asks it about addresses, before their lines leave the announcing record.
+ * The process keeps running for this long after it is no longer needed. So an edit that is soon reverted does not stop the process. The process
+ * also stays for `AnnouncingReconciler`, which asks it about addresses before it removes their lines from the announcing record.
  */
 const calmMs = 15_000;
 

@@ -2,8 +2,8 @@ import type { AddressRemoval, CandidateSetChange, SourcedEntry } from './address
 import type { EntriesChange } from './messages.ts';
 
 /**
- * Changes to address entries and candidate sets that the agent has not applied yet. Only the newest change for each address is kept. The changes
- * of sets stay in their order.
+ * Changes to address entries and candidate sets that the agent has not applied yet. Only the newest change of each address is kept. All changes
+ * of candidate sets are kept, in their order.
  */
 export class PendingEntries {
   #sets: CandidateSetChange[] = [];

@@ -18,7 +18,10 @@ const logger = createLogger('layer2', logLevel as LogLevel);
 const registry = new Registry();
 const { recorder, guard } = createDiagnostics({ clock: systemClock, logger, registry });
 const metricsEveryMs = 1000;
-/** Other speakers declare this node dead after some 300 ms of silence (docs/design/failover.md). */
+/**
+ * A garbage collection that would pause this process for longer than this is put off. Other speakers declare this node dead after some 300 ms of
+ * silence (docs/design/failover.md).
+ */
 const longestPauseMs = 200;
 
 const report: (message: FromLayer2) => void = sendToParent;

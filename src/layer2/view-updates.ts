@@ -2,9 +2,9 @@ import type { Clock } from '../clock.ts';
 import { Coalescer } from './coalescer.ts';
 
 /**
- * Gathers changes of members for the next view. A view costs a pass over all members, and many members may change at once. The first
- * change leads to a view at once, and the changes soon after it share the next view. Decisions must not be made with an outdated view: call
- * `refresh` before them.
+ * Gathers changes of members for the next view (`OwnershipView`). A view costs a pass over all members, and many members may change at once. The
+ * first change leads to a view at once, and the changes soon after it share the next view. A decision must not be made with an outdated view, so
+ * call `refresh` before each decision.
  */
 export class ViewUpdates {
   readonly #coalescer: Coalescer;

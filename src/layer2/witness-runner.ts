@@ -28,7 +28,7 @@ export interface WitnessRunnerOptions {
   readonly entries: WitnessInput['entries'];
   readonly claim: WitnessInput['claim'];
   readonly answering: WitnessInput['answering'];
-  /** Hosts of the members' membership sockets, by node. */
+  /** The IP address of each member's membership socket, as text, by node. */
   readonly hosts: () => Iterable<readonly [node: string, host: string]>;
   readonly report: (message: FromLayer2) => void;
   /** Called when the facts of this node have changed. */
@@ -226,7 +226,7 @@ export class WitnessRunner {
   }
 }
 
-/** The link of a segment (subjects.ts). */
+/** The name of the link in a segment's text, which is `link/family` (subjects.ts). */
 function linkOf(segment: string): string {
   return segment.slice(0, segment.lastIndexOf('/'));
 }

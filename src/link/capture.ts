@@ -3,9 +3,9 @@
  *
  * The `pcap` package has three traps, all handled here:
  *
- * - Its descriptor may fall silent for good, without an event, when the link goes down. The code that opened a capture therefore opens it
- *   again whenever the link's epoch changes. A capture that delivers nothing while the kernel counts frames reports itself lost.
- * - `close()` only marks the session. The session ends in a later dispatch, when it receives a frame (see packet-socket.ts).
+ * - Its descriptor may fall silent for good, without an event, when the link goes down. The layer-2 process therefore opens its captures
+ *   again whenever the epoch of the link changes. A capture that delivers nothing while the kernel counts frames reports itself lost.
+ * - `close()` only marks the session as closing. The session ends in a later dispatch, when it receives a frame (see packet-socket.ts).
  * - The poll handle of a session lives inside the session object and stays linked into the event loop, so a session must never be
  *   garbage collected.
  */
@@ -22,7 +22,7 @@ export interface CaptureOptions {
   readonly clock: Clock;
   /**
    * Receives each frame, in the first `length` octets of a buffer that the next frame overwrites. `ageMs` is the time since the
-   * kernel took the frame in; it is negative when the wall clock was set back in between. Must not throw.
+   * kernel took the frame in. It may be negative, because the wall clock may have been set back in between. Must not throw.
    */
   readonly onFrame: (frame: Uint8Array, length: number, ageMs: number) => void;
   /** Size of the kernel's buffer. By default it holds the frames of half a second at 20,000 frames per second. */
@@ -51,9 +51,9 @@ export type OpenCapture = (options: CaptureOptions) => Capture;
 const defaultSnapLength = 512;
 const defaultBufferBytes = 8 * 1024 * 1024;
 const livenessIntervalMs = 1000;
-/** Maximum number of dispatches to end a session. The first ones may return a link error, or run before the waking frame arrives. */
+/** Maximum number of dispatches to end a session. The first ones may return a link error, or run before the frame of `wakePacketSocket` arrives. */
 const closeAttempts = 20;
-/** Holds ended sessions, so that they are never garbage collected. */
+/** Holds closed sessions, so that they are never garbage collected. */
 const closed: PcapSession[] = [];
 
 /**

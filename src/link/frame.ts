@@ -21,7 +21,7 @@ export type DropReason =
   | 'late'
   | 'send-failed';
 
-/** A responder's verdict on a frame. `conflict` means that another host uses an address of ours. A drop reason means no answer. */
+/** A responder's verdict on a frame. `conflict` means that another host uses an address of ours. A drop reason says why the frame gets no answer. */
 export type Verdict = 'answer' | 'conflict' | Exclude<DropReason, 'late' | 'send-failed'>;
 
 export const macLength = 6;

@@ -1,8 +1,8 @@
 /**
  * Watches the interfaces of this host that can answer neighbours. The kernel reports each change over rtnetlink(7), so nothing is
- * polled. When the kernel had to drop messages, the watcher requests everything again, and every capture is reopened. If that fails, it
+ * polled. When the kernel had to drop messages, the watcher requests everything again, and every capture is reopened. If the request fails, it
  * keeps what it knows and tries again later. It also requests everything again when links or addresses change while the kernel lists them,
- * because the list may then lack one that has not changed.
+ * because the list may then lack even a link or an address that has not changed.
  *
  * It leaves out loopback, links without ARP, point-to-point links, links that are down or have no carrier, and members of bridges,
  * bonds and similar masters, which take the frames of their members.
@@ -22,9 +22,12 @@ import {
   splitDatagram,
 } from './rtnetlink-message.ts';
 
-/** Difference between the first epochs of two tables. No table uses so many epochs. */
+/** Difference between the first epochs of two successive tables. No table uses so many epochs. */
 const epochsPerTable = 1_000_000_000;
-/** From this dump on, one that may lack something is good enough. Each dump blocks the thread. */
+/**
+ * An interrupted dump may lack something. The first dumps are therefore repeated until one is whole. From this dump on, an interrupted one is
+ * accepted too, because each dump blocks the thread.
+ */
 const dumpsForWhole = 5;
 const dumpsAtMost = 10;
 /** Time until the watcher tries again to open the watch. */

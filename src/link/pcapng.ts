@@ -1,5 +1,6 @@
 /**
- * Blocks of a pcapng file (draft-ietf-opsawg-pcapng). Pure. Numbers are in little-endian order, as the section header says.
+ * Blocks of a pcapng file (draft-ietf-opsawg-pcapng). Pure. Numbers are in little-endian order, as the section header says. Below, the number
+ * after each field is its length in octets:
  *
  *   every block:   type 4   length 4   body, padded to 4   length 4
  *   section:       0x1A2B3C4D 4   major 2   minor 2   section length 8 (unknown)   options

@@ -51,7 +51,7 @@ const linkAttribute = { address: 1, name: 3, master: 10, wireless: 11, info: 18,
 const addressAttribute = { address: 1, local: 2 } as const;
 /** `NLM_F_REQUEST | NLM_F_DUMP`. */
 const dumpFlags = 0x0301;
-/** `NLM_F_DUMP_INTR`. The kernel sets it only on the first message after the change. */
+/** `NLM_F_DUMP_INTR`. When something changes during a dump, the kernel sets it only on the first message after the change. */
 const interruptedFlag = 0x10;
 const headerLength = 16;
 const linkLength = 16;
@@ -81,7 +81,7 @@ export function encodeDumpRequest(
 /** One message of a datagram, not yet decoded. */
 export interface RawMessage {
   readonly type: number;
-  /** A change came before this part of the dump, so the dump may lack something. */
+  /** A link or an address changed since the last part of the dump, so the dump may lack something. */
   readonly isInterrupted: boolean;
   readonly body: Uint8Array;
 }

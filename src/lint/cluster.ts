@@ -1,6 +1,6 @@
 /**
- * Warnings about a configuration in its cluster: selectors that match nothing, addresses of a pool that something else uses, and addresses
- * of a layer-2 pool for which no node has a link. Pure.
+ * Warnings about a configuration in its cluster: selectors that match nothing, namespaces that do not exist, two sessions of one node with the
+ * same router, addresses of a pool that something else uses, and addresses of a layer-2 pool for which no node has a link. Pure.
  */
 import {
   formatIp,
@@ -129,7 +129,7 @@ function endpointOf({ address, port, interface: zone, sourceAddress }: PeerConfi
   return JSON.stringify([formatIp(address), port, zone, sourceAddress && formatIp(sourceAddress)]);
 }
 
-/** Addresses of a pool that something else in the cluster has. */
+/** Warns of ranges of a pool that contain addresses of nodes, or overlap Pod addresses or the range of ClusterIPs. */
 function* overlapWarnings(
   { ranges }: PoolConfig,
   pool: number,

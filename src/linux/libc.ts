@@ -60,7 +60,7 @@ const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
 const SO_PEERCRED = 17;
 const SCM_RIGHTS = 1;
-/** Octets of a control message with one descriptor, without its padding. The kernel would put a second descriptor into the padding. */
+/** Octets of a control message with one descriptor. The padding is left out, because the kernel would put a second descriptor into it. */
 const rightsOctets = 20;
 /** Offsets in `struct msghdr`. */
 const controlLengthAt = 40;

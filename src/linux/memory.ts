@@ -17,8 +17,8 @@ export function trimHeap(): void {
 
 /**
  * Takes the pages out of the process, from address `start` up to but not including `end` (madvise(2), MADV_DONTNEED). The process reads a
- * page of a file again when it next uses the page. Other pages are lost, so the caller must be sure that the mapping holds only pages of a
- * file. Ignores a failure.
+ * page of a file again when it next uses the page. The content of all other pages is lost, so the caller must be sure that the range holds
+ * only unchanged pages of a file. Ignores a failure.
  */
 export function dropPages(start: number, end: number): void {
   madvise(start, end - start, MADV_DONTNEED);

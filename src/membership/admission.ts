@@ -1,11 +1,11 @@
 import { Budget } from './budget.ts';
 
 /**
- * Datagrams of new sessions per second from one known host. Each such datagram costs a key derivation. A speaker process has only one
- * session, so the limit is ample.
+ * How many datagrams of new sessions one known host may send per second. Each such datagram costs a key derivation. A speaker process has
+ * only one session, so the limit is ample.
  */
 const newSessions = { perSecond: 20, burst: 40 } as const;
-/** Datagrams per second from all unknown hosts together. */
+/** How many datagrams all unknown hosts together may send per second. */
 const strangers = { perSecond: 50, burst: 100 } as const;
 /** Maximum number of proven hosts that Kubernetes does not list. A node may send from an address other than its listed ones. */
 const maxProvenHosts = 1024;

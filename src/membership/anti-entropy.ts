@@ -13,10 +13,10 @@
  *     records, branches   ──────────────→
  *                         ←────────────── records in the leaves that differ
  *
- * An earlier release does not know branches. It gets all records of the buckets that differ.
+ * A member of an earlier release may not read branches. It gets all records of the buckets that differ.
  *
- * A member that has just started exchanges digests with one member after another. It is synced when its summary equals that of several
- * members and no exchange is under way.
+ * After its start, a member exchanges digests with one member after another. It is synced when its summary equals that of several members
+ * and no exchange is under way.
  */
 
 import { updateSize } from './codec.ts';
@@ -52,8 +52,8 @@ const longestUnsteadyMs = 1000;
  */
 const meetingPauseMs = 50;
 /**
- * After this many exchanges with a member have brought no agreement, the member counts as met. Only differing summaries start a further
- * exchange with it.
+ * When exchanges with a member bring no agreement, they are repeated about this many times. Then the member counts as met, and only
+ * differing summaries start a further exchange with it.
  */
 const maxMeetings = 5;
 /**
@@ -64,14 +64,14 @@ const agreementsForSync = 3;
 /** Number of packets in the first step of an answer. 64 packets of 1,400 octets fit a socket buffer of the usual 212,992 octets. */
 const packetsAtOnce = 64;
 /**
- * Maximum number of packets with records in each further step, for all answers under way together. With a step every `stepMs`, the rate is
- * 2.7 MB a second.
+ * Maximum number of packets with records in each further step, for all answers under way together. With packets below 1,400 octets and a
+ * step every `stepMs`, the rate is at most 2.8 MB a second.
  */
 const packetsPerStep = 20;
 const stepMs = 10;
-/** Maximum number of answers under way. Members that ask in the meantime get no answer and ask again later. */
+/** Maximum number of answers under way. When there are that many, further members that ask get no answer and ask again later. */
 const maxAnswers = 32;
-/** When this many records wait in an answer, it takes no further records that branches ask for. The next exchange finds the rest. */
+/** While this many records wait in an answer, no further records that branches ask for are added to it. The next exchange finds them. */
 const maxWaiting = 20_000;
 
 interface Exchange {
@@ -120,7 +120,7 @@ export class AntiEntropy {
     this.#knowledge = knowledge;
   }
 
-  /** Handles a packet from a member that this member has not met, or that has a greater incarnation than this member knows. */
+  /** Handles a packet from an unknown member, or from a member whose incarnation is greater than the one known here. */
   meet(name: string, endpoint: Endpoint, nowMs: number): Draft[] {
     this.#agreed.delete(name);
     // A member that agrees with several others needs no more meetings. A new member asks by itself, and `compare` finds the others that differ.

@@ -96,8 +96,8 @@ export class Channel {
   }
 
   /**
-   * Replaces the keys. The first key seals datagrams, and every key opens them. A removed key still opens datagrams for `retiredKeyMs`. Until
-   * then, it also seals the datagrams to members that may lack the first key.
+   * Replaces the keys. The first key seals datagrams, and every key opens them. A removed key still opens datagrams for `retiredKeyMs`. While a
+   * key opens datagrams, it also seals a second copy of each datagram to a member that uses this key and may lack the first one.
    */
   setKeys(keys: Keys, nowMs: number): void {
     this.#keyring.replace(keys, nowMs);

@@ -104,8 +104,8 @@ function isInBounds(update: Update): boolean {
 }
 
 /**
- * Whether the text may be the name of a member. Names of Nodes have at most 253 characters, all of them printable ASCII. Names from other
- * members reach the log and the status.
+ * Whether the text may be the name of a member. Names of Nodes have at most 253 characters, all of them printable ASCII. No other characters
+ * may pass, because names from other members reach the log and the status.
  */
 function isName(text: string): boolean {
   return /^[!-~]{1,253}$/.test(text);

@@ -7,7 +7,10 @@ export interface Draft {
   readonly endpoint: Endpoint;
   readonly body: Body;
   readonly updates?: readonly Update[];
-  /** Set in packets of the failure detector. A member sends about the same number of such packets in a large and in a small cluster. */
+  /**
+   * Set in packets of the failure detector. A member sends about as many of them in a large cluster as in a small one, so gossip does not
+   * cause more packets in a large cluster.
+   */
   readonly carriesGossip?: boolean;
   /** Set in a ping that repeats an unanswered one. It carries no gossip, because its receiver is probably dead. */
   readonly isRepeated?: boolean;

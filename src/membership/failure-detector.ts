@@ -1,10 +1,10 @@
 /**
  * The failure detector: SWIM with the refinements of Lifeguard. In each probe interval, a member pings the next member of a shuffled round.
- * If no ack arrives, it pings again after a wait that depends on the measured round-trip time. The last ping also goes through relays. A
- * target that stays silent becomes a suspect of the probing member. Each further ping tells the suspect about the suspicion, and the
- * suspect can refute it with a greater incarnation. The probing member asks a few others, the verifiers, to probe the suspect too. A member
- * declares the suspect dead only if its own probe of the suspect failed, and only after a wait. Each confirmation by a verifier shortens
- * the wait.
+ * If no ack arrives, it pings up to twice more, after waits that depend on the measured round-trip time. The third ping also goes through
+ * relays. A target that stays silent becomes a suspect of the probing member. Each further ping tells the suspect about the suspicion, and
+ * the suspect can refute it with a greater incarnation. The probing member asks a few others, the verifiers, to probe the suspect too. A
+ * member declares the suspect dead only if its own probe of the suspect failed, and only after a wait. Each confirmation by a verifier
+ * shortens the wait.
  *
  *     routine probe fails → suspect ─ verify → confirmations → dead
  *                              └─ pings say "you are suspect" → alive, with a greater incarnation
@@ -78,8 +78,8 @@ export class FailureDetector {
 
   /**
    * Whether the member was heard so recently that no other member can have found it dead since. Declaring a member dead takes at least as
-   * long as the shortest probe and the shortest suspicion together. A member that reports it dead therefore repeats a belief from a
-   * partition that has ended.
+   * long as the shortest probe and the shortest suspicion together. Another member that reports this one dead therefore repeats a belief from
+   * a partition that has ended.
    */
   isHeard(member: Readonly<Member>, nowMs: number): boolean {
     return isLive(member) && nowMs < this.#silentAtMs(member);
@@ -117,7 +117,7 @@ export class FailureDetector {
     return at;
   }
 
-  /** Handles an ack for a probe of this member, or for a ping that this member relays for another. */
+  /** Handles an ack for a probe that this member started, or for a ping that it relays for another. */
   acknowledged(from: string, sequence: number, target: string, nowMs: number): DetectorAction[] {
     const { probe, requester } = this.#prober.acknowledged(sequence, target);
     if (probe) this.#answered(probe, from, nowMs);
@@ -289,7 +289,7 @@ export class FailureDetector {
     return member ? [send(verifier, member.endpoint, { kind: 'verify', target: name, incarnation })] : [];
   }
 
-  /** Pings the suspect, asks the verifiers that have not confirmed the suspicion, and declares the suspect dead at the deadline. */
+  /** Pings the suspect, asks the verifiers that have not confirmed the suspicion to probe it, and declares it dead at the deadline. */
   #pursue(name: string, suspicion: Suspicion, nowMs: number): DetectorAction[] {
     const member = this.#table.get(name);
     if (!member || member.incarnation !== suspicion.incarnation || !isLive(member)) {

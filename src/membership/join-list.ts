@@ -71,7 +71,7 @@ export class JoinList {
     this.#attempts.delete(name);
   }
 
-  /** Gives all missing speakers their quick attempts again. The caller has found a dead member alive, so a partition may have ended. */
+  /** Gives all missing speakers their quick attempts again. Called when a dead member turns out to be alive: a partition may have ended. */
   tryAllAgain(nowMs: number): void {
     if (nowMs < this.#nextReprobeAtMs) return;
     this.#nextReprobeAtMs = nowMs + reprobeIntervalMs;
@@ -84,8 +84,8 @@ export class JoinList {
   }
 
   /**
-   * Returns the missing speakers to try now. Speakers with quick attempts left come first, up to `triesAtOnce` of them. When there are
-   * none, returns one missing speaker at random.
+   * Returns the missing speakers to try now: up to `triesAtOnce` of those with quick attempts left. If none has quick attempts left, returns
+   * one missing speaker at random.
    */
   due(missing: Iterable<string>, nowMs: number): JoinTarget[] {
     if (nowMs < this.#nextAtMs) return [];

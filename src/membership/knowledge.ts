@@ -20,7 +20,7 @@ export interface Difference {
 
 const treeNames: readonly TreeName[] = ['members', 'payloads'];
 const membersOnly: readonly TreeName[] = ['members'];
-/** Payloads are compared when at most this many buckets of members differ. */
+/** Payloads are compared when at most this many buckets of members differ, or when the other member has no payloads. */
 const mostDifferingBuckets = treeWidth / 2;
 /**
  * When a bucket holds more records than this, its branch is sent first. A branch has 258 octets, as many as five payload records or one
@@ -28,7 +28,7 @@ const mostDifferingBuckets = treeWidth / 2;
  */
 const branchAbove: Readonly<Record<TreeName, number>> = { members: 8, payloads: 16 };
 
-/** The records of this member that other members may lack: its own description, the other members, and payload records. */
+/** The records of this member that other members may lack: its descriptions of itself and of the other members, and payload records. */
 export class Knowledge {
   readonly #self: LocalMember;
   readonly #table: MemberTable;
@@ -40,7 +40,7 @@ export class Knowledge {
     this.#payloads = payloads;
   }
 
-  /** One hash over this member, the other live members except hearsay, and the payload records of live members. */
+  /** One hash over this member, the other live members except those known only by hearsay, and the payload records of live members. */
   summary(): number {
     return (this.#table.tree.root ^ this.#self.hash ^ this.#payloads.tree.root) >>> 0;
   }
@@ -68,12 +68,12 @@ export class Knowledge {
   }
 
   /**
-   * Compares the buckets of another member with this member's own. For a bucket that differs, the result usually holds its records. It holds
-   * the branch instead if `mayBranch` allows it, the bucket holds many records here, and the other member has records in the bucket too.
+   * Compares the buckets of another member with this member's own. For each bucket that differs, returns this member's records in the bucket.
+   * Returns the bucket's branch instead if `mayBranch` allows it, the bucket holds many records here, and the other member has records in it.
    *
    * The hashes of payloads leave out the records of members that are not live. When the two members disagree about which members are live, as
-   * at the end of a partition, these hashes therefore differ although the records are the same. If they disagree about most members, only the
-   * records of members are compared.
+   * at the end of a partition, these hashes therefore differ although the records are the same. If they disagree about most members, payloads
+   * are compared only when the other member has none, as after its start.
    */
   compare(digests: Digests, mayBranch: boolean): Difference {
     const own = this.digests();

@@ -24,8 +24,8 @@ export interface Member {
   answeredAtMs: number;
   rtt: RttEstimate;
   /**
-   * Only other members have named the member, although the list of Kubernetes is complete and lacks it. Its record is not passed on, and
-   * digests leave it out.
+   * Whether only other members have named this member: no packet of its own has arrived, and Kubernetes does not list it although its list is
+   * complete. The record is not passed on, and digests leave it out.
    */
   isHearsay: boolean;
 }

@@ -52,14 +52,14 @@ export interface MembershipOptions {
 /** Maximum number of packets sent at once to correct a member's outdated records. Anti-entropy corrects further records. */
 const maxCorrectionPackets = 16;
 /**
- * Number of times that the farewell is sent. The sender cannot repeat the farewell later, so a receiver that misses it detects the
- * departure only as a failure.
+ * How many times a leaving member says that it leaves. It cannot repeat this later, so a member that misses it detects the departure only as
+ * a failure.
  */
 const farewells = 2;
 const expiryIntervalMs = 60_000;
 /**
- * How long a member is kept after it has died or left, unless Kubernetes lists it. By then, no packet carries news of its end any more, and
- * other members have taken its addresses over.
+ * How long a member that Kubernetes does not list is kept after it has died or left. After that time, no packet carries news of its end any
+ * more, and other members have taken its addresses over.
  */
 const goneKeptMs = 3_600_000;
 
@@ -221,7 +221,10 @@ export class Membership {
     return this.#self.metadata;
   }
 
-  /** Merges each update. Returns the records that the sender should replace with newer ones. */
+  /**
+   * Merges each update. Returns whether one of them is a current statement about this member, and the updates that the sender should replace
+   * with newer ones.
+   */
   #mergeUpdates(
     { from, body, updates }: Packet,
     nowMs: number,
@@ -232,8 +235,8 @@ export class Membership {
       if (update.kind === 'member' && update.name === this.name) {
         if (this.#hearOfSelf(update, nowMs)) isAboutSelf = true;
       } else if (this.#merge(update, from, nowMs) === 'older') {
-        // An outdated statement about a member needs no correction, because the newer statement is already spreading. Only statements in
-        // answer to a digest are corrected.
+        // An outdated payload record is always corrected. An outdated statement about a member is corrected only if it came in answer to a
+        // digest or to branches. Any other needs no correction, because the newer statement is already spreading.
         if (update.kind === 'payload' || body.kind === 'records') outdated.push(update);
       }
     }
@@ -395,8 +398,8 @@ export class Membership {
   }
 
   /**
-   * A node may return with a new address, and other members may report the node before one of its own packets arrives here. Its former
-   * address is of no use when Kubernetes has stopped listing the node with this address, or when the member is gone.
+   * A node may return with a new address, and other members may report it before one of its own packets arrives here. The new address
+   * replaces the known one if Kubernetes listed the known one until now, or if the member is not live.
    */
   #move(name: string, listed: readonly Endpoint[]): void {
     const member = this.#table.get(name);
@@ -454,7 +457,7 @@ export class Membership {
   }
 }
 
-/** Whether a live member refuted a suspicion or restated itself unchanged. Such news is not urgent. */
+/** Whether a live member refuted a suspicion, or was alive before and has the same metadata. Such news is not urgent. */
 function isRefutation(before: Member | undefined, { metadata }: MemberUpdate): boolean {
   return before?.state === 'suspect' || (before?.state === 'alive' && before.metadata === metadata);
 }

@@ -35,7 +35,8 @@ export class OctetWriter {
 }
 
 /**
- * Reads one value after another. Past the end, the reader returns zeros and sets `isShort`, so a decoder needs only one check at the end.
+ * Reads one value after another. Past the end, the reader returns zeros and empty texts, and sets `isShort`. A decoder therefore needs only
+ * one check at the end.
  */
 export class OctetReader {
   readonly #bytes: Buffer;

@@ -56,10 +56,10 @@ export class Outbox {
   }
 
   /**
-   * Gossip for a live receiver. A receiver that is not live gets none. Such a receiver may be coming back from a partition, and the gossip
-   * may hold wrong beliefs from that partition. A suspect gets none either. An update is sent only a limited number of times. When many members
-   * die at once, packets to suspects would use up that number. The gossip takes only the room that the other updates of the packet leave, so
-   * that the datagram is not fragmented.
+   * Gossip for the receiver, if its state is alive. A receiver that counts as dead or left may be coming back from a partition, and the gossip
+   * may hold wrong beliefs from that partition. A suspect gets no gossip, because an update is sent only a limited number of times: when many
+   * members die at once, packets to suspects would use up that number. The gossip takes only the room that the other updates of the packet
+   * leave, so that the datagram is not fragmented.
    */
   #gossipFor(to: string, others: readonly Update[]): Update[] {
     if (this.#table.get(to)?.state !== 'alive') return [];

@@ -36,8 +36,8 @@ export type Body =
   | { readonly kind: 'verify'; readonly target: string; readonly incarnation: number }
   | { readonly kind: 'gossip' }
   /**
-   * Hashes of the sender's knowledge, bucket by bucket. For each bucket whose hash differs, the receiver answers with its own records. If the
-   * bucket holds many records, the receiver answers with the branch of the bucket.
+   * Hashes of the sender's knowledge, bucket by bucket. For each bucket whose hash differs, the receiver answers with its own records in the
+   * bucket, or with the bucket's branch if the bucket holds many records.
    */
   | {
       readonly kind: 'digest';
@@ -47,8 +47,8 @@ export type Body =
       readonly wantsReply: boolean;
     }
   /**
-   * Hashes of single leaves, for buckets that differ. The receiver answers with its own records in the leaves whose hashes differ. Only
-   * members whose packets say `readsBranches` receive it.
+   * Hashes of single leaves, for buckets that differ. The receiver answers with its own records in the leaves whose hashes differ. Branches are
+   * sent only to members whose packets say `readsBranches`.
    */
   | {
       readonly kind: 'branches';
@@ -77,7 +77,7 @@ export interface Packet {
   readonly incarnation: number;
   /** Hash of all that the sender knows. Members with equal hashes know the same. */
   readonly summary: number;
-  /** Whether the sender reads packets of the kind `branches`. Earlier releases drop them. The channel carries this flag. */
+  /** Whether the sender reads packets of the kind `branches`. Earlier releases drop them. The datagram around the packet carries this flag. */
   readonly readsBranches: boolean;
   readonly body: Body;
   readonly updates: readonly Update[];

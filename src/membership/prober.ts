@@ -67,7 +67,7 @@ const pingsOf: Readonly<Record<ProbePurpose, number>> = {
 export const shortestProbeMs = 80;
 const relayPings = 2;
 const relayIntervalMs = 20;
-/** After its last ping, a relay waits for the ack for `relayIntervalMs`, and then for this time. */
+/** After its last ping, a relay waits `relayIntervalMs` plus this time for the ack. */
 const relayPatienceMs = 100;
 /** Maximum number of relayed pings under way. Further requests are ignored. */
 const maxRelays = 256;

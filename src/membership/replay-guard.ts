@@ -21,15 +21,15 @@ export type ReplayVerdict =
   | { readonly kind: 'challenge'; readonly token: string };
 
 /**
- * Accepts each datagram once. Refuses datagrams that were recorded before the last start of the sender or of this process. A session is
- * fresh when its datagrams show the token that this process made for it:
+ * Accepts each datagram once. Refuses replays of datagrams from before the last start of the sender or of this process. A session is fresh
+ * when its datagrams show the token that this process made for it:
  *
  *     token = first 8 octets of HMAC-SHA-256(secret of this process, forgotten │ generation │ session │ name)
  *
  * The process stores nothing about a token until the sender shows it. Datagrams that an attacker recorded and sends again therefore take no
  * memory, and do not disturb a challenge under way. The generation grows with each proven session of the name. The tokens of earlier
- * sessions are then void. `forgotten` grows with each name that is forgotten, so the tokens of a forgotten name are void, too. Members that
- * have not shown their token yet are challenged again.
+ * sessions are then void. `forgotten` grows with each name that is forgotten. This voids the tokens of that name, and all tokens that no
+ * member has shown yet. The members that have received such a token are challenged again.
  */
 export class ReplayGuard {
   readonly #secret: Uint8Array;

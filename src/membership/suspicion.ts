@@ -16,8 +16,8 @@ export class Suspicion {
   #nextCallAtMs: number;
 
   /**
-   * The members in `confirmedBy` have already failed to reach the suspect. It may contain the suspect itself, which counts for nothing.
-   * `verifiers` is the number of members that are asked to verify.
+   * The members in `confirmedBy` have already failed to reach the suspect. If the suspect itself is among them, it does not count.
+   * `verifiers` is the number of members that are asked to verify the suspicion.
    */
   constructor(
     suspect: { readonly name: string; readonly incarnation: number },
@@ -56,7 +56,7 @@ export class Suspicion {
     this.#startedAtMs += ms;
   }
 
-  /** `members` is the size of the cluster. `stretch` multiplies the wait. It is above 1 when this member itself is slow. */
+  /** `members` is the number of live members, including this one. `stretch` multiplies the wait. It is above 1 when this member itself is slow. */
   deadline(settings: MembershipSettings, members: number, stretch: number): number {
     const counted = Math.min(this.#possible, this.#confirmations());
     return this.#startedAtMs + suspicionMs(settings, counted, this.#possible, members) * stretch;

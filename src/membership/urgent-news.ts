@@ -7,11 +7,14 @@ import { packUpdates } from './update-packing.ts';
 
 /** Urgent news waits this long, so that more news can travel in the same packet. */
 const gatherMs = 2;
-/** Maximum number of packets to one member in one batch. More would overflow its socket buffer. */
+/**
+ * In one batch, a member gets at most this many packets of the sender's own news, and as many of other members' news. More would overflow
+ * the member's socket buffer.
+ */
 const maxPacketsAtOnce = 64;
 /** Time between two batches. */
 const overflowPauseMs = 10;
-/** In clusters up to this size, a member sends its own news to all others. */
+/** If at most this many other members are live, a member sends its own news to all of them. */
 const smallCluster = 16;
 
 type Receiver = { readonly name: string; readonly endpoint: Endpoint; readonly state: MemberState };

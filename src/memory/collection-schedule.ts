@@ -1,15 +1,15 @@
 /**
  * Decides when a process collects its garbage and gives memory back.
  *
- * When a process is in sync, it has read thousands of objects, and most of the memory that this took is garbage. V8 keeps the garbage until
- * the process allocates as much again, which may take days. It also keeps pages that are almost empty. The same holds after a burst of
- * changes. The process therefore collects once after its start, and again whenever its heap has grown. At rest it allocates so little that its
- * heap takes hours to grow that much. A quarter of an hour after the last collection, a smaller growth is therefore enough, so that the memory
- * stays flat. The process collects only while it is calm, because a collection pauses it. A busy process allocates, so V8 collects its garbage
- * anyway.
+ * By the time a process is in sync, it has read thousands of objects, and most of the memory that this took is garbage. V8 keeps the garbage
+ * until the process allocates as much again, which may take days. V8 also keeps pages that are almost empty. The same holds after a burst of
+ * changes. The process therefore collects once after its start, and again whenever its heap has grown much (`growth`). At rest it allocates so
+ * little that such a growth takes hours. A quarter of an hour after the last collection, a smaller growth (`slowGrowth`) is therefore enough,
+ * so that the memory stays flat. The process collects only while it is calm, because a collection pauses it. A busy process allocates, so V8
+ * collects its garbage anyway.
  *
- * Giving pages back hardly pauses a process. The process therefore does it after each collection, and also every 30 s while it is calm. It has
- * to be repeated, because a process that works for a few seconds maps 25 MB of the pages again.
+ * Giving pages back hardly pauses a process. The process therefore does it after each collection, and also every 30 s while it is calm. The
+ * repetition is necessary, because a process that works for a few seconds maps 25 MB of the pages again.
  */
 
 /** The measurements of a process at a check. */
@@ -54,7 +54,7 @@ function expectedPauseMs({ heapOctets, loadPerProcessor }: MemoryReading): numbe
   return heapOctets * msPerOctet * Math.max(1, loadPerProcessor);
 }
 
-/** Whether to collect now. Call it every `checkEveryMs`. The process does not collect when that would pause it for longer than allowed. */
+/** Whether to collect now: never while a collection would pause the process for longer than `longestPauseMs`. Call it every `checkEveryMs`. */
 export function isCollectionDue(
   { checked, collected }: CollectionSchedule,
   reading: MemoryReading,
@@ -70,7 +70,7 @@ export function isCollectionDue(
   return hasGrown && sinceMs >= pauseMs;
 }
 
-/** Whether to give pages back now. Call it every `checkEveryMs`, after a collection that was due. */
+/** Whether to give pages back now. Call it every `checkEveryMs`. If a collection is due, collect first. */
 export function isReturnDue({ checked, returnedAtMs }: CollectionSchedule, reading: MemoryReading): boolean {
   if (!isCalm(checked, reading)) return false;
   return returnedAtMs === undefined || reading.atMs - returnedAtMs >= returnEveryMs;

@@ -1,6 +1,7 @@
 /**
- * Keeps the memory of a process small. `collection-schedule.ts` says when. A collection frees garbage, and the pages of V8's heap that held it;
- * a plain major collection would free objects, but V8 would keep their pages. A return gives two kinds of pages back:
+ * Keeps the memory of a process small. `collection-schedule.ts` decides when to collect garbage, and when to give pages back. A collection
+ * frees garbage, and the pages of V8's heap that held it. A plain major collection would free objects, but V8 would keep their pages. A
+ * return gives two other kinds of pages back to the kernel:
  *
  * - Free pages of the C heap. The start allocates megabytes there, for compiled code, compilers and OpenSSL.
  * - Pages of the Node binary. A start maps tens of megabytes of it, and later work needs little of that. The pages stay in the page cache of
@@ -30,7 +31,7 @@ export interface MemoryKeeperOptions {
 }
 
 /**
- * Call it when the process is in sync. The first collection follows at the first calm check. With 10,000 Services, each collection pauses the
+ * Call it once. The first collection comes at the first check that finds the process calm. With 10,000 Services, each collection pauses the
  * process for some 0.2 s.
  */
 export function keepMemorySmall({ clock, logger, longestPauseMs, signal }: MemoryKeeperOptions): void {

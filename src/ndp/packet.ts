@@ -276,7 +276,7 @@ export class Advertisement {
     copyBytes(from, at, this.frame, ethernetHeaderLength + ndpField.target, 16);
   }
 
-  /** Finishes a reply to the soliciting station and address. The flags solicited and override are set. */
+  /** Finishes a reply to the MAC at `macAt` and the IPv6 address at `addressAt` of the frame `from`. The flags solicited and override are set. */
   toSolicitor(from: Uint8Array, macAt: number, addressAt: number): Buffer {
     copyBytes(from, macAt, this.frame, 0, macLength);
     copyBytes(from, addressAt, this.frame, ethernetHeaderLength + ndpField.destination, 16);

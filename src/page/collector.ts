@@ -137,7 +137,7 @@ export class PageCollector {
     return isServed(service, this.#options.source.loadBalancerClass) ? service : undefined;
   }
 
-  /** Publishes why there is no data, if Services or nodes cannot be listed. A watch only logs that, and tries again. */
+  /** Publishes why there is no data, if Services or nodes cannot be listed. A watch only logs the failure, and tries again. */
   async #reportUnlisted(): Promise<void> {
     const { client, signal, publish } = this.#options;
     try {

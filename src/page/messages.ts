@@ -1,7 +1,7 @@
 /** The messages between a process that serves the page and the child that collects its data. */
 import type { LogLevel } from '../log.ts';
 
-/** The argument of the child, as JSON. */
+/** The only argument of the child; it is passed as JSON. */
 export interface PageProcessOptions {
   readonly kubeconfig?: string;
   readonly namespace: string;

@@ -24,7 +24,7 @@ export interface PageData {
   readonly nodes: readonly PageNode[];
 }
 
-/** Limits the size of the data. The table of Services shows the problems of all Services. */
+/** Limits the size of the data. A problem of a Service that is cut off here still shows in the table of Services. */
 export const maxProblems = 500;
 
 export interface PageProblem {
@@ -53,7 +53,7 @@ export interface PageAddress {
   readonly pool: string;
   /** `externalTrafficPolicy` of the Service. */
   readonly policy: string;
-  /** The nodes that announce it, or why none does. */
+  /** The nodes that announce the address, why none does, or why the Service has no address. */
   readonly text: string;
   readonly isAsDesired: boolean;
 }
@@ -79,7 +79,7 @@ export interface PageNode {
   readonly leaving?: string;
   /** False when a problem names the node, or its speaker was not reached. */
   readonly isAsDesired: boolean;
-  /** Faults that the speaker reports. */
+  /** Faults that the speaker reports, and how it lags behind the cluster: it has not read everything, or runs another configuration. */
   readonly troubles: readonly string[];
 }
 

@@ -26,7 +26,7 @@ export interface PageServiceOptions {
 }
 
 const program = childProgram(import.meta.url, { source: './process.ts', bundle: './page-process.js' });
-/** A browser asks every five seconds. A tab that is hidden does not ask. */
+/** The child stops this long after the last request for data. A visible page asks every five seconds, and a hidden one does not ask. */
 const idleMs = 30_000;
 const stopMs = 3000;
 /** Limits the memory of the child, in MiB. Without the limit, a child that grows would make the kernel kill the whole container. */

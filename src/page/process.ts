@@ -10,7 +10,7 @@ import { version } from '../version.ts';
 import { PageCollector } from './collector.ts';
 import type { FromPage, PageProcessOptions, ToPage } from './messages.ts';
 
-/** A busy speaker with 10,000 Services needs seconds to send its state. The viewers see the last data meanwhile. */
+/** A busy speaker with 10,000 Services needs seconds to send its state. The wait does no harm, because viewers see the last data meanwhile. */
 const silenceMs = 5000;
 const [text] = process.argv.slice(2);
 if (text === undefined) throw new Error('this program is started by the process that serves the page');

@@ -14,7 +14,10 @@ import {
   type PageSession,
 } from './page-data.ts';
 
-/** `release` is the version of this program. Equal states of the cluster give equal data at any time. */
+/**
+ * `release` is the version of this program. While a replica leads, the data depends on the state of the cluster and not on the time, so
+ * the tag of the data changes only with that state.
+ */
 export function pageData(view: ClusterView, release: string): PageData {
   const accepted = recallAcceptedConfig(view.configMap, view.acceptedCopy);
   const { configuration, pools, addresses } = statusValue(view);
@@ -48,7 +51,7 @@ function faultsOf(problems: readonly Problem[]): Faults {
   const ofNodes = problems.filter(({ kind }) => kind !== 'service' && kind !== 'address');
   const ofSessions = ofNodes.filter(({ kind }) => kind === 'session' || kind === 'bfd');
   return {
-    // The object of a session is its peer, which may have the name of a node.
+    // The object of a problem with a session is the peer. A peer may have the same name as a node.
     nodes: new Set(
       ofNodes.flatMap(({ kind, object, nodes }) =>
         kind === 'session' || kind === 'bfd' ? nodes : [object, ...nodes],

@@ -33,8 +33,8 @@ export class AcceptedConfigTracker {
   }
 
   /**
-   * Puts a remembered configuration in force if no other configuration is in force. Returns true when the remembered configuration is now
-   * in force.
+   * Puts the configuration saved in the state directory (`ConfigMemory`) in force if none is in force yet. Returns true when it is now in
+   * force for this reason.
    */
   recall(remembered: AcceptedConfig): boolean {
     return this.#current === undefined && this.#take(remembered);

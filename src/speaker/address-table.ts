@@ -29,7 +29,7 @@ export class AddressTable {
   readonly #wanted = new Map<string, readonly Wanted[]>();
   readonly #addressesOfService = new Map<string, readonly string[]>();
   readonly #sent = new Map<string, SourcedEntry>();
-  /** Number of sent entries that name each set of candidates. */
+  /** By the number of a candidate set, how many sent entries name it. */
   readonly #naming = new Map<number, number>();
 
   /**
@@ -82,7 +82,7 @@ export class AddressTable {
     return [...this.#sent.values()];
   }
 
-  /** Whether an entry names the set of candidates. */
+  /** Whether a sent entry names the candidate set. */
   names(set: number): boolean {
     return this.#naming.has(set);
   }
@@ -107,9 +107,9 @@ export class AddressTable {
 }
 
 /**
- * Merges the entries of Services that share an address. A node may answer when it may answer for one of these Services. Under
- * `externalTrafficPolicy: Local`, Services may share an address only if they have the same backends, so every node of the union has an
- * endpoint of each Service that has endpoints.
+ * Merges the entries of Services that share an address. A node may answer for the address if it may answer for at least one of these Services.
+ * With `externalTrafficPolicy: Local`, that is enough: Services may share an address only if they have the same backends, so a node with an
+ * endpoint of one Service has an endpoint of every other one that has endpoints.
  */
 function mergeEntries(entries: readonly UnversionedEntry[]): UnversionedEntry | undefined {
   if (entries.length < 2) return entries[0];

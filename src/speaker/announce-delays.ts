@@ -35,7 +35,7 @@ export class AnnounceDelays {
     return this.#fresh.of(service, clock.now(), delayMs());
   }
 
-  /** Calls `onOver` when the first wait ends. Call this method when plans have been made. */
+  /** Sets the timer that calls `onOver` when the first wait ends. Call this method each time plans have been made. */
   awaitFirst(): void {
     const { clock, delayMs, onOver } = this.#options;
     this.#timer?.cancel();

@@ -1,5 +1,5 @@
 /**
- * The announcements of this node as metrics. A scrape computes them from the present state, so that they add no cost to events.
+ * The announcements of this node as metrics. Each scrape computes them from the present state, so a change of the state costs no extra work.
  */
 import type { Registry } from 'prom-client';
 import { refusalCauses } from '../cluster/status.ts';

@@ -79,7 +79,7 @@ export function serveSpeaker({
 
 /**
  * Metrics of this process together with those that its child processes have reported. Adding metrics up takes several times as long as
- * writing them, so only the metrics that both report are added up.
+ * writing them, so the metrics that only this process has are not added up.
  */
 export async function mergedMetrics(
   registry: Registry,
@@ -104,8 +104,8 @@ export function peerMachines(peers: readonly NamedPeer[], address: string): read
 }
 
 /**
- * Peers may share a BFD session. The machine of the session then has the name of the first peer. Returns that machine for the machine name of
- * another peer of the session.
+ * Peers may share a BFD session. The machine of the session then has the name of the first peer. If `machine` is named after another peer of
+ * the session, returns the machine that is named after the first one.
  */
 export function sharedBfdMachine(
   sessions: Iterable<readonly { readonly name: string }[]>,

@@ -49,7 +49,7 @@ export class Layer2Output {
     this.#candidateSets = candidateSets;
   }
 
-  /** Takes the entries that a Service wants. They wait until the next call that sends them. */
+  /** Takes the entries that a Service wants. Their changes wait until `sendAll` or `sendAhead` sends them. */
   planned(service: string, { entries, observedVersion, isSingle }: PlannedEntries): void {
     const { upsert, remove } = this.#addresses.update(service, entries, observedVersion);
     for (const change of [...upsert, ...remove]) {

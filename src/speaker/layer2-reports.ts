@@ -131,7 +131,7 @@ export class Layer2Reports {
     const dead = new Set(before.filter(({ state }) => state === 'dead').map(({ node }) => node));
     this.#members = members;
     this.#options.onMembers(members);
-    // Others may already suspect a member that returns over a bad network. The first news of it is then that it is suspect.
+    // A dead member that returns over a bad network may be suspect again before this node learns of its return.
     const isLive = ({ state }: MemberStatus) => state === 'alive' || state === 'suspect';
     if (members.some((member) => isLive(member) && dead.has(member.node)))
       this.#options.reconciler.partitionEnded();

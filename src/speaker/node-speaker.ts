@@ -56,7 +56,7 @@ import { RouteTable } from './route-table.ts';
 
 export interface NodeSpeakerOptions {
   readonly nodeName: string;
-  /** Namespace of password Secrets. */
+  /** Namespace of the Secrets with passwords and BFD keys. */
   readonly namespace: string;
   readonly isOurs: (service: KeptService) => boolean;
   /** Whether an interface of this node has a subnet with the address. */
@@ -70,7 +70,7 @@ export interface NodeSpeakerOptions {
   readonly onPeerTrouble: (trouble: PeerTrouble) => void;
   /** Called when plans have been made. `state` says whether this node leaves, and which addresses it still announces. */
   readonly onLeaving: (state: LeavingState) => void;
-  /** Present with `--adopt-only`. Called when plans have been made. */
+  /** Present with `--adopt-only`. Called when plans have been made, and after each `setOtherSessions`. */
   readonly onAdoption?: (state: AdoptionState) => void;
   readonly clock: Clock;
   readonly logger: Logger;

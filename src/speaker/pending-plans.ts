@@ -1,6 +1,6 @@
 /**
- * The Services that wait for a new plan. After a change that concerns all of them, an iterator visits them one after another, so they need no
- * list of their own. A change of a single Service comes first.
+ * The Services that wait for a new plan. After a change that concerns all Services, an iterator visits them one after another, so no list of
+ * them is needed. The Services that `add` names come first.
  */
 export class PendingPlans {
   readonly #all: () => Iterator<string>;
@@ -8,7 +8,7 @@ export class PendingPlans {
   #sweep: Iterator<string> | undefined;
   #visited = 0;
 
-  /** `all` visits all Services. A Service that is added or removed meanwhile may be missed. */
+  /** `all` returns an iterator over all Services. The iterator may miss a Service that is added or removed meanwhile. */
   constructor(all: () => Iterator<string>) {
     this.#all = all;
   }
@@ -34,7 +34,7 @@ export class PendingPlans {
     return this.#single.size > 0;
   }
 
-  /** The next Service, which no longer waits. */
+  /** Takes out the next Service, which then no longer waits; `undefined` when none waits. */
   next(): string | undefined {
     for (const service of this.#single) {
       this.#single.delete(service);

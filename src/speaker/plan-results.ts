@@ -40,19 +40,19 @@ export class PlanResults {
     return this.#advertised.get(service)?.some((each) => each.address === address) ?? false;
   }
 
-  /** Addresses that this node does not announce, with their Services. */
+  /** Addresses that this node does not announce, each with the cause and its Service. */
   refusals(): (Refusal & { readonly service: string })[] {
     return [...this.#refusals].flatMap(([service, refusals]) =>
       refusals.map((refusal) => ({ service, ...refusal })),
     );
   }
 
-  /** For each Service, the addresses that this node does not announce. */
+  /** For each Service, the addresses that this node does not announce, each with the cause. */
   refusalsByService(): Iterable<readonly [string, readonly Refusal[]]> {
     return this.#refusals;
   }
 
-  /** For each Service, the addresses that this node is not to announce. */
+  /** For each Service, the addresses that this node is not to announce: their pool has the protocol none, or adopt-only leaves them to others. */
   notToAnnounceByService(): Iterable<readonly [string, readonly string[]]> {
     return this.#notToAnnounce;
   }

@@ -38,7 +38,7 @@ const nothing: readonly Wanted[] = [];
 export class RouteTable {
   readonly #routes = new Map<string, Route>();
   readonly #wantedOfService = new Map<string, readonly Wanted[]>();
-  /** Results of `mergeAttributes` for a single set, so that the routes of one advertisement share one set. */
+  /** Results of `mergeAttributes` for one set of attributes, so that all routes with that set share one result. */
   readonly #merged = new WeakMap<RouteAttributes, RouteAttributes>();
 
   /** Replaces the routes of a Service. Returns the changes to make at the peers. */

@@ -60,7 +60,7 @@ export class StandBy {
     successor?.inSync();
     const inherits = successor?.outcome ?? Promise.resolve('without');
     void inherits.then(async (outcome) => {
-      // Without an endpoint this process is stopping. If the port could not be bound, run.ts ends it with the error.
+      // There is no endpoint when this process stops, or when the port cannot be bound. In the latter case, run.ts ends the process with the error.
       if (outcome === 'without' && !(await this.endpoint.catch(() => undefined))) return;
       once();
     });

@@ -186,7 +186,7 @@ export class SpeakerWatches {
     );
   }
 
-  /** The speaker does not wait for Pods. If RBAC does not let it list Pods, the nodes alone say where speakers run. */
+  /** The speaker announces without waiting for Pods, because RBAC may not let it list them. The nodes alone then say where speakers run. */
   #watchPods(): Promise<void> {
     const { namespace, knownSpeakers } = this.#options;
     return this.#watch(

@@ -15,7 +15,7 @@ import { decodeRecord, encodeRecord, maxRecordOctets, type SuccessionRecord } fr
  */
 const SOCK_SEQPACKET_CLOEXEC_NONBLOCK = 0o2004005;
 const backlog = 4;
-/** Messages that are read in one go. */
+/** Maximum number of messages that are read in one go. */
 const recordsAtOnce = 64;
 
 export interface ChannelHandler {
@@ -123,7 +123,10 @@ export interface ListenOptions {
   readonly onRefused: (reason: string) => void;
 }
 
-/** Listens at the path until the returned function is called. That function does not delete the file, which may be the successor's by then. */
+/**
+ * Listens at the path until the returned function is called. That function does not delete the file, because the successor may already have put
+ * its own socket there.
+ */
 export function listenChannel({ path, onConnected, onRefused }: ListenOptions): () => void {
   mkdirSync(dirname(path), { recursive: true });
   const address = encodeSocketPath(path);

@@ -13,7 +13,7 @@ import {
 } from './predecessor.ts';
 import type { SuccessionRecord } from './record.ts';
 
-/** A part of what one process passes on to another, and the descriptor that belongs to it. */
+/** One item that a process passes on to another. A descriptor may come with it. */
 export interface PassedOn {
   readonly octets: Uint8Array;
   readonly descriptor?: number;
@@ -165,7 +165,7 @@ export class PredecessorRunner {
     }
   }
 
-  /** Waits while the socket is full. The deadline for the successor bounds the wait. */
+  /** Sends the record as soon as the socket has room. `acceptDeadlineMs` bounds the wait. */
   async #sendPatiently(record: SuccessionRecord, descriptor?: number): Promise<void> {
     while (this.#state.phase === 'offering' && this.#channel?.trySend(record, descriptor) === false)
       await new Promise<void>((resolve) => void setImmediate(resolve));

@@ -8,16 +8,16 @@
  *   stop while alone with no successor awaited ──→ kept
  *   after the stop: a closed connection, a broken protocol, a failed offer, or a deadline ──→ kept
  *
- * Until this process has read `accepted`, it owns the sessions. Whatever fails, it keeps them, and ends them as it would without a
+ * Until this process has read `accepted`, it owns the sessions. If anything fails before that, it keeps them, and ends them as it would without a
  * successor. From `passed` on, only the successor owns them. The two processes therefore never both speak on one session.
  */
 import { type SuccessionRecord, successionVersion } from './record.ts';
 
-/** How long a stopping process waits for a successor that is still reading the cluster. The kubelet waits 30 s in all. */
+/** How long a stopping process waits for a successor that is still reading the cluster. The kubelet gives the Pod 30 s to end. */
 export const readyDeadlineMs = 10_000;
-/** How long a stopping process waits for a successor that is about to connect. */
+/** How long a stopping process waits when its successor has yet to connect. The successor must be ready by then. */
 export const connectDeadlineMs = 12_000;
-/** How long the successor has to accept. Nothing is read from the peers meanwhile, so it must be shorter than any hold time. */
+/** Time limit for the successor to accept. Meanwhile nothing is read from the BGP peers, so this limit must be shorter than any hold time. */
 export const acceptDeadlineMs = 2000;
 
 export interface PredecessorState {
@@ -66,7 +66,7 @@ export function stepPredecessor(state: PredecessorState, event: PredecessorEvent
   if (state.phase === 'passed' || state.phase === 'kept') return { state, actions: [] };
   switch (event.kind) {
     case 'connected':
-      // The newest successor counts. An earlier one may hang. An offer is never interrupted.
+      // The newest successor counts, because an earlier one may hang. An offer, however, is never interrupted.
       if (state.phase === 'offering') return { state, actions: [] };
       return {
         state: { ...state, phase: 'greeting', isReady: false },

@@ -12,12 +12,12 @@
  *   5 accepted    successor      nothing
  *   6 committed   predecessor    nothing
  *
- * Numbers are in network byte order. The version decides the format of all records after `hello`. A process that reads another version closes
- * the connection.
+ * Numbers are in network byte order. The version decides the format of all records after `hello`. A process that reads a version other than its
+ * own closes the connection.
  */
 import { fail, ok, type Result } from '../result.ts';
 
-/** Raise it with every change of a record or of an item. */
+/** Raise it with every change to the format of a record or of an item. */
 export const successionVersion = 1;
 
 /** Longest record. The kernel refuses messages above about 200 KB. */

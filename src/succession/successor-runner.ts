@@ -19,7 +19,7 @@ export interface SuccessorOptions {
   readonly logger: Logger;
   readonly recorder: FlightRecorder;
   readonly guard: Guard;
-  /** Checks the items. Valid items belong to the callee, which must close their descriptors. */
+  /** Checks the items. If all are valid, they and their descriptors belong to the callee from then on. */
   readonly check: (items: readonly PassedOn[]) => Result<unknown, string>;
   /** Closes the descriptors of checked items, because the sessions stay with the other process. */
   readonly discard: () => void;

@@ -3,14 +3,14 @@
  *
  *   greeting ──hello──→ waiting ──in-sync, sends ready──→ waiting ──item …, offered──→ checking
  *   checking ──valid, sends accepted──→ accepting ──committed──→ inherited
- *   a closed connection, or a broken protocol ──→ without
+ *   a closed connection, a broken protocol, or an invalid item ──→ without
  *
  * It owns nothing before it has read `committed`. If the connection ends earlier, it closes the descriptors that it got, and the sessions stay
  * with the other process.
  */
 import { type SuccessionRecord, successionVersion } from './record.ts';
 
-/** Bounds the cost of a process that does not follow the protocol. A million prefixes of one peer are 489 items. */
+/** Bounds the cost of a process that does not follow the protocol. An item holds up to 2048 prefixes, so a million are 489 items. */
 const maxItems = 65_536;
 
 export interface SuccessorState {
@@ -23,7 +23,7 @@ export type SuccessorEvent =
   | { readonly kind: 'record'; readonly record: SuccessionRecord }
   /** This process knows the cluster, and can serve. */
   | { readonly kind: 'in-sync' }
-  /** The items that were kept are valid, or they are not. */
+  /** The answer to `check`. */
   | { readonly kind: 'valid' | 'invalid' }
   | { readonly kind: 'closed' };
 

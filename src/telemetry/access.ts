@@ -64,7 +64,8 @@ export class AccessControl {
       return access;
     } catch (error) {
       const cause = reasonOf(error);
-      // The status lets a client tell the two faults apart: 502 when the account of this process may not ask, 503 in an outage.
+      // The status lets a client tell the two faults apart: 502 when the API server refuses to judge, for example because the account of this
+      // process may not ask, and 503 in an outage.
       return this.#options.isRefusal?.(error)
         ? { allowed: false, status: 502, reason: `the API server does not judge the token: ${cause}` }
         : {

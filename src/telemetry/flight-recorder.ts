@@ -64,7 +64,7 @@ export class FlightRecorder {
     debug?.(recorded);
   }
 
-  /** Events of one machine in the order in which they were recorded, or of all machines by the wall clock. */
+  /** The events of one machine in the order in which they were recorded, or those of all machines in the order of the wall clock. */
   events(machine?: string): RecordedEvent[] {
     if (machine !== undefined) return [...(this.#events.get(machine) ?? [])];
     return [...this.#events.values()].flat().sort((a, b) => a.at - b.at);

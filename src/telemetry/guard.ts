@@ -1,7 +1,8 @@
 /**
  * The guard at each entrance of foreign octets: a TCP peer's stream, a datagram, a frame, an HTTP body, a watch event. An exception
  * while one input is handled is a bug. It costs only that input or its session, never the process. The guard counts each exception and
- * records it in the flight recorder. It logs one exception per entrance, source and kind, with the first octets of the input.
+ * records it in the flight recorder. Of the exceptions with equal entrance, source and kind, it logs only the first one, with the first
+ * octets of the input.
  */
 import type { Logger } from 'pino';
 import { reasonOf } from '../result.ts';
@@ -13,7 +14,7 @@ export type Entrance = (typeof entrances)[number];
 
 export interface GuardOptions {
   readonly logger: Logger;
-  /** Counts one failure. Both arguments become metric labels, so each takes only a few values. */
+  /** Counts one failure. Both arguments become metric labels, so each must have few possible values. */
   readonly count?: (entrance: Entrance, kind: string) => void;
   readonly recorder?: FlightRecorder;
 }
@@ -21,7 +22,7 @@ export interface GuardOptions {
 /** The input that is being handled. */
 export interface GuardedInput {
   readonly entrance: Entrance;
-  /** Sender: the name of a peer, an address, or a path. */
+  /** Names where the input comes from, for instance a peer, a link, an object or a path. */
   readonly source: string;
   readonly octets?: Uint8Array;
 }

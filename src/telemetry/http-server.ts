@@ -5,10 +5,10 @@
  *   /healthz       200 while the process works, else 503 with the reasons. After 503 a restart may help
  *   /readyz        200 while the process can do its whole job, else 503 with the reasons
  *   /status        the state of the process as JSON (`cluster/status.ts`); access control applies
- *   /page/         the web page (`src/page/`), when the process serves it; access control applies, with one right for all of its paths
- *   /capture       frames of the control traffic as pcapng, when the process captures; access control applies, with a right of its own
+ *   /page/         the web page (`src/page/`), when the process serves it; access control applies, with one permission for all of its paths
+ *   /capture       frames of the control traffic as pcapng, when the process captures; access control applies, with a permission of its own
  *   /debug/events  the flight recorder's events as JSON lines; `?machine=NAME` or `?address=ADDRESS` selects some; access control applies.
- *                  The address of a peer selects the events of the peer. `machine` may be repeated
+ *                  The address of a peer also selects all events of that peer. `machine` may be repeated
  *
  * A request that raises an exception is answered with 500 and reported by the guard. `http-limits.ts` bounds what clients can cost together.
  */
@@ -105,8 +105,8 @@ async function listen({ host, port }: ListenAddress, endpoints: Endpoints): Prom
   const server = createServer((request, response) => void answer(request, response, endpoints));
   server.on('connection', (socket) => endpoints.limits.connected(socket));
   await new Promise<void>((resolve, reject) => {
-    // The listener stays after the port is bound, and then has no effect. Without it, a connection that the kernel fails to accept would end
-    // the process.
+    // The listener stays after the port is bound, although `reject` then has no effect. Without a listener, a connection that the kernel fails
+    // to accept would end the process.
     server.on('error', (cause: NodeJS.ErrnoException) => {
       const where = host === '::' ? `port ${port}` : `${host} port ${port}`;
       reject(new Error(`--metrics-address: cannot listen on ${where}: ${bindFault(cause)}`, { cause }));
@@ -174,13 +174,13 @@ async function refusalOf(request: IncomingMessage, access: Endpoints['access']):
   const path = judgedPath(pathOf(request));
   if (path === undefined) return undefined;
   // A web site whose name resolves to a loopback address could make a browser on this host, or at the other end of a forwarded port, send
-  // requests here. A request that names such a host therefore does not count as one from loopback.
+  // requests here. A request whose `Host` header holds a name other than `localhost` therefore does not count as one from loopback.
   const remoteAddress = isOwnHost(request.headers.host) ? request.socket.remoteAddress : undefined;
   const verdict = await access.check(remoteAddress, request.headers.authorization, path);
   return verdict.allowed ? undefined : textReply(verdict.status, `${verdict.reason}\n`);
 }
 
-/** The path that the access control judges; `undefined` for a path that is open. One right covers all files of the page. */
+/** The path that the access control judges; `undefined` for a path that is open. One permission covers all files of the page. */
 function judgedPath(path: string): string | undefined {
   if (path === pagePath || path.startsWith(`${pagePath}/`)) return pagePath;
   return path === '/status' || path === '/capture' || path.startsWith('/debug/') ? path : undefined;
@@ -222,7 +222,7 @@ async function replyTo(
       if (endpoints.capture)
         return captureReply(await endpoints.capture(new URLSearchParams(query), signalOf()));
       return textReply(404, 'only speakers capture frames\n');
-    // The page names its files by relative paths.
+    // The page names its files by relative paths, which are right only below `/page/`.
     case pagePath:
       return { status: 308, headers: { location: `${pagePath}/` }, body: '' };
     default:

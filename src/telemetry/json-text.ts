@@ -1,6 +1,6 @@
 import type { Turns } from '../turns.ts';
 
-/** Approximate length of a piece. It is written well within a millisecond. */
+/** Approximate length of a piece. A piece of this length is written well within a millisecond. */
 const pieceLength = 16_384;
 const indent = '  ';
 

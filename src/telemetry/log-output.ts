@@ -11,7 +11,7 @@ import type { Clock } from '../clock.ts';
 
 export interface LogOutputOptions {
   readonly clock: Clock;
-  /** Writes octets at once and returns the number of written octets. Throws a system error, `EAGAIN` when the reader is slow. */
+  /** Writes as many of the octets as it can without waiting, and returns their number. Throws a system error, `EAGAIN` when the reader is slow. */
   readonly write: (octets: Uint8Array) => number;
   readonly maxQueuedOctets?: number;
 }
@@ -23,7 +23,7 @@ const newline = Buffer.from('\n');
 interface QueuedLine {
   /** The octets of the line that are not written yet. */
   readonly octets: Uint8Array;
-  /** Present in a report of lost lines: the total number of lost lines that have been reported once this report is written. */
+  /** Present only in a report of lost lines: the number of lines that this report and all earlier ones report as lost. */
   readonly reported?: number;
 }
 

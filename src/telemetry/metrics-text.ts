@@ -25,7 +25,7 @@ export async function metricsText(
   return pieces.join('') + (await others.metrics());
 }
 
-/** The text of one metric, in pieces. Unless the metric says otherwise, all samples are of the moment when the first piece is made. */
+/** The text of one metric, in pieces. All samples show the moment at which the first piece is made, unless the metric is `takenInSlices`. */
 function* metricPieces({ name, help, type, samples, takenInSlices }: CollectedMetric): Generator<string> {
   const all = takenInSlices ? samples() : [...samples()];
   yield `# HELP ${name} ${help.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')}\n# TYPE ${name} ${type}\n`;
@@ -33,7 +33,7 @@ function* metricPieces({ name, help, type, samples, takenInSlices }: CollectedMe
   for (const sample of all) {
     lines.push(line(name, sample));
     if (lines.length < pieceSamples) continue;
-    // `join` makes a plain string. A sum of strings would keep each line until the text is sent.
+    // `join` makes a plain string. A string that is built with `+` would keep each line in memory until the text is sent.
     yield lines.join('');
     lines = [];
   }

@@ -3,7 +3,7 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Clock } from '../clock.ts';
 
 /**
- * Registers the metrics that Prometheus' own client libraries give every process, under their usual names, and the version of the program.
+ * Registers the metrics that Prometheus' own client libraries give every process, under their usual names, and `bellman_build_info`.
  * They describe this process alone, without its child processes.
  */
 export function registerProcessMetrics(

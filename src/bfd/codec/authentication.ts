@@ -74,7 +74,7 @@ export function sign(packet: Uint8Array, type: DigestType, key: DigestKey, seque
   packet.set(digestOf(packet, type, key), digestAt);
 }
 
-/** Whether the digest of a decoded packet was computed with this key. `packet` may have octets after Length. */
+/** Whether the digest of a decoded packet was computed with this key. `packet` may be longer than its Length field says. */
 export function hasValidDigest(packet: Uint8Array, type: DigestType, key: DigestKey): boolean {
   const end = digestAt + algorithms[type].digestOctets;
   const digest = digestOf(packet.subarray(0, packet[3]), type, key);

@@ -3,7 +3,8 @@
  *
  *   discriminator 4 | sequence 4 | cookie 8
  *
- * The cookie is random, so that no other host can forge a reply. The IPv4 packet around it is sent to ourselves (RFC 5881 section 4).
+ * The cookie is random, so that no other host can forge a reply. The IPv4 packet that carries all this has our own address as source and
+ * destination, so the peer forwards it back to us (RFC 5881 section 4).
  */
 import { fail, ok, type Result } from '../../result.ts';
 

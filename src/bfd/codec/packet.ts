@@ -38,7 +38,7 @@ export interface ReceivedPacket extends BfdPacket {
 
 const version = 1;
 const mandatoryOctets = 24;
-/** The smallest packet with an authentication section: type and length of the section. */
+/** The smallest packet with an authentication section: the mandatory section, then the section's type and length, one octet each. */
 const minimumWithAuthentication = 26;
 
 const flag = {
@@ -52,7 +52,7 @@ const flag = {
 
 /**
  * Decodes a datagram, and applies the rules of RFC 5880 section 6.8.6 that need nothing but the packet, in the order of that section. The
- * error says which rule the packet breaks. Octets after Length are ignored.
+ * error says which rule the packet breaks. Octets beyond those that the Length field counts are ignored.
  */
 export function decodePacket(datagram: Uint8Array): Result<ReceivedPacket, string> {
   if (datagram.length < mandatoryOctets)
@@ -97,7 +97,7 @@ export function decodePacket(datagram: Uint8Array): Result<ReceivedPacket, strin
 
 type Four = [number, number, number, number];
 
-/** Encodes the mandatory section, with room for an authentication section of the given length. A is set when there is one. */
+/** Encodes the mandatory section, with room for an authentication section of the given length. Sets the A bit unless this length is 0. */
 export function encodePacket(packet: BfdPacket, authenticationOctets = 0): Uint8Array {
   const octets = new Uint8Array(mandatoryOctets + authenticationOctets);
   const view = new DataView(octets.buffer);

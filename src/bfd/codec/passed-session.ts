@@ -13,7 +13,7 @@ import { type BfdPacket, decodePacket, encodePacket } from './packet.ts';
 
 const packetOctets = 24;
 const pathAt = packetOctets + 9;
-/** Longer than any two addresses with an interface. */
+/** No path is longer: it consists of two addresses, the name of an interface and the kind of session. */
 const maxPathOctets = 512;
 
 export interface PassedSession {

@@ -3,7 +3,7 @@
  * peer counts as silent. Once two have passed, its sequence number is forgotten too (section 6.8.1, bfd.AuthSeqKnown).
  *
  * A process that wakes late may have missed packets that the peer did send, for instance while the whole machine was paused. The peer then
- * gets a reprieve. It counts from the late wake, and is as long as the process was late, but at most a Detection Time. The next one is
+ * gets a reprieve. It begins at the late wake, and is as long as the process was late, but at most a Detection Time. A second reprieve is
  * possible only after a packet has arrived.
  */
 
@@ -13,7 +13,7 @@ const ordinaryLatenessMs = 5;
 export class Detection {
   #lastReceivedMs: number | undefined;
   #timeMs = 0;
-  /** Whether the peer's discriminator is known. A peer without one already counts as silent. */
+  /** Whether the peer's discriminator is known. While it is unknown, the peer already counts as silent. */
   #isWatching = false;
   #isWindowOpen = false;
   #lateMs = 0;

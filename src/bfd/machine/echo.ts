@@ -39,7 +39,7 @@ export class Echo {
     return this.#schedule.dueMs;
   }
 
-  /** Whether the peer counts as silent now. The caller first delivers the packets that have already arrived. */
+  /** Whether the peer counts as silent now. A packet that has arrived, but has not been passed to `returned`, counts as missing. */
   isDetectionDue(nowMs: number): boolean {
     if (this.#lastReturned === undefined || nowMs < this.#schedule.dueMs) return false;
     return this.#sequence - this.#lastReturned >= this.#detectMultiplier;

@@ -6,7 +6,7 @@
  *   a longer Desired Min TX     we go on sending at the old interval
  *   a shorter Required Min RX   our Detection Time still counts with the old interval
  *
- * Only one Poll Sequence runs at a time. A change during a Poll Sequence waits for a second one.
+ * Only one Poll Sequence runs at a time. A change during a Poll Sequence causes a second one, which begins when the first has ended.
  */
 export interface IntervalPair {
   readonly desiredMinTx: number;
@@ -39,8 +39,8 @@ export class Intervals {
   }
 
   /**
-   * Sets new values. Outside the state Up they are in force at once, without a Poll Sequence. The packets before Up are slow and carry
-   * them anyway.
+   * Sets new values. In every state but Up they are in force at once. They need no Poll Sequence then, because each packet carries them, and
+   * packets are sent slowly until the session is Up.
    */
   set(next: IntervalPair, isUp: boolean): void {
     const isSame =

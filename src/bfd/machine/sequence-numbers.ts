@@ -1,6 +1,6 @@
 /** Sequence numbers of authenticated packets (RFC 5880 section 6.7). They are 32-bit circular numbers. */
 
-/** Numbers our packets. The first number is random. */
+/** Numbers our packets. The first number is random, unless the session is inherited. */
 export class SendSequence {
   #value: number;
   #raisedMs = Number.NEGATIVE_INFINITY;
@@ -16,8 +16,8 @@ export class SendSequence {
   }
 
   /**
-   * The number for the next packet. Meticulous types give every packet a number of its own. The others raise it when the contents change,
-   * and once a second, so that a recorded packet soon becomes useless.
+   * The number for the next packet. Meticulous types give every packet a number of its own. The other types raise the number when the contents
+   * change, and otherwise once a second, so that a recorded packet cannot be replayed for long.
    */
   next(isMeticulous: boolean, contents: string, nowMs: number): number {
     if (isMeticulous || contents !== this.#contents || nowMs - this.#raisedMs >= raiseMs) {
@@ -51,8 +51,8 @@ export class ReceiveWindow {
   }
 
   /**
-   * Stores the number of a packet whose digest is correct. By the RFC's text, bfd.AuthSeqKnown is set before the digest is checked, so one
-   * forged packet could shut the peer out.
+   * Stores the number of a packet whose digest is correct. The RFC's text sets bfd.AuthSeqKnown before it checks the digest. One forged packet
+   * could then shut the peer out.
    */
   accept(sequence: number): void {
     this.#last = sequence;

@@ -1,6 +1,6 @@
 /**
- * One BFD session as a machine in the sense of RFC 5880 sections 6.5 to 6.8. Its inputs are received packets, new settings and the time. Its
- * outputs are actions: packets to send, and what to report. It reads no clock.
+ * One BFD session as a machine that follows RFC 5880 section 6. Its inputs are received packets, new settings and the time. Its outputs are
+ * actions: packets to send, and what to report. It reads no clock.
  *
  *   sockets, timer ──receive(), wake(), configure()──→ SessionMachine ──actions──→ sockets, speaker
  *
@@ -116,8 +116,8 @@ export class SessionMachine {
       this.#detection.received(nowMs);
     }
     const wanted = this.#wantedIntervals();
-    // While the echo function worked, the earlier process asked the peer for slow packets. The peer sends them until a Poll Sequence tells it
-    // otherwise.
+    // If the echo function worked in the earlier process, that process asked the peer for slow packets. The peer goes on sending slowly until a
+    // Poll Sequence announces our shorter interval.
     const isSlow = inherited !== undefined && settings.echoInterval !== undefined;
     const requiredMinRx = isSlow ? Math.max(slowInterval, wanted.requiredMinRx) : wanted.requiredMinRx;
     this.#intervals = new Intervals({ ...wanted, requiredMinRx });
@@ -192,7 +192,7 @@ export class SessionMachine {
     return this.#echo;
   }
 
-  /** Whether `wake` may judge the peer silent. The caller first delivers the packets that have already arrived. */
+  /** Whether `wake` may judge the peer silent. If so, deliver the packets that have already arrived before you call `wake`. */
   isDetectionDue(nowMs: number): boolean {
     return nowMs >= this.#detection.dueMs || this.#echo.isDetectionDue(nowMs);
   }
@@ -282,7 +282,7 @@ export class SessionMachine {
 
   /** The Detection Time has passed without a packet (section 6.8.4). The peer's discriminator is forgotten in every state (section 6.8.1). */
   #peerIsSilent(nowMs: number): void {
-    // Required Min RX 0 means "send nothing". A peer that sent it and then went away would never get a packet again.
+    // Required Min RX 0 means "send nothing". If it stayed in force, a peer that sent it and then went away would never get a packet again.
     this.#remote = {
       ...this.#remote,
       state: 'Down',

@@ -11,7 +11,7 @@ export interface Refusal {
 
 /**
  * Authenticates a packet (RFC 5880 sections 6.7.3, 6.7.4 and 6.8.6). `octets` is the packet as received. Returns why the packet must be
- * dropped. For an authentic packet, stores the sequence number and returns `undefined`.
+ * dropped, or `undefined` when it is accepted. Stores the sequence number of an authentic packet.
  */
 export function verify(
   { authentication: section, detectMultiplier }: ReceivedPacket,

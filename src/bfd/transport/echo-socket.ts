@@ -1,6 +1,6 @@
 /**
- * A packet socket for Echo packets on one interface. An ordinary socket cannot send a packet to an address of this node over a link, and the
- * kernel drops a received packet whose source is such an address. The socket needs CAP_NET_RAW.
+ * A packet socket for Echo packets on one interface. An ordinary socket does not suffice: the kernel never sends a packet for an address of this
+ * node over a link, and it drops a received packet whose source is an address of this node. The socket needs CAP_NET_RAW.
  */
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
@@ -47,7 +47,7 @@ export function openEchoSocket(key: EchoKey, onReadable: () => void): EchoSocket
   const index = libc.interfaceIndex(device);
   const fd = libc.openSocket(AF_PACKET, SOCK_DGRAM_CLOEXEC, 0);
   try {
-    // The socket receives nothing before the bind sets its protocol. The filter is attached before that, so that nothing else gets in.
+    // The socket receives nothing before the bind sets its protocol. The filter is attached before that, so that only Echo packets get in.
     libc.attachSocketFilter(fd, echoProgram);
     libc.bindSocket(fd, linkAddress(index, new Uint8Array(0)));
   } catch (error) {

@@ -14,12 +14,15 @@ import type { PacketFilter } from './transport.ts';
 
 /** Offset of Your Discriminator from the UDP header. */
 const yourDiscriminatorAt = 8 + 8;
-/** The kernel takes at most 4096 instructions. With more discriminators than this, the filter checks only the TTL. */
+/**
+ * The kernel accepts at most 4096 instructions, and each discriminator takes two. With more discriminators than `maxDiscriminators`, the filter
+ * checks only the TTL.
+ */
 const maxDiscriminators = 2000;
 
 /**
- * The program that accepts datagrams with at least this TTL or hop limit (RFC 5881 section 5, RFC 5883 section 5). The kernel's own option,
- * IP_MINTTL, has no effect on UDP. With discriminators, it also keeps a flood of other packets out of the queue.
+ * The program that accepts datagrams with at least this TTL or hop limit (RFC 5881 section 5, RFC 5883 section 5). With discriminators, the
+ * program also keeps a flood of other packets out of the queue. The kernel's own option for the TTL, IP_MINTTL, has no effect on UDP.
  */
 export function packetProgram(family: 4 | 6, { minimumTtl, discriminators }: PacketFilter): Uint8Array {
   const program: Instruction[] = [

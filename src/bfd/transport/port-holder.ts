@@ -1,4 +1,4 @@
-/** Finds the sockets on a UDP port through /proc: those of this process by descriptor, those of other processes by name. */
+/** Finds out through /proc which descriptors of this process are bound to a UDP port, and which other processes have a socket on it. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 /** Descriptors of this process that are bound to the port. */

@@ -31,7 +31,7 @@ export interface PacketFilter {
 }
 
 export interface ReceivePort {
-  /** Reads what has arrived, at most `limit` packets. Returns whether more may wait. */
+  /** Reads what has arrived, at most `limit` packets. Returns true when it has read `limit` packets, because more may wait then. */
   drain(limit: number, handle: PacketHandler): boolean;
   /** The kernel drops packets that the filter does not let pass. */
   setFilter(filter: PacketFilter): void;

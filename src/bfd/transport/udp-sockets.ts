@@ -1,6 +1,6 @@
 /**
- * UDP sockets through the C library. Node's own sockets show neither TTL nor interface, and cannot be read at a chosen moment. The process
- * reads all sockets before it calls a peer silent.
+ * UDP sockets through the C library. Node's own sockets show neither TTL nor interface. They cannot be read at a chosen moment either, but the
+ * process must read all sockets before it calls a peer silent.
  */
 import { isLinkLocal, parseIp } from '../../address/index.ts';
 import * as libc from '../../linux/libc.ts';
@@ -55,7 +55,7 @@ const queuePriority = 6;
 const sourcePorts = { first: 49152, count: 16384 } as const;
 /** Where net.core.rmem_max permits this size, the queue holds thousands of packets, so a flood displaces few of the good ones. */
 const receiveQueueOctets = 1024 * 1024;
-/** Longer than any packet, because the field Length is one octet. */
+/** Longer than any BFD packet, because the field Length of a BFD packet is one octet. */
 const maxPacketOctets = 512;
 /** `::`, or `0.0.0.0`. */
 const anyAddress = { 4: new Uint8Array(4), 6: new Uint8Array(16) } as const;
@@ -128,9 +128,9 @@ class UdpReceivePort implements ReceivePort {
   }
 
   /**
-   * Binds without SO_REUSEADDR. With this option, the kernel would let another BFD daemon share the port, and give each packet to only one of
-   * us. The sockets of this process may overlap, because they differ in interface or address. When only they have the port, the option is set
-   * during the bind.
+   * First binds without SO_REUSEADDR. With this option, the kernel would let another BFD daemon share the port, and give each packet to only one
+   * of us. The sockets of this process may share the port, because they differ in interface or address. If the bind fails only because of these
+   * sockets, they and the new socket get the option during a second bind.
    */
   #bind(): void {
     const { family, port, interface: device, localAddress } = this.#key;

@@ -29,7 +29,7 @@ export interface AttributeFault {
 export interface DecodedAttributes {
   readonly attributes: PathAttributes;
   readonly faults: readonly AttributeFault[];
-  /** Attribute types in the list, malformed ones included. */
+  /** The types of all attributes in the list, malformed attributes included. */
   readonly seen: ReadonlySet<number>;
   /** True when the list holds an MP_REACH_NLRI, of any address family, that announces routes. */
   readonly reaches: boolean;
@@ -67,7 +67,7 @@ export function decodeAttributeList(
 class AttributeListReader {
   readonly #options: ReceiveOptions;
   readonly #draft: Draft = {};
-  /** By attribute type. An UPDATE can repeat one attribute 21,000 times, so one fault stands for all repetitions. */
+  /** By attribute type. An UPDATE of 65,535 octets can repeat an attribute of 3 octets 21,000 times, so one fault stands for all repetitions. */
   readonly #faults = new Map<number, AttributeFault>();
   readonly #seen = new Set<number>();
   readonly #unknown: UnknownAttribute[] = [];
@@ -122,8 +122,8 @@ class AttributeListReader {
   finish(): DecodedAttributes {
     const { as4Path, as4Aggregator, ...attributes } = this.#draft;
     const { asPath, aggregator } = attributes;
-    // RFC 6793 section 4.2.3: an AGGREGATOR without AS_TRANS comes from a speaker with two-octet AS numbers. It aggregated the route and
-    // passed on both AS4 attributes unread, so these attributes are out of date.
+    // RFC 6793 section 4.2.3: an AGGREGATOR without AS_TRANS beside an AS4_AGGREGATOR comes from a speaker with two-octet AS numbers. That
+    // speaker aggregated the route and passed on both AS4 attributes unread, so these attributes are out of date.
     const isStale = aggregator !== undefined && as4Aggregator !== undefined && aggregator.asn !== asTrans;
     if (asPath && as4Path && !isStale) attributes.asPath = mergeAsPaths(asPath, as4Path);
     if (aggregator && as4Aggregator && !isStale) attributes.aggregator = as4Aggregator;

@@ -3,8 +3,8 @@
  * and MP_UNREACH_NLRI are in multiprotocol.ts, because their errors end the session.
  *
  * To add an attribute, add a row here, a field of PathAttributes in ../message.ts, and random values in
- * test/unit/bgp/codec/properties.test.ts. The functions `number` and `list` of attribute-row.ts accept only the fields that their types name.
- * test/fuzz/bgp-message-check.ts counts the elements of every list, so count a new list there too.
+ * test/unit/bgp/codec/properties.test.ts. If `number` or `list` of attribute-row.ts makes the row, add the field to the type of their parameter
+ * `key` too. test/fuzz/bgp-message-check.ts counts the elements of every list, so count a new list there as well.
  *
  * If our routes carry the attribute, add a field of RouteAttributes in ../speaker-api.ts as well. Two routes with different values must not
  * share an attribute set, so add the field to the key in ../rib/attribute-table.ts. Add the attribute to `pathAttributes` in
@@ -250,7 +250,7 @@ function encodeAggregator({ asn, address }: Aggregator, width: 2 | 4): Uint8Arra
   return writer.octets(ipToBytes(address)).finish();
 }
 
-/** RFC 4271 section 6.3 asks for a valid host address. Addresses in 0/8 and in 127/8, and all from 224/4 (multicast) on, are not valid. */
+/** RFC 4271 section 6.3 asks for a valid host address. Addresses in 0/8 and 127/8, and those from 224.0.0.0 up (multicast, reserved), are not. */
 function isHostAddress(address: Uint8Array): boolean {
   const first = readUint8(address, 0);
   return first !== 0 && first !== 127 && first < 224;

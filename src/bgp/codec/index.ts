@@ -6,12 +6,13 @@
  *
  * Errors. The codec judges a message once and completely. An error that ends the session is a BgpError: code, subcode and data of the
  * NOTIFICATION, as the RFC asks. An error that leaves the session up (RFC 7606) is an AttributeFault beside the message: the attribute is
- * discarded, or the routes of the UPDATE are treated as withdrawn. negotiation.ts decides whether two OPENs are compatible.
+ * discarded, or the routes of the UPDATE are treated as withdrawn. negotiation.ts decides whether two OPENs are compatible. Encoding a
+ * message that is too long, or that has a part that is too long, throws a RangeError.
  *
  * Unknown input. Routes of families other than IPv4 and IPv6 unicast, unknown attributes and unknown capabilities are kept as octets and
- * not interpreted. Encoding a message that is too long, or that has a part that is too long, throws a RangeError.
+ * not interpreted.
  *
- * Cost. Decoding allocates no more than a small multiple of its input. A frame that arrives in one chunk is a view of it, and prefixes
+ * Cost. Decoding allocates no more than a small multiple of its input. A frame that arrives in one chunk is a view of the chunk, and prefixes
  * are judged and counted in place (NlriList). Values that outlive the message (error data, unknown attributes, communities) are copies.
  *
  * Implements RFC 4271 (messages), 4760 (multiprotocol), 2545 and 8950 (next hops), 5492 (capabilities), 9072 (long OPENs), 8654 (long

@@ -64,7 +64,7 @@ function judgeValues(open: OpenMessage, frame: Uint8Array): BgpError | undefined
     if (capability.kind === 'role') roles.add(capability.role);
     if (capability.kind !== 'four-octet-as') continue;
     asns.push(capability.asn);
-    // RFC 6793 section 9: AS_TRANS is reserved. It only replaces a greater AS number in a two-octet field.
+    // RFC 6793 section 9: AS_TRANS is reserved. It may only stand in a two-octet field, for an AS number that needs four octets.
     if (capability.asn === asTrans)
       return openError(OpenSubcode.badPeerAs, 'the four-octet AS number is AS_TRANS');
   }

@@ -5,7 +5,7 @@
  *   | 1 | connection key | initiator | n    | sent OPEN | m      | received OPEN | length | octets of an incomplete message
  *
  *    0     1         3        4
- *   | 2 | session   | family | prefixes that the peer holds, as NLRI (RFC 4271 section 4.3) …
+ *   | 2 | session   | family | prefixes that the peer has from us, as NLRI (RFC 4271 section 4.3) …
  *
  * The connection key tells the successor which of its peers the connection belongs to. The initiator is 0 when this node made the
  * connection, and 1 when the peer made it. `session` is the number of an item of the first kind. These items are numbered from 0.
@@ -20,7 +20,7 @@ import { OctetWriter } from './octet-writer.ts';
 import { readUint8, readUint16, readUint32 } from './octets.ts';
 
 const connectionKeyOctets = 32;
-/** Prefixes of one item. The longest prefix takes 17 octets, so an item has at most 35 KB. */
+/** The most prefixes in one item. The longest prefix takes 17 octets, so an item has at most 35 KB. */
 const prefixesAtOnce = 2048;
 
 const sessionItem = 1;
@@ -52,7 +52,7 @@ export function encodePassedSession(session: PassedSession): Uint8Array {
   return writer.uint32(unread.length).octets(unread).finish();
 }
 
-/** The items with the prefixes that the session's peer holds. */
+/** The items with the prefixes that the session's peer has from us. */
 export function* encodePassedPrefixes(session: number, prefixes: Iterable<Prefix>): Iterable<Uint8Array> {
   const lists: Record<Family, Prefix[]> = { 4: [], 6: [] };
   for (const prefix of prefixes) {

@@ -42,7 +42,7 @@ const mandatoryClassic: readonly number[] = [...mandatory, AttributeType.nextHop
  * - 3/2: an unknown well-known attribute
  * - 3/5: an MP_REACH_NLRI or MP_UNREACH_NLRI that is longer than the rest of the attributes
  * - 3/9: a malformed MP_REACH_NLRI or MP_UNREACH_NLRI
- * - 3/10: malformed prefixes
+ * - 3/10: malformed prefixes in the withdrawn routes or in the NLRI field
  * - the error of a fault with the treatment `withdraw`, when the UPDATE announces no route (RFC 7606 section 5.2)
  */
 export function decodeUpdate(frame: Uint8Array, options: ReceiveOptions): Result<DecodedUpdate, BgpError> {

@@ -27,7 +27,7 @@ export interface BfdWatch {
   /** When BFD came Up, on the machine's clock; `undefined` unless it is Up. */
   readonly upAtMs: number | undefined;
   readonly remoteControlPlaneIndependent: boolean;
-  /** The times within the window of the damping at which BFD ended the BGP session. */
+  /** The times at which BFD ended the BGP session during the last `dampingWindowMs`. */
   readonly endedAtMs: readonly number[];
   /** BGP ignores losses for now. */
   readonly isDamped: boolean;
@@ -43,7 +43,7 @@ export const initialBfdWatch: BfdWatch = {
 
 /**
  * Damping begins when BFD has ended the session this often within the window. A link that fails once or twice in ten minutes is common
- * during maintenance. Each further failure makes the routers reroute all traffic twice.
+ * during maintenance. Each further failure makes the routers reroute all traffic twice, away from this node and back.
  */
 export const dampingLosses = 5;
 export const dampingWindowMs = 600_000;

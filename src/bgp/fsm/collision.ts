@@ -5,7 +5,7 @@ export interface CollidingEnd {
 }
 
 /**
- * Returns the connection that survives a collision. The end that wins keeps its own connection. The end with the higher BGP Identifier wins
+ * Returns the connection that survives a collision: the one that the winning end made. The end with the higher BGP Identifier wins
  * (RFC 4271 section 6.8). If the identifiers are equal, the end with the higher AS number wins (RFC 6286 section 2.3).
  */
 export function survivingConnection(local: CollidingEnd, remote: CollidingEnd): 'outgoing' | 'incoming' {

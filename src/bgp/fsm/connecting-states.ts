@@ -147,7 +147,7 @@ function connectOrActiveTimer(step: Transition, timer: FsmTimer): FsmStep {
   switch (timer) {
     // Event 9 (ConnectRetryTimer_Expires): drop the attempt, restart ConnectRetryTimer, initiate TCP; to Connect.
     case 'connect-retry':
-      // A connection that the peer has just made is better than another attempt of ours.
+      // A connection that has just come up is better than another attempt of ours.
       if (config.passive || state.tcp === 'connected') return step.stay();
       if (state.tcp === 'connecting') {
         step.act({ kind: 'no-answer' });
@@ -176,7 +176,8 @@ function awaitPeer(step: Transition, state: FsmState): FsmStep {
 
 /**
  * The peer's OPEN is accepted: goes to OpenConfirm, or to OpenSentBfdUpPending while BFD is not Up (draft-ietf-idr-bgp-bfd-strict-mode).
- * In OpenSentBfdUpPending, the machine sends no KEEPALIVE, so the peer does not come up either. The hold timer runs with the negotiated time.
+ * In OpenSentBfdUpPending, the machine sends no KEEPALIVE, so the peer does not come up either. The hold timer runs with the negotiated time,
+ * or with `bfdHoldMs` if that time is zero.
  */
 export function openReceived(
   step: Transition,

@@ -16,15 +16,15 @@
  * Departures from section 8.2.2:
  * - Damping. After each failure the machine waits in Idle. The delay doubles with each failure in a row. Only a session that has lasted, or a
  *   ManualStop outside Idle, resets the delay. A peer that accepts a connection and refuses the session at once is therefore never retried in a
- *   tight loop. Such a peer cannot make us accept its own connections in a tight loop either, because Idle refuses them. For the same reason, a
- *   connection that breaks in OpenSent goes to Idle, not Active. When TCP does not come up, that is not an oscillation. The delay then grows to
- *   ConnectRetryTime at most, and the failure does not lengthen the delays after later oscillations. A router that was away is therefore found
- *   soon after it returns.
+ *   tight loop. Such a peer cannot make us accept its own connections in a tight loop either, because Idle refuses them. When a connection
+ *   breaks in OpenSent, the RFC goes to Active. This machine goes to Idle, so that the delay applies there too. An attempt for which TCP does
+ *   not come up is not an oscillation. After such an attempt, the delay grows to ConnectRetryTime at most, so a router that was away is found
+ *   soon after it returns. Such an attempt does not lengthen the delay after a later oscillation.
  * - A NOTIFICATION is never answered by a NOTIFICATION.
  *
- * draft-ietf-idr-bgp-bfd-strict-mode adds two sub-states to OpenSent (session-states.ts). The hold-down of the draft runs there too:
- * our KEEPALIVE is sent only when the hold-down is over, so neither end is Established before the other. `bfd-strict: local` waits in Idle instead
- * (connecting-states.ts).
+ * draft-ietf-idr-bgp-bfd-strict-mode adds two sub-states to OpenSent (session-states.ts). The hold-down of the draft runs there too. Our
+ * KEEPALIVE is sent only when the hold-down is over, so that the peer is not Established while we still wait. With `bfd-strict: local`, the
+ * machine waits in Idle instead (connecting-states.ts).
  */
 import { connectOrActive, idle } from './connecting-states.ts';
 import type { FsmEvent, FsmStep } from './connection-events.ts';

@@ -11,7 +11,7 @@ export interface FsmConfig {
   readonly connectRetryMs: number;
   /** DelayOpenTime; 0 sends the OPEN at once. */
   readonly delayOpenMs: number;
-  /** Whether BFD lets the machine leave Idle. Absent when the session does not wait for BFD before it connects. */
+  /** Whether BFD lets the machine leave Idle. When absent, the machine does not wait for BFD before it connects. */
   readonly startReadiness?: BfdReadiness;
   /** First IdleHoldTime. It doubles with each failure. */
   readonly idleHoldMs: number;
@@ -56,7 +56,7 @@ export interface FsmState {
   readonly oscillations: number;
   readonly tcp: 'none' | 'connecting' | 'connected';
   readonly delayOpenRunning: boolean;
-  /** As negotiated; 0 before the negotiation, and when the peers agreed on no hold timer. */
+  /** As negotiated; 0 before the negotiation. A negotiated time of 0 means that there is no hold timer. */
   readonly holdTimeMs: number;
   readonly keepaliveMs: number;
   readonly bfdWait: BfdWait | undefined;

@@ -62,7 +62,7 @@ export class PeerConnections {
     this.feed(id, { kind: 'tcp-connected' });
   }
 
-  /** Our side of the OPEN on the connection. The first call decides it, and later edits do not change it. */
+  /** Our side of the connection, as our OPEN states it. The first call fixes it, and later edits of the configuration do not change it. */
   localOf(connection: ConnectionState): LocalEnd {
     const local = connection.local ?? localEndOf(this.#draft.state);
     this.#draft.change(connection.id, { local });

@@ -70,7 +70,9 @@ export class PeerDraft {
   }
 }
 
-/** Takes over each failure count that is higher on the other connection. Damping applies to the peer, so a new connection must not reset it. */
+/**
+ * Takes over each failure count that is higher on the other connection. Damping applies to the peer, so a new connection must not reset the counts.
+ */
 export function inheritFailures(fsm: FsmState, other: FsmState): FsmState {
   return {
     ...fsm,

@@ -42,13 +42,15 @@ export type PeerEvent =
       readonly restarting: boolean;
       readonly inherited?: InheritedSession;
     }
-  /** An edit. `restart` is true when the edit changes something in the connection or the OPEN, so the session must start over. */
+  /**
+   * An edit. `restart` is true when the session must start over: the edit changes the TCP connection, the OPEN, or whether the session may start.
+   */
   | { readonly kind: 'configure'; readonly settings: PeerMachineSettings; readonly restart: boolean }
-  /** The last event of a peer. Without an error the connection closes silently (RFC 4724). */
+  /** The last event of a peer. Without `error`, the connection closes without a NOTIFICATION (RFC 4724). */
   | { readonly kind: 'shutdown'; readonly error?: NotificationError }
   /** BFD reports a change of its session with the peer (RFC 5882 section 4). */
   | { readonly kind: 'bfd'; readonly report: BfdReport }
-  /** BFD has reported no loss for the quiet time that the last `bfd-damping` or `bfd-loss-ignored` asked for. */
+  /** The `quietMs` of the last action `bfd-damping` or `bfd-loss-ignored` are over, and BFD has reported no loss in this time. */
   | { readonly kind: 'bfd-damping-expired' }
   /** The link of a directly connected session has lost its carrier or its last address, or is gone. */
   | { readonly kind: 'link-down'; readonly interface: string }
@@ -72,7 +74,7 @@ export type RejectReason =
   | 'other-open'
   /** An earlier process passed the session on, but something that the session needs is missing here, such as its password. */
   | 'incomplete'
-  /** The primary is Idle: the session may not start, is damped, or waits for BFD. */
+  /** The primary is Idle: the session may not start, waits after a failure, or waits for BFD. */
   | 'idle'
   /** A session without graceful restart is up, and it stays. */
   | 'established'
@@ -101,7 +103,7 @@ export type ConnectionAction = (
   | { readonly kind: 'discard' }
 ) & { readonly connection: number };
 
-/** An action on the session outside its connections: start or stop its routes, or report to the operator. */
+/** An action on the session as a whole: the shell starts or stops its routes, rejects a connection, or reports to the operator. */
 export type SessionAction =
   | { readonly kind: 'reject'; readonly reason: RejectReason }
   /** The state that status shows for the peer has changed. */

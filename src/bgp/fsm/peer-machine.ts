@@ -1,21 +1,20 @@
 /**
- * The machine of one peer, as a pure function `(state, event, now) → { state, actions }`. A peer has two connections while both ends
- * connect at the same time, and this machine decides between them.
+ * The machine of one peer, as a pure function `(state, event, now) → { state, actions }`. A peer may have two connections, for instance when both
+ * ends connect at the same time, and this machine decides which one stays.
  *
  *   events of connection 1 ──→ FSM of the primary ───┐
  *   events of connection 2 ──→ FSM of the contender ─┼──→ actions on each connection, and on the session
  *   edits, stops, BFD, incoming connections ─────────┘
  *
- * This file decides about events. `peer-connections.ts` runs the FSMs, and says what becomes of the peer when a connection comes up or ends.
+ * This file handles the events. `peer-connections.ts` runs the FSMs, and decides what becomes of the peer when a connection comes up or ends.
  *
  * The primary is the connection that status shows. When the peer connects and the primary is waiting for that, the primary takes the new
  * connection. Otherwise the new connection becomes the contender. Decisions:
- * - Collision (RFC 4271 section 6.8): when both connections have seen an OPEN, the connection made by the end with the higher BGP
+ * - Collision (RFC 4271 section 6.8): when the peer's OPEN has arrived on both connections, the connection made by the end with the higher BGP
  *   Identifier survives.
- * - Succession: the session of an earlier process goes on if this process would send the same OPEN. Otherwise a new session
- *   starts.
- * - Restart of the peer (RFC 4724 section 4.2): an OPEN on a new connection silently replaces an Established session for which graceful
- *   restart is negotiated. Without graceful restart the Established session stays.
+ * - Succession: the session of an earlier process goes on if this process would send the same OPEN. Otherwise it ends, and a new session starts.
+ * - Restart of the peer (RFC 4724 section 4.2): when an OPEN arrives on a new connection while a session with graceful restart is Established, the
+ *   old connection is closed without a NOTIFICATION, and the new one stays. Without graceful restart the Established session stays.
  * - A connection that carries no OPEN for some seconds yields to a newer connection, so that silent connections from the peer's address
  *   cannot keep the peer out.
  * - BFD (RFC 5882): bfd-watch.ts says whether a report means that the peer is lost, and whether a waiting connection may go on.
@@ -139,9 +138,9 @@ class PeerTransition {
   }
 
   /**
-   * Goes on with the session of an earlier process. The connection takes the steps from OpenSent to Established with the messages that were
-   * exchanged on it, so the peer gets a KEEPALIVE, and the timers start. Returns false when the session may not start here, or when this process
-   * would not send the same OPEN.
+   * Goes on with the session of an earlier process. The connection starts in OpenSent and gets the peer's OPEN and a KEEPALIVE as events. It goes
+   * to Established as a new connection does: it sends the peer a KEEPALIVE and starts its timers. Returns false when the session may not start
+   * here, or when this process would not send the same OPEN.
    */
   #inherit({ initiator, sentOpen, receivedOpen }: InheritedSession): boolean {
     const { state } = this.#draft;
@@ -166,7 +165,8 @@ class PeerTransition {
     const { settings: before, primary: current } = this.#draft.state;
     const wasPassive = before.fsm.passive;
     const isUnderway = current.fsm.name !== 'Idle' && current.fsm.name !== 'Established';
-    // A connection that waits for BFD before TCP has sent nothing yet, so it takes every edit and must not begin its wait again.
+    // A connection that waits for BFD before TCP has sent nothing yet, so it can take every edit. It must not start over, because its wait would
+    // then begin again.
     const waitsForBfd = current.fsm.bfdWait === 'before-tcp' && settings.mayStart;
     this.#draft.set({ settings });
     if (!settings.bfd) this.#forgetBfd();
@@ -184,7 +184,7 @@ class PeerTransition {
     const { primary } = this.#draft.state;
     const { name } = primary.fsm;
     const isConnecting = name === 'Idle' || name === 'Connect' || name === 'Active';
-    // Another edit must not make a connection wait longer for BFD.
+    // `#readinessChanged` can make a connection wait longer for BFD, so it runs only when an edit changes one of these two settings.
     if (strictOf(settings) !== strictOf(before) || settings.bfd?.holdDownMs !== before.bfd?.holdDownMs)
       this.#readinessChanged();
     if (wasPassive !== settings.fsm.passive && isConnecting && !waitsForBfd) this.#restart({ kind: 'stop' });
@@ -218,8 +218,8 @@ class PeerTransition {
   }
 
   /**
-   * A loss ends every connection that BFD watches: the Established one, and those that have exchanged OPENs. A connection that is only
-   * being set up goes on, because its own timers judge it.
+   * Unless losses are damped, a loss ends the Established connection and every connection that has exchanged both OPENs. A connection that is
+   * only being set up goes on, because its own timers end it if the peer does not answer.
    */
   #bfd(report: BfdReport): void {
     const { settings, bfd: before } = this.#draft.state;
@@ -325,7 +325,7 @@ class PeerTransition {
     return true;
   }
 
-  /** Judges the peer's OPEN once, and feeds the outcome to the state machine of the connection. */
+  /** Judges the peer's first OPEN on a connection, and feeds the outcome to the connection's state machine. The machine rejects any further OPEN. */
   #open(connection: ConnectionState, open: OpenMessage): void {
     const { id, fsm } = connection;
     const isFirst = fsm.delayOpenRunning || (fsm.name === 'OpenSent' && !fsm.bfdWait);

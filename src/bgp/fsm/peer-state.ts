@@ -20,7 +20,10 @@ export interface PeerMachineSettings {
 }
 
 export interface PeerBfdSettings {
-  /** `negotiate`: wait for BFD in OpenSent, if the peer offers that too. `local`: wait in Idle, for `startWaitMs` at most. */
+  /**
+   * `negotiate`: if the peer offers BFD strict mode too, wait for BFD in OpenSent. `local`: wait for BFD in Idle, and go on without it when it
+   * stays down for `startWaitMs`.
+   */
   readonly strict: 'off' | 'negotiate' | 'local';
   /** How long BFD must be Up before the session may come up. */
   readonly holdDownMs: number;
@@ -54,7 +57,7 @@ export interface PeerState {
   readonly contenderAllowedAtMs: number;
   /** Capabilities to leave out of the next OPEN because the peer refused them (RFC 5492 section 5). */
   readonly refusedCapabilities: ReadonlySet<number> | 'all';
-  /** The R bit of RFC 4724: this process replaced an earlier one, and no session has come up since. */
+  /** The R bit of RFC 4724: this process replaced an earlier one, and no session with this peer has come up since. */
   readonly restarting: boolean;
   readonly hasBeenUp: boolean;
   readonly bfd: BfdWatch;

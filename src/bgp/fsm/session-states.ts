@@ -31,7 +31,7 @@ export function openSent(step: Transition, event: FsmEvent): FsmStep {
     // Event 10 (HoldTimer_Expires): NOTIFICATION Hold Timer Expired; to Idle.
     case 'timer':
       return event.timer === 'hold' ? holdExpired(step) : step.stay();
-    // Event 18 (TcpConnectionFails). The RFC goes to Active; here damping asks for Idle (see connection-fsm.ts).
+    // Event 18 (TcpConnectionFails). The RFC goes to Active; this machine goes to Idle, so that damping applies (see connection-fsm.ts).
     case 'tcp-failed':
       return step.toFailed({ kind: 'tcp', reason: event.reason });
     // Event 19 (BGPOpen): send a KEEPALIVE, set KeepaliveTimer and HoldTimer; to OpenConfirm.
@@ -72,7 +72,7 @@ function bfdUpPending(step: Transition, event: FsmEvent): FsmStep {
     case 'keepalive':
       step.restartHoldTimer();
       return step.to({ ...state, bfdWait: 'confirmed' });
-    // No KEEPALIVE is sent yet, so no timer runs for the new interval.
+    // KeepaliveTimer does not run yet, so it need not start again with the new interval.
     case 'keepalive-interval':
       return step.to({ ...state, keepaliveMs: event.keepaliveMs });
     case 'tcp-failed':

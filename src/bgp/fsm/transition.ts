@@ -2,7 +2,7 @@ import type { NotificationError } from '../message.ts';
 import type { DownCause, FsmAction, FsmStep } from './connection-events.ts';
 import { type FsmConfig, type FsmState, type FsmTimer, initialFsmState } from './connection-state.ts';
 
-/** Timers that may run in a state. The timer `bfd` runs only during a wait for BFD. */
+/** The timers that may run in each state, except `bfd`, which runs only during a wait for BFD. */
 const timersOf: Readonly<Record<FsmState['name'], readonly FsmTimer[]>> = {
   Idle: ['idle-hold'],
   Connect: ['connect-retry', 'delay-open'],
@@ -12,7 +12,7 @@ const timersOf: Readonly<Record<FsmState['name'], readonly FsmTimer[]>> = {
   Established: ['hold', 'keepalive', 'send-hold', 'lasting'],
 };
 
-/** The idle hold time after `oscillations` failures in a row, before jitter. */
+/** The idle hold time after a failure, before jitter. `oscillations` counts the failures in a row before this one. */
 export function idleHoldAfter(oscillations: number, firstMs: number, maximumMs: number): number {
   return Math.min(maximumMs, firstMs * 2 ** Math.min(oscillations, 30));
 }
@@ -36,7 +36,7 @@ export class Transition {
     this.act({ kind: 'start-timer', timer, delayMs });
   }
 
-  /** RFC 4271 section 10: jitter applies to ConnectRetryTimer and KeepaliveTimer. IdleHoldTimer gets it too. */
+  /** RFC 4271 section 10 asks for jitter on ConnectRetryTimer and KeepaliveTimer. Here IdleHoldTimer gets it too. */
   startJitteredTimer(timer: FsmTimer, delayMs: number): void {
     this.act({ kind: 'start-timer', timer, delayMs, isJittered: true });
   }

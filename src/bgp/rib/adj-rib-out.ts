@@ -7,8 +7,8 @@
  *   session up, ROUTE-REFRESH ─→ sent┘
  *
  * A queued change that is replaced is never sent. A change back to the route that the peer holds takes the prefix off the queue. One change
- * costs O(1), whatever the size of the table. A route costs 16 octets per peer in addition to its share of the tables (prefix-table.ts,
- * attribute-table.ts).
+ * costs O(1), whatever the size of the table. A route costs 16 octets per peer (four arrays of 32-bit numbers) in addition to its share of the
+ * tables (prefix-table.ts, attribute-table.ts).
  *
  * An attribute set that leaves no room for a prefix in the session's messages is refused. Its prefixes stay desired, but the peer gets no
  * route for them. If the peer holds a route for such a prefix, that route is withdrawn.
@@ -208,7 +208,8 @@ export class AdjRibOut {
   }
 
   /**
-   * Refuses attributes that leave no room for a prefix. Withdraws every route that the peer holds for one of their prefixes. Costs O(routes).
+   * Refuses an attribute set that leaves no room for a prefix. Withdraws the routes that the peer holds for the prefixes whose desired route has
+   * this set. Costs O(routes).
    */
   refuse(family: Family, attributes: number): void {
     if (!this.#queue.bucket(family, attributes)) return;

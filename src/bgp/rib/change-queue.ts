@@ -1,6 +1,6 @@
 /**
- * The changes that have not been sent to a peer: prefixes in buckets, one bucket for each family and attribute set, oldest bucket first.
- * One UPDATE carries one attribute set, so buckets keep the number of UPDATEs low.
+ * The changes that have not been sent to a peer: prefixes in buckets, one bucket for each family and attribute set. Withdrawals are sent first,
+ * then the oldest bucket. One UPDATE carries one attribute set, so buckets keep the number of UPDATEs low.
  *
  *   buckets   (IPv4, withdraw) ─→ head ⇄ … ⇄ tail      (IPv4, set 3) ─→ head ⇄ … ⇄ tail      …
  *

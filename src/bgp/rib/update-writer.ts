@@ -105,7 +105,7 @@ export class UpdateWriter {
     return this.#withdrawMultiprotocol(family, prefixes, start);
   }
 
-  /** Layout: `header | 0, withdrawn length | attributes length | attributes | NLRI`. */
+  /** Layout: `header | withdrawn length = 0 | attributes length | attributes | NLRI`. */
   #announceClassic(
     set: RouteAttributes,
     source: PrefixSource,
@@ -124,8 +124,8 @@ export class UpdateWriter {
   }
 
   /**
-   * Layout: `header | 0, withdrawn length | attributes length | MP_REACH_NLRI | attributes`. MP_REACH_NLRI comes first (RFC 7606 section
-   * 5.1): `flags | 14 | length 2 | AFI 2 | SAFI | next hop length | next hops | 0 | NLRI`.
+   * Layout: `header | withdrawn length = 0 | attributes length | MP_REACH_NLRI | attributes`. MP_REACH_NLRI comes first (RFC 7606 section
+   * 5.1): `flags | 14 | length 2 | AFI 2 | SAFI | next hop length | next hops | reserved = 0 | NLRI`.
    */
   #announceMultiprotocol(
     family: Family,
@@ -159,7 +159,7 @@ export class UpdateWriter {
     return { end, prefixes: filled.count };
   }
 
-  /** Layout: `header | withdrawn length | withdrawn routes | 0, attributes length`. */
+  /** Layout: `header | withdrawn length | withdrawn routes | attributes length = 0`. */
   #withdrawClassic(source: PrefixSource, start: number): { end: number; prefixes: number } {
     const routes = start + headerBytes + 2;
     const { end, count } = this.#fill(source, routes, start + this.#session.sendLimit - 2);
@@ -170,7 +170,7 @@ export class UpdateWriter {
   }
 
   /**
-   * Layout: `header | 0, withdrawn length | attributes length | MP_UNREACH_NLRI`. MP_UNREACH_NLRI is
+   * Layout: `header | withdrawn length = 0 | attributes length | MP_UNREACH_NLRI`. MP_UNREACH_NLRI is
    * `flags | 15 | length 2 | AFI 2 | SAFI | withdrawn routes`.
    */
   #withdrawMultiprotocol(

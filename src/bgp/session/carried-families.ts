@@ -14,8 +14,9 @@ export interface CarriedFamilies {
 const both: readonly Family[] = [4, 6];
 
 /**
- * Decides which families the session carries, and their next hops. `before` is the decision in force. Its next hops stay while the node
- * still has all of them and the family still needs the same number. A new address, such as a temporary IPv6 address, does not change the next hops.
+ * Decides which families the session carries, and their next hops. `before` is the decision in force. A family keeps its next hops of
+ * `before` while the node still has all these addresses and the family still needs as many next hops. So one more address of the
+ * interface, such as a temporary IPv6 address, does not replace them.
  */
 export function carriedFamilies(
   local: IpAddress,

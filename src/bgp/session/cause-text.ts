@@ -14,7 +14,10 @@ export function bounded(reason: string): string {
   return reason.length > maxReasonCharacters ? `${reason.slice(0, maxReasonCharacters)}…` : reason;
 }
 
-/** Why a connection or a session ended, in the words of the RFCs. Empty for a stop without a reason. */
+/**
+ * Why a connection or a session ended. NOTIFICATIONs and expired timers have the names that the RFCs give them. Empty for a stop without a
+ * reason.
+ */
 export function describeCause(cause: DownCause): string {
   return bounded(causeText(cause));
 }
@@ -44,7 +47,10 @@ function describeSent(error: NotificationError): string {
   return error.text ? `${described}, ${error.text}` : described;
 }
 
-/** Why a connection that the peer made, or an earlier process passed on, is rejected; `undefined` when this is ordinary and needs no report. */
+/**
+ * Why a connection that the peer made, or that an earlier process passed on, is rejected; `undefined` when the rejection is ordinary and
+ * needs no report.
+ */
 export function describeRejection(reason: RejectReason): string | undefined {
   switch (reason) {
     case 'occupied':

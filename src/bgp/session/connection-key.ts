@@ -3,8 +3,8 @@ import { formatIp } from '../../address/index.ts';
 import type { ResolvedPeer } from '../peer.ts';
 
 /**
- * A digest of everything that a TCP connection to the peer depends on, the password included. Two speaker processes, which may have different
- * versions, use it to recognize a peer that they share. 32 octets.
+ * A digest of the settings that an open TCP connection to the peer cannot change, the password included. Two speaker processes, which may
+ * have different versions, use it to recognize a peer that they share. 32 octets.
  */
 export function connectionKey({ settings, password }: ResolvedPeer): Uint8Array {
   const { address, interface: zone, port, sourceAddress } = settings;

@@ -8,7 +8,7 @@ import type { AcceptedPeer, ConnectTarget, SocketRules } from '../transport/tran
 const idleHoldMs = 1000;
 /** Longest IdleHoldTime. In the long run, a peer that keeps refusing is tried at this interval. */
 const idleHoldMaximumMs = 120_000;
-/** A session this old has proven stable. */
+/** A session that has been up for this long has proven stable: the delay after its next failure is `idleHoldMs` again. */
 const lastingMs = 60_000;
 /** RFC 9687 section 6: eight minutes. */
 const sendHoldMs = 480_000;
@@ -64,13 +64,14 @@ function fsmConfigOf({ passive, connectRetrySeconds }: PeerSettings): FsmConfig 
 }
 
 /**
- * The socket options of a session. Packets to an external peer carry the configured number of hops as their TTL, or the system's TTL if no
- * number is configured. With TTL security (RFC 5082), packets carry a TTL of 255, and the kernel drops incoming packets that have crossed
- * more than the configured number of hops. `holdTimeSeconds` is the negotiated hold time, or the configured one before the negotiation.
+ * The socket options of a session. Packets to an external peer carry the configured number of hops as their TTL. Packets to an internal
+ * peer carry the system's TTL, and so do all packets if no number is configured. With TTL security (RFC 5082), packets carry a TTL of 255
+ * instead, and the kernel drops incoming packets that have crossed more than the configured number of hops (by default one).
+ * `holdTimeSeconds` is the negotiated hold time, or the configured one before the negotiation.
  *
  * The hold timer detects a dead peer. The kernel's user timeout is only a second safeguard. It also ends the connection to a live peer that
- * reads nothing, so it must not fire before the send hold timer (RFC 9687). The send hold timer fires at most two of its periods after the
- * peer last took an octet.
+ * reads nothing, so it must not fire before the send hold timer (RFC 9687). The period of the send hold timer is `sendHoldMs` or twice the
+ * hold time, whichever is longer. The timer fires at most two periods after the peer last took an octet.
  */
 export function socketRulesOf(
   settings: PeerSettings,

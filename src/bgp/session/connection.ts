@@ -25,7 +25,7 @@ export interface ConnectionOwner {
   guard(connection: Connection, octets: Uint8Array | undefined, handle: () => void): void;
 }
 
-/** How messages are read before the OPENs have been exchanged and anything is negotiated. */
+/** How messages are read before the two OPENs have settled the options of the session. */
 const beforeOpen: ReceiveOptions = {
   receiveLimit: standardMessageLimit,
   fourOctetAs: false,

@@ -33,7 +33,10 @@ export class LastError {
     return this.#atEpochMs;
   }
 
-  /** Stores the reason. Returns false and keeps the last reason when only the last reason explains the failure. */
+  /**
+   * Stores the reason and returns true. When the last reason explains the failure and the new one does not, keeps the last one and returns
+   * false.
+   */
   set(reason: string): boolean {
     const explains = !unexplained.has(reason);
     if (this.#explains && !explains) return false;

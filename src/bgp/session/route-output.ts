@@ -8,7 +8,8 @@ import { UpdateWriter, type WireSession } from '../rib/update-writer.ts';
 import type { RouteAttributes } from '../speaker-api.ts';
 
 /**
- * Messages are built only while the socket holds less than this. A slow peer therefore costs little memory and does not delay other peers.
+ * Messages are built only while fewer octets than this wait for the kernel to take them. A slow peer therefore costs little memory and does
+ * not delay other peers.
  */
 const writeWindowBytes = 256 * 1024;
 
@@ -42,8 +43,8 @@ export interface OutputSession {
 }
 
 /**
- * Sends one peer the changes of its Adj-RIB-Out. All changes of one turn of the event loop go out together, as fast as the socket takes
- * them.
+ * Sends one peer the changes of its Adj-RIB-Out. The changes of one turn of the event loop go out together at its end, or as soon as there
+ * are `burstRoutes` of them. The socket sets the pace.
  */
 export class RouteOutput {
   readonly #clock: Clock;
@@ -60,7 +61,7 @@ export class RouteOutput {
   #peer: string | undefined;
   #isSynced = false;
   #isHeld = false;
-  /** Prefixes that an earlier process has sent to the peer. They matter once the desired routes are complete. */
+  /** Prefixes that an earlier process has sent to the peer. Once the desired routes are complete, those that are not desired are withdrawn. */
   #inherited: readonly Prefix[] = [];
 
   constructor(clock: Clock, tables: RouteTables, metrics: BgpMetrics) {
@@ -78,7 +79,7 @@ export class RouteOutput {
     return this.#rib.sentCount;
   }
 
-  /** Desired routes that are not sent because their attributes fill a message of the session. */
+  /** Desired routes that are not sent because their attributes leave no room for a prefix in a message of the session. */
   get refusedCount(): number {
     return this.#rib.refusedCount;
   }

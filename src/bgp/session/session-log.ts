@@ -103,7 +103,7 @@ export class SessionLog {
     this.#logger.info('BFD no longer damped');
   }
 
-  /** Only a configuration mistake makes path attributes this long, so this is an error. Logged once for each session. */
+  /** Logged as an error, because only a configuration mistake makes path attributes this long. Logged once for each session. */
   unsendable(): void {
     if (this.#isUnsendableLogged) return;
     this.#isUnsendableLogged = true;

@@ -68,7 +68,7 @@ export class SessionMetrics {
     this.#metrics.received(this.#name, kinds[message.kind]);
   }
 
-  /** An UPDATE counts once for each treatment, however many of its attributes are malformed. */
+  /** A malformed UPDATE counts once for each treatment (RFC 7606), however many of its attributes are malformed. */
   updateReceived({ nlri, attributes }: UpdateMessage, faults: readonly AttributeFault[]): void {
     const prefixes = nlri.length + (attributes.mpReach?.nlri.length ?? 0);
     if (prefixes > 0) this.#metrics.receivedPrefixes.inc({ peer: this.#name }, prefixes);

@@ -12,7 +12,7 @@ import { LastError } from './last-error.ts';
 import { SessionLog } from './session-log.ts';
 import { SessionMetrics } from './session-metrics.ts';
 
-/** A session that became Established, or that was Established and went down. */
+/** A session has become Established, or an Established session has gone down unintentionally. */
 export type SessionChange =
   | { readonly kind: 'up'; readonly peer: string }
   | { readonly kind: 'down'; readonly peer: string; readonly reason: string };
@@ -73,7 +73,7 @@ export class SessionReport {
         this.#onChange?.({ kind: 'up', peer: this.#name });
         return;
       case 'session-down':
-        // An intended end is not worth a report.
+        // The observer is for failures, and an intended end is none. `#ended` logs it all the same.
         if (action.cause.kind !== 'stopped')
           this.#onChange?.({ kind: 'down', peer: this.#name, reason: describeCause(action.cause) });
         this.#ended(action.cause);
@@ -142,7 +142,10 @@ export class SessionReport {
     this.log.closed(reason);
   }
 
-  /** One of two connections has ended, normally by a collision. A collision counts as an error only when it comes with a text. */
+  /**
+   * One of two connections has ended, normally by a collision. A collision is not an error, so it does not become the last error. The
+   * exception is a collision with a text, which says that a silent connection has yielded to a newer one.
+   */
   #connectionEnded(cause: DownCause): void {
     this.metrics.ended(cause);
     if (cause.kind !== 'received' && cause.kind !== 'sent') return;

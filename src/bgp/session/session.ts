@@ -79,7 +79,7 @@ export class Session implements ConnectionOwner {
   readonly #routes: SessionRoutes;
   /** The connections by their id in the peer's machine. */
   readonly #connections = new Map<number, Connection>();
-  /** Runs while the damping of BFD waits for a quiet time. */
+  /** Runs while BFD is damped. Fires when BFD has reported no loss for the quiet time. */
   readonly #damping: DeadlineTimer;
   #peer: ResolvedPeer;
   #state: PeerState = initialPeerState;

@@ -28,7 +28,7 @@ const IPV6_UNICAST_HOPS = 16;
 const IPV6_V6ONLY = 26;
 const IPV6_TCLASS = 67;
 const IPV6_MINHOPCOUNT = 73;
-/** Asks how many octets the kernel holds that the peer has not acknowledged. */
+/** Asks how many octets the kernel still holds because the peer has not acknowledged them. */
 const SIOCOUTQ = 0x5411;
 
 /** DSCP CS6, network control (RFC 4594 section 3.2). */

@@ -1,7 +1,7 @@
 /**
  * Listens for peers over TCP. Keys and TTL rules are set on the listener before the first segment can arrive. A connection without the
- * peer's key, or from further away than the peer's TTL security allows, is therefore never established. If the kernel refuses a key, the
- * listener closes the connections from the address of the key.
+ * peer's key, or from further away than the peer's TTL security allows, is therefore never established. If the kernel refuses a peer's key,
+ * the listener closes every connection from that peer's address.
  */
 import { createServer, type Server, type Socket } from 'node:net';
 import { type Family, formatIp, parseIp } from '../../address/index.ts';

@@ -89,7 +89,7 @@ export class TcpStream implements Stream {
         socket.destroy();
         return;
       }
-      // The kernel turns a close with unread input into a reset, and the reset would overtake the NOTIFICATION. So this end goes on reading.
+      // The kernel turns a close with unread input into a reset, and the reset would overtake the NOTIFICATION. So this side goes on reading.
       socket.once('end', () => socket.destroySoon());
       socket.end();
       socket.resume();

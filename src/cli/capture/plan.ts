@@ -19,7 +19,7 @@ const notReached = 'no speaker was reached';
 
 export interface CapturePlan {
   readonly captures: readonly NodeCapture[];
-  /** Nodes beyond the limit. */
+  /** Nodes beyond `maxNodes`, which do not capture. */
   readonly omitted: readonly string[];
 }
 
@@ -30,7 +30,7 @@ export function peerNamed(text: string, config: Config | undefined): string | un
   return config?.peers.find((peer) => peer.name === text || formatIp(peer.address) === address)?.name;
 }
 
-/** Captures the session with a peer on the nodes that have one, at most `maxNodes`. */
+/** Plans the capture of the session with a peer, on each node that has this session. At most `maxNodes` nodes capture. */
 export function planPeer(peer: string, speakers: readonly SpeakerView[], only: string | undefined) {
   return limited(
     reached(speakers, only)
@@ -41,9 +41,9 @@ export function planPeer(peer: string, speakers: readonly SpeakerView[], only: s
 }
 
 /**
- * Captures ARP and Neighbour Discovery on the node that answers for an address, and the sessions that carry the address on the nodes that
- * announce it by BGP. When no node announces the address, captures ARP and Neighbour Discovery on the first nodes that were reached, because
- * the requests of clients arrive there too. `maxNodes` bounds the number of nodes in each case.
+ * Plans the capture of some addresses. The node that answers for an address captures ARP and Neighbour Discovery. Each node that announces an
+ * address by BGP captures the sessions that carry the address. When no node announces any of the addresses, the first nodes that were reached
+ * capture ARP and Neighbour Discovery, because the requests of clients arrive there too. At most `maxNodes` nodes capture in each case.
  */
 export function planAddresses(
   addresses: readonly string[],

@@ -40,7 +40,10 @@ export interface CaptureAnswer {
 /** The time that a speaker gets to answer, in addition to the capture itself. */
 const extraMs = 5000;
 
-/** Rejects when the API server cannot be reached, or when there is no node to ask. If a node does not capture, only a note says so. */
+/**
+ * Rejects when the API server cannot be reached, when the subject does not exist or has no address, or when there is no node to ask. A node that
+ * does not capture causes no rejection: a note says so, and the answer is not complete.
+ */
 export async function runCapture(subject: string, source: CaptureSource): Promise<CaptureAnswer> {
   const client = await connect(source.kubeconfig, 'bellman-capture');
   try {

@@ -34,7 +34,7 @@ export interface BundleFile {
 
 /** Largest number of Services with a problem that are explained. Each costs a request for its endpoints. */
 const maxExplained = 50;
-/** Largest number of events that are read. All programs write events, and the bundle gets only those of Bellman. */
+/** Largest number of Kubernetes Events that are read. Most come from other programs, and the bundle gets only those of Bellman. */
 const maxListedEvents = 5000;
 
 interface Collected {
@@ -117,7 +117,7 @@ function* configFiles({ configMap, acceptedCopy }: ClusterView): Generator<Bundl
   yield json('config/annotations.json', ownAnnotations(others));
 }
 
-/** Annotations of other programs may hold anything. `kubectl apply` keeps the whole text of the ConfigMap in one. */
+/** Annotations of other programs may hold secrets. For example, `kubectl apply` keeps the whole text of the ConfigMap in an annotation. */
 function ownAnnotations(all: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(
     Object.entries(all).filter(([key]) => requestPrefixes.some((prefix) => key.startsWith(prefix))),
@@ -176,7 +176,7 @@ function shownPod(raw: RawObject): object {
   return { metadata: { name: metadata.name }, spec: { nodeName: spec?.nodeName, containers }, status };
 }
 
-/** The state that each process reports about itself. Adds the events of the speakers to `events`. */
+/** The state of the leading controller, and the state, events and metrics of each speaker. Also adds the events of the speakers to `events`. */
 async function* daemonFiles(collected: Collected, events: TracedEvent[]): AsyncGenerator<BundleFile> {
   const { source, nodes, view, token, faults } = collected;
   if (view.controller) yield json('controller/status.json', view.controller);

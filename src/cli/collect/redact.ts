@@ -97,8 +97,8 @@ function isInFlow(text: string, keyAt: number): boolean {
 }
 
 /**
- * Returns a function that removes secrets from a text. It also removes the single lines of a secret, the start that remains when a message cuts
- * it, and its form in JSON. It removes nothing that is shorter than four characters.
+ * Returns a function that removes secrets from a text. Of each secret, and of each line of a secret, it removes the whole text, the beginning (a
+ * message may cut the rest), and the form in JSON. It removes nothing that is shorter than four characters.
  */
 export function scrubber(secrets: Iterable<string>): (text: string) => string {
   const values = new Set<string>();

@@ -1,10 +1,11 @@
 /**
- * Entries of a tar archive (ustar, POSIX.1-1988). Pure.
+ * Entries of a tar archive (ustar, POSIX.1-1988). Pure. The header, with the offset of each field, its name or its fixed content, and its length:
  *
  *   offset  0: name 100   100: mode 8   108: uid 8   116: gid 8   124: size 12   136: mtime 12   148: checksum 8   156: type 1
  *   offset 157: linkname 100   257: "ustar" and NUL 6   263: "00" 2   345: prefix 155   500: padding 12
  *
- * Numbers are octal digits. The checksum is the sum of the octets of the header with eight spaces in its own place.
+ * Offsets and lengths are in octets. Numbers are octal digits. The checksum is the sum of all octets of the header, with eight spaces in the place of
+ * the checksum.
  */
 const blockOctets = 512;
 const maxNameOctets = 100;

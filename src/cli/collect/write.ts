@@ -19,7 +19,7 @@ export async function writeBundle(
   if (output === '-') await pipeline(archive, createGzip(), process.stdout, { end: false });
   else {
     const file = await open(output, constants.O_WRONLY | constants.O_CREAT, 0o600);
-    // An earlier file keeps its mode. A device, such as /dev/null, must keep it.
+    // `open` does not change the mode of a file that exists. A device, such as /dev/null, must keep its mode.
     if ((await file.stat()).isFile()) {
       await file.chmod(0o600);
       await file.truncate(0);

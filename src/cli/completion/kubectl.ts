@@ -6,7 +6,7 @@
 import type { Command } from 'commander';
 import { type CommandWords, commandWords, type FlagWords } from './words.ts';
 
-/** ShellCompDirectiveDefault: the shell may offer files. ShellCompDirectiveNoFileComp: it offers nothing else. */
+/** ShellCompDirectiveDefault: the shell may offer files too. ShellCompDirectiveNoFileComp: it offers only the printed candidates. */
 const directive = { files: 0, nothingElse: 4 } as const;
 
 /** The plugin does not run the daemons, because the manifests run them. */
@@ -82,12 +82,12 @@ function namesOf({ long, short }: FlagWords): string[] {
   return [long, ...(short === undefined ? [] : [`-${short}`])];
 }
 
-/** The flags of a command that take a value, as patterns. */
+/** The flags of a command that take a value, as patterns of `case`. */
 function valueFlags({ name, flags }: CommandWords): string[] {
   return flags.flatMap((flag) => (flag.takesValue ? namesOf(flag).map((each) => `${name}:${each}`) : []));
 }
 
-/** The values of each flag that allows only some. */
+/** A branch of `case` for each flag that allows only certain values. It offers these values. */
 function choices({ name, flags }: CommandWords): string[] {
   return flags.flatMap((flag) =>
     flag.values.length === 0
@@ -106,7 +106,7 @@ function flagPairs({ long, description }: FlagWords): string {
   return pair(long, description);
 }
 
-/** Two words of the shell. */
+/** A word and its description, as two quoted words of the shell. */
 function pair(word: string, description: string): string {
   return `'${word}' '${description.replaceAll("'", String.raw`'\''`)}'`;
 }

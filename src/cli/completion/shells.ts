@@ -1,3 +1,3 @@
-/** The programs that read a completion. kubectl passes it on to the shell in which it runs. */
+/** The programs that use a completion. kubectl runs its completion, and passes the candidates on to the shell of the user. */
 export const shells = ['bash', 'zsh', 'fish', 'kubectl'] as const;
 export type Shell = (typeof shells)[number];

@@ -28,7 +28,10 @@ export interface DrainOptions {
 /** Time between two queries of the speaker. */
 const pollMs = 500;
 
-/** Makes the node leave. Resolves to false when it still announces something after the timeout. Rejects when the Node cannot be changed. */
+/**
+ * Makes the node leave. Resolves to false when the timeout passes before its speaker reports that the node announces nothing. Rejects when the Node
+ * cannot be changed.
+ */
 export async function drainNode(name: string, options: DrainOptions): Promise<boolean> {
   const client = await connect(options.kubeconfig, 'bellman-drain');
   try {

@@ -34,7 +34,7 @@ function headLines({ subject, service, causes, verdict }: Explanation): string[]
 function addressLines(address: AddressExplanation): string[] {
   const { verdict, summary, causes, pool, protocols, nodes, transitions } = address;
   const [first] = causes;
-  // The summary of an address that is not announced is its first cause.
+  // Unless the address is announced, its summary ends with the text of its first cause.
   const isFirstInSummary = verdict !== 'announced';
   const field = isFirstInSummary && first?.field !== undefined ? ` (${first.field})` : '';
   return [

@@ -1,4 +1,7 @@
-/** Computes the effects of an edit of the configuration in a cluster, with the allocator, the plan of the speakers and the settings of BGP. Pure. */
+/**
+ * Computes the effects that an edit of the configuration has in a cluster. It runs the code of the daemons: the allocator, the plan of the speakers,
+ * and the comparison of the settings of BGP sessions. Pure.
+ */
 import { isServed } from '../../cluster/service-class.ts';
 import type { Config, Labels } from '../../config/index.ts';
 import { addressEffects } from '../../controller/services/edit-outcome.ts';
@@ -21,12 +24,12 @@ export interface EditFacts {
   readonly loadBalancerClass: string | undefined;
 }
 
-/** Largest number of pairs of a Service and a node. Each pair takes two plans, so announcements in a larger cluster are not judged. */
+/** Largest number of pairs of a Service and a node for which announcements are judged. Each pair takes two plans: before and after the edit. */
 const maxPlans = 200_000;
 /** Largest number of effects of one kind that are listed. */
 const maxListed = 20;
 
-/** One sentence for each effect. Empty when the edit has no effect on sessions, addresses and announcements. */
+/** One sentence for each effect, and for each kind of effect that was not judged. */
 export function editEffects(before: Config, after: Config, facts: EditFacts): string[] {
   const verbs = { restart: 'restarts', start: 'starts', end: 'ends' } as const;
   const sessions = sessionEffects(before, after, facts.nodes).map(

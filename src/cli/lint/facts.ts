@@ -39,7 +39,7 @@ export function labelsByName(namespaces: readonly RawObject[]): Map<string, Labe
   return new Map(namespaces.map(decodeNamespace).map(({ name, labels }) => [name, labels]));
 }
 
-/** `undefined` unless every speaker reports its links. */
+/** The subnets of all links. `undefined` when a speaker does not report its links, or when there is no speaker. */
 function linksOf(speakers: readonly SpeakerView[]): Prefix[] | undefined {
   const subnets: Prefix[] = [];
   for (const { status } of speakers) {

@@ -39,7 +39,7 @@ export function answerOf(
 ): StatusAnswer {
   if (problems) {
     const found = problemsOf({ ...view, services: view.services.filter(isShown) });
-    // Everything may work although the configuration has warnings.
+    // Warnings do not change the verdict, because everything may work in spite of them.
     return { text: problemText(found, view.warnings ?? [], output), healthy: found.length === 0 };
   }
   const value = statusValue(view, isShown);

@@ -8,8 +8,8 @@ const maxLineCharacters = 1024;
 
 /**
  * Warnings in sentences. `judged` holds the warnings that this command has found. The command may have fewer rights than the controller, for
- * instance in a Pod of a speaker. The caller then gives `configMap`, which adds the controller's warnings about other places of the
- * configuration.
+ * instance in a Pod of a speaker. The caller then gives `configMap`, whose annotation holds the controller's warnings. Those about places of the
+ * configuration for which `judged` has no warning are added.
  */
 export function clusterWarnings(judged: readonly LintWarning[], configMap: ConfigMap | undefined): string[] {
   const lines = configMap?.annotations[annotations.clusterWarnings]?.split('\n') ?? [];

@@ -19,7 +19,7 @@ export interface MetalLbFacts {
   readonly namespace: string;
   /** Number of Pods of MetalLB's controller. */
   readonly controllers: number;
-  /** Name of the Deployment. The manifests of MetalLB and its chart give different names to it and to the DaemonSet. */
+  /** Name of the Deployment. It is not the same in MetalLB's manifests and in its Helm chart. */
   readonly deployment: string;
   /** The DaemonSet of the speakers; `undefined` when there is none. */
   readonly daemonSet: DaemonSetFacts | undefined;
@@ -55,6 +55,6 @@ export interface AddressFacts {
   readonly service: string;
   /** Whether the annotation of the Service admits it. */
   readonly isAdmitted: boolean;
-  /** The node that the record of the Service names for it. */
+  /** The node that the announcing record of the Service names for the address. */
   readonly recordedNode: string | undefined;
 }

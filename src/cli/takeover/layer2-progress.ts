@@ -10,7 +10,7 @@ export interface Layer2Progress {
   readonly seen: number;
   /** Addresses for which a host without a speaker of Bellman answers. Each text also names the MAC of this host. */
   readonly foreign: readonly string[];
-  /** Addresses whose record names a node, although no speaker answers for them. */
+  /** Addresses for which the announcing record names a node, although no speaker answers for them. */
   readonly stale: readonly AddressFacts[];
   /** Whether all of the pool's addresses are admitted. */
   readonly isAdmitted: boolean;
@@ -40,7 +40,7 @@ export function layer2Progress({ pools, nodes, admittedPools }: TakeoverFacts): 
         seen: texts.filter((text) => !answering.has(text) && seen.has(text)).length,
         foreign: texts.flatMap((text) => {
           const hosts = [...(answering.has(text) ? [] : (seen.get(text) ?? []))];
-          // A speaker that has just started may not know the nodes of all MACs yet.
+          // One speaker that knows the node is enough: a speaker that has just started may not know the nodes of all MACs yet.
           return hosts.every((host) => host.startsWith(noNode))
             ? hosts.map((host) => `${text} (${host})`)
             : [];

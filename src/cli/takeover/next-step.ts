@@ -82,7 +82,7 @@ function controllers({ namespace, metalLb, controller }: TakeoverFacts): Step | 
   };
 }
 
-/** In layer 2, one Service is tried first, and then one pool after another. */
+/** In layer 2, one Service is tried first. Then the pools are admitted one after another. */
 function layer2(facts: TakeoverFacts): Step | undefined {
   if (!isAdopting(facts)) return undefined;
   const progress = layer2Progress(facts).filter(({ addresses }) => addresses > 0);
@@ -96,7 +96,7 @@ function layer2(facts: TakeoverFacts): Step | undefined {
   if (!open) return undefined;
   if (open.isAdmitted) return { kind: 'wait', text: remaining(open) };
   const [stale] = open.stale;
-  // The recorded node would become the first owner, even if MetalLB announces the address from another node.
+  // If the pool were admitted now, the recorded node would become the first owner, even if MetalLB announces the address from another node.
   if (stale)
     return {
       kind: 'wait',
@@ -204,7 +204,7 @@ function theEnd(facts: TakeoverFacts): Step | undefined {
   };
 }
 
-/** Whether a speaker still holds addresses back. */
+/** Whether a speaker still runs with `--adopt-only`. */
 function isAdopting({ nodes: all }: TakeoverFacts): boolean {
   return all.some(({ speaker }) => speaker.ok && speaker.value.adoption !== undefined);
 }

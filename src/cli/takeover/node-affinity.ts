@@ -1,5 +1,5 @@
 /**
- * Patches of the DaemonSet of MetalLB's speakers. One makes it avoid the nodes with the label of the takeover, and the other undoes that. Both
+ * Patches of the DaemonSet of MetalLB's speakers. One makes its Pods avoid the nodes with the label of the takeover, and the other undoes that. Both
  * keep all other affinities of the DaemonSet. Pure.
  */
 import { takeoverKey } from '../../cluster/names.ts';
@@ -51,8 +51,8 @@ export function avoidingPatch({ affinity }: DaemonSetFacts): object {
 }
 
 /**
- * Undoes {@link avoidingPatch}. The template of the Pods must become exactly what it was, because otherwise every Pod restarts. An empty
- * affinity is therefore not the same as an absent one.
+ * Makes the patch that undoes {@link avoidingPatch}, from the facts before that patch. The template of the Pods must become exactly what it was,
+ * because otherwise every Pod restarts. An empty affinity is therefore not the same as an absent one.
  */
 export function restoringPatch({ affinity, updateStrategy }: DaemonSetFacts): object {
   const { nodeAffinity } = affinity ?? {};

@@ -31,7 +31,7 @@ export interface TakeoverAnswer {
   readonly mayGoOn: boolean;
 }
 
-/** Rejects when the API server cannot be reached. */
+/** Rejects when the API server cannot be reached, or when the user may not read the Pods, Deployments or DaemonSets of MetalLB. */
 export async function takeoverStatus(request: TakeoverRequest): Promise<TakeoverAnswer> {
   const facts = await collectFacts(request);
   const step = nextStep(facts);
@@ -82,7 +82,7 @@ interface RawWorkload extends RawObject {
   };
 }
 
-/** Labels of MetalLB's Pods: those of its manifests, and those of its Helm chart. */
+/** The component of MetalLB to which an object belongs. The labels of MetalLB's manifests differ from those of its Helm chart. */
 function componentOf({ metadata: { labels = {} } }: RawWorkload): string | undefined {
   if (labels.app === 'metallb') return labels.component;
   if (labels['app.kubernetes.io/name'] === 'metallb') return labels['app.kubernetes.io/component'];

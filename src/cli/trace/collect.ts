@@ -22,11 +22,14 @@ export interface TraceSource {
 export interface Trace {
   /** Oldest first. */
   readonly events: readonly TracedEvent[];
-  /** One sentence for each speaker that was not reached, then one about the token, if the request for it failed. */
+  /**
+   * One sentence for each speaker that was not reached. If there is such a speaker and no token was granted, the last sentence says why there is
+   * none.
+   */
   readonly faults: readonly string[];
 }
 
-/** Reads the recorded events about a subject from the speakers. Rejects when the API server cannot be reached. */
+/** Reads the recorded events about a subject from the speakers. Rejects when the API server cannot be reached or has no such node. */
 export async function collectTrace(subject: string, source: TraceSource): Promise<Trace> {
   const { nodes, viewer } = await askCluster(source);
   const query = {

@@ -1,6 +1,6 @@
 import { describe, shortened, type TracedEvent, timeOf } from '../../report/traced-event.ts';
 
-/** Formats events for people, one line per event and one per action, or as JSON lines. */
+/** Formats events as JSON lines, or as text for people: one line for each event, followed by one for each of its actions. */
 export function formatTrace(events: readonly TracedEvent[], format: 'text' | 'json'): string {
   const lines =
     format === 'json'

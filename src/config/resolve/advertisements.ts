@@ -61,8 +61,8 @@ export function resolveBgpAdvertisements(
 }
 
 /**
- * Finds the range of a family that allows the least aggregation. By MetalLB's rule, no announced prefix may be larger than the largest
- * prefix inside a range.
+ * Finds the range of a family that allows the least aggregation. The rule is that of MetalLB: for each range, the length of an announced
+ * prefix must be at least that of the largest CIDR block that fits into the range.
  */
 function strictestRange(
   ranges: readonly IpRange[],
@@ -78,8 +78,8 @@ function strictestRange(
 }
 
 /**
- * Length of the largest prefix inside a range. The loop runs at most twice, because 2ⁿ consecutive addresses hold an aligned block of
- * 2ⁿ⁻¹ addresses.
+ * Prefix length of the largest CIDR block that fits into a range. The loop tries at most two sizes, because 2ⁿ consecutive addresses hold an
+ * aligned block of 2ⁿ⁻¹ addresses.
  */
 function shortestPrefixLength(range: IpRange): number {
   let hostBits = rangeSize(range).toString(2).length - 1;

@@ -61,7 +61,7 @@ interface PeerTraits {
   readonly family: Family | undefined;
 }
 
-/** The BFD of a peer; `undefined` without a profile. The empty text counts as absent, as in MetalLB. */
+/** The BFD of a peer; `undefined` without a profile. An empty `bfd-profile` counts as absent, as in MetalLB. */
 export function resolvePeerBfd(
   raw: Sound<RawPeer>,
   traits: PeerTraits,
@@ -95,7 +95,7 @@ function resolveHoldDown(
   if (seconds === 0) return 0;
   if ((raw['bfd-strict'] ?? 'off') === 'off' && raw['bfd-profile'])
     findings.error(path, () => 'bfd-hold-down needs bfd-strict: negotiate or local', 'key');
-  // While the hold-down runs, the peer gets no KEEPALIVE from us, so its hold timer must run longer.
+  // While the hold-down runs, we send the peer no KEEPALIVE. The hold time must therefore be longer than the hold-down.
   if (holdTimeSeconds > 0 && seconds >= holdTimeSeconds)
     findings.error(path, () => `${seconds}s is not shorter than the hold time of ${holdTimeSeconds}s`);
   else if (seconds > 65535) findings.error(path, () => `${seconds}s is not allowed: 0s to 65535s`);

@@ -10,7 +10,7 @@ export type Community =
 
 const wellKnown = (value: number): Community => ({ kind: 'standard', value });
 
-/** The well-known community names (RFC 1997, RFC 3765, RFC 7999, RFC 8326). A name under `bgp-communities` may override one. */
+/** The well-known communities (RFC 1997, RFC 3765, RFC 7999, RFC 8326). An entry of `bgp-communities` may give such a name another value. */
 export const wellKnownCommunities: ReadonlyMap<string, Community> = new Map([
   ['no-export', wellKnown(0xffffff01)],
   ['no-advertise', wellKnown(0xffffff02)],

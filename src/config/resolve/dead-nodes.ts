@@ -3,7 +3,10 @@ import { show } from '../errors.ts';
 import type { Findings, RawConfig, Sound } from '../schema/index.ts';
 
 const defaultMaxNodes: DeadNodesConfig['maxNodes'] = { kind: 'number', nodes: 1 };
-/** When more than half of the nodes are dead, the speakers of the other nodes are not a majority, so their reports do not count. */
+/**
+ * More than half of all speakers must report a node dead. When half of the nodes or more are dead, too few speakers are left for that, so a
+ * limit above this one would have no effect.
+ */
 const maxPercent = 50;
 
 /** Returns `undefined` when the controller sets no Pods to not ready. */

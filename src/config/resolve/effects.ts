@@ -123,7 +123,7 @@ function goesToMorePeers(broad: readonly string[], narrow: readonly string[]): b
 /** Whether `broad` lets each node of `narrow` answer for the same addresses on the same interfaces. */
 function coversLayer2(broad: Layer2Advertisement, narrow: Layer2Advertisement): boolean {
   return (
-    // The weights of the preferences of `narrow` are added to those of `broad`.
+    // The preferences of `narrow` add to those of `broad`, so they can change which node owns an address.
     narrow.preferredNodes.length === 0 &&
     JSON.stringify(broad.interfaces) === JSON.stringify(narrow.interfaces) &&
     selectsMore(broad.nodeSelectors, narrow.nodeSelectors) &&

@@ -142,7 +142,7 @@ function resolvePool(
 
 const notAnnounced = 'not announced, because its protocol is none; leave this key out';
 
-/** The protocols of a pool, sorted; `undefined` when the key has no sound value, or is a list with an unsound one. */
+/** The protocols of a pool, sorted; `undefined` when `protocol` is missing, or when it or an item of its list has the wrong shape. */
 function resolveProtocols(
   raw: Sound<RawPool>['protocol'],
   path: Path,
@@ -176,8 +176,8 @@ function soundNames(
 }
 
 /**
- * Complains of ranges that overlap. Sorts the ranges by first address, then compares each range with the preceding range that has the
- * highest last address. The cost is n log n.
+ * Complains of ranges that overlap. Sorts the ranges by first address, then compares each range with only one of those before it: the one
+ * with the highest last address. The cost is n log n.
  */
 function complainOfOverlaps(
   written: readonly WrittenRange[],

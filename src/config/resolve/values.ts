@@ -33,7 +33,7 @@ function readDurationSeconds(text: string): Result<number, string> {
   return ok(Math.floor(seconds));
 }
 
-/** Reads a duration in whole seconds. The empty text counts as absent. */
+/** Reads a duration and returns it in whole seconds. Returns `undefined` for an empty text, and for a faulty one, which it reports. */
 export function readSeconds(text: string | undefined, path: Path, findings: Findings): number | undefined {
   if (!text) return undefined;
   const read = readDurationSeconds(text);

@@ -19,8 +19,8 @@ const asn = wholeNumber(1, uint32Max, `an AS number (1 to ${uint32Max})`);
 const uint32 = wholeNumber(0, uint32Max, `a number from 0 to ${uint32Max}`);
 /**
  * A duration in Go's notation. As in MetalLB, the empty text counts as absent. The pattern is for editors and Helm. It is coarser than
- * the parser: it knows no unit below the second, and it does not compute the sum. It rejects a fraction of a second that stands alone, such
- * as `0.5s`, but not one that is written in minutes or hours. It has no lookahead, because Helm cannot read one.
+ * the parser. It knows no unit below the second. The parser also rejects a total of less than a second, and the pattern does so only for
+ * seconds that stand alone, such as `0.5s`, not for `0.001m` or `0m0.5s`. It has no lookahead, because Helm cannot read one.
  */
 const duration = (description: string, byDefault?: string) =>
   key(

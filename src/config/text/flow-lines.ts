@@ -12,11 +12,11 @@
 /** A line that opens a flow collection: indent and dashes, an optional key, an optional anchor, the bracket. */
 const opening = /^( *(?:- +)*)(?:(?:"[^"\n]*"|'[^'\n]*'|[^\s#"'[{&*!|>-][^:\n]*): +)?(?:&\S+ +)?[[{]/;
 /**
- * Indent and dashes of a line. They are matched alone, because a longer pattern could backtrack over the dashes, which takes quadratic
- * time.
+ * Indent and dashes of a line. `blockScalar` does not contain them, because one pattern for the whole line could backtrack over the dashes,
+ * which takes quadratic time.
  */
 const indentOf = /^ *(?:- +)*/;
-/** The rest of a line whose value is a block scalar. The scalar may hold anything, so its lines are skipped. */
+/** The rest of the line after `indentOf`, if a block scalar begins there. The scalar may hold anything, so its lines are skipped. */
 const blockScalar = /^(?:[^#\n]*: +)?[|>][-+0-9]*\s*(?:#.*)?$/;
 
 /** Joins the underindented flow lines of a text. Returns `undefined` when there is no such line, or a bracket is never closed. */

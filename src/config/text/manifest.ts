@@ -1,6 +1,6 @@
 /**
  * Finds the configuration inside a file of manifests for `kubectl apply`, and maps lines of the configuration to lines of the file. A
- * literal block keeps every line, so places map exactly. In any other style of scalar, all errors point at its start.
+ * literal block keeps every line, so places map exactly. For a scalar of any other style, all errors point at the start of the scalar.
  *
  *     data:                    file line 5
  *       config: |              file line 6

@@ -205,7 +205,7 @@ class Reader {
     return false;
   }
 
-  /** Whether the open collection has another child. If not, steps over the end of the collection. */
+  /** Whether the open collection has another child that the node budget allows. If it has no other child, steps over its end. */
   #more(): boolean {
     const event = this.#events[this.#next];
     if (event && event.type !== EVENT_ID.POP) return this.#nodes <= nodeBudget;

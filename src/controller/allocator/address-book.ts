@@ -30,7 +30,7 @@ export interface Holding extends KeptHolding {
 
 /** Services that hold an address. Few share an address, and a short array takes less memory than a map. */
 type Holders = readonly Holder[] | Crowd;
-/** Most addresses have one holder, which stands alone. An array around it would take more memory than the holder. */
+/** Most addresses have one holder. It is stored without an array, because the array would take more memory than the holder. */
 type KeptHolders = Holder | Holders;
 
 const noHolders: Holders = [];
@@ -63,7 +63,7 @@ export class AddressBook {
   #poolsByNamespace: ReadonlyMap<string, readonly PoolState[]> = new Map();
   #openPools: readonly PoolState[] = [];
   #rankOfPool: ReadonlyMap<PoolState, number> = new Map();
-  /** For each scope of a sharing key (see `scopesOf`), the addresses whose holders have that key. */
+  /** For each scope of a sharing key (see `scopesOf`), the addresses that have a holder with this scope. */
   readonly #shared = new Map<string, Record<Family, Set<bigint>>>();
   #lastSeniority = 0;
 
@@ -158,14 +158,17 @@ export class AddressBook {
   }
 
   /**
-   * Why a Service may not keep an address that it held; `undefined` when it may. Only earlier holders can prevent it. An address that is
-   * already shared across namespaces stays shared.
+   * Why a Service may not keep an address that it held; `undefined` when it may. Only a Service that has held the address for longer can
+   * prevent it. An address that is already shared across namespaces stays shared.
    */
   keepRefusal(address: IpAddress, terms: SharingTerms, before: Holding): string | undefined {
     return this.#conflict(address, terms, seniorityIn(before, address), true);
   }
 
-  /** Why a Service may not hold an address that its status shows; `undefined` when it may. The holders may share across namespaces. */
+  /**
+   * Why a Service may not hold an address that its status shows; `undefined` when it may. Holders of other namespaces are allowed, even when
+   * the pool does not allow sharing across namespaces.
+   */
   learnRefusal(address: IpAddress, terms: SharingTerms): string | undefined {
     return this.#conflict(address, terms, newcomer, true);
   }
@@ -206,7 +209,7 @@ export class AddressBook {
       : holders.some(({ service }) => namespaceOf(service) === namespace);
   }
 
-  /** Replaces what a Service holds. An address that is also in `before` keeps its seniority. */
+  /** Replaces what a Service holds. The Service keeps its seniority on each address that is also in `before`. */
   hold(
     key: string,
     assigned: readonly Pick<Assigned, 'address' | 'allocatedFrom'>[],
@@ -293,7 +296,7 @@ export class AddressBook {
       holders.add(holder, terms);
       return holders;
     }
-    // V8 reserves room for 16 more holders in an array that is made by a spread.
+    // The array of a single holder is made without a spread, because V8 reserves room for 16 more holders in an array that a spread creates.
     if (holders.length === 0) return [holder];
     if (holders.length + 1 < crowdSize) return [...holders, holder];
     const crowd = new Crowd();

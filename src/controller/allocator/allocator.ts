@@ -2,8 +2,9 @@
  * Decides which address a Service gets, in memory and deterministically, without I/O and without a clock. The Services themselves are the
  * only persistent state. A restart with the same Services and the same configuration gives the same assignments.
  *
- * A Service keeps an address for as long as a pool holds it, the Service wants its family, and the sharing rules allow it. When Services
- * may no longer share an address, the Service that has held it longest keeps it, even if its own change is the reason.
+ * A Service keeps an address for as long as a pool holds it, the Service wants its family, and the sharing rules allow it. It gives the
+ * address up earlier only for another one that it requests, or for one of another pool that it requests. When Services may no longer share
+ * an address, the Service that has held it longest keeps it, even if its own change is the reason.
  *
  * A Service that needs an address of a family gets the address that it requests, if it requests one of that family. Otherwise the address
  * comes from the pools that the Service names. A Service that names no pool gets it from the restricted pools, by priority and name, and then
@@ -67,7 +68,7 @@ const familyNumbers = { IPv4: 4, IPv6: 6 } as const;
 
 export class Allocator {
   readonly #book = new AddressBook();
-  /** Sharing keys and ports. */
+  /** One copy of each list of sharing keys and of ports. */
   readonly #lists = new SharedValues<readonly string[]>();
   #namespaces: ReadonlyMap<string, Labels> = new Map();
   /** Services that lack an address or have a refusal, in the order in which they began to wait. */
@@ -78,7 +79,7 @@ export class Allocator {
     this.#book.setPools(config.pools);
   }
 
-  /** The allocator reads the map whenever it decides, so the caller may change it. */
+  /** The allocator reads the map at each decision, so the caller may change the map later. */
   setNamespaces(labelsByName: ReadonlyMap<string, Labels>): void {
     this.#namespaces = labelsByName;
   }
@@ -131,8 +132,9 @@ export class Allocator {
   }
 
   /**
-   * Takes the addresses of a Service's status, which another program has assigned, into the books. The refusal names the first address that no
-   * pool holds, that the Service may not share with its holders, or that is a second one of its family. The Service gets no other address.
+   * Takes the addresses of a Service's status, which another program has assigned, into the books. The refusal names the first address that
+   * no pool holds, that the Service may not share with its holders, or that follows another address of its family in the status. The
+   * Service gets no other address.
    */
   adopt(service: Service): Outcome {
     const key = objectKey(service);
@@ -264,7 +266,8 @@ export class Allocator {
   #fulfil(demand: Demand): Allocation {
     const { service, request, families, kept } = demand;
     const inOrder = this.#plan(demand, families);
-    // The first family may use up a limit in the only pool that serves the second family. The reverse order may then give more.
+    // A limit may allow only one more address in a pool. If the first family takes that address there, and the second family has no other pool,
+    // the second one gets none. The reverse order may then give both.
     const reversed = inOrder.refused.size === 0 ? inOrder : this.#plan(demand, families.toReversed());
     const { assigned, refused } = givesMore(reversed, inOrder) ? reversed : inOrder;
     const isMissing = (family: Family) => !assigned.some(({ address }) => address.family === family);
@@ -306,7 +309,10 @@ export class Allocator {
     return pools.length === 0 || pools.includes(pool) || pools.includes(allocatedFrom);
   }
 
-  /** The pool to record: the present one. If the Service asks for an earlier pool and not for the present one, it is the earlier pool. */
+  /**
+   * The pool to record: the one that holds the address now. If the Service requests the recorded pool and not the present one, the record
+   * stays as it is.
+   */
   #recordOf({ address, allocatedFrom }: Assigned, { pools }: AddressRequest): string {
     const pool = this.#book.poolOf(address)?.config.name ?? '';
     return pools.includes(allocatedFrom) && !pools.includes(pool) ? allocatedFrom : pool;

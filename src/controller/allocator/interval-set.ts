@@ -13,8 +13,8 @@ interface Place {
 const mostPerChunk = 512;
 
 /**
- * A set of integers, stored as sorted intervals in chunks. Adding or removing an integer costs a binary search and a move within one chunk.
- * Only when a chunk becomes full or empty does the list of chunks move too.
+ * A set of integers, stored as sorted intervals in chunks. Adding or removing an integer costs a binary search and moves intervals within one
+ * chunk. The list of chunks changes only when a full chunk is split or an empty one is removed.
  */
 export class IntervalSet {
   /** Chunks of the sorted intervals. No chunk is empty. */

@@ -14,7 +14,7 @@ export interface AddressRequest {
   readonly pools: readonly string[];
 }
 
-/** Names of the annotations that a Service may carry, without their prefix. */
+/** Names of the annotations by which a Service makes requests, without their prefix. */
 export const requestNames = {
   addresses: 'loadBalancerIPs',
   pool: 'address-pool',
@@ -81,7 +81,7 @@ function withoutPrefix(key: string): string {
   return key.slice(requestPrefixes[0].length);
 }
 
-/** The Service's sharing keys. Several keys contradict each other, and `readRequest` refuses them. */
+/** The Service's sharing keys. More than one key is a contradiction, which `readRequest` refuses. */
 export function readSharingKeys(service: Service): readonly string[] {
   const keys = requestPrefixes.map(
     (prefix) => service.annotations[prefix + requestNames.sharing]?.trim() ?? '',

@@ -20,7 +20,7 @@ export interface SharingTerms {
   readonly backends: string;
 }
 
-/** `lists` holds the lists of keys and of ports, because thousands of Services have equal ones. */
+/** `lists` keeps one copy of equal lists of keys or ports, because thousands of Services have equal ones. */
 export function sharingTerms(
   key: string,
   service: Service,

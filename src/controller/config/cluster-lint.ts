@@ -2,8 +2,8 @@
  * Judges the configuration in force against the cluster: a few seconds after it was accepted, and then at a slow pace, because nodes and
  * Services change too. The judge is `src/lint/`; the warnings become an annotation of the ConfigMap.
  *
- * Nodes are listed and not watched. The kubelet of each node writes its Node every few minutes, so a watch would receive more than a
- * slow list does, and keep all nodes in memory.
+ * Nodes are listed and not watched. The kubelet of each node writes its Node every few minutes, so a watch would receive more than an
+ * occasional list does. A watch would also keep all nodes in memory.
  */
 import type { Clock, Timer } from '../../clock.ts';
 import type { Config, Labels } from '../../config/index.ts';
@@ -38,7 +38,7 @@ export interface ClusterLintOptions {
 const firstDelayMs = 5000;
 /** Pause between two judgements of one configuration. */
 const periodMs = 600_000;
-/** Pause after a judgement that failed. A right that stays missing costs one request a minute. */
+/** Pause after a judgement that failed. While the controller lacks a permission, it sends one request a minute. */
 const retryMs = 60_000;
 /** A Node may have tens of KiB, and the parser cannot be interrupted. */
 const pageSize = 100;
@@ -66,7 +66,7 @@ export class ClusterLint {
     this.#schedule(firstDelayMs);
   }
 
-  /** Resolves when the work under way is done. Call it after the signal. */
+  /** Resolves when the work under way is done. Abort the signal before this call. */
   async stop(): Promise<void> {
     this.#timer?.cancel();
     await this.#judging;
@@ -77,7 +77,7 @@ export class ClusterLint {
     this.#timer?.cancel();
     if (signal.aborted) return;
     this.#timer = clock.after(delayMs, () => {
-      // A judgement of an earlier configuration schedules the next one when it ends.
+      // If a judgement of an earlier configuration is still under way, it schedules the next judgement when it ends.
       this.#judging ??= this.#judge().finally(() => {
         this.#judging = undefined;
       });
@@ -132,7 +132,7 @@ export class ClusterLint {
     return found;
   }
 
-  /** Empty when the server has no such objects, or the account may not list them. */
+  /** Empty when the API server does not know this kind of object, or the account may not list such objects. */
   async #serviceCIDRs(): Promise<LintedServiceCIDR[]> {
     const found: LintedServiceCIDR[] = [];
     try {

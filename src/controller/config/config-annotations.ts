@@ -13,9 +13,9 @@ const maxWarnings = 10;
 const maxWarningCharacters = 4000;
 
 /**
- * The change that makes the ConfigMap show the verdict; `undefined` when it already shows the verdict. `clusterWarnings` is `undefined`
- * until the configuration has been judged against the cluster. Meanwhile the annotation for these warnings stays as it is, unless the verdict is
- * stale.
+ * The change that makes the ConfigMap show the verdict; `undefined` when it already shows the verdict. After a start, `clusterWarnings` is
+ * `undefined` until the configuration has been judged against the cluster. Until then, the annotation for these warnings stays as it is,
+ * unless the verdict is stale.
  */
 export function configMapChange(
   configMap: ConfigMap,

@@ -7,8 +7,8 @@
  *
  * A configuration is stored before it is put in force. After a restart at any moment, the controller therefore finds it again, even
  * if the text of the ConfigMap has changed. There is one exception: if the ConfigMap is deleted during the write, the configuration is in
- * force before the copy stores it. While a new configuration is being stored, no address is assigned, because the new configuration may have no pool
- * for that address.
+ * force before the copy stores it. While a new configuration is being stored, no address is assigned, because the new configuration may
+ * remove the pool of the address.
  *
  * The loop is level-triggered: it compares the annotations and the copy with what they should say. The loop therefore also repairs the
  * annotations and the copy after another client has changed them.
@@ -42,9 +42,9 @@ export interface ConfigReconcilerOptions {
   readonly clock: Clock;
   readonly guard: Guard;
   readonly recorder: FlightRecorder;
-  /** Receives each configuration that is put in force, and holds its decisions while a configuration is being stored. */
+  /** Receives each configuration that is put in force, and decides nothing while a configuration is being stored. */
   readonly services: Pick<ServiceReconciler, 'assigned' | 'setConfig' | 'hold' | 'release'>;
-  /** Receives each configuration that is put in force, after the Services. */
+  /** Receives each configuration that is put in force, after `services` has received it. */
   readonly onConfig: (config: Config) => void;
 }
 

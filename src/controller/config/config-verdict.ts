@@ -41,7 +41,7 @@ export interface StaleVerdict {
 /** Largest number of errors or orphans that the annotation and the event name. */
 const maxNamed = 10;
 const maxLogged = 100;
-/** The annotations of a ConfigMap share 256 KiB, and an error may quote long names. A reason of more characters is therefore cut. */
+/** The annotations of a ConfigMap share 256 KiB, and an error may quote long names. A longer reason is therefore cut. */
 const maxReasonCharacters = 4000;
 const maxDetailsCharacters = 16_000;
 

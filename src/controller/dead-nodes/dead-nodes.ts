@@ -15,7 +15,7 @@ export interface DeadNodesOptions extends DeathWatchOptions {
 /** Interval at which the rights are checked: short until it is known that none is missing. */
 const rightsCheckMs = { missing: 15_000, complete: 300_000 } as const;
 
-/** The watch while the configuration has `dead-nodes`. */
+/** One period in which the configuration has `dead-nodes`, with the watch that runs during it. */
 interface Period {
   readonly watch: DeathWatch;
   readonly end: AbortController;

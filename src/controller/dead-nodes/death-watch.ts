@@ -5,7 +5,8 @@
  *     watches of Nodes, speaker Pods, death reports ──→ DeathJudge ──→ status, events, metrics
  *     reads of Leases and of all reports ─────────────→     └────────→ markPods(), which reads the Lease again before each write
  *
- * While no node is reported, no Lease of a node is read. In a large cluster, the Leases of all nodes together change a hundred times a second.
+ * The Lease of a node is read only once a majority reports the node. In a cluster of 1,000 nodes, a watch of all their Leases would deliver a
+ * hundred changes a second.
  */
 import type { Clock, Timer } from '../../clock.ts';
 import { type DeathReport, decodeDeathReport, speakerOfReport } from '../../cluster/death-report.ts';
@@ -54,11 +55,14 @@ const readTimeoutMs = 1000;
 const reportPageSize = 500;
 /** Reads of several Leases within this time share one read of all reports. */
 const reportsFreshMs = 300;
-/** Pause before a round of reads: none for a node that is reported for the first time, and short while a decision waits. */
+/** Pause before a round of reads. `first`: a decision has just begun to wait for one. `urgent`: a decision still waits. `calm`: no decision waits. */
 const roundMs = { first: 0, urgent: 100, calm: 1000 } as const;
 /** Maximum number of nodes whose Leases one round reads. When more are reported, `max-nodes` most likely forbids marking any of them. */
 const maxReads = 50;
-/** Largest number of rounds that list and mark the Pods of one dead node. A round misses a Pod that changes meanwhile, or whose write fails. */
+/**
+ * Largest number of rounds of marking that miss a Pod of one dead node because the Pod changed after it was listed. Rounds in which a request
+ * failed do not count.
+ */
 const maxMarkTries = 10;
 const markRetryMs = 500;
 const longestMarkRetryMs = 8000;
@@ -296,7 +300,7 @@ export class DeathWatch {
       !signal.aborted && (await this.#read(node)) && this.#judge.isMarked(node, clock.now());
     let total = 0;
     let pauseMs = markRetryMs;
-    // Requests that fail say nothing about the Pods, so only rounds that met changed Pods count.
+    // A failed request says nothing about the Pods, so a round counts only if a Pod changed during it.
     for (let conflicts = 0; conflicts < maxMarkTries && !signal.aborted; ) {
       let hasFailed = false;
       try {
@@ -316,7 +320,7 @@ export class DeathWatch {
       }
       pauseMs = hasFailed ? Math.min(2 * pauseMs, longestMarkRetryMs) : markRetryMs;
       await pause(clock, pauseMs, signal);
-      // A read that failed says nothing about the node, so the next round tries it again.
+      // A failed read is no sign of life, so the marking goes on as long as the node has its mark.
       if (!this.#judge.hasMark(node)) break;
     }
     if (total > 0) logger.info({ node, pods: total }, 'Pods of a dead node were set to not ready');

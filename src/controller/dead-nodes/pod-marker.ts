@@ -42,7 +42,7 @@ export async function markPods(node: string, options: PodMarkerOptions): Promise
       else done.skipped++;
     }
   };
-  // The caller lists the Pods again after a failure, so no lane may still write then.
+  // After a failure the caller lists the Pods again, so all lanes must have stopped writing before this rejects.
   const ends = await Promise.allSettled(Array.from({ length: lanes }, work));
   for (const end of ends) if (end.status === 'rejected') throw end.reason;
   return done;

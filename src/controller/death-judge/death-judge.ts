@@ -1,6 +1,7 @@
 /**
  * Judges which nodes are dead, from the reports of the speakers and from the Leases of the nodes. It is pure. The shell
- * (`controller/dead-nodes/`) reads the Leases, marks the Pods, and gives the time of its monotonic clock. No wall clock is compared.
+ * (`controller/dead-nodes/`) reads the Leases, marks the Pods, and gives the time of its monotonic clock. The judge checks only whether
+ * `renewTime` changes, so a wrong clock on a node does no harm.
  *
  *     a majority of all speakers reports the node ──→ the Lease and all reports are read, and read again ──→ dead ──→ its Pods are marked
  *                                                        │                                                     │
@@ -10,23 +11,24 @@
  * other speakers finds several of them dead at once, and writes them in its own report. So a living node that still reaches the API server gives a
  * sign of life. The rules:
  *
- * - A report counts when it arrives after the last sign of life. A report that arrives within ten seconds after the node wrote its own report does
- *   not count: two speakers that report each other are two sides of a partition. Only a long silence lets such reports count.
+ * - A report on a node counts when it arrives after the last renewal of the node's Lease, and at least ten seconds after the node last wrote its
+ *   own report: two speakers that report each other are two sides of a partition. Once the node has shown no sign of life for 20 s, all reports
+ *   on it count.
  * - More than half of all nodes that have a speaker must report the node. A speaker that says nothing counts as one that does not report it.
  * - The Lease must exist, and must stay the same between two reads. The node's own speaker must have written a death report before, because
  *   otherwise one of its signs of life could not be seen.
  * - Nodes that Kubernetes itself calls not ready are left to Kubernetes.
- * - At most `max-nodes` nodes may be dead at once, and at most as many are marked within a minute. When more are dead at once, none is
- *   marked.
- * - Of the control-plane nodes, less than half may be dead.
+ * - While more than `max-nodes` nodes are dead, the marked ones included, no further node is marked. At most `max-nodes` nodes are marked within
+ *   a minute.
+ * - A control-plane node is marked only if fewer than half of the control-plane nodes, this one included, are dead or not ready.
  * - A node that was marked and came back is not marked again for five minutes.
  */
 import type { DeadNodesConfig } from '../../config/index.ts';
 
 export const deathTiming = {
   /**
-   * The last read comes at least this long after the first read, and at least this long after a majority reported the node. If the node lives, its
-   * own report arrives within this time.
+   * The last read of the Lease comes at least this long after the first one, and at least this long after a majority reported the node. If the
+   * node lives but is cut off from the other speakers, its own report arrives within this time.
    */
   settleMs: 500,
   /** Reports about a node that arrive within this time after its own report do not count until the node is silent. */

@@ -1,6 +1,6 @@
 /**
- * Writes the conditions of Services. Only one write runs at a time. Conditions only inform people, so writes of addresses must not wait for
- * them. A Service is written only when a condition changes.
+ * Writes the conditions of Services. Conditions only inform people, so only one write of conditions runs at a time, and writes of addresses do
+ * not wait for it. A Service is written only when a condition changes.
  */
 import type { Clock } from '../../clock.ts';
 import type { Api } from '../../kubernetes/api.ts';
@@ -71,7 +71,7 @@ export class ConditionWriter {
       metrics.writes.inc({ object: 'conditions', result: 'ok' });
     } catch (error) {
       metrics.writes.inc({ object: 'conditions', result: isConflict(error) ? 'conflict' : 'error' });
-      // The Service is gone. A new Service of this name has another uid, and `consider` is called for it.
+      // The Service is gone. `consider` is called again if a new Service gets its name.
       if (!isNotFound(error) && !isConflict(error)) throw error;
     }
   }

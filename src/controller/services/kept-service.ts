@@ -1,6 +1,6 @@
 /**
  * The parts of Services that the controller keeps in memory. There may be tens of thousands of Services, so it keeps only the fields that
- * decisions need. Services with equal parts share them, because the parser makes new strings, lists and maps for each Service.
+ * decisions need. The parser makes new strings, lists and maps for each Service, so equal values are replaced by one shared copy.
  */
 import { annotations as names, requestPrefixes } from '../../cluster/names.ts';
 import { SharedValues } from '../../cluster/shared-values.ts';
@@ -18,7 +18,7 @@ export class ServiceKeeper {
 
   /**
    * The part of a Service to keep. Returns `undefined` for a Service that is not a load balancer and shows nothing of Bellman or MetalLB.
-   * Annotations of others, which may be large, are left out. The selector counts only with `externalTrafficPolicy: Local`.
+   * Annotations of other programs, which may be large, are left out. Decisions need the selector only with `externalTrafficPolicy: Local`.
    */
   kept(service: Service): Service | undefined {
     const { type, ports, ipFamilies, externalTrafficPolicy, loadBalancerClass, loadBalancerIP } = service;

@@ -3,7 +3,7 @@
  *
  * AddressAssigned follows from the decision of the allocator. Announced follows from the announcing record, in which the speakers name the
  * node that answers for each address in layer 2. No object says which nodes announce an address by BGP, because each node would have to write
- * that on each Service. For such an address, Announced is Unknown.
+ * that on each Service. When BGP may announce one of the addresses, Announced is therefore Unknown, unless there is a reason for False.
  */
 import { formatIp } from '../../address/index.ts';
 import { parseAnnouncing } from '../../cluster/announcing.ts';
@@ -14,7 +14,7 @@ import type { Refusal } from '../allocator/refusals.ts';
 
 type Judgement = Pick<ServiceCondition, 'status' | 'reason' | 'message'>;
 
-/** The controller's knowledge of a Service that is its own. */
+/** The facts about one of our Services from which its conditions follow. */
 export interface JudgedService {
   readonly service: Pick<Service, 'annotations'>;
   readonly assigned: readonly Assigned[];
@@ -86,7 +86,7 @@ function announced({ service, assigned, protocolsOf }: JudgedService): Judgement
   return { status: 'True', reason: 'Answered', message: 'A node answers for each address in layer 2.' };
 }
 
-/** A cause such as `pool-exhausted` as the API asks for reasons: `PoolExhausted`. */
+/** Turns a cause such as `pool-exhausted` into the form that the API requires of a reason: `PoolExhausted`. */
 function camelCase(cause: string): string {
   return cause
     .split('-')

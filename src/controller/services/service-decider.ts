@@ -29,10 +29,10 @@ export type Decision =
 const sortedPerStep = 500;
 
 /**
- * Decides about Services, in memory and in a fixed order: departures first, then waiting Services in the order in which they began to wait,
- * then all others. A new Service therefore never takes an address that an older Service waits for. A Service that loses a shared
- * address gets its decision right after the Service that displaces it. Waiting Services are reconsidered as soon as an address becomes
- * free or the terms of a shared address change.
+ * Decides about Services, in memory and in a fixed order: first the departures, which are Services that are gone or no longer ours, then waiting
+ * Services in the order in which they began to wait, then all others. A new Service therefore never takes an address that an older Service
+ * waits for. A Service that loses a shared address gets its decision right after the Service that displaces it. Waiting Services are
+ * reconsidered as soon as an address becomes free or the terms of a shared address change.
  *
  * A machine: no clock, no I/O, and it never throws.
  */
@@ -68,8 +68,8 @@ export class ServiceDecider {
 
   /**
    * Decides step by step, so that a long pass can be interrupted. Each step takes its Service out of `pending`. A Service that changes in the
-   * middle of the pass is judged by its newest state. The caller may drop the rest, and begin again with what is left in `pending`. A
-   * step without a decision only sorts some Services.
+   * middle of the pass is judged by its newest state. The caller may drop the remaining steps, and begin a new pass with what is left in
+   * `pending`. A step without a decision only sorts some Services.
    */
   *steps(pending: Set<string>): Generator<Decision | undefined> {
     /** Whether the waiting Services are to be decided again. */

@@ -324,7 +324,7 @@ export class ServiceReconciler {
     if (decision.kind === 'released' && decision.service && isMarked(decision.service)) this.#writes.add(key);
     if (decision.kind === 'reconciled' && serviceChange(decision.service, decision.outcome.assigned))
       this.#writes.add(key);
-    // When addresses are to be written, the conditions wait: the write changes the Service, and the decision after it considers them.
+    // When addresses are to be written, the conditions wait. That write changes the Service, and the next decision considers its conditions.
     else this.#conditions?.consider(key);
   }
 

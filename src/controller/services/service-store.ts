@@ -4,7 +4,7 @@ import { isOlderVersion } from '../../kubernetes/write.ts';
 /** The Services as the API server last showed them, with an index of the addresses in their status. */
 export class ServiceStore {
   readonly #services = new Map<string, Service>();
-  /** Keys of Services. Most addresses have one, which stands alone, because an array around it would take more memory. */
+  /** For each address, the keys of the Services whose status shows it. A single key, the usual case, is stored without an array to save memory. */
   readonly #byAddress = new Map<string, string | readonly string[]>();
 
   /** Keys of Services by namespace. */

@@ -1,6 +1,6 @@
 /**
- * The order of writes when an address moves from one Service to another. The new holder's status is written only after the old holder's
- * status is cleared. The API therefore never shows an address on two Services that do not share it.
+ * The order of writes when an address moves from one Service to another. The new holder's status is written only after the address is gone from
+ * the old holder's status. The API therefore never shows an address on two Services that do not share it.
  */
 export class WriteOrder {
   /** For each blocking Service, the Services whose write waits for it. */

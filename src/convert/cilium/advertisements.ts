@@ -15,7 +15,7 @@ export function advertisementsIn({ body: { spec } }: SourceObject): number {
   return isMapping(spec) && Array.isArray(spec.advertisements) ? spec.advertisements.length : 0;
 }
 
-/** Converts a CiliumBGPAdvertisement: each pool gets an advertisement for the peers whose settings select the resource. */
+/** Converts a CiliumBGPAdvertisement: each pool gets an advertisement for the peers whose CiliumBGPPeerConfig selects it. */
 export function convertAdvertisement(
   object: SourceObject,
   pools: readonly SourcePool[],
@@ -143,7 +143,7 @@ function reportLength(
   else length?.carried(to);
 }
 
-/** Well-known communities that routers know by a name, as numbers. */
+/** Names of well-known communities in Cilium, with their numbers. */
 const wellKnown: ReadonlyMap<string, string> = new Map([
   ['internet', '0:0'],
   ['planned-shut', '65535:0'],

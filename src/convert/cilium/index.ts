@@ -1,7 +1,7 @@
 /**
  * Cilium: CiliumLoadBalancerIPPool, CiliumL2AnnouncementPolicy, and the resources of its BGP control plane (v2 and v2alpha1).
  *
- * In Cilium, policies and advertisements select Services and know nothing of pools. In the configuration, a pool holds its advertisements.
+ * In Cilium, policies and advertisements select Services and know nothing of pools. In the configuration of Bellman, a pool holds its advertisements.
  * Each policy and each advertisement is therefore written into each pool. Routes to Pods, to ClusterIPs and to externalIPs stay with Cilium.
  */
 import { Draft } from '../draft.ts';
@@ -24,7 +24,7 @@ const kinds: ReadonlySet<string> = new Set([
   'CiliumBGPPeerConfig',
   'CiliumBGPAdvertisement',
 ]);
-/** Kinds that belong to the same features and that the configuration cannot express. */
+/** Kinds of the same features that are not converted, each with the reason or with what to do instead. */
 const otherKinds: Readonly<Record<string, string>> = {
   CiliumBGPNodeConfigOverride: 'write a peer with node-selectors for the node',
   CiliumBGPNodeConfig: 'Cilium derives it from the CiliumBGPClusterConfig',

@@ -25,7 +25,7 @@ export interface PeerConfigSource {
     readonly enabled: Field<boolean> | undefined;
     readonly time: Field<number> | undefined;
   };
-  /** The peers that refer to it. */
+  /** The peers that refer to these settings. */
   readonly users: PlacedPeer[];
 }
 
@@ -72,7 +72,7 @@ function readPeerConfig(spec: Fields): PeerConfigSource {
   };
 }
 
-/** The keys of a peer that refers to the settings. */
+/** The keys that these settings add to each peer that refers to them. `isInternal`: the peer has our AS number. */
 export function peerKeysOf(config: PeerConfigSource, isInternal: boolean): Partial<RawPeer> {
   const { port, secret, multihop, restart } = config;
   return {
@@ -88,7 +88,7 @@ export function peerKeysOf(config: PeerConfigSource, isInternal: boolean): Parti
   };
 }
 
-/** The families of the session, when the settings limit them to one. */
+/** The only family of the session, or `undefined` when the settings do not limit the session to one family. */
 function familiesOf({ families }: PeerConfigSource): RawPeer['families'] {
   const named = (['ipv4', 'ipv6'] as const).filter((name) =>
     families.some(({ afi, safi }) => afi?.value === name && safi?.value === 'unicast'),
@@ -101,7 +101,7 @@ function isSpoken(afi: Field<string> | undefined, safi: Field<string> | undefine
   return safi?.value === 'unicast' && (afi?.value === 'ipv4' || afi?.value === 'ipv6');
 }
 
-/** Whether a peer with these settings gets the advertisements of an object with these labels. */
+/** Whether a peer with these settings gets the advertisements of a CiliumBGPAdvertisement with these labels. */
 export function advertises(config: PeerConfigSource, labels: Readonly<Record<string, string>>): boolean {
   return config.families.some(
     ({ afi, safi, advertisements }) =>
@@ -109,7 +109,7 @@ export function advertises(config: PeerConfigSource, labels: Readonly<Record<str
   );
 }
 
-/** Gives each field of the settings its outcome, after all peers and advertisements were converted. */
+/** Gives each field of the settings its outcome. Call it after all peers are converted, because the rows name each peer that uses the settings. */
 export function reportPeerConfig(config: PeerConfigSource): void {
   const { users, spec, restart } = config;
   const to = (key: string) => users.map(({ at }) => `${at}.${key}`);

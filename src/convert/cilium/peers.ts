@@ -7,7 +7,7 @@ import { isEmptySelector, type Selector } from '../selectors.ts';
 import { show, showSome } from '../text.ts';
 import { type PeerConfigSource, peerKeysOf } from './peer-configs.ts';
 
-/** Converts a CiliumBGPClusterConfig: each peer of each instance becomes a peer for the nodes of the resource. */
+/** Converts a CiliumBGPClusterConfig: each peer of each instance becomes a peer for the nodes that the resource selects. */
 export function convertClusterConfig(
   object: SourceObject,
   configs: ReadonlyMap<string, PeerConfigSource>,

@@ -13,7 +13,10 @@ interface SplitSelector {
   readonly rest: Selector;
 }
 
-/** Splits a selector of Services. Returns `undefined` when it requires the name of a Service, excludes namespaces, or allows none. */
+/**
+ * Splits a selector of Services. Returns `undefined` when the selector has a requirement on the name of the Service, excludes namespaces, or
+ * allows no namespace.
+ */
 export function splitServiceSelector(selector: Selector): SplitSelector | undefined {
   const { labels, requirements } = partsOf(selector);
   const { [namespaceLabel]: namespace, ...others } = labels;

@@ -10,7 +10,7 @@ import { show, showSome } from '../text.ts';
 /** Objects that a BGPAdvertisement may refer to. */
 interface References {
   readonly peers: ReadonlySet<string>;
-  /** Peers that the configuration cannot have. */
+  /** Peers that cannot be converted. */
   readonly leftOut: ReadonlySet<string>;
   readonly communities: Readonly<Record<string, string>>;
 }
@@ -108,7 +108,7 @@ export function convertBgpAdvertisement(
 interface PeerNames {
   readonly field: Field<string[]>;
   readonly known: string[];
-  /** Peers that MetalLB has and the configuration cannot have. */
+  /** Peers of the advertisement that cannot be converted. */
   readonly lost: string[];
 }
 
@@ -197,7 +197,7 @@ function reportSelection(
   report.row(placeOf(object), places.length === 0 ? 'not carried' : 'changed', detail);
 }
 
-/** Remembers where an advertisement is. Returns a function that gives the places of one of its keys. */
+/** Records the object as the origin of its advertisements in the configuration. Returns a function that gives the path of one key in each of them. */
 function placesOf(
   places: readonly string[],
   object: SourceObject,

@@ -1,6 +1,6 @@
 /**
  * Converts the ConfigMap of MetalLB v0.9 to v0.12. Bellman's format extends the format of this ConfigMap, so the text stays as it is, with
- * its comments and its order. Only the key for excluded nodes is added. The report has a row for every key, to show what Bellman understands.
+ * its comments and its order. Only `ignore-excluded-nodes` may be added. The report has a row for every key, to show what Bellman understands.
  */
 import { defaultNamespace, excludeFromLoadBalancersLabel } from '../../cluster/names.ts';
 import { isWithoutEffect, parseConfig } from '../../config/index.ts';
@@ -74,8 +74,9 @@ export function convertConfigMap(objects: readonly SourceObject[], report: Repor
 }
 
 /**
- * The text with the key that keeps excluded nodes announcing, as MetalLB v0.12 does. A ConfigMap of Bellman stays as it is. So does a text
- * that already has the key, or that is one flow mapping, to which no line can be added.
+ * The text with `ignore-excluded-nodes: true` added, because MetalLB v0.12 announces from nodes with the label that excludes nodes from load
+ * balancers. A ConfigMap in the namespace of Bellman stays as it is. So does a text that already has the key, or that is one flow mapping, to
+ * which no line can be added.
  */
 function withExcludedNodes({ namespace }: SourceObject, text: string, isSet: boolean): string {
   if (namespace === defaultNamespace || isSet || /^ignore-excluded-nodes *:/m.test(text)) return text;

@@ -1,6 +1,6 @@
 /**
  * MetalLB v0.13 and newer: IPAddressPool, L2Advertisement, BGPAdvertisement, BGPPeer (v1beta1, v1beta2), BFDProfile, Community. MetalLB
- * before v0.13: the ConfigMap, whose format the configuration extends (`config-map.ts`).
+ * before v0.13: its ConfigMap (`config-map.ts`). Bellman's own format is an extension of that ConfigMap's format.
  *
  * In MetalLB, an advertisement names its pools. In the configuration, a pool holds its advertisements. Each advertisement is therefore
  * written into each pool that it selects.

@@ -75,7 +75,7 @@ function peerAsnOf(spec: Fields, to: string): RawPeer['peer-asn'] {
   return 0;
 }
 
-/** `interface` beside an address, or the device of a VRF. */
+/** The interface to which the session is bound: the field `interface`, or else the device of the VRF. */
 function interfaceOf(spec: Fields, to: string): string | undefined {
   const [bound, vrf] = [spec.text('interface'), spec.text('vrf')];
   if (bound && vrf) vrf.dropped('the session is bound to the interface');
@@ -90,7 +90,7 @@ function timesOf(
 ): Pick<RawPeer, 'hold-time' | 'keepalive-time' | 'connect-time'> {
   const hold = spec.text('holdTime');
   const keepalive = spec.text('keepaliveTime');
-  // In v1beta1 a duration of zero means that the field is absent. A keepalive time of zero makes no sense in either version.
+  // In v1beta1 a duration of zero means that the field is absent. In both versions, keepalives follow the hold time when their own time is zero.
   const absent = 'left out; MetalLB reads 0s as absent';
   const isAbsent = (field: Field<string> | undefined) => field !== undefined && /^0s?$/.test(field.value);
   return {

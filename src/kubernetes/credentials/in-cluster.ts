@@ -11,7 +11,10 @@ import type { Credentials } from './credentials.ts';
 import { tokenExpiryMs } from './token-expiry.ts';
 
 export const serviceAccountDirectory = '/var/run/secrets/kubernetes.io/serviceaccount';
-/** The kubelet rotates a token when a fifth of its life is left, so a token read within the last minute is always valid. */
+/**
+ * Age at which the files are read again. The kubelet replaces a token when a fifth of its life is left: 12 minutes of the usual hour. A token read
+ * within the last minute is therefore still valid.
+ */
 const rereadMs = 60_000;
 /** Ports at which `@kubernetes/client-node` expects an API server without TLS, such as `kubectl proxy`. */
 const plainPorts = new Set(['80', '8080', '8001']);

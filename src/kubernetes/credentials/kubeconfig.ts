@@ -1,7 +1,7 @@
 /**
- * Credentials of a kubeconfig file that is not plain (`plain-kubeconfig.ts`). `@kubernetes/client-node` reads the file and runs what the file
- * names: exec plugins, OIDC, proxies. Only this module imports the package. The module is loaded only for such a file, because loading the
- * package takes time and memory.
+ * Credentials of a kubeconfig file that is not plain in the sense of `plain-kubeconfig.ts`. `@kubernetes/client-node` reads the file, and handles
+ * the exec plugins, OIDC and proxies that it names. Only this module imports the package. The module is loaded only for such a file, because
+ * loading the package takes time and memory.
  */
 import { readFileSync } from 'node:fs';
 import type { RequestOptions } from 'node:https';
@@ -9,7 +9,10 @@ import { type Cluster, KubeConfig } from '@kubernetes/client-node';
 import type { Clock } from '../../clock.ts';
 import type { Credentials } from './credentials.ts';
 
-/** A plugin that takes longer is started again by the next request. It may wait for a person who logs in with a browser. */
+/**
+ * After this time, the next request starts the plugin again. The time is long because a plugin may wait for a person who logs in with a
+ * browser.
+ */
 const longestPluginMs = 60_000;
 
 /** Throws an error that names the missing or broken file. */
@@ -43,8 +46,8 @@ class KubeconfigCredentials implements Credentials {
   }
 
   /**
-   * This also sets the header with the token. Plain HTTP needs that header too. Requests that begin while a plugin runs share its result, because a
-   * plugin may open a browser, and one that hangs must not be started again by each request.
+   * Sets the TLS options and the header with the token. Plain HTTP needs that header too. Requests that begin while a plugin runs share its
+   * result, because a plugin may open a browser, and one that hangs must not be started again by each request.
    */
   async apply(options: RequestOptions): Promise<void> {
     this.#pending ??= this.#begin();
@@ -53,9 +56,9 @@ class KubeconfigCredentials implements Credentials {
   }
 
   /**
-   * Forgets the token of a plugin. One without an expiry is valid until the server refuses it (client.authentication.k8s.io/v1). The context stays
-   * the same, although the file may name another one by now: a token must not go to the server of another cluster. OIDC tokens are not read again,
-   * because those in the file are older than the ones that this process has refreshed.
+   * Forgets the token of a plugin. A token without an expiry is valid until the server refuses it (client.authentication.k8s.io/v1). The context
+   * stays the same, although the file may name another one by now: a token must not go to the server of another cluster. OIDC tokens are not read
+   * again, because those in the file are older than the ones that this process has refreshed.
    */
   refused(): undefined {
     if (!this.#config.getCurrentUser()?.exec) return;

@@ -1,6 +1,6 @@
 /**
- * Credentials of a plain kubeconfig file: one that names nothing but a server, certificates, keys and a token. Most files are plain. Loading
- * `@kubernetes/client-node` would take most of the CPU time of a short command such as `bellman status`.
+ * Credentials of a plain kubeconfig file: one that holds nothing but a server, TLS settings, certificates, keys and a token. Most files are plain.
+ * Loading `@kubernetes/client-node` would take most of the CPU time of a short command such as `bellman status`.
  */
 import { readFileSync } from 'node:fs';
 import type { RequestOptions } from 'node:https';
@@ -14,11 +14,12 @@ const clusterKeys = [
 ];
 const userKeys = ['client-certificate', 'client-certificate-data', 'client-key', 'client-key-data', 'token'];
 
-/** The values of one cluster or user. All are texts, except `insecure-skip-tls-verify`. */
+/** A map in the file. The values of a plain cluster or user are texts, except `insecure-skip-tls-verify`, which is a boolean. */
 type Values = Readonly<Record<string, unknown>>;
 
 /**
- * Returns undefined for every file that is not plain, or that may be broken. `@kubernetes/client-node` then reads the file and names the fault.
+ * Returns undefined for every file that is not plain, or that may be broken. `@kubernetes/client-node` then reads the file and names its fault,
+ * if it has one.
  */
 export function plainKubeconfigCredentials(path: string): Credentials | undefined {
   let config: unknown;
@@ -51,7 +52,7 @@ class PlainKubeconfigCredentials implements Credentials {
     this.#folder = folder;
   }
 
-  /** Reads the files again for each request, because other programs rotate them. */
+  /** Reads the certificate and key files again for each request, because other programs rotate them. */
   async apply(options: RequestOptions): Promise<void> {
     const { token } = this.#user;
     if (token) options.headers = { ...options.headers, authorization: `Bearer ${token}` };

@@ -50,8 +50,8 @@ function writeText(bytes: Buffer, text: string, at: number): number {
 }
 
 /**
- * Returns the offset behind the text. If the text is truncated, that offset is beyond the end of `bytes`, so the caller needs only one
- * check.
+ * Returns the offset behind the text. If the text is truncated, that offset is beyond the end of `bytes`. A caller that reads several texts
+ * therefore checks only the last offset.
  */
 function textEnd(bytes: Buffer, at: number): number {
   return at + 1 + (bytes[at] ?? 0);

@@ -41,8 +41,8 @@ export interface Standing {
  *
  * Recorded owners matter when all speakers have started together. They get their addresses first, and these count as load when the election
  * places the addresses of nodes that are gone. One node may be recorded for all addresses, because it was the last to stop. Recorded owners
- * therefore give groups away: each time, the one with the most addresses gives a group to the node with the fewest. This ends when the giver
- * would not have more addresses than the receiver afterwards.
+ * therefore give groups away: each time, the one with the most addresses gives a group to the node with the fewest. A group moves only if the
+ * giver still has more addresses than the receiver afterwards.
  */
 export function* electOwners(
   vacant: readonly VacantAddress[],
@@ -61,7 +61,7 @@ export function* electOwners(
     const owner = each.takenBy ?? election.best(each);
     if (owner !== undefined) election.place(each.address, each.group, owner);
   }
-  // Only a group whose addresses all have a record may move. Addresses of any other group stay where they have been placed.
+  // Only a group whose addresses all have a recorded owner may move.
   const whole: (readonly VacantAddress[])[] = [];
   for (const group of groupsOf(sorted)) {
     yield;
@@ -73,7 +73,7 @@ export function* electOwners(
   return election.owners;
 }
 
-/** The addresses of each group, in the order of the groups. The addresses are sorted by group. */
+/** The addresses of each group, in the order of the groups. `sorted` must be sorted by group. */
 function* groupsOf(sorted: readonly VacantAddress[]): Iterable<readonly VacantAddress[]> {
   let group: VacantAddress[] = [];
   for (const each of sorted) {
@@ -138,7 +138,10 @@ class Election {
     }
   }
 
-  /** Gives the group to the node with the fewest addresses, if the owner still has more afterwards. Returns the node. */
+  /**
+   * Gives the group to the node with the fewest addresses among those that may get the whole group, if the owner still has more addresses
+   * afterwards. Returns that node, or `undefined` when the group stays.
+   */
   #giveAway(group: readonly VacantAddress[], owner: string): string | undefined {
     const [first] = group;
     if (!first || group.some(({ recordedOwner }) => recordedOwner !== owner)) return undefined;

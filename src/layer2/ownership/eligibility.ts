@@ -115,7 +115,10 @@ export class Eligibility {
     return mute.length === 0 ? able : this.#without(mute, able);
   }
 
-  /** The nodes of the list that are alive, are not leaving, and have a link for the address. Pass the same list object for equal lists. */
+  /**
+   * The nodes of the list that are alive, are not leaving, and have a link for the address. Pass the same list object for equal lists, because
+   * the results are cached by list object.
+   */
   carriersAmong(candidates: readonly string[], address: IpAddress, entry: AddressEntry): readonly string[] {
     const cached = this.#cache.get(candidates) ?? new Map<string, readonly string[]>();
     this.#cache.set(candidates, cached);
@@ -156,7 +159,7 @@ export class Eligibility {
   }
 }
 
-/** Texts of interfaces by node. All entries of a candidate set share one object, which may have thousands of nodes. */
+/** The text of each `nodeInterfaces`, made only once. All entries of a candidate set share this object, and it may have thousands of nodes. */
 const texts = new WeakMap<object, string>();
 
 function textOf(nodeInterfaces: NonNullable<AddressEntry['nodeInterfaces']>): string {

@@ -128,7 +128,7 @@ export class EntryTable<T extends TrackedEntry> {
     }
   }
 
-  /** Returns one list object for equal lists, which saves memory. Also, `Eligibility` caches by candidate list. */
+  /** Returns one list object for equal lists, which saves memory. Also, `Eligibility` caches its results by list object. */
   #sharedList(list: readonly string[]): readonly string[] {
     const shared = this.#sharedLists.get(list);
     if (shared) return shared;

@@ -7,8 +7,8 @@ interface RankedNode {
 }
 
 /**
- * Ranks a list of nodes whose loads only grow. A choice looks up only the load of the node that it is about to choose. If that load has grown,
- * the node moves to a later level, and the choice continues.
+ * Ranks a list of nodes whose loads only grow. Nodes with equal loads form a level. A choice looks up only the load of the node that it is about
+ * to choose. If that load has grown, the node moves to the level of its new load, and the choice continues.
  */
 export class LoadRanking {
   readonly #levels = new Map<number, RankedNode[]>();

@@ -62,7 +62,7 @@ export class Ownership {
   readonly #vacancies: Vacancies;
   /** Addresses that the next decision compares with their newest claims. */
   readonly #undecided = new Set<string>();
-  /** Addresses whose claims are wrong about a conflict or a release, because claims were not allowed when they became wrong. */
+  /** Addresses for which this node's claim is wrong about a conflict or a release. When it became wrong, this node was not allowed to claim. */
   readonly #misstated = new Set<string>();
   readonly #takeovers = new RecentTakeovers();
   /** Starting nodes that have begun to claim. Such a node already answers, although the facts that say so may arrive after its claim. */
@@ -233,9 +233,9 @@ export class Ownership {
   }
 
   /**
-   * Takes a view. Returns the addresses to judge again: those that the changed nodes own. If an entry prefers some nodes, it returns all
-   * addresses, because a change of one node may then move an address of another. Once claims are allowed, it also returns the addresses whose
-   * claims are wrong about a conflict.
+   * Takes a view. Returns the addresses to judge again: those that the changed nodes own, or all addresses if any entry prefers some nodes. With
+   * such an entry, a change of one node may move an address of another. Once claims are allowed, the addresses whose claims are wrong
+   * (`#misstated`) are judged again as well.
    */
   #see({ nodes, claiming }: OwnershipView): Iterable<string> {
     const changed = changedNodes(this.#nodes, nodes);
@@ -325,7 +325,7 @@ export class Ownership {
     if (claim.owner !== this.#self) this.#silence(owned, `${claim.owner} owns it`);
     else {
       this.#answer(owned, 'failover', claim.owner, claim.inConflict);
-      // A claim from an unknown version would say again that the address is released.
+      // If the version of the entry is unknown (0), the new claim would count as a release again (`isReleasedByOwner`).
       if (isReleasedByOwner(claim) && owned.entry.observedVersion > 0) this.#takeBack(owned, claim);
       else this.#stateConflict(owned, claim);
     }
@@ -333,8 +333,8 @@ export class Ownership {
   }
 
   /**
-   * Takes back an address that this node has released to a successor, because this node may keep it after all. A node with an old entry could
-   * take a released address over, and no witness asks for it.
+   * Takes back an address that this node has released to a successor, because this node may keep it after all. As long as the address counts as
+   * released, a node with an old entry could take it over, and no witness asks for it.
    */
   #takeBack({ entry, inConflict }: OwnedAddress, claim: Claim): void {
     const { address, owner } = claim;
@@ -351,7 +351,7 @@ export class Ownership {
 
   /**
    * An owner answers until a node that the entry prefers to it has claimed the address. An owner that has restarted begins to answer again,
-   * because the preferred node may not have learned of the preference, and then never claims.
+   * because a preferred node that has not learned of the preference never claims.
    */
   #resume(owned: OwnedAddress, claim: Claim | undefined): void {
     if (claim?.owner !== this.#self || !this.#eligibility.isEligible(this.#self, owned.address, owned.entry))
@@ -402,7 +402,7 @@ export class Ownership {
   *#elect(vacant: ReadonlyMap<string, VacantAddress>): Steps<Map<string, string>> {
     const taken = this.#takenSince([...vacant.values()], this.#nowMs);
     const takenAddresses = new Set(taken.map(({ address }) => address));
-    // Claims that arrive in a pause of the election do not change these loads. Otherwise this node would elect other owners than the rest.
+    // Claims that arrive in a pause of the election do not change these loads. Otherwise this node would not elect the same owners as the others.
     const loads = new Map<string, number>();
     for (const node of this.#nodes.keys())
       loads.set(node, this.#claims.load(node) + this.#vacancies.expectedLoad(node));
@@ -507,8 +507,8 @@ export class Ownership {
   #mustProbe(claim: Claim | undefined, reason: TakeoverReason): boolean {
     if (claim?.inConflict) return true;
     if (reason === 'recorded') return false;
-    // Without a claim, nothing shows that a node has used the address before. In a handover from the recorded owner, that owner is alive
-    // and its claim may still be on its way.
+    // Without a claim, nothing shows which host uses the address now. A recorded owner that is alive may answer for it, and its claim may still
+    // be on its way.
     if (!claim) return true;
     // The owner of a new address may have died before it had probed the address.
     return reason === 'failover' && claim.from === '' && this.#takeovers.isRecent(claim.address, this.#nowMs);

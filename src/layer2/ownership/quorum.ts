@@ -1,6 +1,6 @@
 /**
- * Quorum decides whether this node may claim addresses. Without a quorum, both sides of a partition would claim, and addresses would move
- * back and forth when the partition heals.
+ * Quorum decides whether this node may claim addresses. If both sides of a partition claimed, addresses would move back and forth when the
+ * partition heals.
  *
  *     minority ── majority again ──→ healing ── 2 s ──→ majority
  *        ↑                              │                   │
@@ -11,7 +11,7 @@
  * - While a partition heals, some members still count as dead because this node has not heard them again yet. The node refuses to claim
  *   until it has had time to hear all of them.
  * - A node that has not begun to decide has nothing to heal. When it begins, it has received the claims of the others (readiness.ts), so it
- *   claims as soon as it is in a majority. Otherwise, nodes that start together would claim too late, and would be passed over.
+ *   claims as soon as it is in a majority. If it waited for 2 s as well, nodes that start together would claim too late and be passed over.
  * - While any member is under suspicion, claims are paused. A node that is being cut off loses the other members one after another.
  *   Between the first death and the last, it would still believe that it is in a majority.
  * - When a suspect proves to be alive while another member is missing, the link may have been cut and restored, and the missing member

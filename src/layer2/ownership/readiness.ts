@@ -1,11 +1,11 @@
 /**
- * Readiness decides when a node that has started may take its first decision. It must know its address entries and the claims of the other
- * members. A node that decides without the claims would take addresses that other nodes own.
+ * Readiness decides when a node that has started may take its first decision. The node must know its address entries and the claims of the
+ * other members. A node that decides without the claims would take addresses that other nodes own.
  *
  * - For the first 1.5 s it waits for every known speaker, so that all nodes of a new cluster elect from the same set.
- * - After that, it waits only until several live members, or all live members if there are few, have the same knowledge as this node.
+ * - After that, it waits only until several live members, or all live members if there are few, hold the same claims as this node.
  * - After 3 s, a node that reaches no other member decides alone. It decides at once if Kubernetes lists no other speaker.
- * - After 30 s, it decides in any case, because a member that never agrees must not keep addresses unanswered.
+ * - After 30 s, it waits only for its entries, because a member that never holds the same claims must not keep addresses unanswered.
  */
 
 /** The facts about the node's entries and about the other members. */

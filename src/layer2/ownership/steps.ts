@@ -1,7 +1,7 @@
 /**
  * Work in small steps. A decision about thousands of addresses takes longer than neighbours should wait for an answer. It therefore
  * yields after each address, so that its caller can answer neighbours in between. The state of the machine is consistent at each
- * yield, but the caller must not pass another event to the machine before the steps are complete.
+ * yield, but the caller must complete these steps before it begins the steps of another event.
  */
 export type Steps<Result> = Generator<undefined, Result, undefined>;
 

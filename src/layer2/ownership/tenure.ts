@@ -16,8 +16,9 @@ export function isReleasedSince(newest: Claim | undefined, { entry }: TrackedEnt
 }
 
 /**
- * Whether the owner may keep the address, from the viewpoint of the node `self`. An owner gives the address up to a node that the entry
- * prefers. It keeps the address if `movesToPreferred` is false, or if it has observed a newer version of the entry.
+ * Whether the owner may keep the address, from the viewpoint of the node `self`. An eligible owner keeps it, except when `movesToPreferred` is
+ * true and the entry prefers another ready node. An owner other than `self` may also keep the address against this entry: an eligible one if it
+ * has observed a newer version, and one that is not eligible but could answer if it has observed no older version.
  */
 export function mayKeep(
   { owner, observedVersion }: Claim,

@@ -6,10 +6,10 @@
  * together, because the result depends on which addresses are placed together, and all nodes must get the same result. After an election,
  * the successor has a second to claim the address. A successor that does not claim in time, for instance because it has not learned of the
  * address, is passed over. While this node's own claims are paused, it passes no node over. The claims of the elected node may be paused
- * too, and both nodes would then answer.
+ * too, and then that node and the next elected node would both answer.
  *
  * A vacancy that waits for its successor is settled, and takes part in no further election until its time is up or a node changes.
- * The claims of a takeover arrive in many datagrams. If all vacancies were elected again after each datagram, the cost would grow with the
+ * The claims of a takeover arrive in many datagrams. If each datagram led to an election for all vacancies, the cost would grow with the
  * square of their number.
  */
 import type { Claim } from './claim.ts';
@@ -102,8 +102,8 @@ export class Vacancies {
   }
 
   /**
-   * Notes that claims are paused, or may be unread. The next review gives each awaited node its whole time again, even if claims are allowed again
-   * by then. During a long decision, claims may be paused and allowed again before the next review.
+   * Notes that claims are paused, or that claims of other nodes may be unread. The next review gives each awaited node its whole time again, even
+   * if claims are allowed again by then. During a long decision, claims may be paused and allowed again before the next review.
    */
   pause(): void {
     this.#claiming = 'paused';
@@ -161,9 +161,7 @@ export class Vacancies {
     return due;
   }
 
-  /**
-   * Notes the elected node, and whether its claim is awaited. The time limit counts from the first call with the same node.
-   */
+  /** Notes the elected node, and whether its claim is awaited. A further call with the same node does not extend its time to claim. */
   elected(
     text: string,
     owned: OwnedAddress,
@@ -221,9 +219,9 @@ export class Vacancies {
 }
 
 /**
- * Whether the vacancy only waits for its successor's claim. After a change of any node, every vacancy is elected again, because nodes with the
- * same knowledge must elect the same successors, in whatever order they learned it. While this node may not claim, every vacancy is elected
- * again too, because no claim would settle a difference between two nodes.
+ * Whether the vacancy only waits for its successor's claim. After a change of any node, every vacancy takes part in an election again, because
+ * nodes with the same knowledge must elect the same successors, in whatever order they learned it. Every vacancy also takes part while this
+ * node may not claim, because no claim would settle a difference between two nodes.
  */
 function mayWait(
   { elected, awaited, wakeAtMs }: Vacancy,

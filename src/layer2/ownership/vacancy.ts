@@ -48,10 +48,10 @@ export interface SuccessorInput {
 }
 
 /**
- * The nodes that the election chooses from, and the recorded owner if it is one of them and the address has no claim. The election chooses
- * from the most preferred of the eligible nodes that were not passed over. When all preferred nodes were passed over, less preferred nodes
- * therefore follow. But while the owner still answers, it keeps waiting for a preferred node. A node that the entry avoids is not placeable,
- * but an owner and a recorded owner keep the address although they are avoided.
+ * The nodes that the election chooses from: the most preferred of the eligible nodes that were not passed over. So when all preferred nodes were
+ * passed over, less preferred nodes follow. They do not follow while the owner still answers: the owner then keeps waiting for a preferred node.
+ * `placeable` leaves out the nodes that the entry avoids. But an owner and a recorded owner keep the address even if they are avoided.
+ * `recordedOwner` is present if the address has no claim and the recorded owner is one of the nodes to choose from.
  */
 export function successors(
   { self, address, entry, vacancy: { passedOver }, owner }: SuccessorInput,

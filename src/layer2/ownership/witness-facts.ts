@@ -1,7 +1,7 @@
 /**
- * The statements of a node about answers on the wire. As a witness, it names the addresses of other nodes for which it gets no answer. It
- * also names the addresses that it has stopped answering for because witnesses got no answer. These statements are part of the node's facts
- * (node-facts.ts):
+ * The statements of a node about answers on the wire. As a witness, a node names the addresses of other nodes for which it gets no answer. A
+ * node also names the addresses of its own that it has stopped answering for because their witnesses got no answer. These statements are part of
+ * the node's facts (node-facts.ts):
  *
  *     "witness":{"unanswered":{"node-1":["192.0.2.240"]},"answered":{"node-2":["192.0.2.241"]},"deaf":true},"mute":["192.0.2.242"]
  *
@@ -39,8 +39,8 @@ export const emptyReport: WitnessReport = { unanswered: new Map(), answered: new
 const shortLength = 3;
 
 /**
- * The JSON parts. With `isShort`, a report names only some of the addresses. A short list of mute addresses is `everyAddress`, because an
- * address that the list left out could return to the node.
+ * The JSON parts. With `isShort`, a report names only some of the addresses, and `everyAddress` replaces the mute addresses. If a short list left
+ * out a mute address, that address could return to the node.
  */
 export function witnessToJson({ witness, mute }: WitnessFacts, isShort: boolean): Record<string, unknown> {
   const list = (set: AddressNames) => (isShort ? [...set].slice(0, shortLength) : [...set]);

@@ -13,7 +13,7 @@ export interface AddressCounts {
 
 export type ProbeListener = (mac: string, interfaceName: string) => void;
 
-/** Thousands of addresses share this list. A list or a Set for each would take 150 octets. */
+/** Thousands of addresses share this list, because a list or a Set of its own would cost each address 150 octets. */
 const noProbes: readonly ProbeListener[] = [];
 
 /** State of one address. All links share the object, so a frame finds everything with one lookup. */

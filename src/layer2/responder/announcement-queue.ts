@@ -1,6 +1,6 @@
 /** Times and pace of announcements. */
 export interface AnnouncementPolicy {
-  /** Milliseconds from the takeover to each announcement, in ascending order. */
+  /** Milliseconds from the start of a schedule to each announcement, in ascending order. */
   readonly offsetsMs: readonly number[];
   /** Interval of the repeats after the last offset, for switches that forget addresses. 0 means no repeats. */
   readonly refreshMs: number;
@@ -20,9 +20,9 @@ interface Pending<T> {
 }
 
 /**
- * Chooses the next announcement. Every address is announced once before any address is announced twice. After a node's death, the first
- * announcement restores traffic, and repeats only insure against loss. Within a round, the address whose schedule started first goes first.
- * A token bucket limits the rate. All methods take a monotonic time in milliseconds.
+ * Chooses the next announcement. Every address is announced once before any address is announced twice, because after the death of a node the
+ * first announcement restores traffic, and the repeats only insure against its loss. Within a round, the address whose schedule started first
+ * goes first. A token bucket limits the rate. All methods take a monotonic time in milliseconds.
  *
  *     round 0: c d e          next() takes the head of the first round whose head is due, while the bucket
  *     round 1: a b            has a token, and moves it to the following round

@@ -12,7 +12,10 @@ export interface Conflict {
   readonly mac: string;
   readonly interface: string;
   readonly action: ConflictAction;
-  /** Whether the other host is a speaker. If so, a handover is under way, or two nodes believe that they own the address. */
+  /**
+   * Whether the other host runs a speaker. If so, a handover is under way, two nodes believe that they own the address, or another program on that
+   * host answers during an adoption.
+   */
   readonly isSpeaker: boolean;
 }
 

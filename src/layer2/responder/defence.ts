@@ -1,8 +1,8 @@
 /** The operator's choice of the reaction when another host uses one of our addresses. */
 export type DefencePolicy = 'defend' | 'yield';
 /**
- * The reaction to a conflict. `waiting` means none: the other host is a speaker, the node has defended the address in the last ten seconds,
- * or the node does not answer for it.
+ * The reaction to a conflict. With `waiting`, the node does not react: the other host is a speaker, the node has defended the address in the last
+ * ten seconds, or the node does not answer for it.
  */
 export type ConflictAction = 'defended' | 'yielded' | 'waiting';
 

@@ -31,9 +31,9 @@ export interface LinkPortOptions {
 
 /**
  * The kernel filter: all ARP, plus ICMPv6 solicitations (135) and advertisements (136), without the frames that this link sends. The filter
- * recognises sent frames by their source MAC, not by their direction. After it has opened a capture, libpcap filters the first frames in user
- * space, where the direction is unknown, so a filter by direction would drop all of these frames. The kernel removes VLAN tags before it
- * filters, so tagged frames of these kinds pass too. libpcap puts the tags back, and the responders drop the frames of VLANs.
+ * recognises sent frames by their source MAC, not by their direction. libpcap filters the first frames of a new capture in user space, where
+ * their direction is unknown, so a filter by direction would drop all of them. The kernel removes VLAN tags before it filters, so tagged
+ * frames of these kinds pass too. libpcap puts the tags back, and the responders drop the frames of VLANs.
  */
 function filterFor(mac: Uint8Array): string {
   return `not ether src ${formatMac(mac)} and (arp or (icmp6 and (ip6[40] = 135 or ip6[40] = 136)))`;
@@ -152,7 +152,7 @@ export class LinkPort {
   }
 }
 
-/** The protocol of a frame. `payloadType` cannot see the protocol of tagged frames, so tagged frames count as ARP. */
+/** The protocol of a frame. Frames of a VLAN and truncated frames count as ARP, because `payloadType` does not return the type of their payload. */
 function protocolOf(frame: Uint8Array, length: number): Protocol {
   return payloadType(frame, length) === etherType.ipv6 ? 'ndp' : 'arp';
 }

@@ -44,7 +44,7 @@ export class LinkPorts {
   readonly #signatures = new Map<number, string>();
   /** Reason of the last failure to capture on each link, so that a reason is logged once rather than at each attempt. */
   readonly #failures = new Map<number, string>();
-  /** Links that were not captured at the last attempt. They wait for the next one, so that thousands of addresses cause only one attempt. */
+  /** Links whose capture could not be opened. They wait for the reopen timer, so that thousands of addresses cause only one attempt. */
   readonly #waiting = new Set<number>();
   #reopenTimer: Timer | undefined;
   #drainedAtMs = 0;

@@ -23,7 +23,7 @@ export class NeighbourCounters {
     ndp: new Map([['late', 0]]),
   };
   capturesLost = 0;
-  /** When the last request for an answered address was dropped because it had waited too long. `-Infinity` when the last one was in time. */
+  /** If the last request for an answered address came too late, the time at which it was dropped; otherwise `-Infinity`. */
   lateAtMs = Number.NEGATIVE_INFINITY;
 
   drop(protocol: Protocol, reason: DropReason): void {

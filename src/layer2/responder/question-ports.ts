@@ -44,7 +44,7 @@ const reopenDelayMs = 1000;
 /** Minimum time between two checks for frames. */
 const drainIntervalMs = 1;
 
-/** ARP replies and advertisements to this host's own MAC. Answers to other hosts and announcements do not wake the process. */
+/** ARP replies and advertisements to this host's own MAC. Announcements, and answers to other hosts, do not wake the process. */
 function filterFor(mac: Uint8Array): string {
   return `ether dst ${formatMac(mac)} and not ether src ${formatMac(mac)} and ((arp and arp[6:2] = 2) or (icmp6 and ip6[40] = 136))`;
 }
@@ -54,8 +54,8 @@ function filterWithOwnHost(mac: Uint8Array): string {
 }
 
 /**
- * Asks other hosts for their addresses, and listens for the answers on a capture of its own. A link is captured from its first question on, or
- * as soon as `listen` names it.
+ * Asks for the addresses of other hosts, and listens for the answers on captures that are separate from those of `LinkPorts`. A link is captured
+ * from its first question on, or as soon as `listen` names it.
  */
 export class QuestionPorts {
   readonly #options: QuestionPortsOptions;
@@ -68,7 +68,7 @@ export class QuestionPorts {
     this.#options = options;
   }
 
-  /** Sends a question. Returns false when the link or an address of this host is missing, or the system refuses. */
+  /** Sends a question. Returns false without such a link, without an address of this host on it, or when the system refuses. */
   ask(interfaceName: string, target: IpAddress): boolean {
     const link = this.#options.links.links().find(({ name }) => name === interfaceName);
     const source = link && this.#sourceOn(link, target);
@@ -84,7 +84,7 @@ export class QuestionPorts {
     for (const link of this.#options.links.links()) if (interfaces.has(link.name)) this.#port(link);
   }
 
-  /** Closes the captures of all other links. */
+  /** Closes the captures of all links but these. */
   keep(interfaces: ReadonlySet<string>): void {
     for (const [name, port] of this.#ports) if (!interfaces.has(name)) this.#close(port);
   }
@@ -101,7 +101,7 @@ export class QuestionPorts {
     this.keep(new Set());
   }
 
-  /** An address of this host on the link. An address in the target's subnet is best, because some hosts answer no other. */
+  /** An address of this host on the link. One in the target's subnet is best, because some hosts answer only questions from such an address. */
   #sourceOn(link: Link, target: IpAddress): IpAddress | undefined {
     const own = this.#options.links
       .localAddresses()

@@ -42,13 +42,14 @@ import { type NeighbourAnswer, QuestionPorts } from './question-ports.ts';
 const defaultAnnouncements: AnnouncementPolicy = {
   offsetsMs: [0, 50, 200, 500, 1000, 2000, 4000],
   refreshMs: 0,
-  // 4,000 frames of 60 octets are 2 Mbit/s. A takeover of 2,000 addresses is announced within a second.
+  // An announcement of an IPv4 address is two frames, a request and a reply. 4,000 frames of 60 octets a second are 2 Mbit/s. A takeover of 2,000
+  // addresses is announced within a second.
   perSecond: 2000,
   burst: 250,
 };
 
 /**
- * For this long, a late request shows that this process lacks CPU time. Witnesses without an answer ask once a second. If no request arrives
+ * How long after a late request this process counts as short of CPU time. Witnesses that get no answer ask once a second. So if no request arrives
  * for this long, the link loses requests, and lack of CPU time is not the cause.
  */
 const lateForMs = 10_000;

@@ -1,14 +1,14 @@
 /**
- * Times that apply after a stall. In a stall, the process stands still because it was stopped, got no CPU time, or its machine was
+ * Times that apply after a stall. In a stall, the process stands still because it was stopped, got no CPU time, or its computer was
  * suspended. Other speakers may meanwhile have declared this node dead and taken its addresses over, so this node must hear them before it
  * answers or announces.
  */
 
-/** A frame or timer that is late by more than this reveals a stall. Pauses of the garbage collector are much shorter. */
+/** A frame or timer that is late by more than this reveals a stall. Most pauses of the garbage collector are much shorter. */
 export const stallMs = 100;
 
-/** Frames wait this long after a stall. In this time, the event loop turns several times and datagrams of other speakers arrive. */
+/** Frames and announcements wait this long after a stall. In this time, the event loop turns several times and reads what other speakers sent. */
 export const catchUpMs = 20;
 
-/** Requests older than this stay unanswered, because the sender has given up or asks again. Linux asks once a second. */
+/** Requests older than this stay unanswered, because the sender has given up or asks again: a witness after 250 ms, Linux after a second. */
 export const answerWithinMs = 250;

@@ -26,15 +26,15 @@ export interface Subject {
   readonly address: string;
   /** The node that should answer. */
   readonly node: string;
-  /** The link and the family by which this node asks. Nodes that answer on one segment prove that this node can hear there. */
+  /** The link and the family by which this node asks. An answer from any node of a segment proves that this node can hear there. */
   readonly segment: string;
-  /** `owner`: the node owns the address. `trial`: the node has given the address away, and answers witnesses only. */
+  /** `owner`: the node owns the address. `trial`: the node has given the address away, and answers only other speakers for it. */
   readonly role: 'owner' | 'trial';
   /** The first question is due at once, because another witness got no answer. */
   readonly isUrgent: boolean;
 }
 
-/** An address of another node that its kernel answers for. It shows whether this node can hear. */
+/** An address of another node for which that node's kernel answers. A question for it shows whether this node can hear. */
 export interface Control {
   readonly address: string;
   readonly node: string;
@@ -67,7 +67,7 @@ const hitsToReport = 3;
 const reportedIntervalMs = 1000;
 /** Longest list of addresses of one node in the report. If more stay unanswered, the report names all addresses of the node. */
 export const maxListed = 16;
-/** How long an answer shows that this node can hear on the segment. */
+/** For this long after an answer on the segment, this node counts as able to hear there. */
 const hearingMs = 10_000;
 const deafMs = 30_000;
 /** A tick that is late by more than this follows a stall. */

@@ -4,7 +4,8 @@
  *
  * Two nodes ask for each address by ARP or Neighbour Discovery. They are chosen by rendezvous weight among the nodes that have a link for it. A
  * node gets no answer to its own questions from another program on its host. It does see the answers that the program sends to other hosts. Of
- * two askers, at least one is not on the host that answers. This asker sees the answer, and so does the speaker on that host.
+ * two askers, at least one is not on the host that answers. This asker sees the answer, and so does the speaker on that host. Only the asker with
+ * the greater weight, the first asker, reports that no host answers.
  *
  *     question every 2 s ── answer, with the MAC of its host ──→ sighting of a node, or of a host without a speaker
  *                        └─ none for 7 s, as the first asker ──→ sighting of no host

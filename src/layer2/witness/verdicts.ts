@@ -12,8 +12,8 @@
  *
  * A node whose process lacks CPU time judges nothing. It notices the lack because it handles requests too late.
  *
- * A mute address is on trial: this node answers other speakers for it, and only them. Each time that an address becomes mute, the least
- * duration of its trial doubles, up to an hour. An address therefore cannot keep moving back and forth.
+ * A mute address is on trial: this node answers other speakers for it, and only them. If the address becomes mute again within a day, the least
+ * duration of its trial doubles, up to an hour, so that the address does not keep moving back and forth.
  */
 import { type AddressNames, everyAddress, includesAddress } from '../ownership/witness-facts.ts';
 import { maxListed } from './questioner.ts';
@@ -45,7 +45,10 @@ export interface VerdictsInput {
   readonly isWitnessed: (address: string) => boolean;
   /** Whether this node may give addresses away. It may not in a minority, nor while its claims are paused. */
   readonly canHandOver: boolean;
-  /** Whether this node's process handles requests too late. It then lacks CPU time, and another node may lack it as well. */
+  /**
+   * Whether this node's process handles requests too late, which shows that it lacks CPU time. No address moves then, because the next owner may
+   * lack CPU time as well.
+   */
   readonly isStarved: boolean;
 }
 
@@ -72,7 +75,7 @@ interface Mute {
  * node owned the address and still probed it, or when the earlier owner still answered.
  */
 const settleMs = 10_000;
-/** A single witness must report for longer before its report counts, because there is no second opinion. */
+/** The report of a single witness counts only after this time, because there is no second opinion. */
 const loneWitnessMs = 5000;
 const handoverMs = 5000;
 /** For this long after the process has lacked CPU time, no address moves, so that new reports can arrive. */

@@ -21,7 +21,10 @@ const silenceMs = 6000;
 /** Only a fault makes the data larger. */
 const maxBodyOctets = 64 * 1024 * 1024;
 const addressesMs = 5000;
-/** The leader's answers to a missing token, a missing right, and too many requests. After one of them, this process must not collect the data. */
+/**
+ * The leader's answers to a missing token, a missing right, and too many requests. The browser gets them. After any other failure, this process
+ * collects the data itself.
+ */
 const refusals: readonly number[] = [401, 403, 429];
 const passedOn = ['content-type', 'content-encoding', 'etag', 'vary', 'x-collected-at', 'x-failure'] as const;
 

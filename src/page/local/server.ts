@@ -4,7 +4,8 @@
  *
  *   other hosts        it listens on the loopback address
  *   other users        the path begins with a key that they cannot guess
- *   other web sites    they do not know the key; if the name of a site resolves to the loopback address, the browser sends that name as `host`
+ *   other web sites    they do not know the key; if the name of a site resolves to the loopback address, the browser sends that name as `host`,
+ *                      and the server refuses it
  *
  * The files of the page come from this program. Data and explanations come from the leader, which shares them among all viewers. An operator
  * needs the page most while no leader answers. This process then collects the data itself.

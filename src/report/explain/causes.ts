@@ -1,4 +1,4 @@
-/** Why an address is not announced, and the flaws of one that is. The most important cause comes first. Pure. */
+/** Why an address is not announced, or what is wrong with an announced one. The most important cause comes first. Pure. */
 import type { AcceptedConfig } from '../../cluster/accepted-config.ts';
 import type { Protocol } from '../../config/index.ts';
 import type { Service } from '../../kubernetes/model.ts';
@@ -126,7 +126,10 @@ function unreachedCauses(
   return found;
 }
 
-/** Why no node answers although some may: the layer-2 processes have not decided yet, or cannot. */
+/**
+ * Why no node announces the address although some may: their speakers report a fault, have not seen the newest state of the cluster, or
+ * have not elected an owner.
+ */
 function stalledCauses(waiting: readonly NodeExplanation[], view: ClusterView): Cause[] {
   const troubles = view.speakers.flatMap(({ node, status }) =>
     status.ok && waiting.some((each) => each.node === node)
@@ -190,7 +193,7 @@ function refusalCauses(refusals: readonly NodeRefusal[]): Cause[] {
     });
 }
 
-/** The different reasons of a group. A reason that does not name its node gets the name. */
+/** Joins the different reasons of a group. The name of the node is added to a reason that does not contain it. */
 function refusalText(group: readonly NodeRefusal[]): string {
   const reasons = [...new Set(group.map(({ reason }) => reason))];
   const [only] = reasons;
@@ -210,7 +213,10 @@ function isNamedIn(text: string, node: string): boolean {
   return text.split(/[^a-z0-9.-]+/).some((word) => word === node || word === `${node}.`);
 }
 
-/** Problems that concern the address: those of the whole cluster, those of dead nodes, and those of the nodes and peers of the address. */
+/**
+ * Problems that concern the address: those of the whole cluster, of dead nodes, and of the nodes and peers of the address. For a layer-2
+ * address, also those of the membership.
+ */
 function relatedProblems({ nodes, view, accepted }: CauseInput): Problem[] {
   const concerned = new Set(nodes.filter((node) => mayAnnounce(node)).map(({ node }) => node));
   const peers = new Set(nodes.flatMap(({ bgp }) => (bgp?.peers ?? []).map(({ peer }) => peer)));

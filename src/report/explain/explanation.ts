@@ -9,11 +9,11 @@ export const explanationVersion = 1;
 
 export type Verdict = 'announced' | 'not announced' | 'unknown';
 
-/** Why something is as it is. */
+/** Why an address is not announced, what is wrong with its announcement, or why a Service has no address. */
 export interface Cause {
   /** One sentence, without a full stop. */
   readonly text: string;
-  /** The field that decides, after the kind of its object, such as `Service spec.type`. */
+  /** The field that decides. The kind of its object stands before it, as in `Service spec.type`. */
   readonly field?: string;
   /** The step that an operator can take, as an order. */
   readonly remedy?: string;
@@ -28,8 +28,8 @@ export interface Explanation {
   /** The worst verdict of all addresses. */
   readonly verdict: Verdict;
   /**
-   * Why `addresses` is empty: no such Service, no address, or not a Service of Bellman. The most important cause comes first. This list is
-   * empty when `addresses` is not.
+   * Why `addresses` is empty: there is no such Service, it has no address, it is not a Service of Bellman, or it is being deleted. The most
+   * important cause comes first. This list is empty when `addresses` is not.
    */
   readonly causes: readonly Cause[];
   readonly addresses: readonly AddressExplanation[];
@@ -43,7 +43,7 @@ export interface AddressExplanation {
   readonly verdict: Verdict;
   /** The verdict in one sentence. */
   readonly summary: string;
-  /** Why the address is not announced, or the flaws of an address that is. The most important cause comes first. */
+  /** Why the address is not announced, or what is wrong although it is. The most important cause comes first. */
   readonly causes: readonly Cause[];
   readonly nodes: readonly NodeExplanation[];
   /** Oldest first. */

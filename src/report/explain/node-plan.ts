@@ -49,15 +49,15 @@ export class AddressPlanner {
   readonly #pool: PoolConfig | undefined;
   readonly #nodes: ReadonlyMap<string, Node>;
   readonly #service: Service;
-  /** Results by the rules. The speakers of a cluster usually have the same rules. */
+  /** Results, keyed by the rules. The speakers of a cluster usually have the same rules and so share one entry. */
   readonly #byRules = new Map<string, RuleResults>();
 
   constructor(state: PlannedState, address: string, protocol: Protocol) {
     const ip = parseIp(address);
     const pool = ip && poolIndexOf(state.config).poolOf(ip);
     this.#state = state;
-    // A plan refuses an address only if the node may announce it by no protocol of the pool. With one protocol in the pool, the plan gives
-    // the reason of that protocol.
+    // For a pool with two protocols, a plan refuses the address only if both protocols refuse it. The pool therefore gets only the protocol in
+    // question, so that the plan gives the reason of this protocol.
     const pools = state.config.pools.map((each) =>
       each === pool ? { ...each, protocols: [protocol] } : each,
     );

@@ -1,4 +1,4 @@
-/** Selects the changes that matter to an address from the events of the speakers. Pure. */
+/** From the events of the speakers, selects the changes that matter to an address. Pure. */
 import { describe, shortened, type TracedEvent, timeOf } from '../traced-event.ts';
 import type { Transition } from './explanation.ts';
 

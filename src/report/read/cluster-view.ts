@@ -25,7 +25,7 @@ export interface StatusSource {
   /** Address of the leader, if it is known. Otherwise it is read from the Lease and the leader's Pod. */
   readonly controllerAddress?: string;
   readonly loadBalancerClass?: string;
-  /** Longest silence of a daemon, in milliseconds. The default is short, because a person waits for a command. */
+  /** Longest silence of a daemon, in milliseconds. The default is short, because a person waits for the output of the command. */
   readonly silenceMs?: number;
   readonly clock: Clock;
 }
@@ -61,7 +61,7 @@ interface RawEvents {
 const maxMessageCharacters = 1024;
 const failedAllocations = '/api/v1/events?fieldSelector=reason%3DAllocationFailed&limit=500';
 
-/** Reads everything of the view except the Services and the nodes, which the caller has read. */
+/** Reads the view, without warnings. The caller has already read the Services and the nodes. */
 export async function collectView(
   client: Api,
   source: StatusSource,
@@ -77,7 +77,8 @@ export async function collectView(
     lease && controllerOf(client, lease, source, viewer.token),
     collectSpeakers(nodes, { ...source, token: viewer.token }),
   ]);
-  // The status of the leader says why a Service waits. A list of events costs the API server more, and the daemons' own accounts may not read it.
+  // The status of the leader says why a Service waits. Without it, events must do, although a list of them costs the API server more and the
+  // accounts of the daemons may not read it.
   const failures = controller ? undefined : await readOptional<RawEvents>(client, failedAllocations);
   return {
     namespace,

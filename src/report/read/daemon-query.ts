@@ -12,12 +12,12 @@ export interface DaemonQuery {
   readonly silenceMs?: number | undefined;
 }
 
-/** The HTTP statuses with which daemons give two of their faults (`telemetry/access.ts`). */
+/** The HTTP status by which a daemon reports each of two faults (`telemetry/access.ts`). */
 const refusals = { withoutApiServer: 503, withoutToken: 401 } as const;
 
 /**
- * Queries a daemon at one address after another until an answer decodes. If none decodes, fails with the first fault of an address that
- * answered, or else with the fault of the first address. A daemon often listens on only one of its node's addresses.
+ * Queries a daemon at one address after another until an answer decodes, because a daemon often listens on only one of its node's addresses.
+ * If no answer decodes, fails with the first fault of an address that answered, or else with the fault of the first address.
  */
 export async function queryDaemon<T>(
   addresses: readonly string[],

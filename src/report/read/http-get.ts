@@ -7,7 +7,7 @@ const timeoutMs = 1500;
 /** A speaker's status with 10,000 Services takes about 4 MiB. */
 const maxBodyOctets = 64 * 1024 * 1024;
 
-/** Longest part of an error response's body that is shown, in characters. */
+/** The reason of a fault shows at most this many characters of the response's body. */
 const maxReasonCharacters = 300;
 
 /** URL of a path that a daemon serves at an IP address. */

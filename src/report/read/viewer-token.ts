@@ -31,7 +31,7 @@ export async function requestDaemonToken(
   }
 }
 
-/** Half of the ten minutes for which the API server issues a token. */
+/** A token is used for half of the ten minutes for which the API server issues it. */
 const tokenMs = 300_000;
 /** The pause after a refusal is short, because an administrator may be granting the right. */
 const refusalMs = 5000;

@@ -29,7 +29,10 @@ export interface Problem {
   readonly object: string;
   /** One sentence, without a full stop. */
   readonly text: string;
-  /** Nodes that report the problem. Empty for problems of the whole cluster. */
+  /**
+   * Nodes that report the problem, or the node whose speaker was not reached. Empty for problems of the whole cluster, of dead nodes, and of
+   * Services and their addresses.
+   */
   readonly nodes: readonly string[];
 }
 
@@ -78,7 +81,7 @@ function speakerProblems({ node, status }: SpeakerView, accepted: AcceptedConfig
   );
 }
 
-/** The addresses that the floor keeps on a leaving node. This is not a fault of the speaker, and the addresses are announced. */
+/** The addresses that the floor keeps on a leaving node. They are announced, and it is not a fault of the speaker that the node keeps them. */
 function drainTroubles({ leaving }: SpeakerStatus): string[] {
   const held = leaving?.heldByFloor ?? [];
   if (held.length === 0) return [];
@@ -100,7 +103,10 @@ export function viewerTroubles({ viewerProblem, speakers }: ClusterView): string
   return viewerProblem !== undefined && speakers.some(({ status }) => !status.ok) ? [viewerProblem] : [];
 }
 
-/** The faults that a speaker reports, and its differences from the cluster, in sentences without a full stop. */
+/**
+ * The faults that a speaker reports, and how it lags behind the cluster: it has not read everything, does not reach the API server, or runs
+ * another configuration. Sentences without a full stop.
+ */
 export function troublesOf(status: SpeakerStatus, accepted: AcceptedConfig | undefined): string[] {
   const { config, apiServer, waitingFor, troubles } = status;
   const found = [...troubles];
@@ -159,7 +165,7 @@ function bfdProblems(speakers: readonly SpeakerView[]): Problem[] {
   });
 }
 
-/** Problems of peers, one for each peer and text. */
+/** One problem for each peer and text, with all nodes that report it. */
 function grouped(
   speakers: readonly SpeakerView[],
   kind: 'session' | 'bfd',

@@ -155,7 +155,7 @@ function addressValues(service: Service, view: ClusterView, index: PoolIndex | u
     return [
       { service: key, pool: '', text: waitingReason(key, view), isAsDesired: false, externalTrafficPolicy },
     ];
-  // A user may edit the annotation.
+  // A user may edit the annotation, so its length and its characters are not trusted.
   const pools = (service.annotations[annotations.pool] ?? '').split(',', service.ingress.length);
   const found = addressFindings(service, view, index).map((finding, i): AddressValue => {
     const pool = printable(pools[i] ?? pools[0] ?? '', maxPoolCharacters);

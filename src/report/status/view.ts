@@ -26,7 +26,7 @@ export interface ClusterView {
   readonly lease: LeaderLease | undefined;
   /** Status of the leader; `undefined` when the leader is not known or was not reached. */
   readonly controller: ControllerStatus | undefined;
-  /** Services of type LoadBalancer with the class that Bellman serves. For an explanation, only its Service, of any type and class. */
+  /** Services of type LoadBalancer with the class that Bellman serves. For an explanation, only the explained Service, of any type and class. */
   readonly services: readonly Service[];
   /** Messages of the last `AllocationFailed` events, by `namespace/name` of the Service. */
   readonly failures: ReadonlyMap<string, string>;

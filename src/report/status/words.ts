@@ -25,7 +25,7 @@ export function lackReason(
   return controller && refusalsBy(controller).get(service);
 }
 
-/** Messages of the refusals of a controller by Service. All Services of the cluster may wait, so each list is indexed once. */
+/** The messages of a controller's refusals, by Service. All Services of the cluster may wait, so each list is indexed once. */
 const messages = new WeakMap<ControllerStatus, ReadonlyMap<string, string>>();
 
 function refusalsBy(controller: ControllerStatus): ReadonlyMap<string, string> {

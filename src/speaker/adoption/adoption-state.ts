@@ -10,8 +10,8 @@ import {
 import type { ServicePlan } from '../plan/service-plan.ts';
 
 /**
- * `held`: this node has no BGP session. `waiting`: the node is admitted, but another program on it has a session, or this speaker does not know
- * yet whether one has. `live`: this node has its sessions.
+ * `held`: the node is not admitted and has no BGP session. `waiting`: the node is admitted, but another program on it has a session, or this
+ * speaker does not know yet whether one has. `live`: the node is admitted, and this speaker announces by BGP.
  */
 export type BgpAdoption = 'held' | 'waiting' | 'live';
 
@@ -21,8 +21,9 @@ export interface HeldForService extends HeldAddress {
 }
 
 /**
- * The addresses that this node holds back with `--adopt-only`, and why. A live node stays live until its label is removed, whatever
- * sessions other programs have later, because the table of TCP connections does not show which program has a session.
+ * The addresses that this node holds back with `--adopt-only`, and why. A live node stays live until its label is removed, even if another
+ * program opens a session later. The table of TCP connections does not show which program has a session, so the speaker could not tell that
+ * session from its own.
  */
 export class AdoptionState {
   #pools: AdmittedPools = noPools;
@@ -64,7 +65,7 @@ export class AdoptionState {
   /** Takes the Node of this speaker, and what is known of other programs' sessions. Returns whether plans may change. */
   judgeBgp(node: Node | undefined, otherSessions = this.#otherSessions): boolean {
     const before = this.#bgp;
-    // While this node was live, nothing looked for sessions of other programs.
+    // While this node was live, nothing looked for sessions of other programs, so nothing is known of them now.
     this.#otherSessions = before === 'live' ? undefined : otherSessions;
     if (!isNodeAdmitted(node)) this.#bgp = 'held';
     else if (before !== 'live') this.#bgp = otherSessions?.size === 0 ? 'live' : 'waiting';

@@ -1,11 +1,11 @@
 /**
- * Chooses the first owner of a layer-2 address that this cluster adopts, and writes its line into the announcing record. When the line is there,
- * all speakers plan the address as live, and elect the recorded node without a probe (`ownership.ts`).
+ * Chooses the first owner of an admitted layer-2 address, and writes the line of that node into the announcing record. When the line is there,
+ * all speakers plan the address as live and elect the recorded node, which answers without a probe (`ownership.ts`).
  *
  * The node from which another program answers is the first owner, so that the MAC of the address stays. That node sees the answers of
- * the other program on the wire, and writes its own line, because the API server does not let a speaker write the line of another node. The
- * first of the nodes that ask for the address is the owner when no host answers, or when the answering node may not announce the address. If
- * a host without a speaker answers for the address, the address stays held back.
+ * the other program on the wire, and writes its own line, because the API server does not let a speaker write the line of another node.
+ * When no host answers, or the answering node may not announce the address, the first owner is the first asker (`sightings.ts`): the node that
+ * ranks first among those that ask for the address. If a host without a speaker answers for the address, the address stays held back.
  */
 import type { Clock, Timer } from '../../clock.ts';
 import type { Announcing, Sighting } from '../../layer2/messages.ts';
@@ -13,7 +13,7 @@ import type { Logger } from '../../log.ts';
 import type { KeptService } from '../plan/kept-objects.ts';
 import type { HeldForService } from './adoption-state.ts';
 
-/** A node that has not begun to answer after this time gives its line up, and the choice begins again. */
+/** A first owner that has not begun to answer after this time gives its line up, and the choice begins again. */
 const patienceMs = 10_000;
 
 export interface FirstOwnersOptions {

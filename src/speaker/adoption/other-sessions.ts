@@ -5,7 +5,10 @@ import type { PeerConfig } from '../../config/config.ts';
 import type { BgpAdoption } from './adoption-state.ts';
 import { type Connection, readConnections } from './tcp-table.ts';
 
-/** Short, because a router cannot have two sessions with one address: this node has none until the session of the other program has ended. */
+/**
+ * Short, because a router cannot have two sessions with one address. From the end of the other program's session until this speaker looks
+ * again, the node has no session.
+ */
 const waitingEveryMs = 100;
 const calmEveryMs = 2000;
 const bgpPort = 179;
@@ -22,7 +25,7 @@ export interface OtherSessionsOptions {
 
 /**
  * Looks for BGP sessions of other programs on this host, by their TCP connections with the peers. The speaker shares the network of its node,
- * so it sees the connections of every program. While this node is live, the speaker does not look, because all connections are its own.
+ * so it sees the connections of every program. While this node is live, the speaker does not look, because it would find its own connections.
  */
 export class OtherSessions {
   readonly #options: OtherSessionsOptions;

@@ -34,7 +34,7 @@ export class BfdKeys {
     else this.#secrets.delete(name);
   }
 
-  /** Forgets the keys of all other settings. */
+  /** Forgets the last keys of all settings that are not in `used`. */
   keepOnly(used: readonly BfdAuthenticationConfig[]): void {
     const keep = new Set(used.map(identityOf));
     for (const identity of this.#last.keys()) if (!keep.has(identity)) this.#last.delete(identity);

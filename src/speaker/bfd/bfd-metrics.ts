@@ -99,7 +99,7 @@ export function registerBfdMetrics(registry: Registry, bfd: Source, downs: BfdDo
 }
 
 /**
- * The metrics that every process has, with the values of the BFD process, as prom-client's JSON. The endpoint adds them to the values of the
+ * The values of the BFD process for metrics that every process has, as prom-client's JSON. The HTTP endpoint adds them to the values of the
  * speaker process.
  */
 export function bfdProcessMetrics(process: BfdProcessStatus | undefined): readonly object[] {
@@ -167,8 +167,8 @@ const latenessName = 'bellman_bfd_lateness_seconds';
 const latenessHelp = 'Time between the moment when a packet was due and the moment when it was sent.';
 
 /**
- * How late packets were sent. The BFD process counts the buckets. prom-client's Histogram cannot take counts, so this object replaces it. It
- * has only the members that a registry uses.
+ * How late packets were sent. The BFD process counts the packets in each bucket. prom-client's Histogram takes no finished counts, so a plain
+ * object takes its place. The object has only the members that a registry uses.
  */
 function registerLateness(registry: Registry, bfd: Source): void {
   const get = async () => {

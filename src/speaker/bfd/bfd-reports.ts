@@ -55,7 +55,7 @@ export class BfdReports {
     const { bgp, peersOf } = this.#options;
     this.#last.set(change.id, change);
     const peers = peersOf(change.id);
-    // BGP comes first, because routes wait for it.
+    // BGP gets the change first, because routes depend on it. Counts and events can wait.
     for (const { id } of peers) bgp.bfdChanged(id, change);
     const wasUp = this.#up.has(change.id);
     const isUp = change.state === 'Up';
@@ -70,7 +70,7 @@ export class BfdReports {
   }
 
   #wentDown(peer: string, { diagnostic, remoteState, remoteDiagnostic, state }: BfdChange): void {
-    // A session that takes the place of another begins without a diagnostic.
+    // A session that has replaced another one starts without a diagnostic. Nothing has failed.
     if (diagnostic === diagnostics.none && state !== 'AdminDown') return;
     const side = diagnostic === diagnostics.neighborSignaledSessionDown ? 'remote' : 'local';
     this.#options.downs.count(peer, diagnostic, side);

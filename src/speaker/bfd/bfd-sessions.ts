@@ -96,8 +96,8 @@ export class BfdSessions {
 
   /**
    * A peer with `ebgp-multihop` may be several hops away. So may an internal peer, unless it is on a link of this node. FRR, and so MetalLB,
-   * has the same rule, and both ends must agree. The subnet of a link disappears when the link goes down, although the peer does not move. So
-   * an address that was on a link once counts as on the link from then on.
+   * has the same rule, and both ends of a session must use the same mode. The subnet of a link disappears when the link goes down, although
+   * the peer does not move. So an address that was on a link once counts as on the link from then on.
    */
   #modeOf(peer: PeerConfig, { minimumTtl }: BfdProfile): BfdMode {
     const isExternalMultihop = (peer.ebgpMultihop ?? 1) > 1;
@@ -135,8 +135,8 @@ function sharing(shared: WantedSession, own: WantedSession): PeerBfdState {
 }
 
 /**
- * The settings that the configuration asks for, as text, without the peer that they belong to. Fields that do not matter to the session are
- * left out.
+ * The settings that the configuration asks for, as text to compare, without the name of the peer. A field of the profile that does not affect
+ * the session, such as the echo interval without echo mode, is not part of the text.
  */
 function requestOf({ settings, profile }: WantedSession): string {
   return JSON.stringify({ ...settings, name: '', authentication: profile.authentication });

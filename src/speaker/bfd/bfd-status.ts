@@ -5,8 +5,8 @@ import type { PeerBfdBody } from '../../cluster/status.ts';
 /** After this many packets without an answer, the answer is missing and not only late. */
 const unansweredPackets = 3;
 /**
- * A session that stays in Init for this long has a problem. A session that is not Up sends about once a second, unless its interval is longer
- * (RFC 5880 section 6.8.3), so one exchange takes two seconds at most.
+ * A session that stays in Init for this long has a problem. A session that is not Up sends about once a second (RFC 5880 section 6.8.3), so one
+ * exchange takes two seconds at most. A session with a longer interval gets its Detection Time instead, if that is longer than this time.
  */
 const initProblemMs = 5000;
 

@@ -26,7 +26,7 @@ export interface FrameCaptureOptions {
   readonly opener: () => Promise<OpenCapture>;
 }
 
-/** Frames of BGP over TCP with segmentation offload are longer than the MTU. */
+/** With segmentation offload, a captured frame of BGP may be longer than the MTU. */
 const snapLength = 65_535;
 const maxOctets = 8 * 2 ** 20;
 const bufferBytes = 2 ** 20;
@@ -151,7 +151,7 @@ async function interfaceOf(peer: PeerConfig, all: readonly CaptureInterface[]): 
   return own && interfaceWith(own, all);
 }
 
-/** The address from which the kernel sends to an address; `undefined` without a route. No packet is sent. */
+/** The source address that the kernel chooses for packets to `address`; `undefined` without a route. Connecting a UDP socket sends no packet. */
 function sourceTowards(address: IpAddress, port: number): Promise<IpAddress | undefined> {
   const socket = createSocket(address.family === 4 ? 'udp4' : 'udp6');
   return new Promise((resolve) => {

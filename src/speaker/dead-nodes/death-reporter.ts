@@ -31,7 +31,10 @@ export interface DeathReporterOptions {
 
 /** Limit for one write. When the API server does not answer in this time, the report is written again over another connection. */
 const writeTimeoutMs = 2000;
-/** Shortest time between two steps. While this speaker's Node is not known, a report stays due, and the next step would be due at once. */
+/**
+ * Shortest time between two steps. While this speaker's Node is not known, no report can be written, so a report stays due. Without this limit,
+ * the steps would then follow each other without a pause.
+ */
 const minStepMs = 20;
 
 export class DeathReporter {
@@ -140,7 +143,7 @@ export class DeathReporter {
     const { node, clock, logger, recorder } = this.#options;
     const own = node();
     if (own === undefined) return;
-    // The API server deletes the report together with its Node, so a new Node needs a new report.
+    // The garbage collector of Kubernetes deletes the report together with its Node, so a new Node needs a new report.
     const isNewNode = own.uid !== this.#reportedUid;
     this.#reportedUid = own.uid;
     const dead = this.#deaths.takeReport(clock.now());

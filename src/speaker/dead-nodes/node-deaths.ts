@@ -7,11 +7,12 @@
  *
  * - The membership has declared its speaker dead.
  * - Since the membership began to suspect its speaker, the node has left a question unanswered.
- * - The node answered the last question before its speaker went missing. Without this, a firewall that drops the questions would look like
+ * - The node answered the last question before its speaker went missing. Without this rule, a firewall that drops the questions would look like
  *   death.
- * - The node has answered no question since its speaker went missing. If it has answered one, only its speaker had crashed. If that node dies
- *   later, this speaker does not report it: without a speaker, the node writes no report, so the controller could not see that it lives. Until
- *   the speaker is heard again and the node has answered a question, only Kubernetes finds such a death.
+ * - The node has answered no question since its speaker went missing. An answer shows that only the speaker has crashed. After such an answer,
+ *   this speaker does not report the node even if it dies later: a node without a speaker writes no death report, so the controller would lack
+ *   that sign of life if the node were alive after all. Until the speaker is heard again and the node has answered a question, only Kubernetes
+ *   finds such a death.
  *
  *     alive ── suspect ─────────────────── dead
  *       │        ├── question, 0.5 s ──┤     │
@@ -19,7 +20,7 @@
  *     answered before                     └─→ dead to this speaker, until the node answers or its speaker is heard
  *
  * A report is due when the dead nodes change. It is also due when several speakers go missing, and every few seconds while most speakers are
- * missing. This node may then be the one that is cut off, and the write shows the controller that it lives.
+ * missing. This node may then be the one that is cut off, and the write shows the controller that this node lives.
  */
 import type { MemberStatus } from '../../layer2/messages.ts';
 
@@ -37,8 +38,8 @@ export const nodeDeathTiming = {
   pursuitForMs: 30_000,
   slowPursuitMs: 5000,
   /**
-   * Interval of reports without a change, while this node is cut off. Shorter than the time for which the controller ignores reports about a
-   * node that writes (`deathTiming.quietMs`).
+   * Interval at which this node writes an unchanged report while it is cut off. It is shorter than `deathTiming.quietMs`: for that long after a
+   * node has written its own report, the controller ignores new reports that the node is dead.
    */
   repeatMs: 4000,
 } as const;
@@ -58,7 +59,7 @@ interface NodeState {
   state: MemberStatus['state'];
   /** The node answered the last question while its speaker was alive, and has answered none since its speaker went missing. */
   isProven: boolean;
-  /** A question has ended since the speaker was last found alive. Until then, `isProven` may be false although no question was left unanswered. */
+  /** A question has ended since the speaker appeared or came back. Until then, `isProven` may be false although no question was left unanswered. */
   isTried: boolean;
   /** The last question since the speaker went missing was left unanswered. */
   isSilent: boolean;
@@ -105,7 +106,7 @@ export class NodeDeaths {
       known.isTried = false;
       known.isSilent = false;
       known.nextAtMs = nowMs;
-      // The end of an earlier question would count as the end of one to a missing speaker.
+      // The question under way was asked while the speaker was missing, and `answered()` would judge its answer by that.
       known.asked = undefined;
     } else if (state !== 'alive' && known.missingSinceMs === undefined) {
       known.missingSinceMs = nowMs;
@@ -184,7 +185,7 @@ export class NodeDeaths {
       .sort();
   }
 
-  /** Nodes with a living speaker that did not answer the last question. This speaker would not notice their death. */
+  /** Nodes whose speaker is alive, but which gave no answer to the last question. This speaker would not notice their death. */
   get unproven(): string[] {
     return [...this.#nodes]
       .filter(([, { state, isTried, isProven }]) => state === 'alive' && isTried && !isProven)

@@ -16,7 +16,7 @@ const answers = new Set(['ECONNREFUSED', 'ECONNRESET']);
 /** Errors by which the network says that the node does not answer. All other errors are faults of this node. */
 const silences = new Set(['EHOSTUNREACH', 'EHOSTDOWN', 'ETIMEDOUT']);
 
-/** Resolves within half a second. One answer from any of the addresses is an answer. */
+/** Resolves within half a second. One answer, from any of the addresses, is enough. */
 export function askByTcp(addresses: readonly string[], port: number, clock: Clock): Promise<ProbeAnswer> {
   return new Promise((resolve) => {
     const ends: (() => void)[] = [];

@@ -1,10 +1,10 @@
 /**
- * When the drain of each address began. The addresses have times of their own: a leaving node may first have to keep an address
- * (`floor.ts`), and it drains that address for the whole delay once enough other nodes can announce it.
+ * When the drain of each address began. Each address has a time of its own, because a leaving node may first have to keep an address
+ * (`floor.ts`). Once enough other nodes can announce that address, the node drains it for the whole drain delay.
  */
 import { isOver, type Wait, WaitList } from '../plan/wait-list.ts';
 
-/** The drain of an address, since it began. */
+/** The drain of one address, with the time at which it began. */
 interface Drain extends Wait {
   readonly service: string;
 }
@@ -16,7 +16,7 @@ export class DrainSchedule {
 
   /**
    * Whether the drain of the address is over. The first call for an announced address begins its drain. An address that is not announced
-   * needs no drain, because no router has a route to it. `nowMs` never decreases.
+   * needs no drain, because no router has a route to it from this node. `nowMs` never decreases.
    */
   isOver(
     service: string,
@@ -37,7 +37,7 @@ export class DrainSchedule {
     return false;
   }
 
-  /** Forgets the drains of the Service's other addresses. */
+  /** Forgets the drains of all addresses of the Service except these. */
   keep(service: string, addresses: readonly string[]): void {
     const drains = this.#drains.get(service);
     if (!drains) return;

@@ -67,7 +67,7 @@ export class LeavingNodes {
     else this.#nodes.delete(name);
   }
 
-  /** Whether the drain of an address is over. Begins it if the address is announced now. */
+  /** Whether the drain of an address is over. If the address is announced now and its drain has not begun, this call begins it. */
   isDrainOver(service: string, address: string, isAnnounced: boolean): boolean {
     const { clock, delayMs } = this.#options;
     return this.#drains.isOver(service, address, { isAnnounced, nowMs: clock.now(), delayMs: delayMs() });
@@ -85,7 +85,7 @@ export class LeavingNodes {
     putOrDelete(this.#heldByFloor, service, heldByFloor);
   }
 
-  /** Waits for the end of the first drain. Call this method when plans have been made. */
+  /** Sets the timer that calls `onDrainsOver` when the first drain ends. Call this method each time plans have been made. */
   awaitDrains(): void {
     const { clock, delayMs, onDrainsOver } = this.#options;
     this.#timer?.cancel();

@@ -1,4 +1,4 @@
-/** Reports that this node leaves: in the log, by events on the Node, and by the time at which it began to leave. */
+/** Reports that this node leaves, in the log and by events on the Node, and keeps the time at which it began to leave. */
 import type { Clock } from '../../clock.ts';
 import type { EventReason } from '../../kubernetes/event-reasons.ts';
 import { type EventRecord, regardingNode } from '../../kubernetes/events.ts';
@@ -62,7 +62,7 @@ export class LeavingReport {
     this.#isHeld = state.isHeldByFloor;
     const { logger } = this.#options;
     if (!this.#isHeld) {
-      // The floor also ends when the node does not leave any more. It then announces its addresses itself.
+      // The floor also holds nothing when the node does not leave any more. The node then still announces its addresses itself.
       if (state.leaving)
         logger.info({ node: this.#name }, 'other nodes announce all addresses of this node now');
       return;

@@ -10,13 +10,13 @@ import type { IdentifiedPeer } from './peer-identities.ts';
 export interface PeerPassword {
   /** Absent when no password is configured, or while the Secret is unusable and no earlier password is known. */
   readonly password?: string;
-  /** Why the session may not start, in a sentence. */
+  /** Why the session must not start yet, in a sentence. */
   readonly waitingFor?: string;
   /** The fault of the Secret while the session runs with an earlier password, in a sentence. */
   readonly warning?: string;
 }
 
-/** A password that was usable once, with the Secret key and the peer address that it belongs to. */
+/** A password that was usable once. `source` names the peer's address, the Secret, and the key in the data of the Secret. */
 interface LastPassword {
   readonly source: string;
   readonly password: string;

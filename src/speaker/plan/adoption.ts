@@ -22,7 +22,10 @@ export interface AdoptionRules {
   readonly pools: AdmittedPools;
   /** Whether this node announces by BGP. */
   readonly announcesByBgp: boolean;
-  /** Whether the layer-2 address has been live at any time since it was admitted. It stays live when its line in the announcing record is lost. */
+  /**
+   * Whether nodes were allowed to answer for the layer-2 address at some time since it was admitted. Such an address is not held back again when
+   * its line in the announcing record is lost.
+   */
   readonly wasLive: (address: string) => boolean;
 }
 

@@ -34,7 +34,7 @@ export function planBgp(planned: PlannedAddress, context: PlanContext): ServiceP
   return { ...emptyPlan, refusals, held, notToAnnounce: [planned.address] };
 }
 
-/** Plans an address by BGP, whether `--adopt-only` holds it back or not. */
+/** Plans an address by BGP as if `--adopt-only` were not set. */
 function planWithoutAdoption(planned: PlannedAddress, context: PlanContext): ServicePlan {
   const { service, ip, address, pool, endpoints } = planned;
   const { config, nodeName, nodes } = context;

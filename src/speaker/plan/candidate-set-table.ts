@@ -17,8 +17,8 @@ interface Candidate {
 }
 
 /**
- * Subtracted from the preference of a node that leaves, so that the node answers only while no other node could. It is more than any sum of weights
- * of preferences.
+ * Subtracted from the preference of a node that leaves, so that the node answers only while no staying node could. It is more than the sum of all
+ * weights that a node can get by `preferred-node-selectors`.
  */
 const leavingPenalty = 1_000_000_000;
 
@@ -52,15 +52,15 @@ interface TrackedSet extends CandidateSet {
 }
 
 /**
- * The nodes that may answer for addresses in layer 2. They follow from the nodes and from the advertisements that select a Service. All
- * Services with equal advertisements share one set, even across pools and configurations. A change of one node therefore costs one step for
- * each set, whatever the number of Services and nodes.
+ * The nodes that may answer for addresses in layer 2. They are chosen by their Node objects and by the advertisements that select a Service.
+ * All Services with equal advertisements share one set, even across pools and configurations. A change of one node therefore costs one step
+ * for each set, whatever the number of Services and nodes.
  *
- * A node that leaves stays in the set, with a preference below those of all nodes that stay. If each of them is dead or has no link for the
- * address, the leaving node therefore still answers.
+ * A node that leaves stays in the set, with a preference below those of all staying nodes. The leaving node still answers if every staying node
+ * is dead or has no link for the address.
  *
- * A node that several advertisements select may use all their interfaces. An advertisement without interfaces allows every interface. Each
- * preference of these advertisements adds its weight to the nodes that meet it.
+ * A node that several advertisements select may use all their interfaces. An advertisement without interfaces allows every interface. Each match
+ * in `preferred-node-selectors` of these advertisements adds its weight to the preference of the node.
  */
 export class CandidateSetTable {
   readonly #nodes: ReadonlyMap<string, Node>;
@@ -146,7 +146,7 @@ export class CandidateSetTable {
     }));
   }
 
-  /** Begins to note which sets are used. `dropUnused` ends it. */
+  /** Forgets which sets were used. `dropUnused` later counts only the uses from now on. */
   beginUse(): void {
     for (const set of this.#sets.values()) set.isUsed = false;
   }

@@ -5,7 +5,10 @@ import type { PeerRoute } from './peer-routes.ts';
 /** The marked form of each set of attributes. Thousands of routes share one set. */
 const drained = new WeakMap<DrainConfig, WeakMap<RouteAttributes, PeerRoute['attributes']>>();
 
-/** The routes as a node announces them before it withdraws them: least preferred, and marked with GRACEFUL_SHUTDOWN (RFC 8326 section 4). */
+/**
+ * The routes as a node announces them before it withdraws them: least preferred, and marked with the community of `drain`, by default
+ * GRACEFUL_SHUTDOWN (RFC 8326 section 4).
+ */
 export function drainingRoutes(routes: readonly PeerRoute[], drain: DrainConfig): PeerRoute[] {
   const sets = drained.get(drain) ?? new WeakMap<RouteAttributes, PeerRoute['attributes']>();
   drained.set(drain, sets);

@@ -1,10 +1,11 @@
 /**
- * The floor: leaving nodes keep announcing an address when too few other nodes could announce it. All nodes judge by the same Nodes, slices
- * and configuration, so they come to the same result without asking each other. If nodes see a change at different times, the drain delay
- * outlasts the difference.
+ * The floor: leaving nodes keep announcing an address when too few other nodes could announce it. All nodes judge by the same Nodes,
+ * EndpointSlices and configuration, so they come to the same result without asking each other. Nodes may see a change at different times, but
+ * the drain delay is longer than the difference.
  *
- * When the floor would be broken, no leaving node leaves the address. If only some of them stayed, these would have to be chosen by an
- * order of the nodes. Each change of the nodes could then change the choice, and a node that has left would announce the address again.
+ * When the floor would be broken, every leaving node goes on announcing the address. If only as many of them stayed as the floor needs, an
+ * order of the nodes would have to choose them. Each change of the nodes could then change the choice, and a node that had already withdrawn
+ * the address would announce it again.
  */
 
 /**

@@ -70,7 +70,7 @@ export class FreshEndpoints {
     return { IPv4: waiting('IPv4'), IPv6: waiting('IPv6') };
   }
 
-  /** When the first of the nodes became ready; `undefined` when none waits. */
+  /** When the earliest wait began, by the monotonic clock; `undefined` when no node waits. */
   get firstMs(): number | undefined {
     return this.#waits.firstMs;
   }

@@ -29,7 +29,7 @@ export interface KeptSlice extends Pick<EndpointSlice, 'namespace' | 'name' | 's
   readonly endpoints: readonly KeptEndpoint[];
 }
 
-/** All Services share this string, because the parser makes a new string for each Service. */
+/** All Services share this string. Without it, each Service would keep the copy that the parser has made for it. */
 const loadBalancer = 'LoadBalancer';
 const nothing: Readonly<Record<string, string>> = {};
 

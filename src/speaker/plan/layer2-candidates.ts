@@ -9,9 +9,9 @@ export interface Layer2Candidates {
   /** In the form in which the layer-2 process takes them. */
   readonly sources: readonly CandidateSource[];
   readonly isEmpty: boolean;
-  /** Whether no node would be left if all leaving nodes left. */
+  /** Whether all nodes for which `has` returns true are leaving. */
   readonly allLeave: boolean;
-  /** Whether the node may answer, and no other node comes before it because of its endpoints. */
+  /** Whether the node may answer, and its endpoints do not put it behind other nodes. */
   has(node: string): boolean;
 }
 
@@ -19,8 +19,8 @@ const none: Layer2Candidates = { sources: [], isEmpty: true, allLeave: false, ha
 
 /**
  * Nodes that may answer for an address in layer 2. With `externalTrafficPolicy: Cluster` they are a set that many Services share, and the
- * layer-2 process gets its number. With `Local` they are the nodes of the set that have an endpoint. Those whose endpoints all terminate are
- * preferred less: they answer only while no other node can.
+ * layer-2 process gets the number of the set. With `Local` they are the nodes of the set that have an endpoint. Those whose endpoints all
+ * terminate are preferred less: they answer only while no other node can.
  *
  * A node that waits for `announce-delay` prefers all others to itself, so that it does not claim the address. Only the node itself takes
  * its wait into account. If other nodes did too, they would see the end of the wait at different times, and two nodes could take the address

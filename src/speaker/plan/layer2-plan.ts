@@ -7,7 +7,7 @@ import { type Layer2Candidates, layer2Candidates } from './layer2-candidates.ts'
 import { behindOthers, fields, refusalOf, unselected } from './refusals.ts';
 import { emptyPlan, type PlanContext, type PlannedAddress, type ServicePlan } from './service-plan.ts';
 
-/** More than any sum of weights of preferences. */
+/** More than the sum of all weights that a node can get by `preferred-node-selectors`. */
 const firstOwnerPreference = 1_000_000_000;
 
 /** The plan of an address in layer 2. */
@@ -67,8 +67,8 @@ function heldInLayer2(
 }
 
 /**
- * In an adoption, prefers the recorded owner to all other candidates. One node may be recorded for many addresses. The election would otherwise
- * spread them over other nodes, and their MACs would change.
+ * In an adoption, prefers the recorded owner to all other candidates. One node may be recorded for many addresses. Without the preference, the
+ * election would spread these addresses over other nodes, and neighbours would have to learn another MAC for each address that moves.
  */
 function firstOwnerSource(
   { service: { labels }, pool }: PlannedAddress,

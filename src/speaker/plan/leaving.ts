@@ -29,7 +29,7 @@ export type LeavingCause = (typeof leavingCauses)[number];
 
 export interface Leaving {
   readonly cause: LeavingCause;
-  /** The cause in words, after the name of the node: `is tainted …`. */
+  /** The cause in words that follow the name of the node in a sentence: `is tainted …`. */
   readonly reason: string;
   /** The object kind and field that make the node leave, such as `Node spec.unschedulable`. */
   readonly field: string;

@@ -14,7 +14,7 @@ export interface PeerRoute {
 
 /** The attributes that one Service wants a route to have. */
 export interface WantedAttributes extends RouteAttributes {
-  /** Set when this node leaves the address. */
+  /** Set on routes of an address that this node drains. */
   readonly isDraining?: true;
 }
 

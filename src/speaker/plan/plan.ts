@@ -1,6 +1,7 @@
 /**
- * The plan of one node for one Service: a pure function of the Service, its endpoints, the nodes and the accepted configuration. In BGP,
- * every node that may announce sends routes to its peers. In layer 2, exactly one of the candidates answers. The layer-2 processes elect it.
+ * The plan of one node for one Service. It follows from the Service, its endpoints, the nodes, the accepted configuration and the announcements,
+ * drains and waits of this node (`PlanContext`). In BGP, every node that may announce sends routes to its peers. In layer 2, exactly one of the
+ * candidates answers. The layer-2 processes elect it.
  *
  *   Service ─┐                         ┌─ routes: peer, prefix, attributes → RouteTable → BGP
  *   endpoints┼→ planService(…, context)┤
@@ -11,10 +12,12 @@
  * (`nodeRefusal`). A Service needs an endpoint that serves. With `externalTrafficPolicy: Local`, the endpoint must be on the announcing node
  * (`localNodes`). With `Cluster`, the endpoint may be on any node.
  *
- * A node that leaves (`leaving.ts`) may announce too. In BGP it marks its routes for the drain delay and then withdraws them, unless too few
- * other nodes could announce the address (`floor.ts`). In layer 2 other candidates are preferred to it. With `Local`, a node whose endpoints of
- * a Service all terminate does the same with the addresses of that Service, while another node has an endpoint that stays. A node whose first
- * endpoint is new waits for `announce-delay` (`fresh-endpoints.ts`).
+ * A node that leaves (`leaving.ts`) may announce too. In BGP it keeps the routes of an address unmarked while too few other nodes could announce
+ * the address (`floor.ts`). Otherwise it marks them for the drain delay and then withdraws them. In layer 2 other candidates are preferred to it.
+ *
+ * With `Local`, a node that has only terminating endpoints of a Service gives way to the nodes that have a lasting one: it drains the addresses
+ * of the Service in BGP, without a floor, and comes after the other candidates in layer 2. A node whose first endpoint is new waits for
+ * `announce-delay` (`fresh-endpoints.ts`).
  */
 import { formatIp, type IpAddress, parseIp } from '../../address/index.ts';
 import { poolIndexOf } from '../../config/pool-index.ts';

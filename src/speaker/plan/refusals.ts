@@ -56,7 +56,7 @@ export function refusalOf(
   return refusal && { address, cause: 'node', ...refusal };
 }
 
-/** Why this node, which has an endpoint, leaves the address to other nodes. `mayAnnounce` is called for nodes with an endpoint. */
+/** Why this node leaves the address to other nodes although it has an endpoint. `mayAnnounce` is called only for nodes with an endpoint. */
 export function behindOthers(
   { service, address, endpoints }: PlannedAddress,
   mayAnnounce: (node: string) => boolean,

@@ -25,11 +25,14 @@ export interface PlanContext extends NodeRules {
   readonly leaving: ReadonlyMap<string, Leaving>;
   /** The nodes of the Service that wait for `announce-delay`; `undefined` when none does. */
   readonly fresh: (service: KeptService) => FreshNodes | undefined;
-  /** Whether this node announces the address by BGP, and does not drain it. */
+  /** Whether this node already announces the address by BGP, and does not drain it. */
   readonly isAnnounced: (service: KeptService, address: string) => boolean;
   /** Absent without `--adopt-only`. */
   readonly adoption?: AdoptionRules;
-  /** Whether this node, which leaves the address to others, has announced the marked routes for long enough. */
+  /**
+   * Whether the drain of an address that this node leaves to others is over. The first call for an announced address begins its drain. An address
+   * that is not announced needs no drain.
+   */
   readonly isDrainOver: (service: KeptService, address: string) => boolean;
 }
 
@@ -70,8 +73,8 @@ export interface ServicePlan {
   /** Addresses that this node is not to announce: their pool has no protocol, or `--adopt-only` leaves them to another program. */
   readonly notToAnnounce: readonly string[];
   /**
-   * With `externalTrafficPolicy: Local`, the nodes with endpoints. A change of one may change the plan. Other plans depend on this node only,
-   * unless it leaves.
+   * With `externalTrafficPolicy: Local`, the nodes with endpoints. A change of one may change the plan. Empty for every other Service: its plan
+   * depends on this node only, and on all nodes while this node leaves.
    */
   readonly dependsOn: readonly string[];
 }

@@ -61,7 +61,7 @@ export function membersByKubernetes(
   );
 }
 
-/** How long a list of members by Kubernetes is kept. The line of a dead node stays in a record for longer. */
+/** How long a list of members by Kubernetes is kept. So short a time does no harm: the line of a dead node stays in a record for longer. */
 const keptForMs = 1000;
 
 interface KeptMembersOptions extends Pick<DeadNodeView, 'self' | 'isOut'> {

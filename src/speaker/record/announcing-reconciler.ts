@@ -7,8 +7,8 @@
  *   node dead ─────────────→ one live node removes the dead node's line, also after `patienceMs`
  *   Service lost the address → its line is removed after `patienceMs`, without an event
  *
- * An event makes the records that it concerns unsettled. Every two seconds, a sweep compares the unsettled records with the facts, in slices,
- * until they are right. The record is therefore soon correct again after an API server outage, and a record that is right costs nothing.
+ * Each of these changes makes the records that it concerns unsettled. Every two seconds, a sweep compares the unsettled records with the facts, in
+ * slices, until they are right. The record is therefore soon correct again after an API server outage, and a record that is right costs nothing.
  * Before this node removes a line, it asks the layer-2 process whether a live node claims the address. If a live node does, the line stays
  * until that node overwrites it, and no event reports the address as unanswered.
  */
@@ -79,7 +79,7 @@ interface RecordChange {
   readonly abandoned: ReadonlySet<string>;
 }
 
-/** The contest for this node's line in one record. It counts only while this node answers as `own` says. */
+/** The contest for this node's line in one record. It counts only while this node answers on the interfaces in `own`. */
 interface OwnContest {
   readonly own: Announcer;
   readonly contest: RecordContest;

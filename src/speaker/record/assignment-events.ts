@@ -15,7 +15,10 @@ export interface Allowance {
  * are therefore joined in one event on the Node. The allowance grows again by `perSecond`.
  */
 const allowed = { burst: 100, perSecond: 1 } as const;
-/** The event on the Node waits until no further address has come for this time. While the Node is not known, the event waits for this time again. */
+/**
+ * The event on the Node is recorded once no further address has come for this time. If the Node is not known then, the event waits for this time
+ * again.
+ */
 const settleMs = 5000;
 
 export const fullAllowance: Allowance = { events: allowed.burst, atMs: 0 };
@@ -33,7 +36,7 @@ export interface AssignmentEventsOptions {
   readonly node: () => Pick<Node, 'name' | 'uid'> | undefined;
 }
 
-/** Records the events of the announcing record. Many events `NodeAssigned` at once become a single event on the Node. */
+/** Records the events of the announcing record. When too many events `NodeAssigned` come at once, a single event on the Node stands for the rest. */
 export class AssignmentEvents {
   readonly #options: AssignmentEventsOptions;
   #allowance = fullAllowance;

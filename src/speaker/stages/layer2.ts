@@ -21,7 +21,7 @@ export interface Layer2Side {
 interface Layer2SideOptions {
   readonly isOurs: (service: KeptService) => boolean;
   readonly deathReporter: Pick<DeathReporter, 'setMembers'>;
-  /** Called when the process reports and when objects arrive, but not earlier. */
+  /** Not called before `createParts` has created the NodeSpeaker. */
   readonly speaker: () => NodeSpeaker;
 }
 

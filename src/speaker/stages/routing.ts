@@ -21,7 +21,7 @@ import { SessionEvents } from '../peers/session-events.ts';
 import { markRestart } from '../restart-mark.ts';
 import type { Foundation } from './foundation.ts';
 
-/** Time from the first peers to the warm-up. The first sessions should have sent their routes by then. */
+/** Time from the first peers to the warm-up of the code that sends routes. The first sessions should have sent their own routes by then. */
 const warmUpAfterMs = 5000;
 
 /** BGP and BFD: their sessions, the reports about them, and the succession of both. */
