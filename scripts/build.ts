@@ -3,8 +3,8 @@
  * `dist/` needs only the C and C++ libraries and libpcap of Debian.
  *   node scripts/build.ts [--arch amd64|arm64] [--root ROOT] [DIRECTORY]
  * Replaces an earlier build. Refuses a folder that has files but no build. Without `--arch`, the architecture is this machine's.
- * `scripts/image/main.ts` installs what a build for another architecture needs. With `--root`, DIRECTORY is a path below ROOT, and the program
- * runs with ROOT as its root directory, in the build too.
+ * `scripts/image/main.ts` installs what a build for another architecture needs. With `--root`, DIRECTORY is a path below ROOT, and the program has to
+ * run with ROOT as its root directory. The build runs it in this way too, to fill `dist/compiled/`.
  *
  *   dist/bellman               starts the program with the flags and variables of docs/design/footprint.md (scripts/launcher.c)
  *   dist/app/speaker.js        `bellman speaker`
@@ -15,7 +15,7 @@
  *   dist/app/page-process.js   the process that collects the data of the web page
  *   dist/app/kubeconfig.js     the reader of kubeconfigs with plugins, which the other programs load on demand
  *   dist/app/browser/          the files of the web page, as they are in src/page/browser/
- *   dist/compiled/             V8's code of the daemons, so that they do not compile it at every start
+ *   dist/compiled/             the code of all programs as V8 compiled it, so that no start compiles it again
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
@@ -126,8 +126,8 @@ if (existsSync(dist) && readdirSync(dist).some(isForeign) && !existsSync(join(di
 for (const part of ['app', 'bin', 'bellman', 'compiled'])
   rmSync(join(dist, part), { recursive: true, force: true });
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
-// The source maps contain the relative path from the bundles to the sources, and the names of chunks depend on that path. esbuild therefore writes
-// to a folder beside `dist/`, from which the path is the same as from `dist/`, wherever the build goes.
+// The source maps contain the relative path from the bundles to the sources, and the names of chunks depend on that path. They must be the same
+// wherever the build goes. So esbuild writes to a folder beside `dist/`, from which the path to the sources is the same as from `dist/`.
 const bundles = mkdtempSync(join(root, '.bundles-'));
 // Removes the folder after an error too.
 process.on('exit', () => rmSync(bundles, { recursive: true, force: true }));
@@ -143,8 +143,8 @@ const entryPoints: Readonly<Record<string, string>> = {
 };
 
 /**
- * Bundles one program. Programs that are bundled together share files, so each program would consist of many small ones. Node needs a quarter
- * of the CPU time of a start to find and link these.
+ * Bundles one program. If the programs were bundled together, they would share files, and each would consist of many small ones. Node would need a
+ * quarter of the CPU time of a start to find and link these.
  */
 function bundle(name: string, source: string): Promise<BuildResult<{ metafile: true }>> {
   return build({
@@ -205,8 +205,8 @@ const entered = new Set(
     ),
   ),
 );
-// Node keeps the compiled code of the modules that it has loaded. Some of these runs end with an error, because they get no arguments. The fixed
-// seed makes V8 write the same code in every build. The program does not need the same seed when it starts.
+// Each of these files runs once, because Node keeps the compiled code of the modules that it has loaded. Some of the runs end with an error, because
+// they get no arguments. The fixed seed makes V8 write the same code in every build. The program does not need the same seed when it starts.
 const [command = '', ...options] = [
   ...runner(target, values.root),
   join(home, 'bin/node'),
@@ -220,8 +220,8 @@ for (const file of entered)
       NODE_COMPILE_CACHE_PORTABLE: '1',
     },
   });
-// Node puts the number of the user into the name of the folder, and lets only this user read the files. The speaker runs as root, the
-// controller as another user, and a developer as a third.
+// Node puts the number of the user into the name of the folder, and lets only this user read the files. The speaker runs as root, the controller as
+// another user, and a developer as a third. So all users may read the files of root's folder, and links with the other numbers lead to it.
 const folders = existsSync(join(dist, 'compiled')) ? readdirSync(join(dist, 'compiled')) : [];
 if (folders.length === 0) throw new Error(`${command} wrote no compiled code: does ${dist}/bin/node run?`);
 for (const folder of folders) {

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs Debian packages whose programs or files are missing.
 #   scripts/debian.sh NEED:PACKAGE…
-# NEED is a command, or the path of a file. A command from another source counts too.
+# NEED is a command, or the path of a file. A command that was not installed from the package counts too.
 set -eu
 fail() {
   printf 'bellman set-up: %s\n' "$*" >&2
@@ -31,7 +31,7 @@ fi
 printf 'bellman set-up: installing Debian packages:%s\n' "$missing"
 # The routing daemons run only in the lab, so their packages must not start them on this machine.
 policy=/usr/sbin/policy-rc.d
-# Two runs must not overlap: the first one to end would remove the policy that the second one still needs.
+# Two runs must not overlap: the run that ends first would remove the policy that the other one still needs.
 exec 9<"${policy%/*}"
 flock 9
 log=$(mktemp)

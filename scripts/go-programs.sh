@@ -14,7 +14,7 @@ go_prepare() {
   export CGO_ENABLED=0 GOWORK=off GOFLAGS=-mod=readonly
 }
 
-# Downloads the modules of the go.mod in the working directory. The argument names them in the message.
+# go_download NAME downloads the modules of the go.mod in the working directory. The error message calls them "the modules of NAME".
 go_download() {
   "$go" mod download >/dev/null 2>"$folder/.download.log" || {
     tail -5 "$folder/.download.log" >&2

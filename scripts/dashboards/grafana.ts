@@ -6,7 +6,7 @@ import type { Dashboard, Panel, Row, Variable } from './panel.ts';
 
 export const dashboards: readonly Dashboard[] = [overview, bgp, layer2];
 
-/** Version of the format, that of Grafana 10.4. Newer versions read it. */
+/** The version of the JSON that Grafana 10.4 writes. Newer releases of Grafana read it too. */
 const schemaVersion = 39;
 /** Grafana divides the width of a page into this many columns. */
 const columns = 24;
@@ -19,7 +19,7 @@ const sizes = {
 } as const;
 const types = { value: 'stat', graph: 'timeseries', table: 'table' } as const;
 
-/** The dashboards by their file names. */
+/** The JSON text of each dashboard, by its file name. */
 export function dashboardFiles(): Readonly<Record<string, string>> {
   return Object.fromEntries(
     dashboards.map((dashboard) => [

@@ -2,7 +2,7 @@ import { type Dashboard, graph, table, value } from './panel.ts';
 
 const chosen = '{instance=~"$instance"}';
 
-/** Per second, summed over the addresses of each node. */
+/** A graph of a counter's rate per second, summed over the addresses of each node. */
 const perNode = (title: string, metric: string) =>
   graph(title, 'ops', `sum by (instance) (rate(${metric}${chosen}[$__rate_interval]))`, '{{instance}}');
 

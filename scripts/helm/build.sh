@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds Helm (the tool line of go.mod) with Go, and prints its path. No package of Debian or npm has it.
+# Builds Helm with Go, in the version of go.mod, and prints the path of the program. Debian and npm have no package of Helm.
 #   scripts/helm/build.sh
 # The program lies outside the clone, in ${BELLMAN_CACHE:-~/.cache/bellman}/helm/VERSION-CHECKSUM, so that the next clone finds it. A second run
 # at the same time waits for the first. The exit code is 69 (EX_UNAVAILABLE of sysexits.h) when Go or its modules cannot be downloaded, and 1 when the
@@ -13,7 +13,7 @@ cd "$here"
 say() { printf 'helm: %s\n' "$*" >&2; }
 
 version=$(sed -n 's/.*helm\.sh\/helm\/v4 \(v[0-9.]*\).*/\1/p' go.mod)
-# The folder is named for the whole module, so that a change of a dependency builds Helm again.
+# A change of any dependency changes the checksum, and so leads to a new build.
 folder=${BELLMAN_CACHE:-$HOME/.cache/bellman}/helm/$version-$(cat go.mod go.sum | cksum | cut -d' ' -f1)
 if [ ! -x "$folder/helm" ]; then
   mkdir -p "$folder"

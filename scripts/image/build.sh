@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the image (see main.ts). Two builds use the same folders, so the second one waits for the first.
+# Builds the image (see main.ts). All builds use the same folders, so a build waits while another one runs.
 set -eu
 cd "$(dirname "$0")/../.."
 scripts/setup.sh build

@@ -20,8 +20,8 @@ export interface DebianPackage {
 const release = 'bookworm';
 
 /**
- * Downloads packages in the version that this machine's sources offer, and unpacks each to a folder below `cache`. `dependencies` adds the packages
- * that they depend on.
+ * Downloads packages in the version that apt's sources on this machine offer, and unpacks each to a folder below `cache`. With `dependencies`, it
+ * also fetches the packages on which they depend.
  */
 export function fetchPackages(
   target: Target,

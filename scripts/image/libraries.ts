@@ -1,4 +1,4 @@
-/** Finds the shared libraries that programs and addons load, with readelf, which reads files of every architecture. */
+/** Finds the shared libraries that programs and addons load. Uses readelf, because it reads files of every architecture. */
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,9 +14,9 @@ export interface Library {
 }
 
 /**
- * Returns the libraries that the files need, directly or through other libraries, sorted by name. Throws when a file needs a library that
- * no package has, and when a package has no library that a file needs. In both cases the list of packages is wrong, or an addon is linked to
- * wrong libraries.
+ * Returns the libraries that the files need, directly or through other libraries, sorted by name. Throws when a file needs a library that is in
+ * none of the packages, and when a package is superfluous because no file needs a library of it. In both cases the list of packages is wrong, or
+ * an addon is linked to wrong libraries.
  */
 export function neededLibraries(
   target: Target,
@@ -57,7 +57,7 @@ function findLibrary(target: Target, name: string, packages: readonly DebianPack
   return undefined;
 }
 
-/** The path of the dynamic loader, which the kernel reads from the program's file. */
+/** The path of the dynamic loader, as the program's file gives it to the kernel. */
 export function loaderOf(file: string): string {
   const text = execFileSync('readelf', ['--program-headers', '--wide', file], { encoding: 'utf8' });
   const [, path] = /program interpreter: (.+)\]/.exec(text) ?? [];

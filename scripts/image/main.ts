@@ -7,7 +7,7 @@
  *   bellman-VERSION-ARCH.sbom.cdx.json    the list of all packages; the image contains this list too
  *
  *   node scripts/image/main.ts --root FOLDER
- * Writes only the root directory of the image for this machine, from which Containerfile makes an image.
+ * Writes only the root directory of the image, for this machine's architecture. Containerfile makes an image from it.
  */
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { modulesFolder, root, type Target, tool } from '../target.ts';
 import { fetchPackages, run } from './debian.ts';
 
-/** Does nothing when the packages are those of package-lock.json. `cache` is a folder for downloaded Debian packages. */
+/** Does nothing when the packages of this package-lock.json are already installed. `cache` is a folder for downloaded Debian packages. */
 export function prepareModules(target: Target, cache: string): void {
   const modules = modulesFolder(target);
   const folder = dirname(modules);

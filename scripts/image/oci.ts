@@ -22,7 +22,7 @@ interface Layer extends Descriptor {
   readonly diffId: string;
 }
 
-/** Files of one layer: paths below the root directory, and paths below these that belong to other layers. */
+/** The files of a layer: those below `paths`, except those below `without`, which are in other layers. Both list paths in the root directory. */
 export interface LayerPaths {
   readonly paths: readonly string[];
   readonly without: readonly string[];
@@ -61,7 +61,7 @@ export class OciLayout {
     mkdirSync(join(folder, 'blobs/sha256'), { recursive: true });
   }
 
-  /** Adds the image of one architecture, whose root directory is `root`. */
+  /** Adds the image of one architecture. `root` is the folder that holds the root directory of the image. */
   addImage(target: Target, root: string, layers: readonly LayerPaths[]): WrittenImage {
     const { createdSeconds, labels, user, entrypoint, command } = this.#settings;
     const created = new Date(createdSeconds * 1000).toISOString();

@@ -28,7 +28,7 @@ export const programPaths: readonly string[] = ['app', 'bellman', 'compiled']
   .map((name) => join(programFolder, name))
   .concat('/usr/share/doc/bellman');
 
-/** The packages whose libraries Node, the addons and libpcap load. */
+/** The packages of the libraries that Node, the addons and libpcap load. */
 const libraryPackages = [
   ...['libc6', 'libgcc-s1', 'libstdc++6'],
   ...['libpcap0.8', 'libdbus-1-3', 'libsystemd0', 'libcap2', 'libgcrypt20', 'libgpg-error0'],
@@ -45,8 +45,8 @@ const files: Readonly<Record<string, string>> = {
 };
 
 /**
- * Replaces `folder`. `createdSeconds` is the time that the list of packages gives, in seconds since 1970. `cache` is a folder for files of
- * Debian.
+ * Replaces `folder`. `createdSeconds`, in seconds since 1970, becomes the time of the list of packages. `cache` is a folder for downloaded Debian
+ * packages.
  */
 export function writeRoot(target: Target, folder: string, createdSeconds: number, cache: string): void {
   rmSync(folder, { recursive: true, force: true });
@@ -92,7 +92,7 @@ function writeLibraries(target: Target, folder: string, packages: readonly Debia
   symlinkSync(join('..', libraryFolder, inFolder.name), join(folder, loader));
 }
 
-/** Scanners read the installed packages from these files, as in other images without a package manager. */
+/** Records a package in status.d, where scanners look for the packages of an image without a package manager. Also keeps its texts. */
 function describe(
   { name, control, folder: from }: DebianPackage,
   folder: string,
@@ -104,7 +104,7 @@ function describe(
     cpSync(join(from, path), join(folder, path), { recursive: true, verbatimSymlinks: true });
   };
   const documents = `usr/share/doc/${name}`;
-  // The folder may be a link to the folder of the package that has the text.
+  // The folder may be a link to the folder of another package, which has the text.
   if (lstatSync(join(from, documents)).isSymbolicLink())
     symlinkSync(readlinkSync(join(from, documents)), join(folder, documents));
   else keep(join(documents, 'copyright'));

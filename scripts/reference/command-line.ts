@@ -160,7 +160,7 @@ function exitMeaning(name: keyof typeof exitCodes, command: string): string {
   return meaning;
 }
 
-/** Turns a description from the command line, which begins with a small letter and has no full stop, into a sentence. */
+/** Makes a sentence of the description of a command or flag. Descriptions begin with a small letter and have no full stop. */
 function sentence(text: string): string {
   return text === '' ? '' : `${text[0]?.toUpperCase()}${text.slice(1)}.`;
 }

@@ -1,13 +1,13 @@
 /**
  * Finds the calls of the logger in a source text. The project's version of TypeScript does not offer its parser as a library. This file
- * therefore parses just enough of the language: strings, templates, comments and brackets.
+ * therefore parses just enough of the language: strings, templates, regular expressions, comments and brackets.
  */
 
 export interface LogCall {
   readonly level: string;
   /** Every message that the call can write. `…` stands for each insertion of a template. */
   readonly messages: readonly string[];
-  /** Keys of the call's object, as far as the source shows them. */
+  /** Keys of the object that the call passes, as far as the source shows them. */
   readonly fields: readonly string[];
   /** Line of the call, counted from 1. */
   readonly line: number;
@@ -157,8 +157,8 @@ function lineEnd(text: string, start: number): number {
 }
 
 /**
- * The regular expression that begins at the slash at `at`; `undefined` when none does. A regular expression begins only after an operator,
- * an opening bracket or `return`.
+ * The regular expression that begins at the slash at `at`; `undefined` when none does. A regular expression begins only after an operator, a
+ * comma, a colon, a semicolon, a brace, an opening bracket or `return`.
  */
 function regexAt(source: string, at: number): string | undefined {
   if (source[at + 1] === '/' || source[at + 1] === '*') return undefined;
