@@ -14,9 +14,9 @@ const { values } = parseArgs({
 });
 const minutes = Number(values.minutes);
 const repeat = Number(values.repeat);
-/** Longer than any process waits before it writes a record or an event. */
+/** Longer than any process waits before it writes a record or a Kubernetes event. */
 const quietMs = 15_000;
-/** Requests that come without an event: renewals of the Lease and of watches, and checks of the membership Secret. */
+/** Requests that come even when nothing happens: renewals of the leader's Lease and of watches, and checks of the membership Secret. */
 const isPeriodic = (kind: string) => /^(list|watch) | leases$| secrets$/.test(kind);
 
 const lab = await Lab.start();

@@ -1,11 +1,12 @@
 /**
- * Measures the cost of speakers for kube-apiserver in a large cluster: octets and CPU time of the server, for each start of a speaker, for each
- * event, and at rest. For starts and at rest, it also counts requests. It prints tables for docs/design/scale.md.
+ * Measures the cost of speakers for kube-apiserver in a large cluster: the octets that it sends to a speaker and the CPU time that it takes, for
+ * each start of a speaker, for each event, and at rest. For starts and at rest, it also counts requests. It prints tables for
+ * docs/design/scale.md.
  *   GOGC=100 BELLMAN_KUBERNETES=$(lab/kubernetes/build.sh) lab/world .cache/bin/node bench/api-server-scale.ts
  *     [--services 10000] [--nodes 1000] [--events 200] [--minutes 5]
- * The cluster has five nodes with speakers. All other nodes are objects only. The cost of an event for one speaker is the difference between
- * the event with five speakers and with none, divided by five. BELLMAN_PROGRAM names the program that the
- * speakers run. GOGC=100 is the default of kube-apiserver; labs use a larger value.
+ * The cluster has five nodes with speakers. All other nodes are objects only. The cost of an event for one speaker is the cost of the event with
+ * five speakers, less its cost with none, divided by five. BELLMAN_PROGRAM names the program that the speakers run. GOGC=100 is the default of
+ * kube-apiserver; labs use a larger value.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -46,7 +47,7 @@ const post = (path: string, body: object) => lab.client.request({ method: 'POST'
 const patch = (path: string, body: object) =>
   lab.client.request({ method: 'PATCH', path, contentType: 'application/merge-patch+json', body });
 
-/** The octets that the node has received from the API server since {@link countOctets}. */
+/** The octets that the node has received from the API server since {@link countOctets} ran. */
 async function receivedBy(node: LabNode): Promise<number> {
   const text = await node.namespace.exec('nft', 'list', 'table', 'inet', 'octets');
   return Number(/counter packets \d+ bytes (\d+)/.exec(text)?.[1] ?? 0);
@@ -84,7 +85,7 @@ const status = (i: number, at: Date) => ({
 });
 const far = (i: number) => `far-${String(i).padStart(5, '0')}`;
 const service = (i: number) => `s${i}`;
-/** Two endpoints on two of the nodes. The first one is ready if `isReady`. */
+/** Two endpoints on two nodes without speakers. The first one is ready if `isReady`, the second one always. */
 const endpoints = (i: number, isReady: boolean) =>
   [0, 1].map((each) => ({
     addresses: [`10.${200 + each}.${i >> 8}.${i & 255}`],

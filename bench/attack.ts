@@ -1,6 +1,5 @@
 /**
- * Cost of hostile senders: three nodes share layer-2 addresses and hold sessions with BIRD, while one host of the segment attacks
- * them.
+ * Cost of hostile senders: three nodes share layer-2 addresses and hold sessions with BIRD, while one host of the segment attacks them.
  *   lab/world .cache/bin/node bench/attack.ts [--seconds 30] [--rate 10000] [--only NAME]
  * During each attack, another host sends 100 ARP requests per second for one of the addresses. Fails when a speaker is declared lost, an
  * address moves, a session with BIRD ends, a speaker's process ends, or the p99 of the ARP answers reaches 20 ms.

@@ -3,11 +3,11 @@
  *   sudo BELLMAN_WORLD_AS_ROOT=1 lab/world .cache/bin/node bench/bfd-cut.ts [--rounds 20] [--routers bird,frr] [--timers 50x3,300x3]
  * A complete speaker announces one Service to a router. In each round, the bench cuts the cable. It measures how long it takes until our BFD session
  * is down, until our BGP session has ended, and until the kernel of the router has lost the route. All three times start just before the command that
- * cuts the cable. Without sudo the kernel refuses real-time scheduling, and 50x3 means 100 ms × 3 at our end.
+ * cuts the cable. Without sudo the kernel refuses real-time scheduling, and our end therefore runs 50x3 at 100 ms × 3.
  *
  * The router, the program that cuts the cable, and the program that watches the routes get real-time scheduling where the kernel permits it. The
- * speaker starts again after every fourth round, because damping would ignore the fifth loss. Fails when either end needs longer than the limit:
- * 200 ms at 50 ms × 3, 350 ms where BFD raises its intervals to 100 ms, and 1 s at 300 ms × 3.
+ * speaker starts again after every fourth round, because damping begins at the fifth loss and would ignore the sixth. Fails when either end needs
+ * longer than the limit: 200 ms at 50 ms × 3, 350 ms where BFD raises its intervals to 100 ms, and 1 s at 300 ms × 3.
  */
 import { writeFileSync } from 'node:fs';
 import { setPriority } from 'node:os';
@@ -181,7 +181,7 @@ function show(name: string, times: readonly number[]): string {
   return `${name} ${sorted[sorted.length >> 1]?.toFixed(0)} ms in the median, ${sorted.at(-1)?.toFixed(0)} ms at most`;
 }
 
-/** 200 ms at 50 ms × 3, 350 ms at 100 ms × 3, and 1 s at 300 ms × 3. */
+/** The detection time and an allowance: 200 ms at 50 ms × 3, 350 ms at 100 ms × 3, and 1 s at 300 ms × 3. */
 function limitOf({ intervalMs, multiplier }: Timers): number {
   const inForceMs = isRealtime ? intervalMs : Math.max(intervalMs, floors.ordinary.minimumIntervalMs);
   const detectionMs = inForceMs * multiplier;

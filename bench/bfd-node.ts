@@ -10,8 +10,8 @@
  *   without it, and this program sets the nice value.
  * - `normal`: neither. BFD has the nice value of this program.
  *
- * Without sudo the kernel refuses everything, and BFD raises its intervals to its floor. The routers get real-time scheduling where the kernel
- * permits it.
+ * Without sudo the kernel refuses real-time scheduling and the nice value -20. Without real-time scheduling, BFD raises its intervals to its
+ * floor. The routers get real-time scheduling where the kernel permits it.
  *
  * Prints how late packets were, as a histogram. Fails when a BFD session goes down.
  */
@@ -172,7 +172,7 @@ async function metric(name: string): Promise<ReadonlyMap<string, number>> {
   );
 }
 
-/** Packets by how late they were, from the smallest bound to the largest. */
+/** The number of packets in each bucket of lateness, from the smallest bound to the largest. */
 async function latenessCounts(): Promise<readonly (readonly [bound: string, count: number])[]> {
   let before = 0;
   return [...(await metric('bellman_bfd_lateness_seconds_bucket'))].map(([labels, total]) => {
@@ -193,7 +193,7 @@ const resyncs = async () =>
 const answers = async () => sum(await metric('bellman_layer2_responses_sent'));
 const sum = (counts: ReadonlyMap<string, number>) => [...counts.values()].reduce((a, b) => a + b, 0);
 
-/** Whether no BFD session went down. */
+/** Loads the node for `--minutes` and prints the figures. Returns whether all BFD sessions stayed up. */
 async function measure(): Promise<boolean> {
   const bfdPid = await bfdProcessOf(lab, node);
   const before = {
@@ -221,7 +221,7 @@ async function measure(): Promise<boolean> {
     ...{ kind: 'arp', from: '02:00:00:00:00:66', asked: layer2Address, rate: Number(values.arp), seconds },
     ...{ targets: [{ mac: await lab.macOf(node), address: node.addresses[0] }], recorded: [] },
   };
-  // The neighbour stands for another machine, which the load of the node would not slow down.
+  // The neighbour plays another machine, which the load of the node would not slow down. It therefore gets real-time scheduling.
   const [asksAs = '', ...asksWith] = realtime;
   const asker = lab.fabric.near.spawn(
     asksAs,

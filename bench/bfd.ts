@@ -9,8 +9,8 @@
  *   load     Four sessions for some minutes beside six busy loops. Counts the sessions that go down, and measures how late packets are.
  *   many     One session, then 100, at 100 ms × 3. Measures CPU time and memory of the process.
  *
- * BIRD gets real-time scheduling where the kernel grants it to our process. Otherwise, a late BIRD would count as a fault of ours. Fails when a
- * session goes down in `load` or `many`, and when `silence` takes our session down more than 50 ms after the Detection Time.
+ * BIRD gets real-time scheduling where the kernel grants it to our process, because a late BIRD would count as a fault of ours. Fails when a
+ * session goes down in `load` or `many`, or when our session in `silence` goes down more than 50 ms after the Detection Time.
  */
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { mkdtemp, writeFile } from 'node:fs/promises';
@@ -250,7 +250,7 @@ function packets({ sessions }: BfdProcess): [number, number] {
   ];
 }
 
-/** Asks a process how the kernel schedules it. */
+/** Starts a BFD process to learn what scheduling the kernel grants to it. */
 async function probeScheduling(): Promise<BfdProcessStatus['scheduling']> {
   const bfd = new BfdProcess();
   const { scheduling: granted } = await eventually('the process', () => bfd.process);

@@ -1,9 +1,9 @@
 /**
  * Speed of encoding and decoding UPDATEs, in prefixes per second, for host routes packed into full messages of 4096 octets.
  *   .cache/bin/node bench/bgp-codec.ts
- * Encodes from an Adj-RIB-Out, as a session does, and from values with encodeMessage. Decodes a stream in chunks of 64 KiB in two ways. The
- * first checks and counts the prefixes, as a session does. The second makes a value for each prefix. Fails when a figure is below one
- * million.
+ * Encodes in two ways: from an Adj-RIB-Out, as a session does, and from message values, with encodeMessage. Decodes a stream in chunks of 64 KiB
+ * in two ways. The first checks and counts the prefixes, as a session does. The second makes a value for each prefix. Fails when a figure is
+ * below one million.
  */
 import type { Family, Prefix } from '../src/address/index.ts';
 import { decodeMessage, encodeMessage, FrameReader } from '../src/bgp/codec/index.ts';

@@ -1,9 +1,9 @@
 /**
  * Time from Established until BIRD holds 100,000 host routes, and from the withdrawal until they are gone, for several senders.
  *   lab/world .cache/bin/node bench/bgp-convergence.ts [--routes N]
- * Senders: Bellman; a bare socket that replays the same bytes, which sets the limit; BIRD with static routes; GoBGP, loaded by another BIRD in
- * advance; ExaBGP, loaded through its API. Figures are medians of five runs; GoBGP and ExaBGP run once. Fails when Bellman takes more than twice the
- * limit plus 100 ms, or longer than another daemon.
+ * Senders: Bellman; a bare socket that replays Bellman's octets, whose time is the limit for every sender; BIRD with static routes; GoBGP, loaded
+ * by another BIRD in advance; ExaBGP, loaded through its API. Figures are medians of five runs; GoBGP and ExaBGP run once. Fails when Bellman
+ * takes more than twice the time of the bare socket plus 100 ms, or is not faster than each of the three daemons.
  */
 
 import { parseArgs } from 'node:util';

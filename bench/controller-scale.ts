@@ -1,9 +1,9 @@
 /**
  * The controller process in a large cluster. First all Services are made. Then many Namespaces are made while as many others change their labels.
  *   BELLMAN_PROGRAM=$PWD/dist/bellman lab/world .cache/bin/node bench/controller-scale.ts [--services 100000] [--namespaces 1000]
- * The pool is restricted to Namespaces by label, so a changed label leads to decisions about the Services in that Namespace. Meanwhile, a program
- * asks for `/healthz` every 20 ms. Fails when `/healthz` takes longer than 100 ms, when the Lease changes hands or is not renewed, or when the
- * memory exceeds 256 MB.
+ * The pool selects Namespaces by a label, so a changed label makes the controller decide about the Services in that Namespace again. In both
+ * phases, a program asks for `/healthz` 20 ms after each answer. Fails when an answer is not 200 or takes longer than 100 ms, when the Lease
+ * changes hands or is not renewed, or when the memory exceeds 256 MB.
  *
  * The API server and this program are one process each, and share the machine with the controller. The bench therefore shows the CPU time of all
  * three. It also shows the CPU time of the longest turn of the controller's event loop, because a busy machine stretches the time that passes.
@@ -88,8 +88,8 @@ try {
     }),
   );
   report(`${services} Services are made after`, `${((performance.now() - begunMs) / 1000).toFixed(0)} s`);
-  // Each reading of the metrics writes a line for each address, so this program reads them seldom. It also counts the addresses in the API
-  // server, because no metric of the controller counts an address when the answer to its write is lost.
+  // The controller writes a line for each address whenever its metrics are read, so this program reads them seldom. It also counts the addresses
+  // in the API server. When the answer to a write is lost, no metric of the controller counts that address.
   const hasWritten = async () => {
     await pause(5000);
     return (
@@ -109,7 +109,7 @@ try {
       plane.merge(`/api/v1/namespaces/${team(i)}`, { metadata: { labels: { round: '1' } } }),
     ),
   ]);
-  // A new Service gets its address only after everything that came before it.
+  // A new Service gets its address only after the controller has handled everything that came before. The last address marks the end of the work.
   await plane.create('/api/v1/namespaces/more-0/services', {
     metadata: { name: 'last' },
     spec: { type: 'LoadBalancer', ports: [{ port: 80 }], allocateLoadBalancerNodePorts: false },

@@ -1,6 +1,6 @@
 /**
  * Measures the controller process with 10,000 Services and the lab's API server. First, 16 clients create all Services while a controller
- * runs (the storm). Then a new controller starts with all of them (the cold start).
+ * runs (the storm). Then a new controller starts, and all Services exist already (the cold start).
  *   .cache/bin/node bench/controller.ts [--services N]
  * For the storm, the bench measures how long the creations take, and the time from the last creation to the last address. It also counts
  * the Services whose status the controller writes within 10 ms, 100 ms and 1 s after it has seen them. For the cold start, the bench measures

@@ -3,11 +3,15 @@
  *   lab/world .cache/bin/node bench/drain.ts [ROUNDS] [CASES]
  * Three nodes announce Services by BGP, and one of them answers for another Service in layer 2. A client sends a datagram every
  * millisecond, from 31 ports in turn, so that the router spreads the datagrams over all nodes. In one case it opens a TCP connection every
- * 5 ms instead, and sends an HTTP request on it. In each round a signal makes a node leave, or stop at once. The router forgets the routes of the
- * node, and the node returns. The rounds take the signals in turn. With BGP they also take the nodes in turn. In layer 2, the signal is for the
- * owner of the address. The bench counts the datagrams without an answer. The router runs BIRD with a filter, FRR, or GoBGP with a policy; other
- * cases use IPv6 or layer 2. The bench fails when a datagram is lost, or when a connection cannot be opened. An open connection breaks when the
- * router moves it to another node. The bench counts such connections separately. CASES is a regular expression for the names of the cases.
+ * 5 ms instead, and sends an HTTP request on it. The router runs BIRD with a filter, FRR, or GoBGP with a policy. One case uses IPv6, and one
+ * uses layer 2. CASES is a regular expression for the names of the cases.
+ *
+ * In each round a signal makes a node leave, or stop announcing at once. The signal ends when the router has no route from the node any more, or
+ * when another node answers in layer 2. The node then returns. The rounds take the signals in turn. With BGP they also take the nodes in turn. In
+ * layer 2, the signal is for the owner of the address.
+ *
+ * The bench counts the datagrams and HTTP requests without an answer, and fails when there is one. It counts connections that are reset
+ * separately, and they do not make it fail: an open connection breaks when the router moves it to another node.
  */
 import type { LabNode } from '../lab/fabric.ts';
 import { untilOwner } from '../lab/steps.ts';

@@ -1,13 +1,13 @@
 /**
- * How long clients get no answer after a node that answers in layer 2 dies, and after it stops as planned.
+ * How long clients get no answer from layer-2 addresses after their node dies, and after the speaker of that node stops as planned.
  *   lab/world .cache/bin/node bench/failover.ts [ROUNDS]
- * Five nodes serve fifty dual-stack Services with default settings. A client on the segment sends a datagram every millisecond to one IPv4
- * address after another. The figure of a round is the longest time for which any single address gave no answer. It includes detection, agreement,
- * takeover, the client's own neighbour table, and up to 50 ms between two datagrams to one address. For a death, the bench pulls the node's cable out
- * and kills the speaker. For a planned stop, it sends SIGTERM to the speaker. Before and after each death or stop, exactly one node must answer for
- * every address of the victim, by ARP or Neighbour Discovery. The bench fails when this does not hold, when the loads of the survivors differ by more
- * than one, when an address moves upon the victim's return, when a planned stop loses a datagram, or when the gap after a death exceeds 600 ms in the
- * median or one second in any round.
+ * Five nodes serve fifty dual-stack Services with default settings. Every millisecond, a client on the segment sends a datagram to the next of
+ * the fifty IPv4 addresses. The figure of a round is the longest time for which any single address gave no answer. It includes detection,
+ * agreement, takeover, the update of the client's neighbour table, and up to 50 ms between two datagrams to one address. For a death, the bench
+ * pulls the node's cable out and kills the speaker. For a planned stop, it sends SIGTERM to the speaker. Before and after each death or stop,
+ * exactly one node must answer for every address of the victim, by ARP or Neighbour Discovery. The bench fails when this does not hold, when one
+ * survivor answers for at least two more IPv4 addresses than another, when an address moves upon the victim's return, when a planned stop loses a
+ * datagram, or when the gap after a death exceeds 600 ms in the median or one second in any round.
  */
 import type { LabNode } from '../lab/fabric.ts';
 import { Lab } from '../lab/lab.ts';
@@ -89,7 +89,7 @@ async function settled(): Promise<void> {
 
 const isIpv4 = (address: string) => address.includes('.');
 
-/** Number of nodes that answer a broadcast request, for each of the addresses. */
+/** For each of the addresses, the number of nodes that answer a request by ARP or Neighbour Discovery. */
 async function countAnswerers(addresses: readonly string[]): Promise<number[]> {
   return Promise.all(addresses.map(async (address) => (await lab.answerers(address)).size));
 }

@@ -1,8 +1,8 @@
 /**
  * The memory and CPU time of all processes of Bellman, by number of Services.
  *   lab/world .cache/bin/node bench/footprint.ts [--services 0,1000,10000] [--protocol bgp|layer2] [--settle-seconds 30] [--parts]
- * The lab has one node. Its speaker and the controller are restarted after the Services have their addresses. The speaker includes its
- * layer-2 process, if there is one. `--parts` also breaks down the memory of each process, with an idle Node process for comparison.
+ * The lab has one node. Its speaker and the controller are restarted after the Services have their addresses. The figures of the speaker include
+ * its layer-2 process, if there is one. `--parts` also breaks down the memory of each process, with an idle Node process for comparison.
  * BELLMAN_PROGRAM names the program that `make build` wrote.
  */
 import { spawn } from 'node:child_process';

@@ -1,6 +1,6 @@
 /**
- * Asks a process for `/healthz` again and again, from a process of its own. Prints a line when the first request is over. On SIGTERM, prints how
- * long the answers took.
+ * Asks a process for `/healthz` again and again. Prints a line when the first request is over. On SIGTERM, prints how long the answers took. Runs
+ * as a process of its own, because the work of a bench would delay its requests.
  *   .cache/bin/node bench/health-probe.ts URL
  */
 import { Agent, get } from 'node:http';

@@ -1,11 +1,11 @@
 /**
  * How soon a BGP session ends after its link loses the carrier, and after its local address is removed.
  *   lab/world .cache/bin/node bench/link-loss.ts [ROUNDS]
- * A speaker has sessions with two BIRD routers on two links. In each round, the far end of the first link goes down and comes up again. Then the
- * local address of the link is removed and added again. The bench measures the time until the session has ended in this process, from two starting
- * points. The first one is the order to the program `ip`, which waits for orders. That time includes the wait of `ip` for the CPU, which Bellman
- * does not cause. The second one is the kernel's report of the change, as `ip monitor` receives it. Fails when the session with the other router
- * ends too, or when a session ends more than 50 ms after the kernel's report.
+ * A speaker in the process of the bench has sessions with two BIRD routers on two links. In each round, the far end of the first link goes down and
+ * comes up again. Then the local address of the link is removed and added again. For each loss, the bench measures two times until the session has
+ * ended. The first one starts when a running `ip` program gets the order to make the change. It includes the wait of `ip` for the CPU, which Bellman
+ * does not cause. The second one starts at the kernel's report of the change, as `ip monitor` receives it. Fails when the session with the other
+ * router ends too, or when a session ends more than 50 ms after the kernel's report.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -56,7 +56,7 @@ function noteEnd(): void {
 const median = (values: readonly number[]) =>
   [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 
-/** `ip` waits for orders, so a loss does not wait for the start of a process. */
+/** `ip` runs all the time and reads orders from its standard input, so no loss waits for a process to start. */
 const batch = ['ip', '-force', '-batch', '-'] as const;
 const [program = '', ...programArgs] = realtime;
 const stdio = ['pipe', 'ignore', 'inherit'] as const;
@@ -111,7 +111,7 @@ async function timesToEnd({ at, lose, restore, report }: Loss): Promise<readonly
   return [end - orderedAt, end - reportedAt];
 }
 
-// The `ip` programs, which run all the time, need a moment to start.
+// The `ip` programs need a moment to start. The report of this change shows that orders and reports get through.
 await eventually('the first report of the kernel', () => {
   order(atNode, 'address replace 198.18.255.1/32 dev lo');
   return kernel.firstAt(/198\.18\.255\.1/);

@@ -1,9 +1,9 @@
 /**
- * Membership and ownership of a large cluster together, in virtual time: restarts, many deaths at once, and the end of a partition.
+ * Runs membership and ownership of a large cluster together, in virtual time: restarts, many deaths at once, and the end of a partition.
  *   .cache/bin/node --max-old-space-size=8192 bench/membership-scale.ts [--members 1000] [--addresses 50000] [--rack 10] [--loss PERCENT]
- * Each member describes three links in some 230 octets. The nodes of a rack may answer for the same addresses. Every member has the claims on
- * all addresses. The bench fails when an address keeps two answerers for longer than a takeover, when the cluster does not settle in
- * time, or when the members send too many datagrams.
+ * Each member describes three links in some 230 octets. A rack is a group of nodes. Only the nodes of one rack may answer for an address, but every
+ * member has the claims on all addresses. The bench fails when an address has two answerers for more than 1.5 s, when the cluster does not settle
+ * within 20 s, or when the members send too many datagrams.
  */
 import { parseArgs } from 'node:util';
 import type { Claim } from '../src/layer2/ownership/claim.ts';
@@ -18,12 +18,15 @@ const { values } = parseArgs({
   },
 });
 const [members, addresses, rack] = [Number(values.members), Number(values.addresses), Number(values.rack)];
-/** A successor may take a second to claim. Its claim then has to reach the old owner. */
+/**
+ * How long an address may have two answerers. One of them stops when the claim of the elected successor reaches it. The successor may take a second
+ * to claim, and its claim half a second to arrive.
+ */
 const longestDoubledMs = 1500;
 const longestSettleMs = 20_000;
 /**
  * The largest permitted number of datagrams per member in one second, as a mean over the members: `always`, plus `perNode` for each node that
- * changes.
+ * the event kills, starts or reconnects.
  */
 const mostDatagrams = { always: 100, perNode: 40 };
 
@@ -41,7 +44,7 @@ const { net, ledger } = speakers;
 const conditions = {
   /** Exactly one node answers for each address. */
   answered: () => ledger.answered === addresses && ledger.doubled === 0,
-  /** Every member sees exactly the running members alive. */
+  /** Every member sees all running members as alive, and no others. */
   agreed: () => net.allAgree(),
   synced: () => {
     for (const [name, { ownership }] of speakers.all)
@@ -54,7 +57,7 @@ const row = (...cells: readonly (string | number)[]) => console.log(`| ${cells.j
 const stepMs = 100;
 const leastMs = 2000;
 
-/** Causes the event, in which `changedNodes` nodes change. Runs until all conditions hold, and prints a row. */
+/** Causes the event, which changes `changedNodes` nodes. Runs until all conditions hold or `longestSettleMs` have passed, and prints a row. */
 function measure(what: string, changedNodes: number, event: () => void): void {
   const startedAt = net.now;
   const cpuBefore = process.cpuUsage();

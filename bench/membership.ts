@@ -1,8 +1,8 @@
 /**
  * The membership in virtual time: clusters of 10, 100 and 1,000 speakers with a datagram loss of 0, 5 and 20 %.
  *   .cache/bin/node bench/membership.ts [--nodes N,…] [--loss PERCENT,…] [--scale FACTOR]
- * Detection: time from a death until the first speaker declares it, and until all others have declared it. False positives: living speakers
- * declared dead per simulated node-day. Traffic: datagrams per speaker and second while nothing happens.
+ * Detection: time from a death until the first speaker knows of it, and until all know. False positives: how often a speaker takes a living one for
+ * dead, per simulated node-day. Traffic: datagrams per speaker and second while nothing happens.
  */
 import { parseArgs } from 'node:util';
 import { MembershipNet } from '../test/support/membership-net.ts';
@@ -18,8 +18,8 @@ const numbers = (text: string) => text.split(',').map(Number);
 const dayMs = 86_400_000;
 
 /**
- * How much to simulate: the quiet time in which false positives are counted, and the number of deaths. The quiet time is the same number of
- * node-days for every size of cluster.
+ * How much to simulate: the quiet time in which false positives are counted, and the number of deaths. A larger cluster has a shorter quiet time, so
+ * that the number of node-days is the same for every size.
  */
 function extent(nodes: number): { quietMs: number; deaths: number } {
   const scale = Number(values.scale);

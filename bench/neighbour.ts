@@ -3,9 +3,9 @@
  *   lab/world .cache/bin/node bench/neighbour.ts [--requests 5000] [--rate 20000] [--seconds 10] [--kernel ADDRESS] [--service ADDRESS]
  * Fails when the speaker's median exceeds 100 µs, its p99 exceeds 1 ms, or less than 99.9 % of the load is answered.
  *
- * A round trip is the difference between the kernel's timestamps of request and reply on the client's interface, which excludes delays in
- * the client. Requests to the kernel and to Bellman alternate. The line `kernel` shows the round trips to the kernel of the speaker's host,
- * for the host's own address on the same link.
+ * A round trip is the difference between two timestamps that the client's kernel takes on the client's interface: of the request and of the reply.
+ * Delays in the client's process do not count. Requests to Bellman alternate with requests to the kernel of the speaker's host, which answers for
+ * the host's own address on the same link. The line `kernel` of the output shows the round trips of this kernel.
  */
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -33,7 +33,7 @@ const { values } = parseArgs({
      * pause. With 0, the client sends each request after the previous answer.
      */
     pace: { type: 'string', default: '0' },
-    /** Limit for the speaker, in µs. */
+    /** Limits for the speaker's round trips, in µs. */
     'median-limit': { type: 'string', default: '100' },
     'p99-limit': { type: 'string', default: '1000' },
     /** Set for the process in the client's namespace. */
@@ -71,7 +71,7 @@ function openSessions() {
   return { sender, observer };
 }
 
-/** Sends requests one after another, each after the previous answer. Resolves to the sorted round trips in µs. */
+/** Sends `count` requests for each address, in turns, each after the previous answer. Resolves to the sorted round trips of each address, in µs. */
 async function roundTrips(addresses: readonly string[], count: number): Promise<number[][]> {
   const { sender, observer } = openSessions();
   let askedAt = 0;

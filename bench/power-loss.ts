@@ -1,16 +1,16 @@
 /**
- * How long requests fail after a node loses power: with Bellman, with and without `dead-nodes`, and with MetalLB.
+ * How long requests fail after a node loses power: with Bellman without `dead-nodes`, with Bellman and `dead-nodes`, and with MetalLB.
  *   BELLMAN_KUBERNETES=$(lab/kubernetes/build.sh) BELLMAN_METALLB=$(lab/metallb/build.sh --folder) \
  *     lab/world .cache/bin/node bench/power-loss.ts [ROUNDS] [KINDS]
  * The lab has five nodes, the kube-proxy, the EndpointSlice controller and the node-lifecycle controller of Kubernetes, and Services with Pods on
- * four nodes. Each externalTrafficPolicy has a Service in layer 2, with a client on the segment, and one by BGP, with a client behind BIRD.
+ * four nodes. For each externalTrafficPolicy there is a layer-2 Service, with a client on the segment, and a BGP Service, with a client behind BIRD.
  * The clients open a connection to each Service every 20 ms. In a round, the cables of a node are cut and its speaker and kubelet end. The figure is
  * the time from then until the last failed request. After two seconds without a failure, later failures do not count, because single requests fail on
  * a busy machine. The figure includes the failover of the address in layer 2, if the node owned it.
  *
  * Bellman has BFD (300 ms × 3) with the router. The native BGP of MetalLB v0.12.1 has no BFD, so it gets the shortest hold time, 3 s. MetalLB is
- * measured when `lab/metallb/build.sh v0.12.1` has built it. KINDS is a regular expression for `without dead-nodes`, `with dead-nodes` and
- * `MetalLB`.
+ * measured when `lab/metallb/build.sh v0.12.1` has built it. The regular expression KINDS chooses from `Bellman without dead-nodes`,
+ * `Bellman with dead-nodes` and `MetalLB v0.12.1`.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -34,7 +34,7 @@ const rounds = Number(process.argv[2] ?? 5);
 const wanted = new RegExp(process.argv[3] ?? '');
 const intervalMs = 20;
 const limitMs = 3000;
-/** While Kubernetes sends requests to dead endpoints, more than one fails within this time. A longer pause ends the count. */
+/** While Kubernetes sends requests to dead endpoints, more than one fails within this time. A longer time without a failure ends the count. */
 const calmMs = 2000;
 const bfd = { intervalMs: 300, multiplier: 3 };
 const rights = fileURLToPath(new URL('../manifests/dead-nodes/', import.meta.url));
@@ -63,7 +63,7 @@ function serviceName({ policy, pool }: Target): string {
 interface Kind {
   readonly name: string;
   readonly system: System;
-  /** How long a round goes on: longer than Kubernetes takes to notice the death by itself, if nothing else reports it. */
+  /** How long a round goes on. Where nothing reports the death, this is longer than Kubernetes takes to notice it by itself. */
   readonly watchedMs: number;
   readonly marksDeadNodes?: boolean;
 }
@@ -114,7 +114,7 @@ async function addressOf(target: Target): Promise<string> {
   return address;
 }
 
-/** Whether requests to all Services are answered, and each Service has a ready Pod on every mortal node. */
+/** Whether requests to all Services are answered, and each Service has a ready Pod on every node that may lose power. */
 async function isSettled(): Promise<boolean> {
   for (const target of targets) {
     const address = await addressOf(target);
@@ -144,7 +144,7 @@ function failingMs(failedAtMs: readonly number[], fromMs: number): number {
 /** Cuts the node off, and returns for each target how long requests failed. */
 async function round({ name, system, watchedMs, marksDeadNodes }: Kind, victim: LabNode): Promise<number[]> {
   await lab.until('requests to all Services succeed', isSettled);
-  // Reports of an earlier death must not count.
+  // Reports on a node do not count for this long after it wrote its own report, and it may have written one when the last victim returned.
   await sleep(deathTiming.quietMs);
   const all = await Promise.all(targets.map(addressOf));
   const owners = await Promise.all(all.map((address) => ownerOf(lab, address)));

@@ -1,10 +1,11 @@
 /**
  * Counts the datagrams that are lost while the pods of a Service are replaced.
  *   lab/world .cache/bin/node bench/rolling.ts [ROUNDS]
- * kube-proxy is a second late on all nodes. A client sends a datagram every millisecond, each as a flow of its own. In each round a pod is
- * replaced as a Deployment does: the new pod becomes ready on another node, and the old one terminates. The bench counts the datagrams
- * without an answer: behind a Local Service by BGP (ECMP, BIRD), behind a Cluster Service by BGP, and behind a Local Service in layer 2. It
- * fails when one is lost. A last line shows the Local Service without `announce-delay`.
+ * On all nodes, kube-proxy loads its rules a second late. A client sends a datagram every millisecond, each as a flow of its own. In each round a
+ * pod is replaced as a Deployment does it: the new pod becomes ready on another node, and the old one terminates. The bench counts the
+ * datagrams without an answer for three Services: a Local one and a Cluster one that are announced by BGP (ECMP, BIRD), and a Local one in layer 2.
+ * It fails when one is lost. The last line shows the Local Service by BGP without `announce-delay`. The datagrams lost there do not count as a
+ * failure.
  */
 import type { LabNode } from '../lab/fabric.ts';
 import type { NetworkNamespace } from '../lab/netns.ts';

@@ -2,9 +2,9 @@
  * How the cost of each part grows with the size of the cluster. A sweep measures a part at several sizes, and finds the exponent of the power law
  * that fits best.
  *   .cache/bin/node --expose-gc bench/scale.ts [--quick] [--only REGEX]
- * The cost of an event must not grow with the size of the cluster. The cost of work about everything may grow in proportion to the size, but not
- * faster. The bench fails when an exponent is above its bound. All figures are CPU times of pure parts. `--quick` takes small sizes and generous
- * bounds.
+ * The cost of an event must not grow with the size of the cluster. The cost of work about everything, such as a configuration edit, may grow in
+ * proportion to the size, but not faster. The bench fails when an exponent is above its bound. All figures are CPU times of code that does no I/O.
+ * `--quick` takes small sizes and generous bounds.
  */
 import { parseArgs } from 'node:util';
 import { bounds, quickBounds } from './scale/bounds.ts';

@@ -85,7 +85,7 @@ const nodeObject = {
   status: { conditions: [{ type: 'Ready', status: 'True' }], addresses: [] },
 };
 
-// A world has only loopback addresses, and none of them can be a next hop.
+// A world has only 127.0.0.1 and ::1, and neither can be a next hop.
 const local = '10.0.0.1';
 await promisify(execFile)('ip', ['address', 'add', `${local}/32`, 'dev', 'lo']);
 

@@ -3,8 +3,9 @@
  *   lab/world .cache/bin/node bench/upgrade.ts [ROUNDS] [CASE]
  * All nodes announce one Service by BGP. A client sends a datagram every millisecond, from 31 ports in turn, so that the router spreads the
  * datagrams over all nodes. In each round every speaker is replaced once, as by a DaemonSet with `maxSurge`. The bench counts the datagrams
- * without an answer, and the rounds in which the router saw a session of BGP or BFD go down: for BIRD and FRR, with and without graceful
- * restart, with and without BFD. CASE is a regular expression for the names of the cases. The bench fails when a datagram or a session is lost.
+ * without an answer, and the rounds in which the router saw a session of BGP or BFD go down. The cases are BIRD and FRR, each with and without
+ * graceful restart, and with and without BFD. CASE is a regular expression that selects cases by their names. The bench fails when a datagram or a
+ * session is lost.
  */
 import { beginCase, caseName, startUpgradeLab, upgradeAll, upgradeCases } from '../test/support/upgrade.ts';
 

@@ -1,8 +1,8 @@
 import type { Host, Processes } from './processes.ts';
 
 /**
- * The methods by which a test causes and ends faults of an API server, and resets its counts. A client meets the same fault with both
- * servers. The servers cause it in different ways.
+ * The methods by which a test causes and ends faults of an API server, and resets its counts. A fault looks the same to a client of the embedded
+ * server (`apiserver/`) and to a client of Kubernetes (`kubernetes/`), but each server causes it in its own way.
  *
  * | knob | embedded | Kubernetes |
  * |---|---|---|
@@ -23,14 +23,14 @@ export interface ApiServer {
   readonly url: string;
   /** The path of a kubeconfig, for a user who may do everything. */
   readonly kubeconfig: string;
-  /** The command `kubectl` in this server's version. */
+  /** The kubectl to use with this server: the name of a command, or a path. */
   readonly kubectl: string;
   turn(knob: Knob): Promise<void>;
   /** Counts of requests since the last reset, by `AGENT VERB RESOURCE`, such as `kubectl LIST services`. */
   requests(): Promise<ReadonlyMap<string, number>>;
   /**
-   * A token of the account. `pod` names a Pod of `bellman-system`. The token is then bound to that Pod, as a token from the kubelet is, and tells
-   * admission policies the node of the Pod.
+   * A token of the account. With `pod`, the name of a Pod of `bellman-system`, the token is bound to that Pod, as a token from the kubelet is, and
+   * tells admission policies the node of the Pod.
    */
   token(account: Account, pod?: string): Promise<string>;
   /** The server's certificate, PEM. */

@@ -1,6 +1,7 @@
 /**
  * Creates and changes objects as `kubectl apply` does: a call removes the fields that an earlier call set and this call leaves out. It keeps
- * fields that other clients set. A process of kubectl needs more than a tenth of a second of CPU time, and the tests apply objects hundreds of times.
+ * fields that other clients set. The lab does not run kubectl for this, because a process of kubectl needs more than a tenth of a second of CPU
+ * time, and the tests apply objects hundreds of times.
  */
 import type { Api } from '../src/kubernetes/api.ts';
 import { isConflict } from '../src/kubernetes/api-error.ts';

@@ -3,7 +3,7 @@ import type { ApiRequest } from '../src/kubernetes/api.ts';
 import { KubernetesClient } from '../src/kubernetes/client.ts';
 import { parseKubeconfig } from './apiserver/kubeconfig.ts';
 
-/** Bounds a request of a lab. An API server that has just started beside other labs may need more than the 15 s that Bellman waits. */
+/** How long a request of a lab may take. While other labs run, a new API server may need more than the 15 s that Bellman waits. */
 const patienceMs = 60_000;
 
 class PatientClient extends KubernetesClient {

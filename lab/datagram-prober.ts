@@ -1,9 +1,9 @@
 /**
  * A client that sends a datagram to UDP port 80 at an interval, to one address after another, and counts the echoes. It sends from several ports
- * in turn, because a router with several next hops chooses one for each pair of ports. On SIGTERM or SIGINT it sends no more, waits for the echoes
- * in transit, and prints JSON: for each address, the number of datagrams sent and answered, and the longest time without an answer.
+ * in turn, because a router with several next hops chooses one of them for each pair of ports. On SIGTERM or SIGINT it sends no more, waits for the
+ * echoes in transit, and prints JSON: for each address, the number of datagrams sent and answered, and the longest time without an answer.
  *   node lab/datagram-prober.ts [--new-flows] INTERVAL_MS ADDRESS…
- * With `--new-flows`, each datagram comes from a port of its own, because kube-proxy sends all datagrams of a flow to one endpoint.
+ * With `--new-flows`, each datagram comes from a port of its own. It is then a new flow, for which kube-proxy chooses an endpoint.
  */
 import { createSocket, type Socket } from 'node:dgram';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -21,14 +21,14 @@ const [interval = '', ...addresses] = positionals;
 const intervalMs = Number(interval);
 const counts = addresses.map((address) => ({ address, asked: 0, answered: 0, lastAt: 0, longestGapMs: 0 }));
 /**
- * New flows use these ports one after another. No prober sends more than one datagram a millisecond, so it reuses a port after 40 s at the
- * earliest. A node has forgotten the old flow by then, because it forgets a flow after 30 s.
+ * New flows use these ports one after another. A prober sends at most one datagram a millisecond, so it uses a port again after 40 s at the
+ * earliest. By then every node has forgotten the old flow of that port, because a node forgets a flow after 30 s.
  */
 const firstPort = 20_000;
 const flowCount = 40_000;
 /** The clock chooses the port of the first flow, so that a prober does not use the ports that an earlier prober has just used. */
 const firstFlow = Date.now() % flowCount;
-/** A prime, so that each address gets datagrams from each port. */
+/** A prime, so that each address gets datagrams from each port, unless the number of addresses is a multiple of it. */
 const portCount = 31;
 const sockets = { udp4: listOf('udp4'), udp6: listOf('udp6') };
 let sent = 0;

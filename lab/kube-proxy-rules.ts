@@ -27,12 +27,12 @@ export interface ProxiedEndpoint {
   readonly isReady: boolean;
 }
 
-/** Marks the packets that the node forwards with its own address as the source, so that the answers return through the node. */
+/** Marks the packets in which the node replaces the source by its own address, so that the answers return through the node. */
 const masqueradeMark = '0x4000';
 
 /**
  * The complete ruleset of a node, which `nft -f` loads in one transaction. Each flow goes to a random endpoint. A flow without an endpoint
- * is dropped. As in Kubernetes (KEP-1669), endpoints that terminate get traffic only while there are no others.
+ * is dropped. As in Kubernetes (KEP-1669), endpoints that terminate get traffic only while no endpoint is ready.
  */
 export function rulesetOf(
   node: string,

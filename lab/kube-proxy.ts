@@ -15,7 +15,7 @@ import { createLogger } from '../src/log.ts';
 import { labClient } from './client.ts';
 import { type ProxiedEndpoint, type ProxiedService, rulesetOf } from './kube-proxy-rules.ts';
 
-/** Time to wait for further changes that arrive together. */
+/** Time from a change to the new rulesets. Further changes that arrive in this time share those rulesets. */
 const settleMs = 5;
 
 const { values } = parseArgs({
@@ -124,7 +124,7 @@ const follow = <T>(path: string, into: Map<string, T>, decode: (raw: RawObject) 
     logger,
     signal: stop.signal,
   });
-// This timer keeps the process alive during an outage of the API server, when no connection is open. The clock's timers do not keep it
+// This timer keeps the process alive during an outage of the API server, when no connection is open. The timers of `systemClock` do not keep it
 // alive.
 const alive = setInterval(() => {}, 2 ** 30);
 process.on('SIGTERM', () => {

@@ -1,13 +1,13 @@
 /**
  * Plays the kubelets in a lab with Kubernetes. It does only the part of their work that shows Kubernetes which nodes live. Each kubelet renews the
- * Lease of its node every 10 s. If another process sets its Node or a Pod to not ready, the kubelet sets it to ready again.
+ * Lease of its node every 10 s. When another process sets the Node or one of its Pods to not ready, the kubelet sets it to ready again.
  */
 import { ApiError } from '../src/kubernetes/api-error.ts';
 import type { KubernetesClient } from '../src/kubernetes/client.ts';
 import { paths } from '../src/kubernetes/write.ts';
 import { eventually } from '../test/support/eventually.ts';
 
-/** By default, a kubelet renews its Lease and compares the status of its Pods every 10 s. */
+/** A real kubelet, too, renews its Lease and compares the status of its Pods with the API server every 10 s by default. */
 const periodMs = 10_000;
 const leases = paths.leases('kube-node-lease');
 
@@ -33,7 +33,7 @@ export class Kubelets {
     this.#client = client;
   }
 
-  /** Resolves when the Lease is renewed once. */
+  /** Resolves when the Lease has been renewed once. */
   async start(node: string): Promise<void> {
     await eventually(`the Lease of ${node} is renewed`, () => this.#renew(node).then(() => true));
     this.#timers.set(
@@ -43,7 +43,7 @@ export class Kubelets {
     this.#tick(node);
   }
 
-  /** The kubelet dies with its node, even in the middle of its work. */
+  /** The kubelet dies with its node: after this, even a round that has begun sets no further object to ready. */
   stop(node: string): void {
     clearInterval(this.#timers.get(node));
     this.#timers.delete(node);

@@ -70,7 +70,7 @@ export interface LabOptions {
   readonly hasWorkloads?: boolean;
 }
 
-/** The Pod that a DaemonSet would create. The lab itself starts the process. */
+/** The Pod of a node's speaker, as a DaemonSet would create it. The lab itself starts the process. */
 export function speakerPod(node: string): NamedObject {
   return podOf('speaker', `speaker-${node}`, node);
 }
@@ -282,8 +282,8 @@ export class Lab {
   }
 
   /**
-   * Writes a token of the account, bound to the Pod if one is given, into the place where the process reads it, as the kubelet does. With Kubernetes,
-   * the token lives for `lifeSeconds`, by default two hours. A token of the embedded server never expires.
+   * Writes a token of the account into the place where the process reads it, as the kubelet does. `pod` names the Pod to which the token is bound.
+   * With Kubernetes, the token lives for `lifeSeconds`, by default two hours. A token of the embedded server never expires.
    */
   async #issueToken(account: Account, pod?: string, lifeSeconds?: number): Promise<void> {
     const { server } = this;
@@ -294,7 +294,10 @@ export class Lab {
     writeServiceAccount(tokenFolder(pod ?? account), { token, certificate: this.server.certificate });
   }
 
-  /** Replaces the tokens of all processes of Bellman by tokens that live for this long. */
+  /**
+   * Replaces the token of the controller, and that of each node's speaker Pod, by tokens that live for `lifeSeconds`. The token of speakers without
+   * a Pod stays as it is.
+   */
   async rotateTokens(lifeSeconds?: number): Promise<void> {
     await this.#issueToken('controller', undefined, lifeSeconds);
     for (const { name } of this.fabric.nodes)
@@ -339,7 +342,7 @@ export class Lab {
   }
 
   /**
-   * A node loses power, as the network sees it: its cables are dead, and its speaker is gone. The control host reaches the other nodes through
+   * A node loses power, as the network sees it: its cables are dead, and its speaker is gone. The control host reaches the segment through
    * `node-1`, which must keep its power. `killSpeaker` ends the speaker of the node. Pass it when the speaker is not Bellman's.
    */
   async powerOff(
@@ -438,7 +441,7 @@ export class Lab {
     if (others.length > 0) {
       const file = join(folder, `apply-${process.pid}-${Math.random().toString(36).slice(2)}.json`);
       writeFileSync(file, JSON.stringify({ apiVersion: 'v1', kind: 'List', items: others }));
-      // Without validation, because kubectl would first load the schemas of all objects, for which a busy server needs too long.
+      // Before a validation, kubectl loads the schemas of all kinds of objects, for which a busy server needs too long.
       await this.kubectl('apply', '--validate=false', '-f', file);
     }
     for (const { object, collection } of all)

@@ -82,7 +82,7 @@ export class Pods {
 
   /**
    * Lets the Service's pods on a node terminate like a deleted Pod with a `preStop` hook. Their endpoints are no longer ready, but the pods serve
-   * until the lab ends them.
+   * until {@link TerminatingPods.end} is called.
    */
   async terminate(service: string, node: LabNode): Promise<TerminatingPods> {
     const gone = this.#pods.filter((pod) => pod.service === service && pod.node === node);
@@ -185,7 +185,7 @@ function podObject({ name, service, node }: Pod) {
     metadata: { name, namespace, labels: { app: service } },
     spec: {
       nodeName: node.name,
-      // A real Kubernetes keeps a deleted Pod in Terminating until the lab deletes it again with a grace period of 0. No test lasts this long.
+      // A real Kubernetes keeps a deleted Pod in Terminating until the lab deletes it again with a grace period of 0. No test takes an hour.
       terminationGracePeriodSeconds: 3600,
       containers: [{ name: 'server', image: 'pod.ts' }],
     },

@@ -45,7 +45,10 @@ export class Processes {
     }
   }
 
-  /** Gives a running process another name, so that a second one can be started under the first name. Both write to the log of the first. */
+  /**
+   * Gives a running process another name, so that a second process can start under the old name. Both processes then write to the log of the old
+   * name.
+   */
   rename(name: string, to: string): void {
     const child = this.#running.get(name);
     if (!child) throw new Error(`the lab runs no process ${name}`);

@@ -1,6 +1,6 @@
 /**
- * `make lab`: the lab of the demo with both Services, and a shell inside it. `on HOST COMMAND` runs a command on a host. `kubectl` and
- * `bellman` run on the control host, `birdc` on the router, and `curl` on the near client. The lab ends with the shell.
+ * `make lab`: the lab of the demo with its Services `web` and `printer`, and a shell inside it. `on HOST COMMAND` runs a command on a host.
+ * `kubectl` and `bellman` run on the control host, `birdc` on the router, and `curl` on the near client. The lab ends with the shell.
  */
 
 import { spawn } from 'node:child_process';

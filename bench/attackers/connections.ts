@@ -1,5 +1,5 @@
 /**
- * Opens TCP connections to the BGP port of each target and sends nothing on them.
+ * Opens TCP connections to the BGP ports of the targets in turn, PER_SECOND in all, and sends nothing on them.
  *   node connections.ts PER_SECOND SECONDS TARGET…
  * Prints `ready`, connects until its time is over, then prints the number of connections tried.
  */

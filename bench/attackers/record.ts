@@ -23,5 +23,5 @@ openCapture({
     throw new Error(reason);
   },
 });
-// Keeps the process alive until enough datagrams have come. The timers of the capture do not.
+// Keeps the process alive until enough datagrams have come. The capture alone does not keep it alive.
 setInterval(() => {}, 1000);

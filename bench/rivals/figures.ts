@@ -1,6 +1,6 @@
 /** Figures of several systems, collected over rounds, and the table that shows them. Pure. */
 
-/** A round that ended without a figure, e.g. because a deadline passed. */
+/** Stands for a measurement that gave no figure, e.g. because a deadline passed. */
 export const unfinished = 'not finished';
 export type Figure = number | typeof unfinished;
 
@@ -21,7 +21,7 @@ export class Figures {
     this.#columns = columns;
   }
 
-  /** Adds the figure of one round. Rows appear in the order of their first figures. */
+  /** Adds the figure of one measurement. Rows appear in the order of their first figures. */
   add(row: string, column: string, figure: Figure): void {
     if (!this.#columns.includes(column)) throw new Error(`the table has no column ${column}`);
     const cells = this.#rows.get(row) ?? new Map<string, Figure[]>();
@@ -38,7 +38,7 @@ export class Figures {
   }
 }
 
-/** `median [least..most] n=count`, and how many rounds did not finish. */
+/** `median [least..most] n=count`, and how many measurements did not finish. */
 export function spread(figures: readonly Figure[]): string {
   const sorted = figures.filter((figure) => figure !== unfinished).sort((a, b) => a - b);
   const missing = figures.length - sorted.length;
@@ -60,13 +60,13 @@ function median(sorted: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? upper) + upper) / 2;
 }
 
-/** Quantile of a list in any order: the smallest value of the list that is at least as large as `share` of all values. */
+/** Quantile of a list in any order: the smallest value such that at least `share` (0 to 1) of all values are equal to it or smaller. */
 export function quantile(list: readonly number[], share: number): number {
   const sorted = [...list].sort((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(sorted.length * share) - 1))] ?? Number.NaN;
 }
 
-/** The value with at most two decimals. A larger value has fewer, because the measurement is not more accurate. */
+/** The value with at most two decimals, at most one from 10 on, and none from 100 on. The measurement is not accurate to more digits. */
 export function format(value: number): string {
   if (!Number.isFinite(value)) return 'none';
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;

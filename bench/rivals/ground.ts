@@ -37,7 +37,7 @@ export interface ManyServices {
   /** The address in the status of each Service. Without it, the Services wait for one. */
   readonly addressOf?: (index: number) => string;
   readonly protocol?: 'TCP' | 'UDP';
-  /** Addresses of the pods of all Services. */
+  /** Addresses of the pods. All Services have the same pods. */
   readonly pods: readonly string[];
   readonly node: LabNode;
 }

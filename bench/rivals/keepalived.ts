@@ -20,8 +20,8 @@ export function keepalivedVersion(): string | undefined {
 }
 
 /**
- * keepalived as a load balancer uses it: a VRRP instance for each node, which prefers that node and holds an equal part of the addresses.
- * Times have their defaults (`advert_int 1`).
+ * keepalived, configured for load balancing: one VRRP instance for each node. The instance prefers its node and holds an equal part of the
+ * addresses. All times have their defaults (`advert_int 1`).
  */
 export function keepalived(lab: Lab, addresses: readonly string[]): Speakers {
   const { nodes } = lab.fabric;

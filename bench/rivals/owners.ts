@@ -1,7 +1,7 @@
 import type { Lab } from '../../lab/lab.ts';
 import { parseArping } from './parse.ts';
 
-/** The node that answers the ARP request for each address; `undefined` for an address without an answer. */
+/** Finds out by ARP which node answers for each address. The result is `undefined` for an address without an answer. */
 export class Owners {
   readonly #lab: Lab;
   readonly #names = new Map<string, string>();

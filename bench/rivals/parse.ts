@@ -35,7 +35,7 @@ export interface BgpProtocol {
   readonly routes: number;
 }
 
-/** The state that BIRD's `show protocols all` shows for one BGP protocol. The IPv4 channel comes first. */
+/** The state that BIRD's `show protocols all` shows for one BGP protocol. The first line `Routes:` is that of the IPv4 channel. */
 export function parseBgpProtocol(lines: readonly string[]): BgpProtocol {
   const text = lines.join('\n');
   const state = /BGP state: +(\w+)/.exec(text)?.[1] ?? '';

@@ -1,4 +1,4 @@
-/** Steps that all programs of `tables/` share: read the flags, run the rounds, print the table and write it to a file. */
+/** Steps that all programs of `tables/` share: read the flags, make the table, print it and write it to a file. */
 import { writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -11,7 +11,7 @@ const serviceSizes = [1000, 3000, 10_000, 30_000, 100_000] as const;
 const quickServices = [200, 800, 3200] as const;
 const units = 16;
 
-/** The controller's decisions about Services that have their addresses. */
+/** The part of the controller that decides about Services. The Services given to the constructor already have addresses. */
 class ScaledController {
   readonly allocator = new Allocator();
   readonly store = new ServiceStore();
@@ -75,7 +75,7 @@ const tinyPools = (count: number) =>
     `address-pools:\n${Array.from({ length: count }, (_, i) => `- {name: p${i}, protocol: bgp, addresses: [10.0.${i >> 8}.${i & 255}/32]}`).join('\n')}\n`,
   );
 
-/** Every Service wants an address, and none is free. */
+/** New Services want an address, but other Services hold all addresses of the pools. */
 function waiting(services: number, pools: number): Work {
   const all = held(pools);
   const controller = new ScaledController(tinyPools(pools), all);

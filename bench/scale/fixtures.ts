@@ -1,4 +1,4 @@
-/** Objects of large clusters. Every address is in 10.0.0.0/8. */
+/** Objects of large clusters. The addresses of all Services are in 10.0.0.0/8. */
 import { pino } from 'pino';
 import type { BgpSpeaker } from '../../src/bgp/index.ts';
 import { maintenanceAnnotation } from '../../src/cluster/names.ts';
@@ -30,7 +30,7 @@ export function parsed(text: string): Config {
 
 const peers = '{my-asn: 64512, peer-asn: 64500, peer-address: 192.0.2.1}';
 
-/** One pool. `more` holds further keys of the pool. */
+/** A configuration with one peer and one pool. `more` holds further keys of the pool. */
 export function poolConfig(protocol: 'bgp' | 'layer2', more = ''): Config {
   return parsed(
     `peers: [${peers}]\naddress-pools:\n- {name: big, protocol: ${protocol}, addresses: [10.0.0.0/8]${more && `, ${more}`}}\n`,
@@ -99,7 +99,7 @@ export class ScaledSpeaker {
       clock: new VirtualClock(),
       logger: silent,
       guard: new Guard({ logger: silent }),
-      // Virtual time stands still during a slice, so each request runs to its end.
+      // Virtual time stands still, so long work is never cut into slices: each request for it runs to its end.
       turns: new Turns(new VirtualClock()),
     });
     this.speaker.reached('1');
@@ -131,7 +131,7 @@ export class ScaledSpeaker {
     this.speaker.setNode(name, node(name, { ready, annotations, internalIPs }));
   }
 
-  /** The speaker's node leaves. All its addresses drain from now on, because virtual time stands still. */
+  /** The speaker's node leaves. All its addresses then drain without end, because virtual time stands still. */
   leave(): void {
     this.setReady(0, true, { [maintenanceAnnotation]: 'new kernel' });
   }

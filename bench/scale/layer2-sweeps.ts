@@ -52,7 +52,7 @@ function received(nodes: number): Work {
   };
 }
 
-/** One node of a set changes, and with it all entries that name the set. */
+/** A node is removed from a set or added to it, which changes all entries that name the set. */
 function setChanges(nodes: number): Work {
   const sets = setsWith(nodes);
   const table = new EntryTable('node', (entry, address) => ({ entry, address }));

@@ -74,7 +74,7 @@ function memberMerges(members: number): Work {
   };
 }
 
-/** Two members compare their digests, and then the leaves of the bucket that differs, because one of the members lacks one claim. */
+/** Of two members, one lacks one claim. They compare their digests, and then the leaves of the bucket that differs. */
 function comparisons(claims: number): Work {
   const { store, knowledge } = knowledgeOf(10, claims);
   const digests = knowledge.digests();
@@ -120,7 +120,7 @@ class ScaledOwnership {
     complete(this.#ownership.handle(event, this.#nowMs++));
   }
 
-  /** Node 1 replaces its facts. */
+  /** The facts of node 1 become another object with the same values. The machine treats that as a change. */
   changeFacts(): void {
     this.#facts.set(nodeName(1), nodeFacts({ subnets }));
     this.#showView();
@@ -131,7 +131,7 @@ class ScaledOwnership {
   }
 }
 
-/** Another node takes an address over. */
+/** Node 0 receives the claim of another node, which takes an address over from a third node. */
 function takeovers(addresses: number): Work {
   const ownership = new ScaledOwnership(addresses, 20);
   let epoch = 1;

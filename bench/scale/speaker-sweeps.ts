@@ -7,7 +7,7 @@ const serviceSizes = [1000, 3000, 10_000, 30_000, 100_000] as const;
 const quickServices = [200, 800, 3200] as const;
 const nodeSizes = [10, 100, 1000, 5000] as const;
 const quickNodes = [10, 50, 250] as const;
-/** Number of events in a run. The smallest size has more objects, so no event of a run touches the same object as another. */
+/** Number of events in a run. Even the smallest size has more objects than this, so no two events of a run touch the same object. */
 const units = 8;
 
 /** Spreads the events over the objects, as a cluster does, so that no cache holds them all. */
@@ -59,7 +59,7 @@ function sliceEvents(size: SpeakerSize): Work {
   });
 }
 
-/** Another node turns NotReady and back. */
+/** Another node turns NotReady, and then Ready again. */
 function nodeEvents(size: SpeakerSize): Work {
   const scaled = new ScaledSpeaker(size);
   let ready = true;
@@ -78,7 +78,7 @@ function nodeEvents(size: SpeakerSize): Work {
   };
 }
 
-/** The speaker's node turns NotReady and back. The two cost different amounts, so each run has both. */
+/** The speaker's node turns NotReady, and then Ready again. The two changes cost different amounts, so each run has both. */
 function ownNodeEvents(size: SpeakerSize): Work {
   const scaled = new ScaledSpeaker(size);
   return {

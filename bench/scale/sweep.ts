@@ -58,7 +58,10 @@ export const quickEffort: Effort = {
   isCold: false,
 };
 
-/** A sweep ends early at a size whose unit costs more than this. The sizes measured so far decide. */
+/**
+ * A sweep skips the larger sizes when one unit costs more than this at some size. Its exponent then comes from the sizes that it has measured. At a
+ * size, the sampling ends when all samples together cost more than this.
+ */
 const tooLongMicroseconds = 20_000_000;
 
 /** Measures the work at each size. All times are CPU times of the main thread, because a busy machine stretches wall times. */
@@ -72,7 +75,7 @@ export function measureSweep(sweep: Sweep, sizes: readonly number[], effort: Eff
   return { points, exponent: exponent(points) };
 }
 
-/** CPU time of one unit: the median of several samples. The first runs warm up, and do not count. */
+/** CPU time of one unit: the median of several samples. The first sample is a warm-up, and counts only if it stays the only one. */
 function costOf({ run, units }: Work, effort: Effort): number {
   const { fewestSamples, mostSamples, enoughMicroseconds } = effort;
   globalThis.gc?.();
@@ -90,7 +93,7 @@ function costOf({ run, units }: Work, effort: Effort): number {
   return median(samples.length > 1 ? samples.slice(1) : samples);
 }
 
-/** Runs until the runs have taken long enough together. The CPU clock may advance in steps of milliseconds. */
+/** Repeats the run until all runs together have taken long enough, because the CPU clock may advance in steps of milliseconds. */
 function runFor(
   run: () => void,
   { sampleMicroseconds, isCold }: Effort,

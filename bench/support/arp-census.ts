@@ -18,7 +18,7 @@ export interface CensusRound {
   readonly unanswered: number;
   readonly answeredByOne: number;
   readonly answeredByMore: number;
-  /** Some of the addresses for which no host or several hosts answer. Each address has the MACs of the hosts that answer. */
+  /** The first addresses for which no host or several hosts answer, each with the MACs of the hosts that answer. */
   readonly wrong: Readonly<Record<string, readonly string[]>>;
 }
 

@@ -3,10 +3,11 @@ import type { NetworkNamespace } from '../../lab/netns.ts';
 
 export interface Asker {
   readonly host: NetworkNamespace;
-  /** An address of the kernel of the speaker's node, and one of a Service. */
+  /** An address for which the kernel of the speaker's node answers. */
   readonly kernel: string;
+  /** An address of a Service, for which the speaker answers. */
   readonly service: string;
-  /** Limit for the median and the p99 of the answers. */
+  /** The median and the p99 of the time that the speaker takes for an answer may each be this long. */
   readonly limitMs: number;
 }
 

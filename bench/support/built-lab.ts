@@ -1,5 +1,5 @@
 /**
- * A lab with one node that runs the program that `make build` wrote, for benches of memory and CPU time. BELLMAN_PROGRAM names the program.
+ * A lab with one node, for benches of memory and CPU time. It runs the program that `make build` wrote. BELLMAN_PROGRAM is the path of this program.
  */
 import { dirname, join } from 'node:path';
 import type { LabNode } from '../../lab/fabric.ts';
@@ -60,7 +60,10 @@ address-pools:
     return new BuiltLab(lab, node, protocol);
   }
 
-  /** Makes Services until there are `count`, and restarts both daemons. Returns the seconds until every address is announced. */
+  /**
+   * Makes Services until there are `count`, and restarts the controller and the speaker. Returns the seconds from the start of the speaker until
+   * every address is announced.
+   */
   async restartWith(count: number): Promise<number> {
     await makeManyServices(this.#lab, this.#node, { from: this.#made, to: count });
     this.#made = count;

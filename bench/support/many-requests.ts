@@ -1,4 +1,4 @@
-/** Requests of benches whose cluster is large. */
+/** Requests to the API server, for benches whose cluster is large. */
 import type { Api } from '../../src/kubernetes/api.ts';
 import { listPages } from '../../src/kubernetes/list.ts';
 
@@ -22,7 +22,7 @@ export async function inParallel(count: number, request: (i: number) => Promise<
   await Promise.all(Array.from({ length: atOnce }, worker));
 }
 
-/** The number of Services of the collection that are served. */
+/** The number of Services at `path` that have one address. */
 export async function servedServices(client: Api, path: string): Promise<number> {
   let count = 0;
   for await (const { items } of listPages(client, path, { pageSize: 500 }))

@@ -5,7 +5,10 @@ import type { Lab } from '../../lab/lab.ts';
 const atOnce = 50;
 /** The wait for addresses fails after five minutes plus this time for each Service. */
 const patienceMs = 30;
-/** The pause between two reads of the controller's status is this time for each Service, because the cost of a read grows with the Services. */
+/**
+ * The pause before each read of the controller's status is this time multiplied by the number of Services, because a read costs more when there
+ * are more Services.
+ */
 const pauseMs = 0.05;
 
 /**

@@ -49,7 +49,7 @@ const probePatienceMs = 60_000;
 const stackSizes = new Set([8192 * kilobyte, 4096 * kilobyte]);
 
 /**
- * Reads the parts of a process that was started with `probedEnvironment(folder)`. The process then collects its garbage, so read its usage
+ * Reads the parts of a process that was started with `probedEnvironment(folder)`. The call makes the process collect its garbage, so call `usageOf`
  * first.
  */
 export async function memoryPartsOf(pid: number, folder: string): Promise<MemoryParts> {

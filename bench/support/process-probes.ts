@@ -29,7 +29,7 @@ export function loopProbeVariables(folder: string): Readonly<Record<string, stri
 
 export interface LongestTurn {
   readonly longestCpuMs: number;
-  /** Without the collections of garbage that V8 decides on. */
+  /** The CPU time of the longest turn when the garbage collections that V8 decides on are left out. */
   readonly ownCpuMs: number;
   readonly longestMs: number;
   /** The longest collection of garbage that the process asked for; 0 for none. It is not part of a turn. */

@@ -15,7 +15,7 @@ export function now(): number {
 }
 
 export interface KernelWatch {
-  /** When the kernel sent the first report that matches, in milliseconds since the epoch. */
+  /** When `ip monitor` received the first report that matches, in milliseconds since the epoch. */
   firstAt(report: RegExp): number | undefined;
   forget(): void;
   stop(): void;

@@ -155,7 +155,7 @@ const exabgpSender: Sender = {
       },
     });
     return {
-      // If ExaBGP loaded the routes at its start, it would read for minutes before it connects.
+      // ExaBGP gets the routes only now. If it loaded them at its start, it would read for minutes before it connected.
       established: () => writeFile(`${directory}/up`, ''),
       withdraw: () => writeFile(`${directory}/withdrawing`, ''),
       stop: () => child.kill('SIGKILL'),
@@ -205,7 +205,10 @@ async function openControl(
 
 let measured = 0;
 
-/** Starts the sender and a router in namespaces of their own. Measures the time until the router holds the routes, and until they are gone. */
+/**
+ * Starts the sender and a router in namespaces of their own. Measures the time from the established session until the router holds all routes, and
+ * the time from the withdrawal until it holds none.
+ */
 export async function measureSender(
   sender: Sender,
   hosts: readonly string[],

@@ -9,7 +9,10 @@ export interface Slope {
   readonly mean: number;
   /** Change of the value in one unit of time. */
   readonly slope: number;
-  /** Standard error of the slope, for independent deviations from the line. Infinite for fewer than three samples. */
+  /**
+   * Standard error of the slope, if the deviations from the line are independent. Infinite for fewer than three samples, or if all samples have the
+   * same time.
+   */
   readonly standardError: number;
 }
 

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** A key and its self-signed certificate for these IP addresses, both PEM. Clients trust it as the certificate of the authority. */
+/** A key and its self-signed certificate for these IP addresses, both PEM. Clients use the certificate itself as the authority that they trust. */
 export function selfSigned(...addresses: readonly string[]): { readonly key: string; readonly cert: string } {
   const folder = mkdtempSync(join(tmpdir(), 'bellman-api-'));
   const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];

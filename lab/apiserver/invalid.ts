@@ -1,7 +1,7 @@
 import { ApiProblem } from './problem.ts';
 import type { Resource } from './resources.ts';
 
-/** The answer 422 to an object that a real API server finds invalid. `message` starts with the name of the field. */
+/** The answer 422 to an object that a real API server finds invalid. `message` is `FIELD: TEXT`, or only `TEXT` if no single field is at fault. */
 export function invalid({ kind }: Resource, name: string, message: string): ApiProblem {
   const [, field = '', rest = message] = /^(\S+): (.*)$/s.exec(message) ?? [];
   const causes = [{ reason: 'FieldValueInvalid', field, message: rest }];

@@ -1,4 +1,4 @@
-/** Defaults and validation of all kinds except Services. `test/e2e/apiserver-answers.json` has the answers of Kubernetes that they follow. */
+/** Defaults and validation of all kinds except Services. They follow the answers of Kubernetes in `test/e2e/apiserver-answers.json`. */
 import { isIPv4, isIPv6 } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
 import { invalid, requireOneOf, undecodable } from './invalid.ts';
@@ -13,9 +13,9 @@ export type Admit = (
 
 type Fields = Record<string, unknown>;
 
-/** The largest sum of the values of a ConfigMap or a Secret. */
+/** The most bytes that all values of a ConfigMap or a Secret may have together. */
 const maxDataBytes = 1_048_576;
-/** A time with microseconds. The server takes no other form where a field has this type. */
+/** A time with microseconds. In a field of the type MicroTime, the server accepts no other form. */
 const microTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}(Z|[+-]\d\d:\d\d)$/;
 
 function dataOf(resource: Resource, object: KubernetesObject): [string, string][] {
@@ -83,7 +83,7 @@ const admitLease: Admit = (resource, object) => {
   return object;
 };
 
-/** An event of `events.k8s.io`, in its stored form. Only its series may change. */
+/** An event of `events.k8s.io`, in its stored form. Apart from the metadata, only its series may change. */
 const admitNewEvent: Admit = (resource, object, before) => {
   const { name } = object.metadata;
   const fail = (message: string) => invalid(resource, name, message);
@@ -102,7 +102,7 @@ const admitNewEvent: Admit = (resource, object, before) => {
   return object;
 };
 
-/** An event must be in the namespace of its object, if the object has one. */
+/** An event about an object with a namespace must be in that namespace. */
 const admitEvent: Admit = (resource, object, before) => {
   if (resource.group === 'events.k8s.io') return admitNewEvent(resource, object, before);
   const { name, namespace } = object.metadata;
@@ -149,7 +149,7 @@ const admitEndpointSlice: Admit = (resource, object, before) => {
   return { ...object, endpoints: endpoints.length > 0 ? endpoints : null };
 };
 
-/** By kind. A kind that is not here is stored as it comes. */
+/** By kind. Objects of any other kind except Service are stored as they come. */
 export const admissions: Readonly<Record<string, Admit>> = {
   ConfigMap: admitConfigMap,
   EndpointSlice: admitEndpointSlice,

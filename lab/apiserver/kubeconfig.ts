@@ -5,7 +5,7 @@ export interface KubeconfigOptions {
   readonly token?: string;
 }
 
-/** The text of a kubeconfig file with one cluster, user and context. JSON is YAML. */
+/** The text of a kubeconfig file with one cluster, user and context. It is JSON, which is valid YAML. */
 export function kubeconfigText({ url, certificate, token }: KubeconfigOptions): string {
   const trust =
     certificate === undefined

@@ -1,6 +1,6 @@
 /**
  * The verbs of the API on the objects of a store. This file decides which writes are valid, which fields a write fills in, and which fields
- * it leaves unchanged. It knows nothing of HTTP. A request that fails throws an {@link ApiProblem}.
+ * it leaves unchanged. `server.ts` handles HTTP. A request that fails throws an {@link ApiProblem}.
  */
 import { randomUUID } from 'node:crypto';
 import jsonPatch from 'fast-json-patch';
@@ -40,7 +40,7 @@ export interface ListOptions {
   readonly limit: number;
   /** The continuation of an earlier page. */
   readonly token: string | null;
-  /** Whether the list has a selector. The server then does not say how many objects remain. */
+  /** Whether the request has a selector. With one, the server does not say how many objects remain. */
   readonly isSelection: boolean;
 }
 
@@ -50,7 +50,7 @@ interface Condition {
 
 export class Objects {
   readonly #store: Store;
-  /** The types of the conditions that an owner has applied to an object. The key is the uid of the object, followed by the owner. */
+  /** The types of the conditions that an owner (a field manager) has applied to an object. The key is the uid of the object and the owner. */
   readonly #applied = new Map<string, readonly string[]>();
 
   constructor(store: Store) {
@@ -125,7 +125,7 @@ export class Objects {
       if (!this.#store.get('/v1/namespaces', namespace)) throw notFound('namespaces', namespace);
       metadata.namespace = namespace;
     }
-    // A Node is created with its status, because its kubelet creates it. Other kinds get their status later.
+    // A Node is created with its status, because its kubelet creates it. For other kinds with a status path, the status in the body is ignored.
     const { status, ...content } = storedForm(resource, body);
     const keepsStatus = !resource.hasStatus || resource.kind === 'Node';
     const object = admit(
@@ -191,7 +191,7 @@ export class Objects {
 
   /**
    * Server-side apply (KEP-555), as far as Bellman uses it: an owner applies conditions to the status of a Service. An applied condition replaces
-   * one of the same type that another owner has applied. Conditions that the owner applied before and leaves out now are removed.
+   * one of the same type, even if another owner has applied that one. Conditions that the owner applied before and leaves out now are removed.
    */
   applyConditions(target: Target, owner: string, body: KubernetesObject): KubernetesObject {
     const { resource, name = '' } = target;
@@ -336,8 +336,8 @@ function patched(shown: KubernetesObject, contentType: string, patch: unknown): 
 }
 
 /**
- * Applied conditions stand in the places of the present conditions that have one of their types. Applied conditions of new types come last. Each
- * of the two groups keeps the order of the apply.
+ * The conditions after an apply. A present condition whose type is also applied gives its place to an applied condition. These places are filled
+ * in the order of the apply. Applied conditions of new types come last, also in the order of the apply.
  */
 function appliedOver(present: readonly Condition[], applied: readonly Condition[]): Condition[] {
   const isIn = (list: readonly Condition[], { type }: Condition) => list.some((each) => each.type === type);
@@ -358,7 +358,7 @@ function goneOrInvalid({ resource, name = '' }: Target, { metadata }: Kubernetes
     : new ApiProblem(409, 'Conflict', `uid mismatch: there is no ${resource.plural} "${name}"`);
 }
 
-/** Server-side apply is supported only for conditions of Services, because it needs a record of the manager of each field. */
+/** Server-side apply is supported only for conditions of Services, because any other use needs a record of the manager of each field. */
 export function unsupportedPatch(contentType: string): ApiProblem {
   return new ApiProblem(
     415,
@@ -369,7 +369,7 @@ export function unsupportedPatch(contentType: string): ApiProblem {
   );
 }
 
-/** Fields that no update changes. */
+/** The metadata that a client cannot change. */
 function fixedMetadata({ metadata }: KubernetesObject): KubernetesObject['metadata'] {
   const fixed: KubernetesObject['metadata'] = { name: metadata.name };
   const names = [
@@ -390,7 +390,7 @@ function checkKind({ kind }: Resource, body: KubernetesObject): void {
     throw new ApiProblem(400, 'BadRequest', `the object is a ${body.kind}, not a ${kind}`);
 }
 
-/** The server stores no empty labels, annotations or finalizers. */
+/** The server does not store an empty map of labels or annotations, or an empty list of finalizers. */
 function withoutEmptyMetadata(object: KubernetesObject): KubernetesObject {
   const { labels = {}, annotations = {}, finalizers = [], ...metadata } = object.metadata;
   return {
@@ -426,8 +426,8 @@ function now(): string {
 }
 
 /**
- * The response to a list request: an object of the kind `…List` with the items of the page. The items have neither kind nor version, because
- * the list has them.
+ * The response to a list request: an object of the kind `…List` with the items of the page. The items have no `kind` and no `apiVersion`, because
+ * those of the list imply them.
  */
 export function listOf(resource: Resource, { items, metadata }: Page): object {
   const bare = items.map(({ kind: _, apiVersion: __, ...item }) => item);

@@ -35,7 +35,7 @@ export function present(resource: Resource, object: KubernetesObject): Kubernete
   };
 }
 
-/** The stored form of an object that arrived through the resource. */
+/** The stored form of an object that a client has sent to this resource. */
 export function storedForm(resource: Resource, object: KubernetesObject): KubernetesObject {
   const { apiVersion: _, kind: __, ...bare } = object;
   if (resource.group !== 'events.k8s.io') return bare;

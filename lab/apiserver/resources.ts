@@ -44,7 +44,7 @@ export interface Resource {
   readonly needsVersion?: boolean;
   /** Whether the answer to a DELETE is the object, and not a Status. */
   readonly returnsDeleted?: boolean;
-  /** Key of another resource's collection that stores these objects. The two event APIs share one collection. */
+  /** Key of the collection of another resource, if these objects are stored there. The two event APIs share one collection. */
   readonly storedAs?: string;
   readonly columns: readonly Column[];
 }
@@ -66,7 +66,7 @@ function text(value: unknown, absent = '<none>'): string {
   return value === undefined || value === null || value === '' ? absent : String(value);
 }
 
-/** An age as kubectl prints it. From three hours on, it lacks the smaller unit: `3h` where kubectl prints `3h20m`. */
+/** An age as kubectl prints it, but without the smaller unit from three hours on: `3h` where kubectl prints `3h20m`. */
 export function age(since: unknown, nowMs = Date.now()): string {
   const seconds = Math.max(0, Math.floor((nowMs - Date.parse(String(since))) / 1000));
   if (Number.isNaN(seconds)) return '<unknown>';

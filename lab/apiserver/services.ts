@@ -1,4 +1,4 @@
-/** Defaults and validation of Services. `test/e2e/apiserver-answers.json` has the answers of Kubernetes from which they are taken. */
+/** Defaults and validation of Services. They follow the answers of Kubernetes in `test/e2e/apiserver-answers.json`. */
 import { BlockList, isIP, isIPv4 } from 'node:net';
 import { invalid, requireOneOf, undecodable } from './invalid.ts';
 import { field, type KubernetesObject, type Resource } from './resources.ts';
@@ -13,7 +13,7 @@ const protocols = ['SCTP', 'TCP', 'UDP'];
 const familyPolicies = ['SingleStack', 'PreferDualStack', 'RequireDualStack'];
 const families = ['IPv4', 'IPv6'];
 
-/** Completes the spec of a Service. In an update, `before` is the stored object. {@link admitServiceStatus} completes the status. */
+/** Checks and completes a Service. In an update, `before` is the stored object. For the status path, see {@link admitServiceStatus}. */
 export function admitService(
   resource: Resource,
   object: KubernetesObject,
@@ -73,7 +73,7 @@ export function admitService(
   return { ...object, spec, status: { ...((object.status ?? { loadBalancer: {} }) as Spec), ...cleared } };
 }
 
-/** Completes the addresses in the status of a Service. */
+/** Checks and completes the addresses in the status of a Service. */
 export function admitServiceStatus(resource: Resource, object: KubernetesObject): KubernetesObject {
   const { name } = object.metadata;
   const ingress = field(object, 'status', 'loadBalancer', 'ingress') as readonly Spec[] | null | undefined;

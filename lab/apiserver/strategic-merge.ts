@@ -74,8 +74,8 @@ function mergeList(name: string, target: Json, patch: readonly Json[], order: Js
 }
 
 /**
- * The order of a merged list without a directive for it: the items of the patch keep the patch's order. An item that only the old list has
- * stands before an item of the patch if it stood before that item in the old list.
+ * The order of a merged list for which the patch has no `$setElementOrder`: the items of the patch keep the order of the patch. An item that only
+ * the old list has stands before an item of the patch if it stood before that item in the old list.
  */
 function inOrder(
   merged: readonly Json[],

@@ -44,7 +44,7 @@ export function watchOptionsOf(
   };
 }
 
-/** Streams changes as JSON lines until the client closes or the time is over. Sends ERROR with 410 when `from` lies before a compaction. */
+/** Streams changes as JSON lines until the client closes or the time is over. Sends ERROR with 410 when the store lacks a change since `from`. */
 export function serveWatch(store: Store, response: ServerResponse, options: WatchOptions): void {
   const { resource, matches, asTable, from } = options;
   const kind = storageKey(resource);

@@ -6,7 +6,7 @@ const port = 8080;
 
 /**
  * A ConfigMap with the program `lab/pod.ts`, a Deployment of it with this number of replicas, and a Service that asks for addresses of the pool.
- * The image is that of Bellman, because it has Node and is on every node.
+ * The image is that of Bellman, because it has Node.js and every node has it already.
  */
 export function backend(name: string, pool: string, image: string, replicas: number): readonly object[] {
   const labels = { app: name };

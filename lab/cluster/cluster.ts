@@ -148,7 +148,10 @@ export class Cluster {
     return `${objects}\n${events.split('\n').slice(-40).join('\n')}`;
   }
 
-  /** To be called before the roles of Bellman are removed while its Pods may still run. `audit-report.ts` excuses refusals from then on. */
+  /**
+   * To be called by a test before it removes the roles of Bellman, because the Pods of Bellman may still run then. From this call on,
+   * `audit-report.ts` excuses refusals.
+   */
   expectRefusals(): void {
     this.#kubernetes.expectRefusals();
   }

@@ -12,7 +12,7 @@ export interface KubeletOptions {
 
 /** The KubeletConfiguration of a node. `folder` holds the files of the node. `group` is the path of its control group. */
 export function kubeletConfig(folder: string, group: string, dns: ClusterDns | undefined): object {
-  // A machine with a full disk or little memory must not evict the Pods of a test.
+  // The kubelet must not evict the Pods of a test when the disk is full or memory is short.
   const never = { 'memory.available': '0%', 'nodefs.available': '0%', 'nodefs.inodesFree': '0%' };
   return {
     apiVersion: 'kubelet.config.k8s.io/v1beta1',

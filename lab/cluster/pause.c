@@ -9,7 +9,7 @@ int main(void) {
   sigaddset(&ending, SIGINT);
   sigaddset(&ending, SIGTERM);
   sigprocmask(SIG_BLOCK, &ending, NULL);
-  /* The kernel then reaps the children that the Pod leaves to this process. */
+  /* The kernel then reaps the processes that lose their parents and become children of this one. */
   signal(SIGCHLD, SIG_IGN);
   sigwait(&ending, &received);
   return 0;

@@ -5,9 +5,8 @@
 #   agnhost    the program of the Pods that the tests start
 #   coredns    a cluster DNS, which some tests need (dns/)
 # The folder lies outside the clone, in ${BELLMAN_CACHE:-~/.cache/bellman}/conformance/VERSION-CHECKSUM, so that the next clone finds it. The
-# checksum is that of the module and its files. A run continues where an interrupted run stopped. When two runs overlap, the second one waits for
-# the first. The exit code is 69 (EX_UNAVAILABLE of sysexits.h) when Go or its modules cannot be downloaded, and 1 when a
-# build fails.
+# checksum covers go.mod, go.sum and the Go files. A run continues where an interrupted run stopped. When two runs overlap, the second one waits for
+# the first. The exit code is 69 (EX_UNAVAILABLE of sysexits.h) when Go or a module cannot be downloaded, and 1 when a build fails.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here"

@@ -1,9 +1,9 @@
-/** The cluster DNS: CoreDNS as a Deployment with a Service, under the names and the address by which kubeadm installs it. */
+/** The cluster DNS: CoreDNS as a Deployment with a Service, with the names and the address that kubeadm gives them. */
 import type { ClusterDns } from '../cluster/kubelet.ts';
 
 /** `images.ts` builds this image. containerd never pulls it. */
 export const dnsImage = 'bellman.invalid/coredns:1';
-/** The kubelets give this address to Pods. It lies in the network of Services. */
+/** The kubelets tell Pods to use this DNS server and domain. The address lies in the network of Services. */
 export const dns: ClusterDns = { address: '10.96.0.10', domain: 'cluster.local' };
 
 const name = 'coredns';
@@ -60,7 +60,7 @@ export function clusterDns(): readonly object[] {
           metadata: { labels },
           spec: {
             serviceAccountName: name,
-            // The DNS of the cluster cannot resolve its own names.
+            // The Pods of the cluster DNS must not send their own queries to the cluster DNS.
             dnsPolicy: 'Default',
             containers: [container],
             volumes: [{ name: 'config', configMap: { name } }],

@@ -24,8 +24,8 @@ import { hostTarget } from '../../scripts/target.ts';
 import { dnsImage } from './dns.ts';
 
 /**
- * Packages of the programs that the tests run in a Pod beside agnhost: a shell with its usual commands, curl, wget, nc and ss. The wget of
- * Debian's busybox crashes.
+ * Packages of the programs that the tests run in a Pod, in addition to agnhost: a shell with its usual commands, curl, wget, nc and ss. wget has a
+ * package of its own, because the wget in the busybox of Debian crashes.
  */
 const packages = ['busybox', 'curl', 'wget', 'netcat-openbsd', 'iproute2'];
 

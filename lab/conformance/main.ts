@@ -1,7 +1,8 @@
 /**
- * Runs Kubernetes' own tests of Services in a cluster with Bellman: see docs/design/real-kubernetes.md. `run` starts this program.
+ * Runs Kubernetes' own tests of Services in a cluster with Bellman, and writes docs/reference/conformance.md. `run` starts this program, and
+ * docs/design/real-kubernetes.md describes it.
  *   node lab/conformance/main.ts [--focus REGULAR-EXPRESSION]
- * With --focus, only the tests whose names match run, and the page stays as it is. The logs and the results are in .cache/conformance.
+ * With --focus, the program runs only the tests whose names match, and does not write the page. The logs and the results are in .cache/conformance.
  */
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -86,7 +87,7 @@ async function run(cluster: Cluster, part: Part, program: string, tests: readonl
   const suite = [
     ...[`--kubeconfig=${cluster.kubeconfig}`, `--kubectl-path=${cluster.program('kubectl')}`],
     ...['--provider=skeleton', `--num-nodes=${nodeCount}`, `--dns-domain=${dns.domain}`],
-    // `prepare` has cordoned these nodes. The suite counts them as not ready.
+    // To the suite, a node that `prepare` has cordoned is not ready.
     ...[`--allowed-not-ready-nodes=${nodeCount - part.schedulableNodes}`, '--prepull-images=false'],
   ];
   const child = cluster.fabric.far.spawn(

@@ -1,4 +1,4 @@
-/** How the tests are divided, and which of them cannot pass for a reason outside Bellman. */
+/** How the tests are divided, and which of them are left out. */
 
 /** Tests that run together, in one state of the lab. */
 export interface Part {
@@ -14,8 +14,9 @@ export interface Part {
 
 export const parts: readonly Part[] = [
   { name: 'connections', isOfAffinity: false, hashPolicy: 1, schedulableNodes: 3 },
-  // Each node has its own table of clients, so the router must send all connections of a client to one node: it hashes addresses only. With the
-  // policy Local, the client then reaches only the Pods of that node, so all Pods are on one node.
+  // For session affinity, kube-proxy keeps a table of clients on each node. The router must therefore send all connections of a client to one node,
+  // so it hashes addresses only. With `externalTrafficPolicy: Local`, the client then reaches only the Pods of that node. All Pods are on one node,
+  // because one test also expects that a client without affinity reaches several Pods.
   { name: 'clients', isOfAffinity: true, hashPolicy: 0, schedulableNodes: 1 },
 ];
 
@@ -28,7 +29,7 @@ export const leftOut: Readonly<Record<string, string>> = {
     "it tests the finalizer `service.kubernetes.io/load-balancer-cleanup` that the service controller of a cloud provider sets, so that it can delete the cloud's load balancer before the Service is gone. Bellman leaves nothing outside the cluster to delete, so it sets no finalizer.",
 };
 
-/** The names of those tests that belong to the part. `names` are the names of all tests that the program has. */
+/** The names of the tests of the part that match `focus`. `names` are the names of all tests that the program has. */
 export function testsOf({ isOfAffinity }: Part, names: readonly string[], focus = /./): readonly string[] {
   return names.filter(
     (name) =>

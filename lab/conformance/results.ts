@@ -1,4 +1,4 @@
-/** Turns the reports of Ginkgo into results of tests, and these into the page. */
+/** Turns the reports of Ginkgo into results of tests, and the results into the page `docs/reference/conformance.md`. */
 import { groups, leftOut } from './parts.ts';
 
 /** The fields of Ginkgo's JSON report of one test that this file reads. */
@@ -15,7 +15,7 @@ export interface SpecReport {
 export type Report = readonly { readonly SpecReports: readonly SpecReport[] | null }[];
 
 export interface TestResult {
-  /** The outer description, for instance `Services`. */
+  /** The outermost description of the test, without `[sig-network]` and labels: `Services`. */
   readonly group: string;
   readonly name: string;
   readonly state: 'passed' | 'failed' | 'skipped';

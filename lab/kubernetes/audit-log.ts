@@ -28,7 +28,7 @@ export interface AuditEvent {
   readonly responseObject?: unknown;
 }
 
-/** Whether this event stands for its request. A watch has a second event, when it ends. */
+/** Whether this event counts as its request. When a watch ends, it has a second event, which does not count. */
 export function isFirstOfRequest({ stage, verb }: AuditEvent): boolean {
   return stage === (verb === 'watch' ? 'ResponseStarted' : 'ResponseComplete');
 }

@@ -1,8 +1,8 @@
 /**
- * Judges the audit logs of a test run: which requests of Bellman the API server refused, and which rights of the manifests were used.
+ * Judges the audit logs of a test run: which requests of Bellman the API server refused, and which of the rights in the manifests were used.
  *   node lab/kubernetes/audit-report.ts [--complete] FOLDER
- * Exits with 1 if there is no audit log, or if a request was refused for a reason that the test did not cause. `--complete` says that all
- * tests ran, so that a right that was not used is an error too.
+ * Exits with 1 if there is no audit log, or if a request was refused for a reason that the test did not cause. With `--complete`, which says that
+ * all tests ran, it also exits with 1 if a right was not used.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';

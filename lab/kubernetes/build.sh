@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the programs of a Kubernetes control plane (tool lines of go.mod) with Go, and prints the folder that holds them.
+# Builds with Go those programs of a Kubernetes control plane that the tool lines of go.mod name. Prints the folder that holds them.
 #   lab/kubernetes/build.sh [--folder | --cluster]
 # With --folder, it only prints where the folder is or will be. With --cluster, it builds kubelet and kube-scheduler too, which `make cluster` and
 # `make conformance` need. KUBERNETES_VERSION chooses one of the versions whose modules lie beside this script. Without it, the script takes the

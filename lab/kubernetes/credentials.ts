@@ -21,7 +21,10 @@ export class Credentials {
   /** The server's certificate, PEM. */
   readonly certificate: string;
 
-  /** Writes the files into the folder. The certificate is for these IP addresses. `kubelets` names the nodes that have a kubelet. */
+  /**
+   * Writes the files into the folder. The server's certificate is valid for `addresses`, which are IP addresses. `kubelets` names the nodes that
+   * have a kubelet.
+   */
   constructor(folder: string, addresses: readonly string[], kubelets: readonly string[]) {
     this.#folder = folder;
     const groups: Readonly<Record<string, string>> = {
@@ -56,8 +59,8 @@ export class Credentials {
   }
 
   /**
-   * A copy of a ServiceAccount's token that lives for `lifeSeconds`. TokenRequest issues no token that lives for less than ten minutes. The
-   * signature is ES256 (RFC 7518 section 3.4), like that of the server's own tokens.
+   * A copy of a ServiceAccount's token, with a lifetime of `lifeSeconds`. TokenRequest does not issue tokens with a lifetime of less than ten
+   * minutes. The signature is ES256 (RFC 7518 section 3.4), like that of the server's own tokens.
    */
   reissued(token: string, lifeSeconds: number): string {
     const [header = '', payload = ''] = token.split('.');

@@ -70,8 +70,8 @@ export interface Use {
 }
 
 /**
- * The uses of rights that an event shows. The daemons ask by a SubjectAccessReview whether a client may read one of their own paths. A review
- * with the answer yes is a use of the client's right to that path.
+ * The uses of rights that an event shows. A daemon of Bellman sends a SubjectAccessReview to ask whether a client may read one of the URL paths that
+ * the daemon serves, such as `/status`. A review with the answer yes is a use of the client's right to that path.
  */
 export function usesIn(event: AuditEvent): readonly Use[] {
   const resource = resourceOf(event);

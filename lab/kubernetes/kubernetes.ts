@@ -2,10 +2,10 @@
  * A real control plane as processes of a lab or a test: etcd, kube-apiserver with RBAC, admission and an audit log, and
  * kube-controller-manager. Nothing here needs root.
  *
- * Without kubelets, the lab itself starts the processes of Bellman, and the manifests of this project are applied as they are. Only
- * {@link basicControllers} then run, unless a lab asks for more: the node-lifecycle controller would mark the lab's nodes as Unknown, and the
- * controllers of Deployments and DaemonSets would make Pods that no kubelet runs. With kubelets (see `lab/cluster/`), all controllers run, and a
- * kube-scheduler too.
+ * Without kubelets, the lab itself starts the processes of Bellman, and the manifests of this project are applied as they are. Then only
+ * {@link basicControllers} run. The node-lifecycle controller would mark the lab's nodes as Unknown, and the controllers of Deployments and
+ * DaemonSets would make Pods that no kubelet runs. A lab can ask for these controllers all the same. With kubelets (see `lab/cluster/`), all
+ * controllers run, and a kube-scheduler too.
  */
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -27,7 +27,7 @@ const manifests = fileURLToPath(new URL('../../manifests/', import.meta.url));
 /** A folder outside the world for the audit logs, so that `audit-report.ts` can judge them. Without it, they disappear with the world. */
 const { BELLMAN_AUDIT: auditFolder } = process.env;
 
-/** The networks of Services. The stand-in for kube-proxy and the tutorial use the same ones. */
+/** The networks of Services. The embedded API server and the tutorial use addresses of the same networks. */
 const serviceNetworks = '10.96.0.0/16,fd00:96::/112';
 const firstServiceIp = '10.96.0.1';
 const allPrograms = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-proxy', 'kubectl'];
@@ -36,8 +36,8 @@ const clusterPrograms = ['kube-scheduler', 'kubelet'];
 /** With the default of 100, Go collects garbage whenever the heap has doubled. While a server starts, that takes a fifth of its CPU time. */
 const goEnvironment = { GOGC: process.env.GOGC ?? '400' } as const;
 /**
- * The controllers that Services, Namespaces and ServiceAccounts need. Each further one costs CPU time, because it follows more collections of the
- * API server.
+ * The controllers that Services, Namespaces and ServiceAccounts need. Each further controller costs CPU time, because it watches more kinds of
+ * objects.
  */
 const basicControllers = [
   'serviceaccount-controller',
@@ -48,7 +48,7 @@ const basicControllers = [
   'service-cidr-controller',
 ];
 
-/** The names of some verbs of the audit log in the counts of requests. The name of any other verb is the verb in capitals. */
+/** The names of these verbs of the audit log in the counts of requests. Every other verb keeps its name there, in capitals. */
 const countedVerbs: Readonly<Record<string, string>> = {
   create: 'POST',
   update: 'PUT',
@@ -210,7 +210,7 @@ export class Kubernetes implements ApiServer {
     return this.#events;
   }
 
-  /** Like {@link token}, but the token lives for any number of seconds. */
+  /** Like {@link token}, but the token lives for `lifeSeconds`. */
   async tokenFor(lifeSeconds: number, account: Account, pod?: string): Promise<string> {
     return this.#credentials.reissued(await this.token(account, pod), lifeSeconds);
   }
@@ -247,8 +247,8 @@ export class Kubernetes implements ApiServer {
   }
 
   /**
-   * To be called by a test that makes the server refuse Bellman by other means than a knob. Refusals are no errors until {@link expectGrants} is
-   * called.
+   * A test calls this before it makes the server refuse requests of Bellman by other means than a knob. Until the test calls {@link expectGrants},
+   * `audit-report.ts` excuses refusals.
    */
   expectRefusals(): void {
     this.#note('forbid');

@@ -8,7 +8,7 @@ export class LateKubeProxies {
   readonly #processes: Processes;
   readonly #names: readonly string[];
   readonly #lateMs: number;
-  /** Changes that are being made. */
+  /** The number of changes that are being made. */
   #changes = 0;
   #waking: NodeJS.Timeout | undefined;
 

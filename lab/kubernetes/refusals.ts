@@ -5,13 +5,16 @@ import { type AuditEvent, isFirstOfRequest } from './audit-log.ts';
 export interface Fault {
   /** ISO 8601. */
   readonly at: string;
-  /** `start`: the server's process starts. `ready`: the server is ready, or has the roles of the manifests again. Others are the names of knobs. */
+  /**
+   * `start`: the server's process starts. `ready`: the server is ready, or has the roles of the manifests again. Any other value is the name of a
+   * knob.
+   */
   readonly what: string;
 }
 
 /**
- * For some seconds after its start, the server denies requests of valid accounts, because it has not read the roles yet. It reads changed
- * roles within a second. On a machine with a load of 30, both take longer.
+ * Refusals are excused for this long after `ready`. For some seconds after its start, the server denies requests of valid accounts, because it has
+ * not read the roles yet. It reads changed roles within a second. On a machine with a load of 30, both take longer.
  */
 const rolesUnknownMs = 20_000;
 /** Refusals that are part of a conversation: 404 for an object that does not exist yet, 409 for a conflict, and 410 for an old version. */
@@ -31,9 +34,9 @@ export function isRefused(event: AuditEvent): boolean {
 }
 
 /**
- * The kinds of objects that a command lists but can do without, by user agent. The accounts of the Pods may not list all of them. When the leader
- * does not answer, a command lists the events that say why allocations failed. `bellman status` also lists objects for warnings, which the
- * controller judges too.
+ * The kinds of objects that a command lists but can do without, by user agent. Some of the Pods' accounts have no right to list them. When the
+ * leader does not answer, a command lists the events that say why allocations failed. `bellman status` also lists Namespaces and ServiceCIDRs, to
+ * find warnings. If it may not list them, it shows the warnings of the controller too.
  */
 const optionalLists: Readonly<Record<string, readonly string[]>> = {
   'bellman-status': ['events', 'namespaces', 'servicecidrs'],
@@ -49,7 +52,7 @@ function isOptional({ userAgent = '', verb, objectRef }: AuditEvent): boolean {
   return verb === 'list' && optionalLists[agent]?.includes(objectRef?.resource ?? '') === true;
 }
 
-/** Whether a daemon or command of Bellman made the request. An invalid token leaves the user name empty. */
+/** Whether a daemon or command of Bellman made the request. When the token is invalid, the event has no user name, but it has the user agent. */
 export function isOurs({ user, userAgent = '' }: AuditEvent): boolean {
   const { username = '' } = user;
   return username.startsWith('system:serviceaccount:bellman-system:') || userAgent.startsWith('bellman');

@@ -10,7 +10,10 @@ export interface ProcessRequests {
   readonly byKind: ReadonlyMap<string, number>;
 }
 
-/** Requests that the server received in a span of time, in milliseconds since 1970. The processes are in alphabetical order. */
+/**
+ * Counts the requests that the server received from `fromMs` on and before `toMs`, both in milliseconds since 1970. The processes are in
+ * alphabetical order.
+ */
 export function countRequests(
   events: readonly AuditEvent[],
   { fromMs, toMs }: { readonly fromMs: number; readonly toMs: number },

@@ -33,7 +33,7 @@ export class SecondServer {
     return new SecondServer(processes, fabric, namespace);
   }
 
-  /** Kills the server and moves the virtual address to the first server. The host of the killed server resets its connections. */
+  /** Kills the server and moves the virtual address to the first server. The host of the killed server resets the connections of its clients. */
   async kill(): Promise<void> {
     await this.#processes.stop(processName, 'SIGKILL');
     await this.#host.ip('address', 'del', `${addresses.virtualControl}/32`, 'dev', 'mgmt0');

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds MetalLB's controller and speaker with Go, and prints the folder that holds them and the manifests of that version. Nothing of MetalLB's code
-# enters the repository.
+# Builds the controller and the speaker of one version of MetalLB with Go. Prints the folder that holds both programs and the manifests of that
+# version. Nothing of MetalLB's code enters the repository.
 #   lab/metallb/build.sh VERSION
 #   lab/metallb/build.sh --folder
 # With --folder, it only prints the folder of all versions: ${BELLMAN_CACHE:-~/.cache/bellman}/metallb. It lies outside the clone, so that the

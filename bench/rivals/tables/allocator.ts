@@ -1,7 +1,7 @@
 /**
  * The allocators alone, without an API server.
  *   .cache/bin/node bench/rivals/tables/allocator.ts [--rounds 3] [--out FILE] [--counts 1000,2000,4000]
- * The programs in `allocators/` measure. Each round starts a new process for each figure.
+ * The programs in `allocators/` print the times. Each round starts a new process for each figure.
  */
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';

@@ -1,5 +1,5 @@
 /**
- * Layer 2 when a node dies, comes back and stops as planned, and when all nodes start.
+ * Layer 2 when a node dies and comes back, when a speaker is stopped as planned, and when all nodes start.
  *   lab/world .cache/bin/node bench/rivals/tables/failover.ts [--rounds 3] [--out FILE] [--services 20]
  */
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -39,7 +39,7 @@ await runTable({ services: '20' }, async ({ services }, rounds) => {
   if (keepalivedVersion() !== undefined) systems.push(keepalived(lab, addresses));
   const figures = new Figures(systems.map(({ name }) => name));
 
-  /** Runs an event while datagrams flow, and for some time after it. */
+  /** Sends datagrams during an event and for some time after it. */
   const watched = async (seconds: number, event: () => Promise<void>) => {
     const prober = lab.probeDatagrams(near, addresses);
     await prober.ready;
@@ -69,10 +69,10 @@ await runTable({ services: '20' }, async ({ services }, rounds) => {
     return before;
   };
 
-  /** Resolves to the seconds until every address is answered. */
+  /** Starts all speakers. Resolves to the seconds until every address is answered. */
   const coldStart = async (system: Speakers): Promise<Figure> => {
-    // With its old entries, the client would send datagrams to the nodes that answered before. These nodes would forward the datagrams without any
-    // speaker.
+    // With its old entries, the client would send datagrams to the nodes that answered before. These nodes would forward the datagrams even without
+    // a speaker.
     await near.ip('neigh', 'flush', 'all');
     const prober = lab.probeDatagrams(near, addresses);
     await prober.ready;
@@ -82,7 +82,7 @@ await runTable({ services: '20' }, async ({ services }, rounds) => {
     let isAnswered = false;
     while (!isAnswered && performance.now() < endMs) {
       await sleep(1000);
-      // The datagrams make the client's kernel ask for every address. The bench sends no requests of its own, which could help a system.
+      // The datagrams make the client's kernel ask for every address. The bench itself sends no ARP requests, because they could help a system.
       const entries = JSON.parse(await near.ip('-j', 'neigh', 'show', 'dev', 'eth0')) as {
         dst: string;
         lladdr?: string;

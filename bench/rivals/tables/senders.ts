@@ -1,5 +1,5 @@
 /**
- * Host routes at BIRD, by the program that sends them.
+ * How soon BIRD has all host routes of different senders after the session is up, and how soon they are gone after the withdrawal.
  *   lab/world .cache/bin/node bench/rivals/tables/senders.ts [--rounds 3] [--out FILE] [--routes 10000]
  */
 import { hostRoutes, measureSender, senders } from '../../support/route-senders.ts';

@@ -20,7 +20,7 @@ const metalLb = metalLbPrograms(metalLbVersion);
 await runTable({}, async () => {
   const mb = (...paths: readonly string[]) =>
     format(paths.reduce((sum, path) => sum + octetsOf(path), 0) / 1e6);
-  // `make image` writes to the same folder.
+  // The folder also holds the output of `make image`, so only the parts of the program are counted.
   const bellmanFiles = ['app', 'bin', 'bellman', 'compiled'].map((name) =>
     join(dirname(bellmanProgram), name),
   );

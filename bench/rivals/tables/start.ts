@@ -1,5 +1,5 @@
 /**
- * A speaker from its start until the router has its first route.
+ * Measures a speaker from its start until the router has the first route from it.
  *   lab/world .cache/bin/node bench/rivals/tables/start.ts [--rounds 3] [--out FILE] [--services 10]
  */
 import { Lab } from '../../../lab/lab.ts';
