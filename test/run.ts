@@ -22,8 +22,8 @@ interface Report {
 }
 
 /**
- * Number of lines that are printed again at the end for each file that failed, because a CI system shows the end of the output. More lines would
- * show only the log of a lab that may follow the error.
+ * At most this many lines of each file that failed are printed again at the end, because a CI system shows the end of the output. The error comes
+ * first. The lines beyond this limit are mostly the log of a lab.
  */
 const maxFailureLines = 40;
 

@@ -1,4 +1,4 @@
-/** One burst of faults. The faults begin within two seconds, overlap and end. After that the cluster must recover. */
+/** One burst of faults. All faults begin within two seconds and may overlap. When the last one has ended, the cluster must recover. */
 import type { Lab } from '../../lab/lab.ts';
 import type { Random } from '../fuzz/random.ts';
 import { patienceMs } from '../support/eventually.ts';
@@ -35,7 +35,7 @@ async function settle(lab: Lab): Promise<string[]> {
   }
 }
 
-/** Addresses that moved away from a node that no fault touched. */
+/** Addresses that moved although no fault has their earlier owner as its victim or darkens their Service. */
 function unaskedMoves(before: Picture, after: Picture, faults: readonly Fault[]): string[] {
   const victims = new Set(faults.flatMap(({ victim }) => victim?.name ?? []));
   const darkened = new Set(faults.flatMap(({ darkens = [] }) => darkens));

@@ -11,7 +11,7 @@ export interface Fault {
   readonly name: string;
   /** Addresses may move away from this node while the fault lasts. */
   readonly victim?: LabNode;
-  /** Services that are not announced for a while because of the fault itself. */
+  /** Services that no node can announce while the fault lasts. Their addresses may move, and events may say that no node answers. */
   readonly darkens?: readonly string[];
   readonly begin: () => Promise<void>;
   readonly end: () => Promise<void>;
@@ -204,7 +204,7 @@ const makers: readonly MakeFault[] = [
 
 /** Faults that write to the API server cannot begin or end while another fault silences it. */
 const needsApi = new Set<MakeFault>([notReady, breakConfig, localEndpoints, allEndpoints, deleteService]);
-// In Kubernetes, kube-apiserver restarts for a compaction, see `Knob`.
+// When the lab runs the API server of Kubernetes, a compaction restarts it, see `Knob`.
 const silencesApi = new Set<MakeFault>([refuseApi, pauseApi, ...(isKubernetes ? [compactHistory] : [])]);
 
 /** Picks one to four faults of different kinds, no two of them with the same victim. */

@@ -46,7 +46,7 @@ export async function takePicture(lab: Lab): Promise<Picture> {
   return { owners, services, unassigned };
 }
 
-/** Returns one line for each violation of an invariant, and no line when all of them hold. */
+/** Returns one line for each violation that it finds, and no line when all invariants hold. A violation may end the check early. */
 export async function violations(lab: Lab): Promise<string[]> {
   const wrong: string[] = [];
   for (const name of ['controller', 'bird', ...lab.fabric.nodes.map((node) => `speaker-${node.name}`)])

@@ -21,7 +21,7 @@ await lab.until('the cluster is settled', async () => (await violations(lab)).le
 let failed = 0;
 const settled: number[] = [];
 for (let burst = Number(values.first); burst < Number(values.first) + Number(values.bursts); burst++) {
-  // Each burst has a seed of its own, so that it can be run alone.
+  // Each burst has a seed of its own, so that `--first` and `--bursts 1` can repeat it alone.
   const result = await runBurst(lab, new Random(Number(values.seed) * 100_003 + burst));
   settled.push(result.settledAfterMs);
   const verdict = result.violations.length === 0 ? 'clean' : 'VIOLATED';

@@ -1,6 +1,6 @@
 /**
- * The Helm chart, as Helm itself reads it. `make chart-test` builds Helm and names it in HELM. `make test` leaves this file out, because it
- * builds no Helm.
+ * The Helm chart, as Helm itself reads it. `make chart-test` builds Helm and names its program in the environment variable HELM. `make test` builds
+ * no Helm and leaves this file out.
  */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -28,7 +28,7 @@ interface KubernetesObject {
 }
 
 let scratch = '';
-// Helm keeps its caches and settings below these folders.
+// The environment of Helm. Its variables make Helm keep its caches and settings in the scratch folder.
 let env: NodeJS.ProcessEnv = {};
 before(() => {
   scratch = mkdtempSync(join(tmpdir(), 'bellman-chart-'));
@@ -106,7 +106,7 @@ test('no object names a namespace other than that of the release', () => {
   assert.match(stdout, /system:serviceaccount:elsewhere:speaker/);
 });
 
-test('an unknown or wrong value is refused with its name', () => {
+test('Helm refuses an unknown key or a wrong value, and names the key', () => {
   for (const [values, message] of [
     [{ controler: {} }, /controler/],
     [{ speaker: { tollerations: [] } }, /tollerations/],
@@ -186,7 +186,7 @@ interface Workload {
   };
 }
 
-test('the chart runs beside MetalLB: adoptOnly and other ports', () => {
+test('adoptOnly and ports that MetalLB does not use reach the Pods, so that Bellman can run beside MetalLB', () => {
   const list = render({ adoptOnly: true, speaker: { metricsPort: 7482, membershipPort: 7956 } });
   for (const [kind, name] of [
     ['Deployment', 'controller'],
@@ -198,7 +198,7 @@ test('the chart runs beside MetalLB: adoptOnly and other ports', () => {
   assert.match(speaker, /"name":"BELLMAN_MEMBERSHIP_PORT","value":"7956"/);
   assert.match(speaker, /"prometheus.io\/port":"7482"/);
   assert.doesNotMatch(speaker, /7472|7946/);
-  assert.equal(speaker.match(/"port":7482/g)?.length, 3, 'the probes');
+  assert.equal(speaker.match(/"port":7482/g)?.length, 3, 'three probes use the port');
 });
 
 test('the values of the chart reach the Pods', () => {
@@ -267,7 +267,7 @@ test('the values of the chart reach the Pods', () => {
     assert.ok(!list.some((each) => each.kind === kind), kind);
 });
 
-test('the rights for dead nodes appear on request, and their policies only while the admission policies are enabled', () => {
+test('deadNodes.enabled adds the roles for dead nodes, and adds admission policies for them only while admissionPolicies.enabled is true', () => {
   const component = objects(
     execFileSync('kubectl', ['kustomize', join(root, 'test/chart/with-dead-nodes')], { encoding: 'utf8' }),
   );

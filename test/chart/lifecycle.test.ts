@@ -168,7 +168,7 @@ describe('the life of a release', { concurrency: false, skip }, () => {
     assertNothingIsLost();
   });
 
-  test('helm upgrade refuses to overwrite an edit of the ConfigMap, unless --force-conflicts says so', () => {
+  test('helm upgrade overwrites an edit of the ConfigMap only with --force-conflicts', () => {
     kubectl(
       'patch',
       'configmap',
@@ -193,7 +193,7 @@ describe('the life of a release', { concurrency: false, skip }, () => {
     assertNothingIsLost();
   });
 
-  test('helm uninstall keeps the configuration and the keys, and a new install goes on with them', () => {
+  test('helm uninstall keeps the configuration and the membership keys, and a new install uses them', () => {
     helmSucceeds('uninstall', 'bellman');
     assert.ok(!names().some((name) => /^(deployment|daemonset)/.test(name)));
     assert.match(config().text, /64500/);
@@ -210,7 +210,7 @@ describe('the life of a release', { concurrency: false, skip }, () => {
     assert.ok(!ok);
     assert.match(output, /exists and cannot be imported/);
     helmSucceeds('install', 'bellman', chart, '--take-ownership', '--force-conflicts');
-    // kubectl stays an owner of the fields that it wrote.
+    // kubectl remains an owner of the fields that it wrote, so the upgrade needs --force-conflicts too.
     helmSucceeds('upgrade', 'bellman', chart, '--set=speaker.passivePeers=true', '--force-conflicts');
     assert.match(kubectl('get', 'daemonset', 'speaker', '--output=yaml'), /NET_BIND_SERVICE/);
     assertNothingIsLost();

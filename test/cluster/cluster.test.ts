@@ -1,6 +1,6 @@
 /**
- * Bellman in a whole Kubernetes, as a user installs it: image, manifests or chart, kubelets, containers. `make cluster` runs it.
- * The variable BELLMAN_CLUSTER_INSTALL chooses `kubectl` or `helm`.
+ * Bellman in a complete Kubernetes cluster, with kubelets and containers. The test installs it as a user does, from the image, with the manifests
+ * or the chart. `make cluster` runs the test. The variable BELLMAN_CLUSTER_INSTALL chooses `kubectl` (manifests) or `helm` (chart).
  */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -97,8 +97,8 @@ async function establishedSessions(): Promise<number> {
 }
 
 /**
- * Sends requests to all addresses while `work` runs. Then prints how many were not answered, and waits until every address is answered again.
- * On a busy machine requests are lost without a fault, so the test requires only that most are answered.
+ * Sends requests to the addresses of the Services `web` and `printer` while `work` runs. Then prints how many were not answered, and waits until
+ * each of these addresses is answered again. On a busy machine requests are lost without a fault, so the test requires only that most are answered.
  */
 async function underTraffic(what: string, work: () => Promise<void>): Promise<void> {
   const { far, near } = cluster.fabric;
@@ -134,7 +134,7 @@ async function underTraffic(what: string, work: () => Promise<void>): Promise<vo
     );
 }
 
-/** Restarts all Pods, and resolves once the new ones are ready. */
+/** Restarts all Pods of a DaemonSet or Deployment, and resolves once the new ones are ready. */
 async function rollOut(what: string): Promise<void> {
   await cluster.kubectl('rollout', 'restart', '-n', namespace, what);
   await cluster.kubectl('rollout', 'status', '-n', namespace, what, '--timeout', '300s');
@@ -290,7 +290,7 @@ describe(`Bellman in a cluster, installed with ${installer}`, { concurrency: fal
     await cluster.until('the program in the Pod has ended', async () => !(await runs()));
   });
 
-  test('a rollout of the speakers under traffic ends, and both Services are answered again', async () => {
+  test('a rollout of the speakers completes under traffic, and the addresses of web and printer are answered again', async () => {
     const old = new Set((await pods('speaker')).map(({ metadata }) => metadata.uid));
     await underTraffic('the rollout of the speakers', async () => {
       await rollOut('daemonset/speaker');
@@ -304,7 +304,7 @@ describe(`Bellman in a cluster, installed with ${installer}`, { concurrency: fal
     );
   });
 
-  test('a rollout of the controllers under traffic ends, and a Service made meanwhile gets addresses', async () => {
+  test('a rollout of the controllers completes under traffic, and a Service made meanwhile gets addresses', async () => {
     await underTraffic('the rollout of the controllers', async () => {
       const done = rollOut('deployment/controller');
       await cluster.apply('late', ...backend('late', 'public', 'bellman:0.1.0', 1));

@@ -69,7 +69,7 @@ describe('/status and /debug of a speaker', { concurrency: false }, () => {
     await lab.until('the page has data', async () => (await codeFor('/page/data', ...viewer)) === '200');
   });
 
-  test('the page of the controller refuses a request on loopback for another host name, which a web site could make a browser send', async () => {
+  test('the page of the controller refuses a request on loopback whose Host header holds a foreign name, as DNS rebinding sends it', async () => {
     const codeFor = (name: string) =>
       fabric.control.exec(
         ...(['curl', '-sS', '-o', '/dev/null', '-w', '%{http_code}'] as const),
@@ -94,7 +94,7 @@ describe('/status and /debug of a speaker', { concurrency: false }, () => {
       assert.match(await run('trace', addresses.router[0]), /node-1 +peer .* ⇒ Established/);
     });
 
-  test('leave /metrics, /healthz and /readyz open', async () => {
+  test('need a token over the network, but /metrics, /healthz and /readyz do not', async () => {
     for (const path of ['/metrics', '/healthz', '/readyz']) assert.equal(await code(path), '200');
   });
 

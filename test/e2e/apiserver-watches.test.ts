@@ -1,4 +1,4 @@
-/** Watches of the lab's API server, used through `@kubernetes/client-node`, and the effects of the server's knobs. */
+/** Watches of the lab's API server, used through `@kubernetes/client-node`, and the faults that the server's knobs cause. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { KubeConfig, type KubernetesObject, type V1Status, Watch } from '@kubernetes/client-node';
@@ -70,8 +70,7 @@ test('an idle watch gets bookmarks, and a new watch can resume from a bookmark a
   try {
     await plane.create('/api/v1/nodes', { metadata: { name: 'of-another-kind' } });
     await plane.knob('compact');
-    // The server may send a bookmark between the two requests above. A watch cannot resume from that one, because the compaction follows
-    // it.
+    // The server may send a bookmark between the two requests above. A watch cannot resume from it, because the compaction comes later.
     const compacted = Number(await version());
     const bookmark = await eventually('a bookmark of the compacted version', () =>
       watching.seen.find(({ object }) => Number(object.metadata?.resourceVersion) >= compacted),
@@ -143,7 +142,7 @@ test('a watch with a selector reports an object that starts to match as added, a
   }
 });
 
-test('a watch from a version that the server has not reached, as after a restart of the server, gets 410', {
+test('a watch from a version that the server has not reached yet, as can happen after its restart, gets 410', {
   skip,
 }, async () => {
   const watching = await watchFrom({ resourceVersion: '1000000000' });
@@ -176,7 +175,7 @@ test('a paused server sends nothing and loses no change', { skip }, async () => 
   }
 });
 
-test('a refusing server breaks watches and requests until it serves', { skip }, async () => {
+test('the knob `refuse` ends watches and makes requests fail until the knob `serve`', { skip }, async () => {
   const watching = await watchFrom({ resourceVersion: await version() });
   await plane.knob('refuse');
   await eventually('the end of the watch', watching.isOver);
@@ -211,7 +210,7 @@ test('kubectl creates objects by protobuf and reports that there is no server-si
   assert.equal(await plane.kubectl('get', 'service', 'made', '-o', port), 'LoadBalancer 80 8080');
   await plane.kubectl('create', 'secret', 'generic', 'made', '--from-literal=password=x');
   assert.equal(await plane.kubectl('get', 'secret', 'made', '-o', 'jsonpath={.data.password}'), 'eA==');
-  // kubectl 1.20 requires the server's OpenAPI for a dry run, so the request is sent as newer versions send it.
+  // kubectl 1.20 refuses a dry run without an OpenAPI v2 document, which this server lacks. So the test sends the request of newer versions itself.
   const path = '/api/v1/namespaces/default/services/made';
   await plane.client.request({ method: 'DELETE', path, body: { dryRun: ['All'] } });
   assert.match(await plane.kubectl('get', 'service', 'made', '-o', 'name'), /service\/made/);

@@ -256,7 +256,7 @@ describe('kubectl against the lab’s API server', { concurrency: false, skip },
     );
   });
 
-  test('the other kinds that Bellman uses can be created, listed and deleted', async () => {
+  test('the kinds besides Service that Bellman uses can be created, listed and deleted', async () => {
     const named = (apiVersion: string, kind: string, more: object = {}) => ({
       apiVersion,
       kind,
@@ -345,7 +345,7 @@ describe('@kubernetes/client-node against the lab’s API server', { concurrency
     }
   });
 
-  test('a watch from before a compaction gets 410 Gone', async () => {
+  test('a watch from a version before a compaction gets 410 Gone', async () => {
     const { metadata } = await api.listNamespacedConfigMap({ namespace: 'default' });
     await put('later');
     await knob('compact');

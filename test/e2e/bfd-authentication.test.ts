@@ -45,7 +45,7 @@ describe('BFD with keys from a Secret, with BIRD', { concurrency: false }, () =>
   });
   after(() => lab?.close());
 
-  /** The router accepts all keys, and sends with the first. */
+  /** Makes the router accept each of these keys, and sign its own packets with the first. */
   const routerHas = (...keys: readonly { readonly id: number; readonly text: string }[]) =>
     configureBird(
       lab,
@@ -113,7 +113,7 @@ describe('BFD with keys from a Secret, with BIRD', { concurrency: false }, () =>
     await forEachNode('BFD again', (node) => isUp(lab, node));
   });
 
-  test('the keys are replaced without a flap, as the guide says', async () => {
+  test('the steps of the guide to replace a BFD key cause no flap', async () => {
     const before = await sessions();
     await secretHas(oldKey, newKey);
     await routerHas(oldKey, newKey);

@@ -98,7 +98,7 @@ describe('BFD with BIRD', { concurrency: false }, () => {
     const other = await sessionOf(lab, node('node-2'));
     await silence(lab, node('node-1'));
     const cutAt = Date.now();
-    // The log keeps the reason. `lastError` names the failed attempts to connect a few seconds later.
+    // Only the log keeps the reason: after a few seconds, `lastError` names a failed attempt to connect instead.
     await lab.until('the end of the session', async () =>
       lab.log('speaker-node-1').includes('BFD Down, BFD has lost the peer'),
     );

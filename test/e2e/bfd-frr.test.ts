@@ -111,7 +111,7 @@ address-pools:
       const hops = await nextHops(lab, address);
       return hops.length === 1 && hops[0] === second.addresses[0];
     });
-    // The log keeps the reason. `lastError` names the failed attempts to connect a few seconds later.
+    // Only the log keeps the reason: after a few seconds, `lastError` names a failed attempt to connect instead.
     await lab.until('the end of the session', async () =>
       lab.log(`speaker-${first.name}`).includes('BFD has lost the peer'),
     );

@@ -1,6 +1,6 @@
 /**
- * `bfd-strict: negotiate` between two speakers, with real BFD and TCP. No router that the tests can install has capability 74, so a speaker
- * plays the router. It has another AS number, and waits for the node to connect.
+ * `bfd-strict: negotiate` between two speakers, with real BFD and TCP. No router that the tests can install supports capability 74, by which two
+ * peers negotiate it, so the speaker of the second node plays the router. It has another AS number, and waits for the first node to connect.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';

@@ -62,7 +62,7 @@ describe('the program that is shipped', { concurrency: false }, () => {
     }
   });
 
-  test('contains no part of prom-client that Bellman does not use', () => {
+  test('contains prom-client without the parts that Bellman does not use', () => {
     const files = readdirSync(join(dist, 'app')).filter((name) => name.endsWith('.js'));
     const everything = files.map((name) => readFileSync(join(dist, 'app', name), 'utf8')).join('');
     assert.match(everything, /AggregatorRegistry/, 'no bundle contains prom-client');
@@ -80,7 +80,7 @@ describe('the program that is shipped', { concurrency: false }, () => {
   });
 
   for (const daemon of ['speaker', 'controller'])
-    test(`runs the ${daemon} from a program of its own, with the same flags`, () => {
+    test(`runs the ${daemon} from a bundle of its own, with the same flags as the bundle of all commands`, () => {
       const withAllCommands = [join(dist, 'app/bellman.js'), daemon, '--help'];
       assert.equal(
         execFileSync(join(dist, 'bellman'), [daemon, '--help'], { encoding: 'utf8' }),

@@ -1,4 +1,4 @@
-/** `bellman capture` in a lab. tcpdump reads the files, and finds the control traffic of the subject and nothing else. */
+/** `bellman capture` in a lab. tcpdump reads the files, and finds only the control traffic of the captured peer, Service or address. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { after, before, describe, test } from 'node:test';
@@ -69,7 +69,7 @@ describe('bellman capture', { concurrency: false }, () => {
     assert.ok(isComplete, notes.join('\n'));
     assert.ok(file);
     const text = linesOf(file);
-    // The keepalive time is 3 s.
+    // Each session sends a keepalive every 3 s, so 10 s hold messages of both nodes.
     for (const node of lab.fabric.nodes) assert.ok(text.includes(`${node.addresses[0]}.`), text);
     assert.match(text, /192\.0\.2\.1\.179.*(BGP|Flags)/);
     // Times and sequence numbers may contain the digits of these ports, so only a number after an address counts.

@@ -28,7 +28,7 @@ describe('bellman collect', { concurrency: false }, () => {
   /** The files of a new bundle, by their names. */
   async function collected(name: string): Promise<ReadonlyMap<string, string>> {
     const archive = join(folder, `${name}.tar.gz`);
-    // The bundle takes the place of a file that others could read.
+    // A file that others can read already has this name. The bundle must not keep its mode.
     writeFileSync(archive, '', { mode: 0o644 });
     await writeBundle(labSource, { output: archive, version: 'test' });
     assert.equal(statSync(archive).mode & 0o777, 0o600);
@@ -81,7 +81,8 @@ describe('bellman collect', { concurrency: false }, () => {
     const withPassword = peer.replace('}', `, password: '${planted}'}`);
     await lab.configure(config(withPassword));
     await explained.explained('web', 'not announced', /password/);
-    // The next edit is rejected, so that the accepted text and the present text have different secrets. The error quotes a part of the text.
+    // The next edit is rejected. So the accepted text and the present text hold different secrets. The present text holds its secret a second
+    // time, outside of a password.
     await lab.configure(
       config(withPassword.replace(planted, `${planted}-second`), `\nbroken: ${planted}-second\n`),
     );

@@ -1,4 +1,7 @@
-/** The controller with many Services: a restart that writes nothing, and the loss of a leader during a storm of changes. */
+/**
+ * The controller with many Services: a leader that is killed during a storm of changes, a leader that is suspended, and a restart that writes
+ * nothing.
+ */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { isKubernetes } from '../../lab/start-api-server.ts';
@@ -55,7 +58,7 @@ test('two controllers: the standby takes over when the leader is killed during a
   assert.equal(await second.stop(), 0);
 });
 
-test('two controllers: a leader suspended for longer than the Lease writes nothing when it resumes', async () => {
+test('two controllers: a leader that is suspended for longer than its Lease lasts writes no Service and no ConfigMap afterwards', async () => {
   const [one, two] = [plane.controller(), plane.controller()];
   const first = await leader(one, two);
   const second = first === one ? two : one;
@@ -75,7 +78,7 @@ test('two controllers: a leader suspended for longer than the Lease writes nothi
     [],
   );
   await assertAllDistinct(storm + later);
-  // A clean stop gives the Lease back, so the standby does not wait for its expiry.
+  // A clean stop gives the Lease back, so the other controller does not wait until the Lease expires.
   assert.equal(await second.stop(), 0);
   await eventually('the first controller leads again', async () => (await first.status()).leading);
   assert.equal(await first.stop(), 0);

@@ -349,7 +349,8 @@ test('an API server that forbids everything for some seconds causes no warning',
   const earlier = await asked();
   const controller = plane.controller();
   await eventually('a refused request', async () => (await asked()) > earlier);
-  // A busy machine may take seconds until the server serves again. After ten seconds of refusals, a warning is right.
+  // After ten seconds of refusals, the controller would rightly warn. The pause is much shorter, because a busy machine may need some seconds more
+  // until the server serves again.
   await sleep(2000);
   await plane.knob('serve');
   await makeService(plane, 'after-forbidden');

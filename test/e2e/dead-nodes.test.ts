@@ -1,7 +1,7 @@
 /**
  * With `dead-nodes` in the configuration, the controller tells Kubernetes within seconds that a node is dead. The EndpointSlice controller of
- * Kubernetes then sets the endpoints of this node to not ready. The controller of Bellman never says that a living node is dead. The pool is
- * announced by BGP only, so the membership runs only to find dead nodes.
+ * Kubernetes then sets the endpoints of this node to not ready. The controller of Bellman never says that a living node is dead. The only pool has
+ * the protocol `bgp`, so the membership runs only to find dead nodes.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -82,10 +82,10 @@ describe('dead nodes', { concurrency: false, skip }, () => {
     return events.map(({ involvedObject }) => involvedObject?.name ?? '');
   }
 
-  /** Waits until all speakers report this node as dead, except the speaker of the victim. When `dead` is empty, they must report no node. */
+  /** Waits until the death reports of the other two nodes name the node `dead` and no other. When `dead` is empty, they must name no node. */
   async function reportsAre(dead: string): Promise<void> {
     const expected = lab.fabric.nodes.slice(0, 2).map(({ name }) => `speaker-${name} ${dead}`);
-    await lab.until(`the speakers of two nodes report "${dead}" as dead`, async () => {
+    await lab.until(`the death reports of two nodes name "${dead}"`, async () => {
       const leases = await get('leases', '-n', 'bellman-system');
       const reports = leases.map(
         ({ metadata: { name, annotations: own } }) => `${name} ${own?.[annotations.deadNodes]}`,
@@ -117,7 +117,8 @@ describe('dead nodes', { concurrency: false, skip }, () => {
   }
 
   test('a speaker that crashes on a living node: no Pod is marked', async () => {
-    // A layer-2 process that outlives its speaker would leave the membership, so it is killed first. The suspended speaker starts no new one.
+    // If the speaker died first, its layer-2 process would leave the membership as in a clean stop, so the layer-2 process is killed first. The
+    // speaker is suspended meanwhile, because it would start a new one.
     lab.processes.signal(`speaker-${victim.name}`, 'SIGSTOP');
     await lab.signalLayer2(victim, 'SIGKILL');
     await lab.stop(`speaker-${victim.name}`, 'SIGKILL');
@@ -133,7 +134,7 @@ describe('dead nodes', { concurrency: false, skip }, () => {
     await lab.plugNode(victim, false);
     await reportsAre(victim.name);
     const text = 'node is reported dead, but its Pods are not marked';
-    await lab.until('the controller says that it holds back', () =>
+    await lab.until('the controller logs that it does not mark the Pods', () =>
       Promise.resolve(lab.log('controller').includes(text)),
     );
     await sleep(5000);
@@ -142,7 +143,7 @@ describe('dead nodes', { concurrency: false, skip }, () => {
     await sleep(10_000);
     const before = lab.log('controller').split(text).length;
     await lab.api('serve');
-    await lab.until('the next leader holds back', () =>
+    await lab.until('the next leader logs that it does not mark the Pods either', () =>
       Promise.resolve(lab.log('controller').split(text).length > before),
     );
     await sleep(deathTiming.silenceMs + 5000);

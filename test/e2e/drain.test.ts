@@ -1,6 +1,6 @@
 /**
- * A node leaves and returns: by each signal with BIRD on the router, by two signals with FRR, and by one in layer 2. No datagram may be lost. With
- * graceful restart, FRR keeps nothing of a drained node.
+ * A node leaves and returns: by each signal with BIRD on the router, by two signals with FRR, and by one in layer 2. No datagram may be lost. When
+ * the speaker of a drained node ends, FRR keeps no route of the node, not even with graceful restart.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -59,7 +59,10 @@ describe('a node that leaves', { concurrency: false }, () => {
     await lab.until('all nodes announce web again', () => hasNextHops(3));
   }
 
-  /** During the drain delay the route is there and marked, and the router prefers the others. The session stays up. */
+  /**
+   * Drains the node with a long delay. Checks that the router meanwhile keeps the marked route and prefers those of the other nodes, and that the
+   * session stays up.
+   */
   async function drainForLong(router: Router): Promise<void> {
     await reconfigure({ drainDelaySeconds: 3600 });
     const before = await sessionOf(lab, first);
@@ -88,11 +91,11 @@ describe('a node that leaves', { concurrency: false }, () => {
     );
   }
 
-  test('during the drain delay BIRD keeps the marked route and prefers the others', () =>
+  test('during the drain delay BIRD keeps the marked route and prefers the routes of other nodes', () =>
     assertNoDatagramLost(lab, routed, () => drainForLong(bird), lab.fabric.far));
 
   for (const signal of signals)
-    test(`by ${signal.name}, BIRD with a filter: no datagram is lost`, () =>
+    test(`by ${signal.name}, with BIRD on the router: no datagram is lost`, () =>
       assertNoDatagramLost(lab, routed, () => leaveAndReturn(bird, signal), lab.fabric.far));
 
   test('in layer 2, by the annotation: no datagram is lost, and another node answers', async () => {
@@ -162,11 +165,11 @@ describe('a node that leaves', { concurrency: false }, () => {
       await lab.until('all nodes announce web', () => hasNextHops(3));
     });
 
-    test('during the drain delay FRR keeps the marked route and prefers the others', () =>
+    test('during the drain delay FRR keeps the marked route and prefers the routes of other nodes', () =>
       assertNoDatagramLost(lab, routed, () => drainForLong(frr), lab.fabric.far));
 
     for (const signal of signals.slice(0, 2))
-      test(`by ${signal.name}, FRR: no datagram is lost`, () =>
+      test(`by ${signal.name}: no datagram is lost`, () =>
         assertNoDatagramLost(lab, routed, () => leaveAndReturn(frr, signal), lab.fabric.far));
   });
 
@@ -199,7 +202,7 @@ describe('a node that leaves', { concurrency: false }, () => {
         lab.fabric.far,
       ));
 
-    test('a speaker that ends on a drained node sends a Hard Reset, and FRR keeps nothing: no datagram is lost', () =>
+    test('a speaker that ends on a drained node sends a Hard Reset, and FRR keeps none of its routes: no datagram is lost', () =>
       assertNoDatagramLost(
         lab,
         routed,

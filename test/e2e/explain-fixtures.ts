@@ -1,4 +1,7 @@
-/** A lab with faults, and what `bellman explain` and `bellman status --problems` say about them. The code of the commands runs in this process. */
+/**
+ * A lab for faults, and checks of what `bellman explain` and `bellman status --problems` say about them. The checks call the code of the commands
+ * in the process of the test.
+ */
 import { after, before } from 'node:test';
 import { Lab } from '../../lab/lab.ts';
 import { collectFacts } from '../../src/cli/explain/collect.ts';
@@ -38,7 +41,9 @@ interface ServiceOver {
   readonly nodes?: readonly string[];
 }
 
-/** A Service without a selector, and an EndpointSlice such as Kubernetes writes for a Service with one. The faults need no Pod that runs. */
+/**
+ * A Service without a selector, and an EndpointSlice as Kubernetes would write it if the Service had a selector. So the faults need no running Pod.
+ */
 export function serviceObjects(name: string, pool: string, over: ServiceOver = {}): object[] {
   const { annotations = {}, spec = {}, nodes = ['node-1', 'node-2'] } = over;
   const metadata = { name, namespace: 'default' };
@@ -91,7 +96,7 @@ export class ExplainedLab {
     await this.problems();
   }
 
-  /** Waits until the first two lines of the explanation match. */
+  /** Waits until the explanation has this verdict and its first two lines match the pattern. */
   async explained(subject: string, verdict: string, pattern: RegExp): Promise<void> {
     let shown = '';
     await this.lab
@@ -131,7 +136,7 @@ export class ExplainedLab {
   }
 }
 
-/** Starts such a lab before the tests of the calling suite, and closes it after them. */
+/** Starts an {@link ExplainedLab} before the tests of the calling suite, and closes it after them. */
 export function useExplainedLab() {
   let started: ExplainedLab;
   before(async () => {

@@ -42,7 +42,7 @@ describe('dead processes and cut networks', { concurrency: false }, () => {
     await heals();
   });
 
-  test('a node cannot reach the API server', async () => {
+  test('a node that answers for no layer-2 address cannot reach the API server', async () => {
     const [owner, other] = await ownerAndOther();
     const heal = await lab.cut(other, 'tcp 6443');
     const cause = `node ${other.name} cannot reach the API server`;
@@ -53,7 +53,7 @@ describe('dead processes and cut networks', { concurrency: false }, () => {
     await heals();
   });
 
-  test('the node that answers for an address cannot reach the API server', async () => {
+  test('the node that answers for a layer-2 address cannot reach the API server', async () => {
     const [owner] = await ownerAndOther();
     const heal = await lab.cut(owner, 'tcp 6443');
     await explained('printer', 'unknown', new RegExp(`unknown: ${owner.name} cannot reach the API server`));
@@ -160,7 +160,7 @@ describe('dead processes and cut networks', { concurrency: false }, () => {
     const [node] = lab.fabric.nodes;
     assert.ok(node);
     const heal = await lab.cut(node, 'udp 3784');
-    // The session comes up again without BFD, because the peer does not ask for the strict mode.
+    // The session comes up again without BFD, because the configuration leaves `bfd-strict` off.
     await explained('web', 'announced', /announced by .* by BGP\n.*peer router at node-1: BFD is Down/);
     await problems(/^bfd: peer router at node-1: BFD is Down/);
     await heal();

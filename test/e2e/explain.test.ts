@@ -1,8 +1,8 @@
 /**
  * Faults of the configuration, of objects and of peers in a running lab; `explain-processes.test.ts` has those of processes and networks.
  * `bellman explain` names the cause of each in its first two lines, and `bellman status --problems` lists it and nothing else. The tests call
- * the code of the commands in this process, because each start of a command from source takes a second of CPU time. The first test runs the
- * commands themselves.
+ * the code of the commands in this process, because each start of a command from source takes a second of CPU time. The first test runs
+ * `bellman explain` itself.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -18,7 +18,7 @@ describe('faults in a lab', { concurrency: false }, () => {
     lab = faulty.lab();
   });
 
-  test('the commands print the explanations, and their exit codes tell the verdicts apart', async () => {
+  test('bellman explain prints the explanations, and its exit codes tell the verdicts apart', async () => {
     await lab.apply(...serviceObjects('empty', 'office', { nodes: [] }));
     await explained(
       'empty',

@@ -45,7 +45,7 @@ async function hasRoutes(): Promise<boolean> {
 interface RouterView {
   /** State of each session, with its counts of updates and withdrawals. */
   readonly sessions: readonly string[];
-  /** Time of establishment of each session, in milliseconds of the day. */
+  /** When each session was established, in milliseconds since midnight. */
   readonly upSince: readonly number[];
 }
 
@@ -70,7 +70,7 @@ function isSameTime(since: number, before = 0): boolean {
   return Math.abs(since - before) < 500;
 }
 
-/** Compares two views. */
+/** Checks that no session restarted, and that the router received no update and no withdrawal. */
 function assertSame(now: RouterView, before: RouterView): void {
   assert.deepEqual(now.sessions, before.sessions);
   assert.equal(now.upSince.length, 3);
@@ -253,12 +253,12 @@ describe('the gate under faults', { concurrency: false }, () => {
     assert.deepEqual(await lab.addressesOf('web'), [v4, v6]);
   });
 
-  test('after a revert of the broken text the status is active, and there are events of both kinds', async () => {
+  test('after a revert of the broken text the status is active, and events tell of the rejection and of the acceptance', async () => {
     await lab.configure(whole);
     await becomes('active');
     const described = await lab.kubectl('describe', 'configmap', 'config', '-n', 'bellman-system');
     assert.match(described, /config-status: active/);
-    await lab.until('events of both kinds', async () => {
+    await lab.until('the events ConfigStale and ConfigAccepted', async () => {
       const events = await lab.kubectl('get', 'events', '-n', 'bellman-system');
       return ['ConfigAccepted', 'ConfigStale'].every((reason) => events.includes(reason));
     });

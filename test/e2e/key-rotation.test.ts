@@ -46,7 +46,7 @@ describe('membership keys change while one node is cut off from the API server',
   });
   after(() => lab.close());
 
-  /** The number of nodes that answer ARP requests within a second, for each address. */
+  /** For each address, the number of nodes that answer ARP requests within a second. */
   function countAnswerers(): Promise<number[]> {
     return Promise.all(addresses.map(async (address) => (await lab.answerers(address)).size));
   }
@@ -97,14 +97,14 @@ describe('membership keys change while one node is cut off from the API server',
     await expectNoSecondAnswerer();
   });
 
-  test('no address is answered by two nodes when the keys are deleted and recreated by the controller', async () => {
+  test('no address is answered by two nodes when the keys are deleted and the controller makes new ones', async () => {
     const before = await readKeys();
     await lab.kubectl('delete', 'secret', membershipSecretName, '-n', 'bellman-system');
     await lab.until('the controller makes new keys', async () => (await readKeys()).join() !== before.join());
     await expectNoSecondAnswerer();
   });
 
-  test('no address is answered by two nodes when the node is back and all speakers know the keys again', async () => {
+  test('no address is answered by two nodes when the node reaches the API server again and all speakers hear each other', async () => {
     await reconnect();
     await lab.until('each speaker hears both others', async () => {
       const views = await Promise.all(lab.fabric.nodes.map(({ namespace }) => lab.status(namespace)));

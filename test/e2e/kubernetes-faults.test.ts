@@ -68,8 +68,8 @@ describe('faults of Kubernetes', { concurrency: false, skip }, () => {
   }
 
   /**
-   * Opens one connection to each address, and fails when one gets no answer. A busy machine may take long to answer, but a lost route or a lost
-   * owner gives an error at once.
+   * Opens one connection to each address, and fails when one gets no answer. The time limit is long, because a busy machine may take long to
+   * answer. A lost route or a lost owner gives an error sooner.
    */
   async function assertAnswered(web: readonly string[], printer: readonly string[]): Promise<void> {
     const { far, near } = lab.fabric;
@@ -159,7 +159,7 @@ describe('faults of Kubernetes', { concurrency: false, skip }, () => {
       lab.fabric.nodes.length,
       'the requests of each speaker are counted',
     );
-    // The controller shares a host with one of the two servers, so each server sees it at another address.
+    // The controller shares a host with one of the two servers, so the two servers see it at different addresses, and it may be listed twice.
     assert.ok(countsOf('controller').length > 0, 'the requests of the controller are counted');
     for (const { process, total } of counts)
       assert.ok(total <= requestLimit, `${process} sent ${total} requests`);
@@ -182,7 +182,7 @@ describe('faults of Kubernetes', { concurrency: false, skip }, () => {
     return refusedAt;
   }
 
-  /** Counts the connections to API servers that a node tries to open, with those of kube-proxy. The returned function stops and returns the count. */
+  /** Counts the connections that node-1 tries to open to API servers, those of kube-proxy included. The returned function ends the counting. */
   async function countConnections(): Promise<() => Promise<number>> {
     const { namespace } = lab.node('node-1');
     await namespace.exec(
@@ -237,7 +237,7 @@ describe('faults of Kubernetes', { concurrency: false, skip }, () => {
     assert.ok(opened < 40 + 8 * seconds, `${opened} connections in ${seconds} s`);
   });
 
-  test('etcd is compacted: each watch lists once and goes on', async (t) => {
+  test('etcd is compacted: each process lists again, at most twice for each watch, and goes on', async (t) => {
     const { counts } = await survive(t, {
       during: () => lab.api('compact'),
       end: async () => {},
@@ -289,7 +289,7 @@ describe('faults of Kubernetes', { concurrency: false, skip }, () => {
       during: async () => {
         kubernetes.expectRefusals();
         await lab.rotateTokens(1);
-        // The watches that are open need no token.
+        // An open watch needs no token, so the watches are cut.
         await lab.until('every process names the expired token', async () => {
           await lab.api('cut-watches');
           await sleep(15_000);
@@ -378,7 +378,7 @@ describe('faults of Kubernetes', { concurrency: false, skip }, () => {
     for (const [watch, times] of refusedWatches(fromMs, toMs))
       for (const [i, atMs] of times.entries()) {
         const pauseMs = atMs - (times[i - 1] ?? Number.NEGATIVE_INFINITY);
-        // The server asks for one second.
+        // The server asks for a pause of one second.
         assert.ok(pauseMs >= 990, `${watch} came again after ${pauseMs} ms`);
       }
   });

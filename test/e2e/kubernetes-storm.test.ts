@@ -10,7 +10,7 @@ import { eventually } from '../support/eventually.ts';
 
 const total = 5000;
 const writers = 24;
-/** A busy machine needs 0.1 s for each Service. */
+/** A busy machine needs 0.1 s for each Service, 500 s for all. The deadline is three times as long. */
 const slow = { deadlineMs: 1_500_000 } as const;
 /** A list of all Services costs the server much CPU time. */
 const pollMs = 2000;

@@ -57,7 +57,7 @@ async function fails(promise: Promise<unknown>): Promise<boolean> {
   );
 }
 
-/** Routes an address to nodes on the router, as BGP would. */
+/** Makes the router forward an address to these nodes, as BGP would. */
 async function route(address: string, nodes: readonly LabNode[]): Promise<void> {
   const family = address.includes(':') ? 1 : 0;
   const hops = nodes.flatMap((node) => ['nexthop', 'via', node.addresses[family]]);
@@ -122,7 +122,7 @@ describe('load balancer traffic', () => {
   });
 
   for (const address of [v4, v6])
-    test(`with policy Cluster, requests for ${address} at one node reach pods on all nodes, which see that node's address`, async () => {
+    test(`with policy Cluster, requests for ${address} at one node reach pods on all nodes, and no pod sees the client's address`, async () => {
       const [first] = lab.fabric.nodes;
       assert.ok(first);
       await route(address, [first]);

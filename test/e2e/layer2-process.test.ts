@@ -72,7 +72,7 @@ describe('the layer-2 process', { concurrency: false }, () => {
     });
   }
 
-  /** MAC addresses that answer broadcast requests for two seconds. */
+  /** Sends broadcast requests for two seconds, and returns the MAC addresses from which answers come. */
   async function answerers(): Promise<readonly string[]> {
     const output = await lab.fabric.near.exec('arping', '-b', '-c', '2', '-w', '2', '-I', 'eth0', address);
     return [...new Set(output.toLowerCase().match(/(?<=\[)[0-9a-f:]{17}(?=\])/g))];
@@ -103,7 +103,7 @@ describe('the layer-2 process', { concurrency: false }, () => {
       .map((line) => JSON.parse(line) as Record<string, unknown>);
   }
 
-  test('that stood still for five seconds answers none of the requests that waited meanwhile', async () => {
+  test('that stood still for five seconds answers no request that has waited for longer than answerWithinMs', async () => {
     const old = await owner();
     const mac = await lab.macOf(old);
     const others = await Promise.all(
@@ -173,8 +173,8 @@ describe('the layer-2 process', { concurrency: false }, () => {
   });
 
   /**
-   * Checks that the successor took the address from a live owner, which stopped only when the successor answered. On a busy machine, the
-   * address may have moved once more since then.
+   * Checks that the successor took the address from a live owner, which stopped only when the successor answered. The log of the old owner names
+   * the successor. On a busy machine, the address may have moved on to yet another node by now.
    */
   async function assertHandedOver(old: LabNode, since: number): Promise<void> {
     await successorOf(old);

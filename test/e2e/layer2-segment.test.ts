@@ -38,8 +38,8 @@ async function neighbour(address: string): Promise<{ readonly state: string; rea
 
 test("another kernel's probes of the address move its neighbour entry from STALE to REACHABLE, for both families", async () => {
   const { near } = lab.fabric;
-  // The reachable time must exceed the probe delay. When the reachable time of an entry ends, the entry becomes stale only if it was not
-  // used within the last probe delay. An entry that was used is probed instead.
+  // When the reachable time of an entry ends, the entry becomes stale only if it was not used during the probe delay before that. Otherwise the
+  // kernel probes it. So the reachable time must exceed the probe delay.
   for (const family of ['ipv4', 'ipv6'])
     await near.exec(
       'sysctl',
@@ -87,7 +87,10 @@ test('after a takeover the switch forwards to the port of the new node', async (
   await lab.reviveNode(old);
 });
 
-/** Lets the near client claim the address with a gratuitous announcement, which the router's kernel receives. */
+/**
+ * Lets the near client claim the address with a gratuitous ARP reply. The reply also reaches the router, whose neighbour entry may then lead to the
+ * client.
+ */
 async function claim(): Promise<void> {
   const { near } = lab.fabric;
   await near.ip('address', 'add', `${v4}/32`, 'dev', 'eth0');
@@ -212,7 +215,7 @@ test('with --leave-when-cordoned a cordoned node hands over without a lost datag
 test('with --announce-every a host that has lost its neighbour entry learns the address again', async () => {
   const { near } = lab.fabric;
   const mac = await lab.macOf(await owner());
-  // A takeover is announced for four seconds. After five, only the announcements of --announce-every are left.
+  // A new owner announces the address for four seconds. After five, it announces the address only because of --announce-every.
   await new Promise((resolve) => setTimeout(resolve, 5000));
   await near.exec('sysctl', '-qw', 'net.ipv4.conf.eth0.arp_accept=1');
   await near.ip('neigh', 'flush', 'dev', 'eth0');

@@ -118,7 +118,7 @@ describe('the layer-2 process runs while a pool is announced in layer 2', { conc
     assert.doesNotMatch(JSON.stringify(answer), /\[[0-9A-Fa-f:]{17}\]/);
   });
 
-  test('a record that a dead node left behind is removed without a membership', async () => {
+  test('a record that a dead node left behind is removed while no layer-2 process runs', async () => {
     const dead = lab.node('node-3');
     await lab.killNode(dead);
     await lab.markReady(dead, false);

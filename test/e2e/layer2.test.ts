@@ -1,6 +1,6 @@
 /**
- * Layer 2 in a whole lab: which node answers when nodes die, leave, return or are partitioned, and while the API server is away. The tests
- * find the answering node by the MAC address that the near client's kernel resolves.
+ * Layer 2 in a whole lab: which node answers when nodes die, leave, return or are partitioned, and while the API server is away. Most tests
+ * recognise the answering node by its MAC address, which they read on the near client: in the neighbour table or in the output of `arping`.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -115,14 +115,14 @@ describe('an address in layer 2', { concurrency: false }, () => {
       return nodes.length === 2 && nodes[0] === nodes[1] && nodes[0] !== old.name;
     });
     const followed = await record();
-    // This is longer than an old owner waits before it corrects its line of the record.
+    // This is longer than an old owner waits before it removes its line from the record or writes it again.
     await sleep(12_000);
     assert.equal(await record(), followed);
     assert.deepEqual(await unassigned(), before);
     await lab.markReady(old, true);
   });
 
-  test('another node takes over from a node that dies during an outage of the API server, and keeps the address', async () => {
+  test('when a node dies during an outage of the API server, another node takes over and keeps the address after the dead one returns', async () => {
     const before = await owner();
     const awayUntil = performance.now() + 60_000;
     await lab.api('refuse');
@@ -251,7 +251,7 @@ describe('an address in layer 2', { concurrency: false }, () => {
     const answering = await owner();
     const other = lab.fabric.nodes.find((node) => node !== answering);
     assert.ok(other);
-    await lab.until('every node has the address in its table', async () => {
+    await lab.until('every node may announce the address', async () => {
       const views = await Promise.all(lab.fabric.nodes.map(({ namespace }) => lab.status(namespace)));
       return views.every((view) => (view as { notAnnounced: object[] }).notAnnounced.length === 0);
     });
@@ -265,7 +265,7 @@ describe('an address in layer 2', { concurrency: false }, () => {
         return true;
       }
     });
-    // The node that is cut off might take the address after it has waited for the other two. This probe lasts longer than that.
+    // The node that is cut off might claim the address once it has waited in vain for the other two to claim it. This `arping` runs longer.
     await assert.rejects(lab.fabric.near.exec('arping', '-c', '4', '-w', '4', '-I', 'eth0', v4));
     await reconnect();
   });

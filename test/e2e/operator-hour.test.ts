@@ -93,7 +93,7 @@ describe("an operator's view of a fault", { concurrency: false }, () => {
     assert.equal((await status()).code, 0);
   });
 
-  test('a speaker whose node Kubernetes does not know is not ready, and says so', async () => {
+  test('a speaker whose node is unknown to Kubernetes is not ready, and says so', async () => {
     const node = lab.node('node-3');
     await lab.stop('speaker-node-3');
     lab.startSpeaker({ ...node, name: 'node-9' });
@@ -147,7 +147,7 @@ describe("an operator's view of a fault", { concurrency: false }, () => {
         await node.namespace.ip('route', 'replace', `10.244.${index}.0/24`, 'via', addresses[0]);
   });
 
-  test('a planned handover has one record and one event for each address, no false event, and no warning of another host', async () => {
+  test('a planned handover leaves one record line and one event for each address, no false event, and no warning about another host', async () => {
     await speakersMeet(lab);
     await lab.addPods('desk', lab.fabric.nodes);
     await lab.apply(
@@ -178,7 +178,7 @@ describe("an operator's view of a fault", { concurrency: false }, () => {
           .length === 2
       );
     });
-    // This is longer than an old owner waits before it corrects its line of the record.
+    // This is longer than an old owner waits before it removes its line from the record or writes it again.
     await sleep(12_000);
     assert.deepEqual(ownersOf(await record()), [successor, successor]);
     assert.doesNotMatch(await events('NodeUnassigned'), /desk/);
@@ -352,7 +352,7 @@ describe("an operator's view of a fault", { concurrency: false }, () => {
     await lab.until('it runs the edit', async () => (await runs(node)) === (await runs(lab.node('node-1'))));
   });
 
-  test('a wrong AS number on either side stays the last error, and status exits with 1', async () => {
+  test('when the AS number of either side is wrong, status keeps the reason as the last error and exits with 1', async () => {
     const cases = [
       [{ 'peer-asn': 64501 }, 'peer said AS 64500, configured 64501'],
       [{ 'my-asn': 64513 }, 'the OPEN says AS 64513'],

@@ -93,7 +93,7 @@ describe('the view of an operator', { concurrency: false }, () => {
     assert.match(others.text, /^default\/theirs +<pending>/m);
   });
 
-  test('bellman trace shows the path of a peer to Established, and the steps of an address and the membership', async () => {
+  test('bellman trace shows the events of a peer up to Established, of an address and of the membership', async () => {
     const node = lab.node('node-1').namespace;
     const trace = (subject: string, ...flags: string[]) =>
       node.exec(bellman, 'trace', subject, '--kubeconfig', kubeconfigPath, ...flags);
@@ -266,7 +266,7 @@ describe('the view of an operator', { concurrency: false }, () => {
     assert.match((await lab.addressesOf('shared-1')).join(), /^198\.51\.100\./);
     assert.deepEqual(await Promise.all(names.slice(1).map((name) => record(name))), [before, before]);
     const events = await lab.kubectl('get', 'events', '--field-selector', 'reason=NodeUnassigned');
-    assert.doesNotMatch(events, /shared/, 'each address that a Service has is announced');
+    assert.doesNotMatch(events, /shared/, 'each shared Service is announced, so no event names it');
     for (const name of names) await lab.kubectl('delete', 'service', name);
   });
 

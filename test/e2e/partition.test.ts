@@ -34,7 +34,7 @@ before(async () => {
 });
 after(() => lab.close());
 
-/** The nodes that report that they answer, by address. */
+/** For each address, the nodes that report that they answer for it. */
 async function answerers(): Promise<Map<string, string[]>> {
   const found = new Map<string, string[]>();
   for (const { name, namespace } of lab.fabric.nodes) {
@@ -44,7 +44,7 @@ async function answerers(): Promise<Map<string, string[]>> {
   return found;
 }
 
-/** The node that the announcing records name, by address. */
+/** For each address, the node that the announcing record names. */
 async function records(): Promise<Map<string, string>> {
   const { items } = await lab.client.request<{
     items: { metadata: { annotations?: Record<string, string> } }[];

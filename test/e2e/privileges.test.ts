@@ -1,4 +1,7 @@
-/** The rights that the manifests grant are enough for layer 2 and for an active BGP peer with a password and TTL security. */
+/**
+ * The Linux privileges that `manifests/speaker.yaml` grants are enough for layer 2, and for a BGP peer with a password and TTL security that is
+ * not passive.
+ */
 
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';

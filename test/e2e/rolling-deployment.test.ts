@@ -6,7 +6,7 @@ import type { Lab } from '../../lab/lab.ts';
 import { assertNoDatagramLost } from '../support/handover.ts';
 import { replaceAnswered, replaceAnywhere, replaceRouted, startRollingLab } from '../support/rolling.ts';
 
-/** Long enough for kube-proxy on a busy machine. */
+/** Long enough for kube-proxy to write its rules, even on a busy machine. */
 const announceDelaySeconds = 8;
 
 describe('a rolling update', { concurrency: false }, () => {
@@ -27,7 +27,7 @@ describe('a rolling update', { concurrency: false }, () => {
   /** Each datagram is a flow of its own, because kube-proxy sends all datagrams of a flow to the same pod. */
   const newFlows = { newFlows: true };
 
-  test('behind a Local Service by BGP loses no datagram: a node leaves, another joins, and the first joins again', () =>
+  test('behind a Local Service by BGP loses no datagram: a node stops announcing, another begins, and the first begins again', () =>
     assertNoDatagramLost(
       lab,
       web,

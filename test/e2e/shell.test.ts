@@ -10,7 +10,7 @@ import { eventually } from '../support/eventually.ts';
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const environment = { ...process.env, EDITOR: 'cat' };
 
-/** A terminal with its input and output. */
+/** A program that the test operates as a user does at a terminal. */
 class Terminal {
   readonly ended: Promise<number | null>;
   readonly #child: ChildProcess;

@@ -1,7 +1,8 @@
 /**
- * MetalLB v0.16 announces Services in a lab with Kubernetes itself. Custom resources configure it. `bellman convert` reads them from the cluster,
- * and Bellman takes over by the commands that `bellman takeover status` prints. The commands make Kubernetes end the Pods of MetalLB's Deployment
- * and DaemonSet. The commands that are printed as BACK make Kubernetes start them again.
+ * MetalLB v0.16, configured by custom resources, announces Services in a lab that runs Kubernetes instead of the embedded API server.
+ * `bellman convert` reads the custom resources from the cluster, and Bellman takes over by the commands that `bellman takeover status` prints.
+ * These commands make Kubernetes end the Pods of MetalLB's Deployment and DaemonSet. The commands that are printed as BACK make Kubernetes start
+ * these Pods again.
  */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
@@ -15,7 +16,7 @@ import { readFieldList } from '../unit/convert/field-lists.ts';
 
 const missing = metalLbMissing(resourceMetalLb);
 
-test('the list of fields names every field of the definitions that MetalLB ships', {
+test('the field list metallb.txt has every spec field of the CustomResourceDefinitions that MetalLB ships', {
   skip: missing ?? false,
 }, () => {
   const listed = new Set(

@@ -50,7 +50,7 @@ describe('a takeover from a program with graceful restart', { concurrency: false
   });
   after(() => lab.close());
 
-  /** Starts a bgpd on the node that announces the address, as MetalLB's FRR mode does. */
+  /** On the node, starts a bgpd that announces the address as MetalLB's FRR mode does. Waits until the router has the route. */
   async function startAnnouncer(): Promise<void> {
     const file = `${folder}/bgpd.conf`;
     mkdirSync(folder, { recursive: true });

@@ -11,7 +11,10 @@ test('the commands of the tutorial print what the page shows', {
   assert.deepEqual(stableLines(await runTutorial(page)), stableLines(page));
 });
 
-/** The sorted lines without parts that differ between runs: times, ages, MAC addresses, and the answering nodes and Pods. */
+/**
+ * The sorted lines without parts that differ between runs: times, durations, ages, MAC addresses, the answering nodes and Pods, the client address
+ * that a Pod sees, the leader, and the mark of the best route in BIRD.
+ */
 function stableLines(page: string): readonly string[] {
   return page
     .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME')

@@ -28,8 +28,8 @@ async function recordedOwner(address: string): Promise<string | undefined> {
 }
 
 /**
- * Drops every ARP packet and advertisement that the node's speaker sends for the addresses. The kernel of the node still answers for its own
- * address.
+ * Drops every ARP packet and neighbour advertisement that the node's speaker sends for the addresses. The kernel of the node still answers for
+ * its own address.
  */
 async function dropAnswers(node: LabNode): Promise<void> {
   await node.namespace.exec(
@@ -41,7 +41,7 @@ async function dropAnswers(node: LabNode): Promise<void> {
 test('when the answers of the owner are dropped, other speakers notice, an event says so, and another node answers', async () => {
   const { nodes, near } = lab.fabric;
   const old = await untilOwner(lab, v4);
-  // The owner must have answered for a while, so that witnesses may judge it.
+  // The owner is to fall silent only after witnesses have begun to ask.
   await lab.until('a speaker asks for addresses', async () => {
     const texts = await Promise.all(nodes.map(({ namespace }) => lab.metrics(namespace)));
     return texts.some((text) => /bellman_layer2_witness_questions_total [1-9]/.test(text));

@@ -1,9 +1,10 @@
 /**
  * Fuzzes the BFD engine with datagrams. Some sessions authenticate, and some do not. A datagram comes from the peer or from elsewhere. It is a
- * packet with random fields. Some packets are signed with the key, and some are mutated.
+ * packet with random fields. Some packets are signed, with the key of the session or with another one. Some are then mutated.
  *
- * No datagram raises an exception, and none gets more than one answer. In a session that authenticates, a datagram that was not signed with
- * the key changes nothing. A datagram from elsewhere changes nothing. Only a datagram with our discriminator changes a session that is Up.
+ * No datagram raises an exception, and none gets more than one answer. In a session that authenticates, a datagram changes nothing if it was
+ * not signed with the key of the session, or was changed after that. A datagram from elsewhere changes nothing. Only a datagram with our
+ * discriminator changes a session that is Up.
  */
 import assert from 'node:assert/strict';
 import { sectionOctets, sign } from '../../src/bfd/codec/authentication.ts';
@@ -56,7 +57,7 @@ export const bfdDatagrams: FuzzTarget = {
 interface Datagram {
   readonly octets: Uint8Array;
   readonly source: string;
-  /** Whether it lacks the signature with the key, or was changed after it was signed. */
+  /** Whether it was not signed with the key of the session, or was changed after it was signed. */
   readonly isForged: boolean;
 }
 

@@ -15,7 +15,7 @@ const makers: readonly ((random: Random) => Buffer)[] = [
   // A NOTIFICATION with long data, which may look like a Hard Reset nested in itself.
   (random) => notification(random, repeated([6, 9], random)),
   (random) => notification(random, repeated(random.octets(1 + random.below(4)), random)),
-  // A shutdown communication that repeats one character, which is unprintable, needs escaping, or takes several octets.
+  // A shutdown communication that repeats one character or escape sequence: unprintable, in need of escaping, or several octets long.
   (random) => shutdown(random.pick(['\u202e', '\u2028', '\u001b[2J', '"', '\\', '\ud83d\ude00', 'é'])),
   // One attribute repeated, known or unknown, valid or malformed.
   (random) => update(none, repeated([random.pick([0x40, 0x80, 0xc0]), random.below(256), 0], random), none),
@@ -30,12 +30,12 @@ const makers: readonly ((random: Random) => Buffer)[] = [
     const value = repeated(random.octets(1 + random.below(8)), random);
     return update(none, longAttribute(0xc0, random.below(256), value), none);
   },
-  // A path of as many segments as fit.
+  // A path of many segments. The longest nearly fills the message.
   (random) => {
     const path = longAttribute(0x40, 2, repeated([2, 1, 0, 0, 0xfd, 0xe9], random));
     return update(none, path, Buffer.of(24, 198, 51, 100));
   },
-  // As many prefixes as fit, announced or withdrawn. The shortest take one octet each.
+  // Many prefixes, announced or withdrawn. The shortest take one octet each. The longest list nearly fills the message.
   (random) => update(repeated([0], random), none, none),
   (random) => update(none, soundAttributes, repeated([random.below(40)], random)),
   (random) => update(none, soundAttributes, repeated([32, 198, 51, 100, 1], random)),

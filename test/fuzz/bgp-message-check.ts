@@ -32,7 +32,7 @@ export function checkDecode(bytes: Uint8Array, options: ReceiveOptions): 'refuse
 }
 
 function checkError({ code, subcode, data, text }: BgpError, bytes: Uint8Array): void {
-  assert.ok(subcode <= (greatestSubcode[code] ?? -1), `no decoder returns the error (${code},${subcode})`);
+  assert.ok(subcode <= (greatestSubcode[code] ?? -1), `no decoder may return the error (${code},${subcode})`);
   assert.ok(data.length <= Math.min(longestData, Math.max(bytes.length, 2)), `${data.length} octets of data`);
   assert.ok(text.length > 0 && text.length < 200, 'the text is empty or too long for one sentence');
 }

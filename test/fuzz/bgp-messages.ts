@@ -130,7 +130,7 @@ function prefixes(random: Random, bits: number, hasPathId: boolean, most: number
   return octets;
 }
 
-/** Attribute values by type, each with the right length and any content. */
+/** Attribute values by type. Most have a valid length, and their content is random. */
 const values: Readonly<Record<number, (random: Random, options: ReceiveOptions) => number[]>> = {
   1: (random) => [random.below(4)],
   2: (random, { fourOctetAs }) => path(random, fourOctetAs ? 4 : 2),

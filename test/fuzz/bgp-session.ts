@@ -1,6 +1,6 @@
 /**
- * Fuzzes whole BGP sessions, from the octets of a transport in memory through frame reader, state machines and route output to log lines,
- * metrics, status and flight recorder. A router connects to the speaker, the speaker connects to it, or both connect at once. In most
+ * Fuzzes whole BGP sessions. The octets come from a transport in memory, pass through frame reader, state machines and route output, and end in
+ * log lines, metrics, status and flight recorder. A router connects to the speaker, the speaker connects to it, or both connect at once. In most
  * inputs the session reaches Established. The router then sends valid messages at the wrong time, mutated ones, and hostile ones of up to
  * 65,535 octets.
  *
@@ -26,7 +26,7 @@ import type { FuzzTarget, Meter } from './target.ts';
 
 const otherAddress = ip('192.0.2.3');
 const maxSteps = 12;
-/** A malformed attribute of each type may be logged once in a session. */
+/** All log lines of one input together. In each session, one line is allowed for each type and treatment of a malformed attribute. */
 const maxLogOctets = 128 * 1024;
 const maxLineOctets = 4096;
 const maxTextCharacters = 1024;
@@ -116,7 +116,7 @@ class Scenario {
     return stream;
   }
 
-  /** Streams of the fuzzed router that are open. */
+  /** The open streams of the fuzzed router. */
   #streams(): MemoryStream[] {
     return this.#transport.streams.filter((stream) => stream !== this.#other && stream.isOpen);
   }

@@ -1,6 +1,7 @@
 /**
- * Fuzzes the reading of Kubernetes API bodies: pages of lists and lines of watches, with objects of every kind that the program reads. In
- * most inputs, a field of a valid object has another value or is missing, or the text of the body is changed.
+ * Fuzzes the reading of Kubernetes API bodies: pages of lists and lines of watches, with objects of every kind that
+ * `src/kubernetes/decode.ts` decodes. In most inputs, a field of a valid object has another value or is missing, or the text of the body is
+ * changed.
  *
  * Each body is decoded, or its decoding throws one of the errors that the watch handles. Decoded objects are plain data.
  */

@@ -1,8 +1,10 @@
 /**
- * Fuzzes what both daemons do with objects that users may write: Services with any annotations, ConfigMaps, Secrets, Nodes and
- * EndpointSlices. Each object is decoded. The controller then judges the ConfigMap and decides about the Services, and the speaker plans.
+ * Fuzzes what the controller and the speaker do with objects that users may write: Services with any annotations, ConfigMaps, Secrets, Nodes
+ * and EndpointSlices. Each object is decoded. The controller then judges the ConfigMap and decides about the Services, and the speaker
+ * computes its plan.
  *
- * No object raises an exception, and text meant for people is short and printable.
+ * The decoder may refuse an object with `InvalidObject`. No object raises any other exception, and text meant for people is short and
+ * printable.
  */
 import assert from 'node:assert/strict';
 import { pino } from 'pino';
@@ -37,7 +39,7 @@ import type { FuzzTarget, Meter } from './target.ts';
 
 const maxObjects = 6;
 const maxTextCharacters = 1024;
-/** The annotation with the errors of a ConfigMap names up to ten errors. */
+/** The reason why a ConfigMap is rejected names up to ten errors. It is cut after 4,000 characters. */
 const maxConfigErrorCharacters = 4096;
 const maxLineOctets = 4096;
 const unprintable = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;

@@ -1,10 +1,10 @@
 /**
- * Fuzzes the entrances of foreign octets with millions of inputs, and checks what must hold for any input.
+ * Fuzzes the entrances, where octets from outside come in, with millions of inputs, and checks what must hold for any input.
  *
  *   node test/fuzz/main.ts [--target NAME] [--count N] [--seed N] [--first N]
  *
- * Without `--target` each target gets its share of `--count` inputs. The seed is printed first, so that a run can be repeated. When an
- * input fails, the run prints the command that repeats it and exits with 1.
+ * Without `--target` each target gets its share of `--count` inputs. `--first` is the number of the first input. The run begins by printing its
+ * seed, so that it can be repeated. When an input fails, the run prints the command that repeats that input and exits with 1.
  */
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';

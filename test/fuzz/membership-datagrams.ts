@@ -50,8 +50,9 @@ function withoutKey(random: Random, meter: Meter): string {
 }
 
 /**
- * Seals a plaintext with the key and delivers it to b. The plaintext is random octets, a packet, or a mutated packet. When b answers with a
- * challenge, delivers the packet again with the token of the challenge. Half of these packets are mutated after the token.
+ * Seals a plaintext with the key and delivers it to b. The plaintext is random octets, a packet, or a mutated packet. When b answers one of
+ * the packets with a challenge, delivers the packet again with the token of the challenge. In half of these cases, octets after the token
+ * are mutated.
  */
 function withKey(random: Random, meter: Meter): string {
   const b = channel('b', random);
@@ -101,8 +102,9 @@ function receive(to: Channel, datagram: Buffer, random: Random, meter: Meter): R
 }
 
 /**
- * Returns the token of a challenge. In the plaintext, the token follows the kind, the length of the sender's name, and the name, which has
- * one character. The challenge is sealed for the sender that is named in the plaintext. That is a, but a mutated plaintext may name b.
+ * Returns the token of a challenge. In the plaintext of the challenge, the token follows the kind, the length of the sender's name, and the
+ * name, which has one character. The challenge is sealed for the member that the challenged datagram names as its sender: a, or b when a
+ * mutation has changed the name.
  */
 function tokenOf({ datagram, endpoint }: Transmission): Uint8Array {
   const [name = ''] = Object.entries(endpoints).find(([, each]) => each === endpoint) ?? [];

@@ -2,8 +2,8 @@
  * Fuzzes the membership and ownership machines of three speakers with packets of a compromised node, which has the keys. The packets make
  * false statements about members, about names that Kubernetes does not list, and about the owners of addresses.
  *
- * No packet raises an exception. Everything that the machines send can be encoded. A packet causes only a few packets, and the names that
- * the packets invent take little memory and cause few log lines.
+ * No packet raises an exception. Everything that the machines send can be encoded. A packet causes at most 128 packets at once, and the names
+ * that the packets invent take little memory and cause few log lines.
  */
 import assert from 'node:assert/strict';
 import { pino } from 'pino';
@@ -21,7 +21,7 @@ const victim = 'node-0';
 const addressCount = 4;
 const maxSteps = 12;
 const states = ['alive', 'suspect', 'dead', 'left'] as const;
-/** An answer to a digest has up to 64 packets in its first step. */
+/** The first step of an answer to a digest has up to 64 packets. The limit is twice that. */
 const maxPacketsPerPacket = 128;
 const maxPacketOctets = 4096;
 const maxUnlisted = 32;

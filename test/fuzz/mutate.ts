@@ -1,6 +1,6 @@
 import type { Random } from './random.ts';
 
-/** Values at which lengths and numbers change their meaning. */
+/** Boundary values of lengths and numbers. */
 export const edges = [0, 1, 2, 3, 4, 5, 8, 12, 16, 17, 32, 33, 64, 127, 128, 129, 254, 255];
 
 /**

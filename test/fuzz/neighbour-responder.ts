@@ -1,9 +1,10 @@
 /**
- * Fuzzes the responder with frames of a segment, from the capture through the judgement of each frame to answers, defence, conflict reports,
- * log and metrics. The frames are ARP and Neighbour Discovery frames of Linux, most of them mutated, and some claim an address of the node.
+ * Fuzzes the responder with frames of a segment. Each frame takes the whole way, from the capture through the judgement to answers, defence,
+ * conflict reports, log and metrics. The frames are ARP and Neighbour Discovery frames of Linux, most of them mutated, and some claim an
+ * address of the node.
  *
- * No frame raises an exception. A frame causes at most a few frames, and each comes from the node's own MAC address. A flood of claims,
- * each by a new host, causes only a few log lines.
+ * No frame raises an exception. The responder sends at most four frames at once for a frame that it receives, and only from the node's own
+ * MAC address. A flood of claims, each by a new host, causes only a few log lines.
  */
 import assert from 'node:assert/strict';
 import { ip } from '../support/addresses.ts';
@@ -16,7 +17,7 @@ import type { FuzzTarget } from './target.ts';
 const frames = Object.values(captured).map(frame);
 const owned = ['192.0.2.1', '192.0.2.2', '2001:db8::a', '2001:db8::b'];
 const maxFrames = 20;
-/** One answer, or two announcements that consist of a request and a reply each. */
+/** A frame causes one answer, or one announcement of two frames, a request and a reply. The limit is twice that number. */
 const maxSentPerFrame = 4;
 const maxLines = 8;
 const sourceMacAt = 6;
@@ -38,7 +39,7 @@ export const neighbourResponder: FuzzTarget = {
       meter.measure(() => host.hear(hex(octets), 'eth0', random.pick([0, 0, 0, 150, 5000])));
       const atOnce = host.takeSent();
       assert.ok(atOnce.length <= maxSentPerFrame, `a frame causes ${atOnce.length} frames`);
-      // After a stall, the responder holds frames back for 20 ms.
+      // After a stall, the responder holds received frames back for 20 ms.
       meter.measure(() => host.clock.advance(random.pick([0, 1, 20, 1000])));
       const sent = [...atOnce, ...host.takeSent()];
       for (const each of sent)
@@ -58,7 +59,7 @@ export const neighbourResponder: FuzzTarget = {
 function nextFrame(random: Random): Buffer {
   let octets: Buffer = Buffer.from(random.pick(frames));
   if (random.oneIn(3)) {
-    // Another host with a MAC of its own.
+    // The frame now comes from another host, which has a MAC address of its own.
     Buffer.from(random.octets(4)).copy(octets, sourceMacAt + 2);
     octets.copy(octets, 22, sourceMacAt, sourceMacAt + 6);
   }

@@ -1,4 +1,4 @@
-/** Fuzzes the decoders of what one speaker process passes on to another: records, and the sessions of BGP and BFD in them. */
+/** Fuzzes the decoders of the data that one speaker process passes on to another: records, and the BGP and BFD sessions in them. */
 import assert from 'node:assert/strict';
 import {
   decodePassedSession,

@@ -14,7 +14,7 @@ export interface Meter {
   measure<T>(work: () => T): T;
 }
 
-/** One entrance of foreign octets: a decoder, or a whole part of the program behind it. */
+/** Code that receives octets from outside: one decoder, or a decoder and the code that uses the decoded values. */
 export interface FuzzTarget {
   /** Chosen with `--target`. */
   readonly name: string;
@@ -24,8 +24,8 @@ export interface FuzzTarget {
   /** Verdicts that a run must see often. A run without them tests too little. */
   readonly expectedVerdicts: readonly string[];
   /**
-   * Makes one input from the numbers, lets the target handle it, and checks everything that must hold for any input. Returns the verdict in
-   * one word or a few. Throws when a check fails, and lets exceptions of the target through.
+   * Makes one input from `random`, lets the target handle it, and checks everything that must hold for any input. Returns the verdict in one
+   * word or a few. Throws when a check fails, and lets exceptions of the target through.
    */
   run(random: Random, meter: Meter): string;
 }

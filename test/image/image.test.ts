@@ -1,6 +1,6 @@
 /**
- * The image that `make image` wrote to dist/image. The tests read it with skopeo and umoci, so that the code that wrote it does not judge it.
- * The tests need Debian's archive, so `make image-test` runs them, and `make test` does not.
+ * The image that `make image` wrote to dist/image. The tests read it with skopeo and umoci, because the code that wrote the image could repeat
+ * its own faults. The tests need Debian's archive, so `make image-test` runs them, and `make test` does not.
  */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -76,7 +76,7 @@ for (const target of targets)
       const qemu = join(folder, emulatorInRoot);
       if (!isHost(target)) copyFileSync(join('/usr/bin', target.qemu), qemu);
       try {
-        // QEMU cannot start another program, as /usr/bin/bellman does.
+        // The launcher /usr/bin/bellman executes Node, and QEMU cannot execute another program. Here QEMU therefore starts Node itself.
         const emulated =
           command === '/usr/bin/bellman'
             ? [emulatorInRoot, '/usr/lib/bellman/bin/node', '/usr/lib/bellman/app/bellman.js']
@@ -95,7 +95,7 @@ for (const target of targets)
       }
     }
 
-    test('says what it is, and starts as a user other than root', () => {
+    test('names its architecture, version, licence and Git revision, and starts as a user other than root', () => {
       const { architecture, config } = JSON.parse(
         skopeo('inspect', '--config', '--override-arch', target.debian, layout),
       ) as {
@@ -142,7 +142,7 @@ for (const target of targets)
       assert.equal(status, 0, stdout + stderr);
     });
 
-    test('uses the compiled code of the build as root and as the user of the image', () => {
+    test('loads the code that the build compiled, as root and as the user of the image', () => {
       for (const user of [0, 65532]) {
         const { stderr } = run(
           user,
@@ -174,7 +174,7 @@ for (const target of targets)
       }
     });
 
-    test('has no shell and no programs but bellman and node, and only root may write', () => {
+    test('has no shell and no programs but bellman and node, and only root may write its files', () => {
       const programs = files()
         .filter((entry) => entry.isFile())
         .map(({ parentPath, name }) => join(parentPath, name))
@@ -214,7 +214,7 @@ for (const target of targets)
       assert.ok(statSync(archive(target)).size < 60e6);
     });
 
-    test('is the same in the archive for docker load and ctr images import', () => {
+    test('is the same in the archive that docker load and ctr images import read', () => {
       const config = (source: string) =>
         skopeo('inspect', '--config', '--raw', '--override-arch', target.debian, source);
       assert.equal(config(`docker-archive:${archive(target)}`), config(layout));

@@ -25,7 +25,7 @@ after(async () => {
 });
 
 describe('arping', () => {
-  test('gets one answer to each broadcast, with the MAC address of the owning interface', async () => {
+  test('gets one answer to each broadcast, with the MAC address of the interface that answers', async () => {
     const text = await client.exec('arping', '-b', '-c', '3', '-w', '5', '-I', 'eth0', service);
     assert.match(text, /Received 3 response/);
     assert.match(
@@ -63,7 +63,7 @@ test("our answers take the kernel's neighbour entry from REACHABLE through STALE
   assert.equal((await neighbour(client, service)).mac, macOf(1));
 });
 
-test("another host's claim to the address is reported with that host's MAC address, the address is defended, and neighbours return to the owner", async () => {
+test("a claim by another host is reported with that host's MAC address, the address is defended, and neighbours return to the owner", async () => {
   await poke(client, service);
   await other.ip('address', 'add', `${service}/32`, 'dev', 'eth0');
   await other.exec('arping', '-U', '-c', '1', '-w', '1', '-I', 'eth0', service).catch(() => '');

@@ -17,7 +17,7 @@ import { endProcess, ourIpv4, ourIpv6, theirIpv4, theirIpv6, type Wire, wire } f
 
 const run = promisify(execFile);
 
-/** A program for `node -e` in the router's namespace. It sends a datagram with a TTL. */
+/** A program for `node -e` in the router's namespace. It sends one datagram with the given TTL. */
 const sender = `
 const [octets, address, port, ttl, source] = process.argv.slice(1);
 const socket = require('node:dgram').createSocket(address.includes(':') ? 'udp6' : 'udp4');
@@ -111,7 +111,7 @@ describe('the BFD process', { concurrency: false }, () => {
     await eventually('a packet below the new minimum', () => bfd.processStatus()?.dropped.ttl === 2);
   });
 
-  test('serves sessions with and without an interface or a source address on one port', async () => {
+  test('serves sessions that are bound to an interface, to a source address, or to neither, all on one port', async () => {
     const cable = await connected();
     const bfd = start();
     const session = (id: string, changes: Partial<BfdSessionSettings>) => ({
@@ -169,6 +169,7 @@ describe('the BFD process', { concurrency: false }, () => {
       stdio: 'ignore',
     });
     undo.push(() => endProcess({ process: flood }));
+    // The counter `ttl` includes packets that the kernel drops during a flood because no session has their discriminator.
     await eventually(
       'a flood that the kernel keeps out',
       () => (bfd.processStatus()?.dropped.ttl ?? 0) > 100_000,

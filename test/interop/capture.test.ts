@@ -1,4 +1,4 @@
-/** Captures on real links: after an hour of silence, after a link failure, after a stall of the process, and when they are closed. */
+/** Captures on real links: after an hour of silence, after a link failure, after a stall of the process, and when the captures are closed. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { readdirSync } from 'node:fs';
@@ -50,7 +50,7 @@ function speak(): Capture {
   });
 }
 
-test('a capture delivers the first frame after it is opened', async () => {
+test('a capture delivers even the first frame that is sent after its opening', async () => {
   for (let i = 0; i < 10; i++) {
     const { near, heard } = listen();
     const far = speak();
@@ -93,7 +93,7 @@ test('a capture delivers a frame after an hour of silence', async () => {
   far.close();
 });
 
-test('a capture whose link went down and up unnoticed delivers frames or reports itself lost', async () => {
+test('a capture that is not opened again after its link went down and up delivers frames or reports itself lost', async () => {
   const { clock, near, heard, lost } = listen();
   await run('ip', ['link', 'set', 'near', 'down']);
   await run('ip', ['link', 'set', 'near', 'up']);

@@ -197,8 +197,8 @@ export const bodies: Record<Feature, (daemon: Daemon) => Promise<void>> = {
   'TTL security': async (daemon) => {
     const neighbor = { ttlSecurity: true, holdTimeSeconds: 3 };
     await session(daemon, { ours: shortHold, neighbor }, async (session) => {
-      // The TCP handshake may succeed, because the router's listener serves other peers too. Nothing after it succeeds.
-      await eventually('a session that ends without a message', () =>
+      // The TCP handshake may succeed, because the router's listener also serves peers without TTL security. Later packets do not get through.
+      await eventually('an attempt that ends without a NOTIFICATION from the router', () =>
         /timed out|Hold Timer Expired|no answer/.test(status(session).lastError ?? ''),
       );
       assert.equal(await session.daemon.isEstablished(), false);
@@ -230,7 +230,7 @@ export const bodies: Record<Feature, (daemon: Daemon) => Promise<void>> = {
         { theirs: { routerId: theirRouterId }, neighbor: { passive: false }, others: [passivePeer] },
         async (session) => {
           await established(session);
-          // Makes both ends connect at the same time: our OPEN waits for the router, which connects as soon as it runs again.
+          // Makes both ends connect at the same time: the stopped router has not read our OPEN yet, and connects as soon as it runs again.
           await whileStopped(session.daemon.process, () => {
             session.speaker.setPeers([passivePeer]);
             session.speaker.setPeers([peer(), passivePeer]);
@@ -437,7 +437,7 @@ export const bodies: Record<Feature, (daemon: Daemon) => Promise<void>> = {
       await established(session);
       assert.ok(status(session).capabilities.includes('extended-message'));
       await eventually('all routes sent', () => status(session).routesSent === hosts.length);
-      // 1,200 host routes are 6,000 octets: one extended message, or two ordinary ones. Two End-of-RIB follow.
+      // A host route takes 5 octets. 1,200 of them fit into one extended message, but need two ordinary ones. An End-of-RIB for each family follows.
       await eventually(
         'End-of-RIB of both families',
         async () => (await sample(session, 'updates_total')) >= 3,

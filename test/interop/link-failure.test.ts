@@ -1,4 +1,4 @@
-/** A link that fails and returns, under sessions with real routers. */
+/** BGP sessions with real routers, over a link that fails and returns. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { networkInterfaces } from 'node:os';
@@ -72,7 +72,7 @@ describe('a link that fails', () => {
   const linkDown = () => `link ${cable.device} is down or has no address left`;
   const routes = async () => (await daemon.routes()).map((route) => route.prefix).sort();
 
-  test('ends the session of the directly connected peer long before the hold time, and no other session', async () => {
+  test('ends only the session of the directly connected peer on this link, long before the hold time is over', async () => {
     const started = performance.now();
     await run('ip', ['link', 'set', cable.device, 'down']);
     await eventually('the end of the session', () => status()?.lastError === linkDown());
@@ -80,7 +80,7 @@ describe('a link that fails', () => {
     assert.equal(speaker.status().find(({ name }) => name === 'other')?.state, 'Established');
   });
 
-  test('returns with IPv4 while the node has no IPv6 address, and the status says so', async () => {
+  test('carries only IPv4 when it is up again without its IPv6 address, and the status of the session says so', async () => {
     await run('ip', ['link', 'set', cable.device, 'up']);
     await eventually('the session', () => status()?.state === 'Established');
     await eventually('the IPv4 route', async () => (await routes()).join() === ipv4Route);
@@ -88,7 +88,7 @@ describe('a link that fails', () => {
     assert.match(status()?.warnings.join() ?? '', /ipv6-unicast is not sent/);
   });
 
-  test('carries IPv6 on the same session once the address is back, and withdraws IPv6 when the address is removed', async () => {
+  test('carries IPv6 on the same session once it has an IPv6 address, until that address is removed', async () => {
     const since = status()?.since;
     await run('ip', ['address', 'add', `${ourIpv6}/64`, 'dev', cable.device, 'nodad']);
     await eventually('both routes', async () => (await routes()).length === 2);

@@ -79,7 +79,7 @@ test('answers return after the link goes down and up', async () => {
   }
 });
 
-test("answers return after the other end's link goes down and up", async () => {
+test("answers return after the switch's port goes down and up", async () => {
   await segment.switch.ip('link', 'set', 'node', 'down');
   await eventually('the link to stop carrying the address', async () => {
     const carriers = (await responder.ask({ do: 'carriers', address: ipv4 })) as string[];

@@ -142,7 +142,7 @@ describe('a misbehaving peer', () => {
     assert.ok(lines.length < 20, `${lines.length} lines were logged: ${lines.slice(0, 5).join('')}`);
   }
 
-  /** Connects to the speaker. Resolves to all that the speaker sends before it closes the connection, or to `undefined` when it is refused. */
+  /** Connects to the speaker. Resolves to all that it sends before it closes the connection, or to `undefined` if the connection is refused. */
   async function octetsUntilClosed(): Promise<Buffer | undefined> {
     const socket = connect(listenPort, '127.0.0.1');
     let isConnected = false;
@@ -175,7 +175,7 @@ describe('a misbehaving peer', () => {
       () => lastError() === 'Hold Timer Expired',
     ));
 
-  test('that states a new AS number each time is retried after at least 1, 2 and 4 seconds, less 25 % jitter', async () => {
+  test('that states another wrong AS number in each OPEN is retried after 1, 2 and 4 seconds, each shortened by jitter of at most 25 %', async () => {
     const askedAtMs: number[] = [];
     await endure(
       (socket) => {
@@ -187,7 +187,7 @@ describe('a misbehaving peer', () => {
         askedAtMs.length >= 4 && lastError()?.startsWith('NOTIFICATION sent: OPEN Message Error/Bad Peer AS'),
     );
     // The pause begins after this peer has sent its OPEN. So a busy machine makes the time between two attempts longer, never shorter.
-    // Timers have a grain of 1 ms.
+    // The limit is 2 ms lower, because timers have a grain of 1 ms and the pauses are rounded.
     const pausesMs = askedAtMs.slice(1, 4).map((atMs, i) => Math.round(atMs - (askedAtMs[i] ?? atMs)));
     for (const [i, pauseMs] of pausesMs.entries())
       assert.ok(pauseMs >= 0.75 * 1000 * 2 ** i - 2, `pauses of ${pausesMs} ms`);
@@ -205,7 +205,7 @@ describe('a misbehaving peer', () => {
       'Message Header Error/Bad Message Length',
     ],
     [
-      'states a length under the header',
+      'states a length shorter than the header',
       Uint8Array.of(...new Uint8Array(16).fill(0xff), 0, 18, 4),
       'Message Header Error/Bad Message Length',
     ],

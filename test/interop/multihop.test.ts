@@ -12,7 +12,7 @@ import { endProcess, ourSide, peer, router, startRouter, theirIpv4, wire } from 
 const run = promisify(execFile);
 const farAddress = '10.99.0.2';
 
-test('an eBGP peer two hops away is up without ebgp-multihop, and unreachable with ebgp-multihop: false', async (t) => {
+test('an eBGP peer two hops away comes up when ebgp-multihop is not set, and is unreachable with ebgp-multihop: false', async (t) => {
   const near = await wire();
   await near.namespace.exec('sysctl', '-qw', 'net.ipv4.ip_forward=1');
   const far = await NetworkNamespace.create('far');

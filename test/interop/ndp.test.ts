@@ -54,7 +54,7 @@ test("another host's claim to the address is reported with that host's MAC addre
   await other.ip('link', 'set', 'eth0', 'up');
   await other.ip('address', 'replace', `${service}/64`, 'dev', 'eth0', 'nodad');
   await eventually('the conflict to be reported', async () => {
-    // The claimant's later advertisements are unicast answers, so the node solicits one.
+    // The claimant sends its later advertisements only to the host that asks, so the node asks.
     await node.exec('ndisc6', '-q', '-r', '1', '-w', '100', service, 'eth0').catch(() => '');
     return responder.events.some((event) => event.kind === 'conflict' && event.mac === macOf(2));
   });
@@ -75,7 +75,7 @@ test('a probe distinguishes an address in use from a free one', async () => {
   assert.deepEqual(await responder.ask({ do: 'probe', address: '2001:db8::77' }), { kind: 'free' });
 });
 
-test('the node joins the solicited-node group of two addresses once, and leaves it when the last of them is removed', async () => {
+test('the node joins the solicited-node group that two addresses share, and leaves it when the last of them is removed', async () => {
   const group = /ff02::1:ff44:5566/;
   const shared = ['2001:db8::44:5566', '2001:db8::1:0:44:5566'];
   const isJoined = async () => group.test(await node.ip('maddress', 'show', 'dev', 'eth0'));

@@ -23,7 +23,7 @@ const ourRouterId = 0xc0000201;
 
 export const plain: RouteAttributes = { asPathPrepend: 0, communities: [], largeCommunities: [] };
 
-/** A peer with the default settings of the configuration, except that it retries a connection after 1 s. */
+/** A peer with the default settings of the configuration, except that the speaker retries a failed connection after 1 s. */
 export function peer(changes: Partial<PeerSettings> = {}, password?: string): ResolvedPeer {
   return {
     settings: {

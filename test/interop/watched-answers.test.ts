@@ -17,7 +17,7 @@ const link = 'world0';
 const otherMac = '02:00:00:00:00:02';
 const heard: NeighbourAnswer[] = [];
 let responder: NeighbourResponder;
-/** Another program on this host. */
+/** Sends frames in place of another program on this host. */
 let program: Capture;
 let ownMac: Uint8Array = new Uint8Array();
 

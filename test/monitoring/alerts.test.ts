@@ -12,7 +12,7 @@ import { alertsPath, shippedAlerts } from './shipped-alerts.ts';
 
 interface Row {
   readonly series: Readonly<Record<string, string>>;
-  /** Minutes at which the alert is not active yet, is active, and is not active any more. */
+  /** Minutes at which the alert does not fire yet, fires, and no longer fires. */
   readonly quietAt: number;
   readonly firesAt: number;
   readonly resolvedAt: number;
@@ -98,7 +98,7 @@ const rows: Readonly<Record<string, Row | readonly Row[]>> = {
         '1x30',
       'bellman_speaker_announced{service="default/web",protocol="layer2",node="node-2",ip="192.0.2.1"}':
         '_x5 1x10 stale',
-      // Every node announces an address by BGP.
+      // By BGP, several nodes may announce the same address.
       'bellman_speaker_announced{service="default/api",protocol="bgp",node="node-1",ip="192.0.2.2"}': '1x30',
       'bellman_speaker_announced{service="default/api",protocol="bgp",node="node-2",ip="192.0.2.2"}': '1x30',
     },
@@ -112,7 +112,7 @@ const rows: Readonly<Record<string, Row | readonly Row[]>> = {
       description: 'Another host uses 192.0.2.1.',
     },
     {
-      // The owner defends the address.
+      // The owner defends the address, so it goes on answering and reports no `bellman_speaker_in_conflict`.
       series: { [`bellman_layer2_conflicts_total{ip="192.0.2.1",${a}}`]: '0x5 1x30' },
       ...{ quietAt: 5, firesAt: 8, resolvedAt: 20, labels: { ip: '192.0.2.1' } },
       description: 'Another host uses 192.0.2.1.',
@@ -141,7 +141,7 @@ const rows: Readonly<Record<string, Row | readonly Row[]>> = {
       // Prometheus did not scrape this speaker for some minutes.
       [`process_start_time_seconds{${b}}`]: '0x10 _x10 0x30',
       [`bellman_bgp_notifications_total{peer="router",direction="received",${error},${b}}`]: '1x10 _x10 1x30',
-      // Administrative Shutdown is not a rejection.
+      // Neither an Administrative Shutdown nor a NOTIFICATION that the speaker sends is a rejection by the peer.
       [`bellman_bgp_notifications_total{peer="other",direction="received",code="6",subcode="2",${a}}`]:
         '_x20 1x30',
       [`bellman_bgp_notifications_total{peer="other",direction="sent",code="3",subcode="1",${a}}`]:
@@ -208,7 +208,7 @@ const rows: Readonly<Record<string, Row | readonly Row[]>> = {
       'bellman_node_leaving{node="node-1",reason="maintenance"}': '1x40',
       'bellman_speaker_announced{service="default/web",protocol="bgp",node="node-1",ip="192.0.2.1"}':
         '1x20 stale',
-      // The routes of this node are withdrawn.
+      // node-2 leaves too, but has withdrawn its routes.
       'bellman_node_leaving{node="node-2",reason="maintenance"}': '1x40',
       'bellman_speaker_announced{service="default/web",protocol="bgp",node="node-3",ip="192.0.2.1"}': '1x40',
     },
@@ -243,7 +243,7 @@ const rows: Readonly<Record<string, Row | readonly Row[]>> = {
       [`bellman_input_failures_total{entrance="bgp",kind="TypeError",${b}}`]: '1x10 _x10 1x30',
     },
     {
-      // A process that failed at its start.
+      // The process starts at minute 20 (1200 s) and fails within the first minute.
       [`process_start_time_seconds{${a}}`]: '_x20 1200x30',
       [`bellman_input_failures_total{entrance="bgp",kind="TypeError",${a}}`]: '_x20 1x30',
     },

@@ -3,7 +3,8 @@ import type { Lab } from '../../lab/lab.ts';
 import type { Prometheus } from './prometheus.ts';
 
 /**
- * Alerts that `lab-history.test.ts` shows: those that look back for minutes, and those that need three nodes. `lab.test.ts` shows all others.
+ * Alerts that `lab-history.test.ts` shows: those that look back for 10 or 15 minutes, the one that needs three nodes, and the one that needs a
+ * route too long for a message. `lab.test.ts` shows all others.
  */
 export const historyAlerts: readonly string[] = [
   'BellmanAddressConflict',

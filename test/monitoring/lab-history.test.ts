@@ -1,6 +1,7 @@
 /**
- * The alerts that look back for 10 or 15 minutes, and the alert about an address whose answers reach no witness, fire and resolve in a lab that a
- * real Prometheus scrapes. In these tests, the rules look back for a tenth of the shipped time, and an alert fires after a shorter pending time.
+ * In a lab that a real Prometheus scrapes, these alerts fire and resolve: those that look back for 10 or 15 minutes, the one about an address whose
+ * answers reach no witness, and the one about a route that is not sent. In these tests, the rules look back for a tenth of the shipped time, and
+ * an alert fires after a shorter pending time.
  */
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';

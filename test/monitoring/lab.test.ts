@@ -1,7 +1,7 @@
 /**
  * A real Prometheus scrapes the lab. Faults make the shipped alerts fire, and their repair makes the alerts resolve. Only the time for which an
  * alert must be pending is shorter than in the shipped rules. Every query of the dashboards returns data. `lab-history.test.ts` shows the alerts
- * that look back for minutes or need three nodes.
+ * in `historyAlerts`.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -154,7 +154,7 @@ describe('Prometheus scrapes the lab', { concurrency: false }, () => {
     await resolves('BellmanApiServerAway', 'BellmanConfigBehind');
   });
 
-  test('a text that is rejected', async () => {
+  test('a ConfigMap whose text is rejected', async () => {
     await lab.applyExample('config-broken');
     await fires('BellmanConfigStale');
     await lab.configure(configuration(300));

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import { allMetrics } from '../../scripts/reference/metrics.ts';
 
-/** MetalLB has these metrics under the same names with its own prefix, and its dashboards use them. */
+/** promtool objects to these names. They stay, because MetalLB's dashboards use the same names with another prefix. */
 const namesOfMetalLb = [
   'allocator_addresses_in_use_total',
   'allocator_addresses_total',
@@ -48,7 +48,7 @@ function scrape(): string {
     .join('\n');
 }
 
-test('promtool check metrics complains about the names of MetalLB only', () => {
+test('promtool check metrics complains only about the names that Bellman shares with MetalLB', () => {
   const { stderr, error } = spawnSync('promtool', ['check', 'metrics'], {
     input: scrape(),
     encoding: 'utf8',

@@ -119,7 +119,7 @@ interface ActiveTarget {
   readonly labels: Readonly<Record<string, string>>;
 }
 
-test('Prometheus finds each process once, at the port that its components give it', async () => {
+test('Prometheus finds each process once, at the port that the Kustomize components give it', async () => {
   const foreign = {
     targets: ['10.0.0.9:1'],
     labels: { __meta_kubernetes_pod_name: 'foreign', __meta_kubernetes_pod_container_port_name: 'metrics' },

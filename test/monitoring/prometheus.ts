@@ -5,7 +5,7 @@ import { shippedAlerts } from './shipped-alerts.ts';
 
 const folder = '/run/prometheus';
 const listen = '127.0.0.1:9090';
-/** The port that the lab gives to all processes of Bellman. */
+/** In the lab, all processes of Bellman serve their metrics on this port. */
 const metricsPort = 7472;
 /** The time for which every alert must be pending before it fires. In the shipped rules, it is minutes. */
 const pendingTime = '2s';
@@ -16,7 +16,7 @@ interface Sample {
 }
 
 export interface PrometheusOptions {
-  /** Factor on the times for which the shipped rules look back. */
+  /** The factor by which the times for which the shipped rules look back are multiplied; 1 by default. */
   readonly lookBack?: number;
 }
 
@@ -82,7 +82,8 @@ function alertsWithShortTimes(lookBack: number): object {
       rules: group.rules.map((rule) => ({
         ...rule,
         ...(rule.for === undefined ? {} : { for: pendingTime }),
-        // Ranges and offsets are in minutes. The age of a process is in seconds and stays, because every process of the lab is young.
+        // The ranges and offsets that must shrink are in minutes. The limit on the age of a process is in seconds and stays, because every process
+        // of the lab is younger.
         expr: rule.expr.replace(/\b(\d+)m\b/g, (_, minutes) => `${Math.round(minutes * 60 * lookBack)}s`),
       })),
     })),

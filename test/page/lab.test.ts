@@ -1,4 +1,4 @@
-/** The page of a leader that has assigned addresses to 10,000 Services of a lab. Headless Chromium shows it on the leader's host. */
+/** The page of a leader that has assigned addresses to 1,000 or 10,000 Services of a lab. Headless Chromium shows it on the leader's host. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
@@ -12,7 +12,7 @@ import { Chromium, missingChromium, type Screen } from '../support/chromium.ts';
 import { eventually } from '../support/eventually.ts';
 import { keepShot } from '../support/shots.ts';
 
-/** Kubernetes itself takes about 0.1 s for each Service on a busy machine. */
+/** With Kubernetes itself there are fewer Services, because it takes about 0.1 s for each one on a busy machine. */
 const total = isKubernetes ? 1000 : 10_000;
 const leader = 'http://127.0.0.1:7472';
 const config = `peers:
@@ -24,7 +24,7 @@ const desk: Screen = { width: 1280, height: 900, scheme: 'light' };
 
 /**
  * On two cores with a load of 17, the first data came after 14 s, and a collection took 1.1 s of CPU time. `/healthz` took 9 ms in the median, and
- * 220 ms at most. The bounds fail for a cost of another order of magnitude, and not for a busy machine.
+ * 220 ms at most. The limits are several times higher, so that a busy machine does not exceed them.
  */
 const limits = {
   firstDataMs: 60_000,
@@ -43,7 +43,7 @@ describe(`the page of a leader with ${total} Services`, {
 
   before(async () => {
     lab = await Lab.start({ nodes: 1 });
-    // No packet goes to a Service here, and rules for all Services would cost more than everything else.
+    // No packet goes to a Service here, and kube-proxy's rules for all Services would cost more than everything else.
     if (lab.isRunning('kube-proxy')) await lab.stop('kube-proxy');
     await lab.configure(config);
     await makeManyServices(lab, lab.node('node-1'), { from: 0, to: total });

@@ -1,4 +1,4 @@
-/** The web page in headless Chromium, with 10,000 Services and 40 nodes of which some are at fault. */
+/** The web page in headless Chromium, for a cluster of 10,000 Services and 40 nodes in which some things are at fault. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { after, before, beforeEach, describe, test } from 'node:test';
@@ -159,7 +159,7 @@ describe('the page', { skip: missingChromium(), concurrency: false }, () => {
       assert.deepEqual(chromium.complaints(), []);
     });
 
-  test('says first what is wrong, and counts it', async () => {
+  test('lists what is wrong, and counts it in the summary and in the title', async () => {
     assert.match(await chromium.textOf('#summary'), /15 problems/);
     assert.equal(await chromium.evaluate('document.title'), '15 problems – Bellman');
     const problems = await chromium.textOf('#problems-body');
@@ -205,7 +205,7 @@ describe('the page', { skip: missingChromium(), concurrency: false }, () => {
     assert.equal((await rows())[0], 'team-22/service-9981');
   });
 
-  test('shows the names and texts of others as text', async () => {
+  test('shows HTML in the name of a Service as text', async () => {
     await chromium.click('#services-search');
     await chromium.type('onerror');
     await chromium.until('one row', 'document.querySelectorAll("#services-body tbody tr").length === 1');
@@ -242,7 +242,7 @@ describe('the page', { skip: missingChromium(), concurrency: false }, () => {
     await chromium.until('the focus moves', 'document.activeElement.id === "problems"');
   });
 
-  test('follows the cluster, and does not disturb the user', async () => {
+  test('follows the cluster, and keeps the focus and the selected text of the viewer', async () => {
     await chromium.click('#services-search');
     await chromium.type('service-7');
     await chromium.evaluate('document.getElementById("services-search").setSelectionRange(2, 5)');

@@ -1,6 +1,6 @@
 /**
- * Replays recorded faults. Each file is named for its fault and holds all events of one machine, beginning with `start`. The file has the
- * format of `/debug/events`: one JSON line for each event that the flight recorder kept.
+ * Replays the recordings of this folder. The name of each `.jsonl` file says what happened to the session. The file holds all events of one
+ * machine, beginning with `start`, in the format of `/debug/events`: one JSON line for each event that the flight recorder kept.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
@@ -11,7 +11,7 @@ import { parseRecording, type ReplayedMachine, replay } from '../support/replay.
 
 const folder = new URL('.', import.meta.url);
 
-/** Returns a new machine of the kind that the recorded name stands for. Only the machines of peers can be replayed. */
+/** Returns a new machine for the name that a recording gives, such as `peer router`. Only the machines of peers can be replayed. */
 function machineNamed(name: string): ReplayedMachine<never> {
   if (name.startsWith('peer ')) return peerMachine();
   throw new Error(`no machine can replay ${name}`);

@@ -1,4 +1,4 @@
-/** Addresses and prefixes from text. A text that does not parse is a mistake in the test, so it throws. */
+/** Addresses and prefixes from text. A text that does not parse is a mistake in the test, so these functions throw. */
 import { type IpAddress, type Prefix, parseIp, parsePrefix } from '../../src/address/index.ts';
 
 export function ip(text: string): IpAddress {

@@ -232,7 +232,7 @@ class Model {
     return held;
   }
 
-  /** Whether a Service that also holds `others` may get a new address. */
+  /** Whether the Service may get this new address. `others` are its addresses of the other family. */
   mayGet(of: Service, address: IpAddress, others: readonly IpAddress[]): boolean {
     const found = this.poolOf(address);
     if (!found || !this.mayJoin(of, address)) return false;
@@ -269,7 +269,7 @@ class Model {
     );
   }
 
-  /** Whether some assignment fulfils the whole request. A held address must stay in it if the Service asks for the address and may keep it. */
+  /** Whether some assignment fulfils the whole request and contains each held address that the Service asks for and may keep. */
   isPossible(of: Service, before: Outcome['assigned']): boolean {
     const options = familiesOf(of).map((family) => {
       const kept = before.find((each) => each.address.family === family && this.mayKeep(of, each.address));
@@ -353,14 +353,14 @@ class Trial {
   }
 
   /**
-   * Reconciles the waiting Services until nothing changes. Nothing may change unless a decision reported that it opened addresses,
-   * because the controller reconsiders waiting Services only then.
+   * Reconciles the waiting Services until nothing changes. The controller reconsiders them only after a decision with `opensAddresses`,
+   * a release, or a new configuration. At any other time, this must change nothing.
    */
   serveWaiting(): void {
     const hasOpened = this.#hasOpened;
     const stateBefore = this.state();
     this.#reconcileWaiting();
-    if (!hasOpened) assert.equal(this.state(), stateBefore, 'a waiting Service was served late');
+    if (!hasOpened) assert.equal(this.state(), stateBefore, 'a Service waited although it could be served');
     this.#hasOpened = false;
   }
 
@@ -444,13 +444,13 @@ class Trial {
     assert.equal(
       this.holdings(),
       before.slice(0, this.holdings().length),
-      'learned other holdings after a restart',
+      'the restarted allocator did not learn the same holdings',
     );
     for (const known of this.model.known.values()) this.ask(shown(known));
     assert.deepEqual(
       new Set(this.allocator.waiting()),
       new Set(waiting),
-      'other Services wait after a restart',
+      'the Services that wait are not the same after a restart',
     );
     assert.equal(this.state(), before, 'decided differently after a restart');
   }
@@ -458,7 +458,7 @@ class Trial {
   check(): void {
     for (const { service: of, outcome } of this.model.known.values())
       for (const { address } of outcome.assigned)
-        assert.ok(this.model.isLegal(of, address), 'two holders that may not share');
+        assert.ok(this.model.isLegal(of, address), 'a Service holds an address that it may not hold');
     for (const { pool: poolName, family, size, free } of this.allocator.usage()) {
       const found = this.model.pools.find((each) => each.name === poolName);
       const usable = universe.filter((address) => {

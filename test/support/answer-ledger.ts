@@ -5,7 +5,7 @@ export class AnswerLedger {
   readonly #now: () => number;
   /** Greatest number of addresses that two or more nodes answered for at one time. */
   mostDoubled = 0;
-  /** Longest time for which two or more nodes answered for one address. */
+  /** Longest time for which two or more nodes answered for one address. A time that still goes on does not count yet. */
   longestDoubledMs = 0;
   #answered = 0;
 

@@ -1,7 +1,7 @@
 import type { Timer } from '../../src/clock.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
-/** A virtual clock on which each look at the time takes some time, as work does. Work in slices (`src/turns.ts`) then takes several turns. */
+/** A virtual clock on which each call of `now` takes 10 µs, as if work had been done. Long work (`src/turns.ts`) then takes several turns. */
 export class BusyClock extends VirtualClock {
   /** Number of turns of the event loop that were asked for. */
   turns = 0;

@@ -40,7 +40,7 @@ export class Chromium {
   readonly #process: ChildProcess;
   readonly #profile: string;
   readonly #pending = new Map<number, PromiseWithResolvers<unknown>>();
-  /** Exceptions, messages of the console and violations of the Content Security Policy, as JSON. */
+  /** Exceptions, messages of the console, and entries of the log, such as violations of the Content Security Policy. Each is JSON. */
   readonly #complaints: string[] = [];
   #session = '';
   #lastId = 0;

@@ -9,7 +9,7 @@ export async function closeOnFailure<T>(
   try {
     return await prepare();
   } catch (error) {
-    // The first error says more than one that follows from it.
+    // An error of `close` is dropped, because it may be a consequence of the first error.
     await started.close().catch(() => {});
     throw error;
   }

@@ -14,7 +14,10 @@ const droppedMetadata = new Set([
   'deletionGracePeriodSeconds',
 ]);
 
-/** The part of each kind's spec that clients read. The server fills in dozens of other fields. Other kinds are compared whole. */
+/**
+ * The fields of each kind's spec that clients read. The server fills in dozens of fields beside them. Of a kind that is not listed, the whole spec is
+ * compared, but see `reducedService`.
+ */
 const readOfSpec: Readonly<Record<string, readonly string[]>> = {
   Pod: ['nodeName'],
   Node: ['unschedulable'],

@@ -106,7 +106,8 @@ export interface ControllerStatus {
 }
 
 /**
- * An API server with clients and controllers: the lab's embedded one or Kubernetes, see `lab/start-api-server.ts`. `stop` ends them all.
+ * An API server, a client of it, and controllers. The API server is the lab's embedded one or Kubernetes itself (see `lab/start-api-server.ts`).
+ * `stop` ends them all.
  */
 export class ControlPlane {
   readonly folder: string;
@@ -130,7 +131,7 @@ export class ControlPlane {
     this.#controllerKubeconfig = controllerKubeconfig;
   }
 
-  /** The flags are those of the embedded API server. */
+  /** The flags are for the embedded API server. Kubernetes gets none of them. */
   static async start(...embeddedFlags: string[]): Promise<ControlPlane> {
     const folder = await mkdtemp(join(tmpdir(), 'bellman-test-'));
     const processes = new Processes(folder);
@@ -157,7 +158,7 @@ export class ControlPlane {
     }
   }
 
-  /** Credentials of a user who may do everything. */
+  /** Path of the kubeconfig of a user who may do everything. */
   get kubeconfig(): string {
     return this.#server.kubeconfig;
   }
@@ -177,7 +178,7 @@ export class ControlPlane {
     return this.controllerWith({}, ...flags);
   }
 
-  /** Starts a controller with more environment variables. */
+  /** Starts a controller with these environment variables in addition to those of this process. */
   controllerWith(variables: Readonly<Record<string, string>>, ...flags: string[]): Daemon {
     const args = ['controller', '--metrics-address', '127.0.0.1:0', ...flags];
     const daemon = new Daemon(args, { ...variables, KUBECONFIG: this.#controllerKubeconfig });

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 
 /**
- * Runs the work, and fails when it takes more CPU time than the limit, in milliseconds. The timeout of a test cannot end work that never
- * yields. CPU time does not depend on what else the machine does.
+ * Runs the work, and fails when it takes more CPU time than the limit, in milliseconds. The timeout of a test would not do: it cannot fire
+ * during work that never yields, and it also counts the time that the machine spends on other processes.
  */
 export function withinCpuTime<T>(limitMs: number, work: () => T): T {
   const before = process.cpuUsage();

@@ -1,7 +1,7 @@
 /**
- * A cluster in virtual time, for the decision about dead nodes: nodes, networks, kubelets, an API server and a controller. The decisions are
- * the product's own: `NodeDeaths` on each node, `DeathJudge` in the controller. The rest is a model with random delays: which speakers hear
- * each other, how long the membership takes to declare a death, and how long writes and watches take.
+ * A cluster in virtual time, to test the decision about which nodes are dead. It has nodes, networks, kubelets, an API server and a controller. The
+ * code that decides is the product's own: `NodeDeaths` on each node, `DeathJudge` in the controller. The rest is a model with random delays:
+ * which speakers hear each other, how long the membership takes to declare a death, and how long writes and watches take.
  */
 import { DeathJudge } from '../../src/controller/death-judge/death-judge.ts';
 import { NodeDeaths, type Question } from '../../src/speaker/dead-nodes/node-deaths.ts';
@@ -44,7 +44,7 @@ interface WorldNode {
   write: { atMs: number } | undefined;
   renewAtMs: number;
   renewTime: string;
-  /** The time from which the node has power and reaches the API server without a break. */
+  /** Since when the node has had power and reached the API server without a break; infinite while it does not reach the API server. */
   reachesSinceMs: number;
   /** When the speaker last ended or began. */
   speakerChangedAtMs: number;
@@ -63,9 +63,9 @@ export interface Mark {
   readonly atMs: number;
   /** Whether the node had power. */
   readonly lives: boolean;
-  /** How long it had reached the API server without a break; 0 if it does not. */
+  /** How long the node had reached the API server without a break; 0 if it did not reach the API server. */
   readonly reachedApiForMs: number;
-  /** Whether the speaker of the node ended or began at nearly the time at which the node lost the others. Nothing then shows that it lives. */
+  /** Whether the speaker of the node ended or began within 2 s of the last change of the networks. Then nothing shows that the node lives. */
   readonly hadNoWitness: boolean;
   /** How long ago the networks last changed. */
   readonly networksForMs: number;
@@ -77,7 +77,7 @@ export class DeathWorld {
   readonly nodes: readonly WorldNode[];
   readonly marks: Mark[] = [];
   readonly judge = new DeathJudge();
-  /** Whether the API server answers. */
+  /** Whether the API server is out of reach for all nodes and the controller. */
   isApiAway = false;
   /** Until this time the controller's watches deliver nothing. */
   watchStallsUntilMs = 0;
@@ -143,7 +143,7 @@ export class DeathWorld {
     return faults.hasPower && faults.reachesApi && !this.isApiAway;
   }
 
-  /** Renews the Lease every 10 s, and within seconds after a failure. The renewal times are in no order, as with a clock that jumps. */
+  /** Renews the Lease about every 10 s. After a failure, it tries again within 7 s. The renewal times are random, as if the clock jumped. */
   #kubelet(node: WorldNode): void {
     if (this.now < node.renewAtMs) return;
     const reaches = this.#reachesApi(node);

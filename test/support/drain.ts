@@ -245,7 +245,10 @@ export const cordon: Signal = {
   end: (lab, node) => patch(lab, node, { spec: { unschedulable: null, taints: null } }, merge),
 };
 
-/** A finalizer delays the deletion. Kubernetes then deletes the Pods of the node as well, so this signal needs the embedded API server. */
+/**
+ * A finalizer delays the deletion. After the deletion, Kubernetes would also delete the Pods of the node, so this signal needs the embedded API
+ * server.
+ */
 const deletion: Signal = {
   name: 'the deletion of the Node',
   async begin(lab, node) {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
  * The deadline of every wait in tests, demo and lab. It bounds a wait and measures nothing: the condition usually holds within
- * milliseconds, but a machine with a load of 30 needs minutes for what takes seconds. Speed is measured in `bench/`.
+ * milliseconds, but a machine with a load of 30 needs minutes for work that otherwise takes seconds. Speed is measured in `bench/`.
  */
 export const patienceMs = 300_000;
 
@@ -14,7 +14,7 @@ export const soonMs = 60_000;
 
 /** Shortest and longest pause between two checks. */
 const pollMs = { shortest: 20, longest: 500 } as const;
-/** The pause grows with the time waited so far: it is this part of that time, within the two bounds. */
+/** The pause grows with the time waited so far: it is at least this fraction of that time, up to the longest pause. */
 const pausePart = 1 / 20;
 
 export interface WaitOptions {

@@ -5,10 +5,10 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 const source = fileURLToPath(new URL('./single-user.c', import.meta.url));
-/** /tmp is empty in every private world. */
+/** Every private world begins with an empty /tmp, so the library is compiled once in each world. */
 const library = '/tmp/single-user.so';
 
-/** The environment and the options with which zebra and bfdd of FRR run in a private world. bgpd has an option of its own (-S). */
+/** The environment and the options with which zebra and bfdd of FRR run in a private world. bgpd can run with its own option -S instead. */
 export async function frrPrivileges(): Promise<{
   readonly environment: NodeJS.ProcessEnv;
   readonly options: readonly string[];

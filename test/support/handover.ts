@@ -1,6 +1,6 @@
 /**
- * A client that sends to an address while the address moves to another node. It sends datagrams and not TCP, because a move breaks every TCP
- * connection that is open, and a busy machine has many of them open.
+ * A client that sends to an address while the address moves to another node. It sends datagrams instead of TCP, because a move breaks every open TCP
+ * connection. On a busy machine, connections stay open for longer, so a move would break many of them.
  */
 import assert from 'node:assert/strict';
 import type { Lab } from '../../lab/lab.ts';

@@ -7,7 +7,7 @@ import { loadAll } from 'js-yaml';
 
 const folder = fileURLToPath(new URL('../../manifests/', import.meta.url));
 
-/** The objects of the manifests with components, as kubectl renders them. Throws when it refuses. */
+/** The objects of the manifests with these components, as kubectl renders them. Throws when kubectl refuses to render them. */
 export function kustomize<T = object>(...components: readonly string[]): T[] {
   const overlay = mkdtempSync(join(tmpdir(), 'bellman-overlay-'));
   try {

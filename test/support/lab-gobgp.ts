@@ -19,9 +19,9 @@ export interface GobgpPath {
 }
 
 /**
- * Starts GoBGP on the router of a lab. A policy gives routes with GRACEFUL_SHUTDOWN the LOCAL_PREF 1, because GoBGP ignores an action with the
- * value 0. GoBGP leaves the kernel to zebra, and GoBGP 3.10 does not speak the protocol of zebra 8.4. A loop copies the IPv4 routes of GoBGP to
- * the kernel instead. The returned function ends both.
+ * Starts GoBGP on the router of a lab. A policy gives routes with GRACEFUL_SHUTDOWN the LOCAL_PREF 1. It does not use 0, because GoBGP ignores an
+ * action with that value. GoBGP writes no routes to the kernel: it leaves that to zebra, but GoBGP 3.10 does not speak the protocol of zebra 8.4. A
+ * loop therefore copies the IPv4 routes of GoBGP to the kernel. The returned function ends the loop and GoBGP.
  */
 export async function startGobgp(lab: Lab): Promise<() => Promise<void>> {
   const file = '/run/lab/gobgpd.toml';
@@ -102,7 +102,7 @@ function localPrefOf({ attrs }: GobgpPath): number {
   return typeof value === 'number' ? value : defaultLocalPref;
 }
 
-/** The next hops of the paths with the greatest LOCAL_PREF. The paths of the lab differ in nothing else. */
+/** The next hops of the paths with the greatest LOCAL_PREF. Nothing else makes one path of the lab better than another. */
 function bestNextHops(paths: readonly GobgpPath[]): readonly string[] {
   const greatest = Math.max(...paths.map(localPrefOf));
   return paths

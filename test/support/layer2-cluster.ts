@@ -43,7 +43,7 @@ export function addressEntry(
   };
 }
 
-/** A claim of the first epoch, made from version 0 and without an earlier owner. */
+/** A claim with epoch 1 and `observedVersion` 0. The address had no earlier owner. */
 export function firstClaim(address: string, owner: string): Claim {
   return { address, owner, epoch: 1, from: '', observedVersion: 0, inConflict: false };
 }
@@ -63,7 +63,7 @@ class Member {
   readonly entries = new Map<string, AddressEntry>();
   /** State of each other node as this node sees it. */
   readonly seen = new Map<string, SeenState>();
-  /** The state in which this node will soon see each other node. A later change cancels one that is still pending. */
+  /** The state in which this node will soon see each of the other nodes. A newer change of a state cancels one that is still pending. */
   readonly expected = new Map<string, SeenState>();
   view: OwnershipView = { nodes: new Map(), claiming: 'refused' };
   hasEntries = false;
@@ -103,9 +103,9 @@ export interface ClusterOptions {
   /** Upper limit of the delay of each claim, fact and entry; each receiver has a delay of its own. */
   readonly maxDelayMs: number;
   /**
-   * Upper limit of the time from a suspicion to the declaration of a death; each pair of nodes has a time of its own. With 0,
-   * a node learns of a death without a suspicion, as if another member had reported it. In a partition,
-   * suspicions always come first, because no member can report that the other side is out of reach.
+   * Upper limit of the time from a suspicion to the declaration of a death, not counting the added `maxDelayMs`; each pair of nodes has
+   * a time of its own. With 0, a node learns of a death without a suspicion, as if another member had reported it. In a partition, no
+   * member can report that the other side is out of reach. A suspicion therefore always comes first, and the limit is 1 s.
    */
   readonly maxSuspicionMs?: number;
 }
@@ -115,8 +115,8 @@ const partitionSuspicionMs = 1000;
 /**
  * A cluster of ownership machines in virtual time, with the product's quorum, readiness and runner. The truth (which nodes run,
  * which hear each other, which entries exist) changes at once, and each node learns of it after a delay of its own. Claims get
- * lost only across a partition and when the receiver is down. Nodes exchange their claim stores when a node comes up and when
- * a partition heals, as the membership does.
+ * lost only across a partition and when the receiver is down. As in the membership, a node that comes up receives the claims of the
+ * nodes that it reaches, and nodes exchange their claims when a partition heals.
  */
 export class Layer2Cluster {
   readonly clock = new VirtualClock();

@@ -1,7 +1,7 @@
 import { Server } from 'node:net';
 import type { TestContext } from 'node:test';
 
-/** A list to which each server is added when it begins to listen, until the test ends. */
+/** Returns a list. Until the test ends, each server that begins to listen is added to it. */
 export function listeningServers(t: TestContext): readonly Server[] {
   const servers: Server[] = [];
   const listen = Server.prototype.listen as (this: Server, ...args: unknown[]) => Server;

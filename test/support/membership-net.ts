@@ -105,7 +105,7 @@ interface NetMember {
   isWakeDue: boolean;
 }
 
-/** Number of datagrams that a socket buffer holds: 425,984 octets, of which each datagram of 1,400 octets takes 2,304. */
+/** Number of datagrams that fit into a socket buffer of 425,984 octets. A datagram of 1,400 octets takes 2,304 octets of the buffer. */
 const socketBuffer = 184;
 
 /** Number of datagrams that libuv reads in one turn. */
@@ -121,7 +121,10 @@ class Schedule {
   readonly datagrams: (() => void)[] = [];
 }
 
-/** One-way delay in milliseconds: at least that of a switch, plus a random part for processes that are busy now and then. */
+/**
+ * One-way delay in milliseconds. `least` is the delay of a switch. A random part with the mean `mean` is added to it, because processes are busy
+ * now and then.
+ */
 const delayMs = { least: 0.2, mean: 0.4 } as const;
 
 /** Membership machines over a lossy network in virtual time. */
@@ -233,7 +236,7 @@ export class MembershipNet {
     schedule.freeAt = Math.max(schedule.freeAt, this.now) + ms;
   }
 
-  /** The time as the process of the member reads it while it works. */
+  /** The time on the clock of the member's process. While the process works, this time is ahead of `now`. */
   timeOf(name: string): number {
     return Math.max(this.now, this.#schedules.get(name)?.freeAt ?? 0);
   }
@@ -278,7 +281,7 @@ export class MembershipNet {
     }
   }
 
-  /** Runs the callback after a delay, in the process of the member if there is a name. */
+  /** Runs the callback after a delay. With `name`, the process of this member runs it, and the callback waits while the process is busy. */
   after(delayMs: number, callback: () => void, name = ''): Timer {
     let isCancelled = false;
     const run = () => {
@@ -314,7 +317,7 @@ export class MembershipNet {
     return holds();
   }
 
-  /** Whether each member considers exactly the running members alive. */
+  /** Whether each member considers exactly the running members live, which means alive or suspect. */
   allAgree(): boolean {
     const alive = this.#members.size - 1;
     for (const { machine } of this.#members.values()) {

@@ -25,8 +25,8 @@ interface Watcher {
 /**
  * An API server in memory, for tests in virtual time. It supports lists and watches, which may select by name, by node, by label values, or
  * by the absence of a label. It supports creation, replacement and merge patches, counts resourceVersions, and reports conflicts. `before`
- * may delay a request or make it fail. `after` may delay the response to a request that the server has carried out, so that watches are ahead
- * of it, as they can be with a real server.
+ * may delay a request or make it fail. `after` may delay the response to a request that the server has carried out. Watches then report the
+ * change before the response arrives, as they can with a real server.
  */
 export class MemoryApi implements Api {
   readonly reachability: Reachability;
@@ -110,7 +110,7 @@ export class MemoryApi implements Api {
         return this.put(created, structuredClone(body) as StoredObject) as T;
       }
       default: {
-        // The API server creates a Lease that a PUT does not find, whatever version the PUT names.
+        // If a PUT finds no Lease, the API server creates the Lease, whatever resourceVersion the PUT names.
         if (!known && request.method === 'PUT' && path.includes('/leases/'))
           return this.put(path, structuredClone(body) as StoredObject) as T;
         if (!known) throw new ApiError(404, 'NotFound', `${path} not found`);

@@ -71,12 +71,13 @@ export class MemoryPort implements ReceivePort {
 export class MemoryBfdTransport implements BfdTransport {
   readonly ports: MemoryPort[] = [];
   readonly sent: { readonly key: SendKey; readonly octets: Uint8Array }[] = [];
-  /** When set, sockets cannot be opened for this reason. */
+  /** While this is set, `listen` and `openSender` throw an error with this text. */
   fault: string | undefined;
-  /** When set, every packet is refused with this errno. */
+  /** While this is set, each `send` fails with this errno. */
   refusal: string | undefined;
-  /** Echo packets that wait to be read, and those that were sent. */
+  /** Echo packets that wait to be read. */
   readonly echoes: Uint8Array[] = [];
+  /** Echo packets that were sent. */
   readonly sentEchoes: Uint8Array[] = [];
   returnsEcho = true;
   onSent: (key: SendKey, octets: Uint8Array) => void = () => undefined;
@@ -120,7 +121,7 @@ export class MemoryBfdTransport implements BfdTransport {
     };
   }
 
-  /** The open port with this UDP port number. */
+  /** The open receive socket for this UDP port. */
   port(number = 3784): MemoryPort {
     const port = this.ports.find(({ key, isClosed }) => key.port === number && !isClosed);
     if (!port) throw new Error(`no socket on port ${number}`);

@@ -91,7 +91,7 @@ export class MemoryHost {
     this.captures.get(interfaceName)?.onFrame(frame(text), text.length / 2, ageMs);
   }
 
-  /** Frames sent since the last call, in hex. */
+  /** Takes the frames out of `sent`, and returns them in hex. */
   takeSent(): string[] {
     return this.sent.splice(0).map((sent) => sent.hex);
   }
@@ -101,7 +101,7 @@ export class MemoryHost {
     this.#changed();
   }
 
-  /** Times at which frames were sent since the last call, on any link. */
+  /** Takes the frames of all links out of `sent`, and returns the times at which they were sent, each time once. */
   times(): number[] {
     return [...new Set(this.sent.splice(0).map(({ at }) => at))];
   }

@@ -23,7 +23,7 @@ import { addressEntry } from './layer2-cluster.ts';
 import { MembershipNet } from './membership-net.ts';
 
 const subnets = [parsePrefix('10.0.0.0/8') ?? assert.fail()];
-/** Links of a node with several networks. Their facts have some 230 octets, as on a usual node. */
+/** Links of a node with several networks. The node facts about these links take some 230 octets, as on a usual node. */
 const links = ['eth0', 'bond0.120', 'storage0'].map((name, index) => ({
   ...{ index, name, subnets, epoch: 0 },
   mac: Uint8Array.of(2, 0, 0, 0, 0, index),
@@ -42,7 +42,7 @@ interface SpeakerOptions {
 export interface ProcessCosts {
   /** One step of a decision. */
   readonly stepMs: number;
-  /** The beginning or the end of the answers for an address, with its lines in the log and its report to the parent. */
+  /** To begin or to end the answers for an address, with the lines in the log and the report to the parent. */
   readonly actionMs: number;
   readonly datagramMs: number;
 }
@@ -147,7 +147,10 @@ export class MemorySpeaker {
     this.#net.do(this.name, (machine, now) => machine.publish(claims.map(payloadOf), now));
   }
 
-  /** Stops for this time, as a process without CPU. It answers no neighbours meanwhile. The kernel keeps arriving packets while it has room. */
+  /**
+   * Stops for this time, as a process without CPU. Meanwhile the process answers no neighbours. The kernel keeps the packets that arrive, until
+   * the socket buffer is full.
+   */
   stall(ms: number): void {
     this.#net.spend(this.name, ms);
     const untilMs = this.#net.timeOf(this.name);
@@ -253,8 +256,8 @@ export interface SpeakersOptions {
   /** Whether the speakers start without entries and get them from `place`. */
   readonly startsEmpty?: boolean;
   /**
-   * Number of nodes that may answer for the same addresses, by default all. A speaker then has only the entries of its own rack, because it
-   * never answers for others. It has all claims.
+   * Number of nodes in a rack; by default all nodes form one rack. The nodes of a rack may answer for the same addresses. A speaker has all
+   * claims, but only the entries of its own rack, because it never answers for the addresses of another rack.
    */
   readonly rack?: number;
   readonly loss?: number;
@@ -312,7 +315,7 @@ export class MemorySpeakers {
     this.all.delete(name);
   }
 
-  /** Starts a speaker that knows nothing. */
+  /** Starts a speaker that has its entries, but no claims. */
   start(name: string): void {
     this.net.start(name, this.#storeOf(name, []));
   }

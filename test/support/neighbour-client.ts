@@ -78,7 +78,7 @@ export class NeighbourHost {
     return answer;
   }
 
-  /** The value of a metric, e.g. `name{ip="192.0.2.1"}`; 0 when it is absent. */
+  /** The value of the metric that `line` names, e.g. `name{ip="192.0.2.1"}`; 0 when the metric is absent. */
   async metric(line: string): Promise<number> {
     const text = String(await this.ask({ do: 'metrics' }));
     const found = text.split('\n').find((candidate) => candidate.startsWith(`${line} `));

@@ -40,7 +40,7 @@ export function mac(text: string): Uint8Array {
   return Uint8Array.from(text.split(':'), (octet) => Number.parseInt(octet, 16));
 }
 
-/** The frame with octets replaced, e.g. `{ 21: 8 }`. */
+/** The frame with some octets replaced: `{ 21: 8 }` sets the octet at offset 21 to 8. */
 export function changed(bytes: Buffer, octets: Readonly<Record<number, number>>): Buffer {
   const copy = Buffer.from(bytes);
   for (const [at, value] of Object.entries(octets)) copy[Number(at)] = value;
@@ -56,7 +56,10 @@ export function tagged(bytes: Buffer, vlan: number): Buffer {
   ]);
 }
 
-/** Recomputes the ICMPv6 checksum of an untagged frame: RFC 1071, word by word, over the pseudo-header of RFC 8200 section 8.1. */
+/**
+ * The untagged frame with the right ICMPv6 checksum, which is computed word by word (RFC 1071) over the pseudo-header of RFC 8200 section 8.1
+ * and the message.
+ */
 export function withChecksum(bytes: Buffer): Buffer {
   const copy = Buffer.from(bytes);
   copy.writeUInt16BE(0, 56);

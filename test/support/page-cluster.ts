@@ -1,4 +1,4 @@
-/** Makes the view of a large cluster that the collector of the page would have, without any cluster. */
+/** Makes the view that the collector of the page would have of a large cluster. It needs no cluster. */
 
 import { configHash } from '../../src/cluster/accepted-config.ts';
 import type { SpeakerStatus } from '../../src/cluster/status.ts';
@@ -28,7 +28,7 @@ address-pools:
 const nodeName = (i: number) => `node-${i + 1}`;
 const isLayer2 = (i: number) => i % 50 === 0;
 
-/** Every fiftieth Service has a layer-2 address, but at most 250 Services have one. */
+/** Every fiftieth Service has a layer-2 address, until 250 Services have one. */
 function addressOf(i: number): string {
   return isLayer2(i) && i / 50 < 250
     ? `10.65.0.${i / 50 + 1}`

@@ -6,8 +6,9 @@ import { speakersMeet } from './members.ts';
 export type PrinterAddresses = readonly [v4: string, v6: string];
 
 /**
- * Starts the Service `printer` with a Pod on each node, and waits until the near client gets answers from both of its addresses. The speakers meet
- * first. If one joined during the first election, two nodes could be elected, and each could keep one of the addresses.
+ * Starts the Service `printer` with a Pod on each node, and waits until the near client gets answers from both addresses of the Service. Before
+ * that, it waits until all speakers see each other alive. If one joined during the first election, two nodes could be elected, and each could
+ * keep one of the addresses.
  */
 export async function startPrinter(lab: Lab, { withEcho = false } = {}): Promise<PrinterAddresses> {
   await speakersMeet(lab);

@@ -1,4 +1,4 @@
-/** A BFD process for tests. Its events are the messages that it has received. It passes sessions on at once. */
+/** A BFD process for tests. Asked for events, it returns all other messages that it has received. It answers `pass-on` at once. */
 
 import type { BfdProcessStatus, FromBfd, ToBfd } from '../../src/bfd/messages.ts';
 import { sendToParent, serveParent } from '../../src/child-process/parent-process.ts';

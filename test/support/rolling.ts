@@ -6,7 +6,7 @@ import { closeOnFailure } from './close-on-failure.ts';
 import { addressOf, bird, configureBird, drainConfig, echoService } from './drain.ts';
 import { nextHops } from './next-hops.ts';
 
-/** How late kube-proxy loads its rules. */
+/** How long kube-proxy waits before it loads its rules after a change of pods. */
 const kubeProxyLateMs = 1000;
 
 export interface RollingLab {
@@ -58,7 +58,7 @@ export async function startRollingLab(announceDelaySeconds: number): Promise<Rol
   });
 }
 
-/** A Service of the lab, and how a pod of it is replaced. */
+/** The replacement of a pod of a Service: the old pod runs on the node `from`, and the new one on the node `to`. */
 interface Replacement {
   readonly service: string;
   readonly address: string;
@@ -67,8 +67,8 @@ interface Replacement {
 }
 
 /**
- * Replaces a pod as a Deployment with `maxUnavailable: 0` does: when the new pod is ready, the old one terminates, and both serve. The old pod
- * ends when `isMoved` is true.
+ * Replaces a pod as a Deployment with `maxUnavailable: 0` does: when the new pod is ready, the old one begins to terminate, and both serve. The
+ * old pod ends when `isMoved` is true for its addresses.
  */
 async function replacePod(
   lab: Lab,
@@ -81,7 +81,7 @@ async function replacePod(
   await old.end();
 }
 
-/** The old pod ends when the router has no route to its node, and has one to the new node. */
+/** Replaces a pod. The old one ends when the router has a route for the address to the new node, and none to the old node. */
 export async function replaceRouted(lab: Lab, replacement: Replacement): Promise<void> {
   const { address, from, to } = replacement;
   await replacePod(lab, replacement, async () => {
@@ -90,7 +90,7 @@ export async function replaceRouted(lab: Lab, replacement: Replacement): Promise
   });
 }
 
-/** The old pod ends when kube-proxy no longer sends to it, on any node. */
+/** Replaces a pod. The old one ends when no node's kube-proxy sends to it any more. */
 export async function replaceAnywhere(lab: Lab, replacement: Replacement): Promise<void> {
   await replacePod(lab, replacement, async (old) => {
     const rules = await Promise.all(
@@ -101,14 +101,14 @@ export async function replaceAnywhere(lab: Lab, replacement: Replacement): Promi
 }
 
 /**
- * Whether a rule sends to the address. The kube-proxy of Kubernetes has a chain for each endpoint, with the address in its name. A chain without
- * rules may stay for half a minute.
+ * Whether a rule sends to the address. The kube-proxy of Kubernetes also has a chain with the address of each endpoint in its name. Such a chain
+ * may stay for half a minute after its rules are gone, so the address in the ruleset alone proves nothing.
  */
 function isSentTo(ruleset: string, address: string): boolean {
   return new RegExp(`\\bdnat\\b.*[ []${address}(?![\\d.])`).test(ruleset);
 }
 
-/** The old pod ends when another node answers for the address. */
+/** Replaces a pod. The old one ends when the new node answers for the address. */
 export async function replaceAnswered(lab: Lab, replacement: Replacement): Promise<void> {
   const { address, to } = replacement;
   await replacePod(lab, replacement, async () => (await ownerOf(lab, address))?.name === to.name);

@@ -26,7 +26,7 @@ export class SeatHolder {
     return this.#done;
   }
 
-  /** The server may refuse the request because another one has the seat, so it is sent again until it stays without an answer. */
+  /** Sends the request again whenever it ends: the server refuses it while another request has the seat, and gives up when no body comes. */
   async #hold(path: string): Promise<void> {
     const { url, certificate, token } = this.#options;
     while (!this.#isStopped) {

@@ -57,9 +57,9 @@ export async function poke(host: NetworkNamespace, address: string): Promise<voi
 }
 
 /**
- * Makes neighbour entries of the host's kernel stale within a few seconds instead of half a minute. The reachable time must exceed one
- * second, which is `delay_first_probe_time`. The kernel counts an entry as in use for that time after the last packet, and moves an entry
- * in use from REACHABLE to DELAY without passing through STALE.
+ * Makes neighbour entries of the host's kernel stale within a few seconds instead of half a minute. For `delay_first_probe_time` after the last
+ * packet, the kernel counts an entry as in use. An entry in use goes from REACHABLE to DELAY without passing through STALE. So the reachable
+ * time must be longer than `delay_first_probe_time`, which is one second here.
  */
 export async function shortenReachableTime(host: NetworkNamespace): Promise<void> {
   for (const family of ['ipv4', 'ipv6'])

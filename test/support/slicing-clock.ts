@@ -30,7 +30,7 @@ export class SlicingClock implements Clock {
     };
   }
 
-  /** Runs up to `turns` timers. Returns false when none was left. */
+  /** Runs the next `turns` timers. Returns false if there were fewer. */
   run(turns: number): boolean {
     for (let i = 0; i < turns; i++) {
       const next = this.#due.shift();

@@ -40,13 +40,13 @@ export async function runStatusOn(
 async function computeStatus(): Promise<StatusReport> {
   const { text, healthy } = await runStatus({
     ...{ service: undefined, serviceNamespace: undefined, output: 'text', problems: false },
-    // As the command does without flags.
+    // The port that `bellman status` uses without flags.
     source: { ...labSource, controllerPort: defaultHttpPort.controller },
   });
   return { text, code: healthy ? exitCodes.success : exitCodes.negative };
 }
 
-/** Waits until the report of `bellman status` holds. */
+/** Waits until the report of `bellman status` fulfils the condition. */
 export async function untilStatus(
   lab: Lab,
   what: string,

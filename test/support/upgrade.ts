@@ -7,7 +7,7 @@ import { echoService } from './drain.ts';
 import { startFrr, stopFrr, vtysh } from './lab-frr.ts';
 import { nextHops } from './next-hops.ts';
 
-/** How the peers of the lab are configured. */
+/** The routing daemon on the router of the lab, and the settings of the sessions with it. */
 export interface UpgradeCase {
   readonly router: 'BIRD' | 'FRR';
   readonly gracefulRestart: boolean;
@@ -49,7 +49,7 @@ function config({ gracefulRestart, bfd }: UpgradeCase): string {
   });
 }
 
-/** A profile of the configuration. */
+/** An entry of `bfd-profiles` in the configuration. */
 export function bfdProfile(name: string, { intervalMs, multiplier }: BfdTimers): object {
   return {
     name,
@@ -83,11 +83,11 @@ export async function startUpgradeLab(first: UpgradeCase, nodes = 5): Promise<Up
   });
 }
 
-/** Starts the router of the case, gives the speakers its configuration, and waits until all sessions are up. */
+/** Starts the routing daemon of the case, configures the speakers for the case, and waits until all sessions are up. */
 export async function beginCase({ lab, routed }: UpgradeLab, one: UpgradeCase): Promise<void> {
   if (lab.isRunning('bird')) await lab.stop('bird');
   if (lab.isRunning('zebra')) await stopFrr(lab);
-  // BFD notices the end of a router only after its detection time. A session with the earlier router must not count as one with the next.
+  // BFD notices the end of a routing daemon only after the detection time. A session with the earlier daemon must not count as one with the next.
   for (const node of lab.fabric.nodes)
     await lab.until(`${node.name} has no session`, async () => {
       const peer = await peerOf(lab, node);
@@ -141,7 +141,8 @@ function birdBfd({ intervalMs, multiplier }: BfdTimers): string {
 
 /**
  * Without these lines, FRR only helps: it keeps the routes of a peer that restarts, if the peer asks for that. With these lines, FRR restarts
- * gracefully too. It then uses no route until it has End-of-RIB from all peers or `select-defer-time` has passed (RFC 4724 section 4.1).
+ * gracefully too. In this mode, FRR uses no route after its start until it has End-of-RIB from all peers or `select-defer-time` has passed
+ * (RFC 4724 section 4.1).
  */
 const frrGracefulRestart = [
   ' bgp graceful-restart',
@@ -178,8 +179,8 @@ async function startFrrOf(lab: Lab, { gracefulRestart, bfd }: UpgradeCase): Prom
 }
 
 /**
- * The sessions that are up at the router, each with a number that changes when it goes down: with BIRD the time at which it came up, in
- * milliseconds of the day, and with FRR how often it has gone down.
+ * The BGP and BFD sessions that are up at the router. Each has a number that changes when the session goes down: with BIRD the time at which the
+ * session came up, in milliseconds since midnight, and with FRR how often the session has gone down.
  */
 async function routerSessions(lab: Lab, { router, bfd }: UpgradeCase): Promise<ReadonlyMap<string, number>> {
   if (router === 'BIRD') {
@@ -210,8 +211,8 @@ async function routerSessions(lab: Lab, { router, bfd }: UpgradeCase): Promise<R
 }
 
 /**
- * BIRD computes these times for each command, so they may differ by a millisecond. A session takes longer than this tolerance to go down and come up
- * again.
+ * For each command, BIRD computes again when a session came up, so the results of two commands may differ by a millisecond. A session takes
+ * longer than this tolerance to go down and come up again.
  */
 const birdToleranceMs = 100;
 

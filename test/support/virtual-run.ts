@@ -6,12 +6,12 @@ export async function settle(): Promise<void> {
   for (let i = 0; i < 10; i++) await turn();
 }
 
-/** Number of steps that settle, counted from a step in which a timer fires. Work may go on for longer than one `settle`. */
+/** Number of steps that end with `settle`: the one in which a timer fires, and the next. Work may go on for longer than one `settle`. */
 const quietSteps = 2;
 
 /**
- * Moves virtual time forward in steps. Settles after the first steps, after each step in which a timer fires, and after the step that follows it.
- * Nothing runs in the other steps, and to settle after each of them would take seconds of CPU time for an hour of virtual time.
+ * Moves virtual time forward in steps. Calls `settle` after the first two steps, after each step in which a timer fires, and after the step that
+ * follows it. Nothing runs in the other steps. A call after each of them would take seconds of CPU time for an hour of virtual time.
  */
 export async function pass(clock: VirtualClock, ms: number, stepMs = 50): Promise<void> {
   let quiet = 0;

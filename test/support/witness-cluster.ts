@@ -11,7 +11,7 @@ export interface WitnessClusterOptions {
   readonly nodes: number;
   readonly addresses: number;
   readonly seed: number;
-  /** Shape of each entry, besides its address and its candidates. */
+  /** Fields of each entry, besides its address and its candidates. */
   readonly entry?: Partial<AddressEntry>;
 }
 
@@ -95,7 +95,7 @@ export class WitnessCluster {
     }
   }
 
-  /** When the next process has something to do. Facts and claims of others arrive within `pollMs`. */
+  /** When the next process has something to do, but at most `pollMs` from now: facts and claims of other nodes may arrive at any time. */
   #wakeAtMs(): number {
     let atMs = this.nowMs + pollMs;
     for (const { witness, stalledUntilMs } of this.#observers.values())
@@ -118,7 +118,7 @@ export class WitnessCluster {
     return this.cluster.members.get(name)?.view.nodes.get(name)?.witness?.isDeaf ?? false;
   }
 
-  /** Forges the report of a node. The report says that no address of another node is answered. */
+  /** Forges the report of a node. The report says that no address of any other node is answered. */
   lie(name: string): void {
     const unanswered = new Map(
       this.names.filter((each) => each !== name).map((each) => [each, new Set(['*'])]),

@@ -10,7 +10,7 @@ describe('printable()', () => {
     assert.equal(printable('grüße 😀', 9), 'grüße 😀');
   });
 
-  test('cuts long text between two characters and marks the cut', () => {
+  test('cuts long text, but never inside a surrogate pair, and marks the cut', () => {
     assert.equal(printable('abcdef', 6), 'abcdef');
     assert.equal(printable('abcdefg', 6), 'abcdef…');
     assert.equal(printable('😀😀😀', 2), '😀😀…');

@@ -49,7 +49,7 @@ describe('Turns', () => {
     assert.equal(log.length, 50);
   });
 
-  test('runs the task that was created first before the others', () => {
+  test('runs the task that was registered first before the others, even if they have been waiting longer', () => {
     const clock = new SlicingClock();
     const log: string[] = [];
     const turns = new Turns(clock);

@@ -10,7 +10,7 @@ interface BfdColumn {
   readonly cells: Readonly<Partial<Record<BfdFeature, string>>>;
 }
 
-/** Runs the features one after another against the daemon. `BELLMAN_INTEROP_REPORT` names a directory; its folder `bfd` gets the results. */
+/** Runs the features one after another against the daemon. When `BELLMAN_INTEROP_REPORT` names a directory, its folder `bfd` gets the results. */
 export function describeBfdMatrix(daemon: BfdDaemon): void {
   describe(`BFD interoperability with ${daemon.name}`, () => {
     const cells: Partial<Record<BfdFeature, string>> = {};

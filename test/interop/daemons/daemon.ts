@@ -10,7 +10,7 @@ export interface RouterConfig {
   readonly neighbor: {
     readonly address: string;
     readonly asn: number;
-    /** Whether the router only listens. Otherwise it also connects. */
+    /** Whether the router only listens. Otherwise it connects, and every daemon except ExaBGP also listens. */
     readonly passive: boolean;
     readonly password?: string;
     readonly ttlSecurity?: boolean;

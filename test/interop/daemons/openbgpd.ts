@@ -58,9 +58,9 @@ function seen(route: OpenbgpdRoute): SeenRoute {
 }
 
 /**
- * Lets the processes of OpenBGPD drop their privileges, which would otherwise fail in a private world with a single user. Mounts a user
- * database that gives OpenBGPD's user the number of that single user, and builds a library in which `setgroups` always succeeds. Returns
- * the path of the library, which must be preloaded.
+ * Lets the processes of OpenBGPD drop their privileges. In a private world this fails otherwise, because root is its only user. Mounts a user
+ * database in which OpenBGPD's user has the UID of root, and builds a library in which `setgroups` always succeeds. Returns the path of the
+ * library. The caller must preload it into `bgpd`.
  */
 async function allowPrivilegeDrop(directory: string): Promise<string> {
   const passwd = (await readFile('/etc/passwd', 'utf8')).replace(

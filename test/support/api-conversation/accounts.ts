@@ -1,4 +1,4 @@
-/** Secrets and Namespaces, and the tokens of accounts with their reviews. */
+/** Secrets, Namespaces, ServiceAccounts and their tokens, TokenReviews and SubjectAccessReviews. */
 import { merge } from './media-types.ts';
 import { core } from './objects.ts';
 import type { Talk } from './talk.ts';

@@ -1,4 +1,4 @@
-/** The paths of the objects of the conversation, and the Service that most of its requests are about. */
+/** Paths that several talks use, and the body of a Service of type LoadBalancer. */
 export const core = '/api/v1/namespaces/default';
 export const servicesPath = `${core}/services`;
 export const configMapsPath = `${core}/configmaps`;

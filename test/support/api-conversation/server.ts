@@ -52,7 +52,7 @@ export function send(
         try {
           parsed = JSON.parse(answer);
         } catch {
-          // Some errors are plain text.
+          // Some errors are plain text, and a watch has one JSON value on each line.
         }
         resolve({ code: response.statusCode ?? 0, body: parsed });
       });

@@ -1,4 +1,4 @@
-/** Changes of a Service and its status, and the answers of an API server to them. */
+/** Requests that change a Service or its status. */
 import { apply, jsonPatch, merge, strategic } from './media-types.ts';
 import { loadBalancer, servicesPath } from './objects.ts';
 import { type Talk, versionOf } from './talk.ts';

@@ -1,4 +1,4 @@
-/** Which Services an API server accepts, and what it adds to them. */
+/** Requests that create Services: those that an API server accepts and fills in with defaults, and those that it refuses. */
 import { loadBalancer, servicesPath } from './objects.ts';
 import type { Talk } from './talk.ts';
 

@@ -1,6 +1,6 @@
 /**
  * MetalLB v0.12.1, which reads a ConfigMap. The embedded API server knows no Deployments and DaemonSets, so this file plays their controllers and
- * the kubelets: it starts and stops the processes after a command.
+ * the kubelets: when a command scales the Deployment or labels a node, it starts or stops processes of MetalLB.
  */
 import { metalLb, metalLbNamespace, metalLbPodLabels, type System } from '../../../bench/rivals/system.ts';
 import type { LabNode } from '../../../lab/fabric.ts';
@@ -16,7 +16,7 @@ address-pools:
 - {name: office, protocol: layer2, addresses: [${pools.office}]}
 `;
 const podsPath = paths.pods(metalLbNamespace);
-/** The port of MetalLB's controller. In the lab, it shares a host with Bellman's controller, which has the usual port. */
+/** The port of MetalLB's controller. In the lab, both controllers share a host, and Bellman's controller has the usual port. */
 const controllerPort = 7473;
 
 export class ConfigMapMetalLb implements Incumbent {
@@ -24,7 +24,7 @@ export class ConfigMapMetalLb implements Incumbent {
 
   async start(lab: Lab): Promise<void> {
     await put(lab.client, paths.namespaces, { metadata: { name: metalLbNamespace } });
-    // A Pod needs the ServiceAccount `default` of its namespace, which Kubernetes makes a moment later.
+    // A Pod needs the ServiceAccount `default` of its namespace. Kubernetes makes it too, but only a moment after the namespace.
     await put(lab.client, `${paths.namespaces}/${metalLbNamespace}/serviceaccounts`, {
       metadata: { name: 'default' },
     });

@@ -19,7 +19,7 @@ interface Definition {
   };
 }
 
-/** Kinds with their versions, and the paths of their fields below `spec`, such as `spec.communities.name`. */
+/** Each kind with its group and version, and the paths of its fields below `spec`, such as `spec.communities.name`. */
 export function definedFields(folder: string): ReadonlyMap<string, readonly string[]> {
   const definitions = readdirSync(folder)
     .filter((name) => name.endsWith('.yaml'))

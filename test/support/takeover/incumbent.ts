@@ -9,7 +9,7 @@ export interface Incumbent {
   start(lab: Lab): Promise<void>;
   /** The text of Bellman's configuration, converted from MetalLB's own as the guide says. */
   convert(lab: Lab): Promise<string>;
-  /** Runs a command of `bellman takeover status`, and plays what Kubernetes does after it. */
+  /** Runs a command that `bellman takeover status` has printed. Without Kubernetes, it also does what Kubernetes would do after the command. */
   run(lab: Lab, command: string): Promise<void>;
   close(): Promise<void>;
 }

@@ -1,6 +1,6 @@
 /**
  * A lab in which MetalLB announces Services, and Bellman takes over by the commands of `bellman takeover status`. The lab plays the Deployment and
- * the DaemonSet of Bellman: it starts the processes again after a command that changes them.
+ * the DaemonSet of Bellman: when a command changes one of them, the lab restarts the controller or the speakers.
  */
 
 import { hostname } from 'node:os';
@@ -33,7 +33,7 @@ const podLabel = 'all';
 
 export interface TakeoverLabOptions {
   readonly metalLb: Incumbent;
-  /** Services of each protocol. */
+  /** Number of Services of each protocol. */
   readonly services: number;
   readonly nodes?: number;
 }
@@ -47,7 +47,7 @@ interface TakenStep {
 export interface Takeover {
   /** The steps in their order. */
   readonly steps: readonly TakenStep[];
-  /** The MACs that answer before the last step: in that step all speakers restart, and hand addresses over. */
+  /** The MAC that answers for each layer-2 address before the last step. In the last step, all speakers restart and hand addresses over. */
   readonly macs: ReadonlyMap<string, string>;
   /** A sentence for each address that got another MAC before the last step. */
   readonly moves: readonly string[];
@@ -55,8 +55,9 @@ export interface Takeover {
 
 export class TakeoverLab {
   readonly lab: Lab;
-  /** Addresses by BGP and in layer 2. */
+  /** Addresses that are announced by BGP. */
   readonly routed: string[] = [];
+  /** Addresses that are announced in layer 2. */
   readonly local: string[] = [];
   /** The routing daemon of the router. */
   router: Router = bird;
@@ -108,7 +109,7 @@ export class TakeoverLab {
     const port = { protocol: 'UDP', port: 8080 };
     const pods = lab.fabric.nodes.map(({ name: nodeName, index }) => ({
       nodeName,
-      // `addPods` numbers the pods of all nodes from 2.
+      // `addPods` numbers the pods of all nodes in one sequence, from 2.
       ip: `10.244.${index}.${index + 1}`,
     }));
     await put(lab.client, '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices', {
@@ -150,7 +151,8 @@ export class TakeoverLab {
   }
 
   /**
-   * Waits until a node answers for every layer-2 address, and the router uses the routes of all nodes. All nodes must run the same program.
+   * Waits until exactly one node answers for each layer-2 address, and the router uses the routes of all nodes. Either MetalLB or Bellman must
+   * announce from all nodes.
    */
   async announced(): Promise<void> {
     const { router } = this.lab.fabric;
@@ -179,8 +181,8 @@ export class TakeoverLab {
   }
 
   /**
-   * Installs Bellman beside MetalLB, with MetalLB's configuration converted as the guide says. MetalLB v0.12 has no graceful restart. Bellman has it
-   * with every peer if `gracefulRestart` is true.
+   * Installs Bellman beside MetalLB, with MetalLB's configuration converted as the guide says. MetalLB v0.12 has no graceful restart, so the
+   * converted configuration does not enable it. If `gracefulRestart` is true, it is enabled for every peer.
    */
   async installBellman({ gracefulRestart = false } = {}): Promise<void> {
     const { lab } = this;
@@ -203,7 +205,7 @@ export class TakeoverLab {
     for (const node of lab.fabric.nodes) this.#startSpeaker(node);
   }
 
-  /** Removes Bellman, its configuration and its keys after the way back. The Services keep its annotations. */
+  /** Removes Bellman with its configuration and its keys. Call it after `goBack`. The Services keep Bellman's annotations. */
   async removeBellman(): Promise<void> {
     const { lab } = this;
     for (const { name } of lab.fabric.nodes) await lab.stop(`speaker-${name}`);
@@ -306,7 +308,7 @@ export class TakeoverLab {
     await this.#untilNext(`the step is undone: ${command}`, (next) => next === command);
   }
 
-  /** Waits until MetalLB announces by BGP from the node. The router may prefer the routes of nodes that run Bellman. */
+  /** Waits until MetalLB announces by BGP from the node. The router need not use the routes: it may prefer those of nodes that run Bellman. */
   async #metalLbSpeaks(node: LabNode): Promise<void> {
     await this.lab.until(`MetalLB has a session on ${node.name}`, async () => {
       const text = await node.namespace.exec('curl', '-sS', `http://127.0.0.1:${speakerPort}/status`);
@@ -320,8 +322,8 @@ export class TakeoverLab {
   }
 
   /**
-   * Counts the datagrams that get no answer while the work is done. For each protocol, a client sends one datagram in each interval. A test uses a
-   * long interval: a busy machine may not read a socket for a while, and the buffer of the socket must hold all datagrams that arrive meanwhile.
+   * Counts the datagrams that get no answer during the work. For each protocol, a client sends one datagram in each interval. The default is long,
+   * for tests: a busy machine may not read a socket for a while, and the buffer of the socket must hold all datagrams that arrive meanwhile.
    */
   async counted<T>(
     work: () => Promise<T>,

@@ -3,10 +3,13 @@ import { closeOnFailure } from '../close-on-failure.ts';
 import type { Incumbent } from './incumbent.ts';
 import { type Takeover, TakeoverLab } from './lab.ts';
 
-/** Services of each protocol. */
+/** Number of Services of each protocol. */
 const services = 8;
 
-/** A takeover from MetalLB and the way back, with what must hold on both: no address changes, and clients get their answers. */
+/**
+ * A takeover from MetalLB and the way back. In both, no address may change. Clients must get all answers during the takeover, and almost all on
+ * the way back.
+ */
 export class Rehearsal {
   readonly takeover: TakeoverLab;
   readonly #addresses: ReadonlyMap<string, string>;
@@ -30,7 +33,7 @@ export class Rehearsal {
     return result;
   }
 
-  /** Calls `prepare`. Then Bellman takes over, and the same nodes answer in layer 2. */
+  /** Calls `prepare`, and then lets Bellman take over. Before the last step, each layer-2 address must have the same MAC as at the beginning. */
   async takeOver(
     options: { readonly undoes?: boolean; readonly prepare?: () => Promise<void> } = {},
   ): Promise<Takeover> {

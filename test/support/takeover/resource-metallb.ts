@@ -1,7 +1,7 @@
 /**
- * MetalLB v0.16, which reads custom resources, in a lab with Kubernetes itself. Its own manifests install it, without the webhooks, because the API
- * server does not reach Services. Its Deployment and its DaemonSet get their Pods from Kubernetes, so the commands of `bellman takeover status` have
- * their real effect.
+ * MetalLB v0.16, which reads custom resources, in a lab with Kubernetes itself. It is installed from its own manifests, but without the webhooks,
+ * because the API server of the lab does not reach Services. Its Deployment and its DaemonSet get their Pods from Kubernetes, so the commands of
+ * `bellman takeover status` have their real effect.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ import { bellman } from '../../../lab/program.ts';
 import { type Incumbent, peer, pools } from './incumbent.ts';
 import { type PodProcess, PodRunner, type RunnerPod } from './pod-runner.ts';
 
-/** The newest version whose modules the Go module proxy has without a gap. */
+/** The newest version for which the Go module proxy has all modules. */
 export const resourceMetalLb = metalLbPrograms('v0.16.1');
 
 const secretFolder = '/run/lab/metallb';
@@ -90,7 +90,7 @@ export class ResourceMetalLb implements Incumbent {
     return data.config;
   }
 
-  /** Kubernetes and the runner do the rest. */
+  /** Runs the command. Kubernetes and the `PodRunner` do the rest. */
   async run(lab: Lab, command: string): Promise<void> {
     await lab.kubectl(...wordsOf(command).slice(1));
     // With this strategy, the DaemonSet replaces the Pods of an older template.

@@ -29,7 +29,7 @@ test('encodeArpRequest() writes a request octet for octet like the kernel', () =
   assert.equal(hex(request), captured.arpRequest);
 });
 
-test('readArpReply() reads a reply of the kernel, and no other frame', () => {
+test('readArpReply() reads a reply of the kernel, and refuses other kinds of frames and truncated replies', () => {
   const reply = frame(captured.arpReply);
   const read = readArpReply(reply, reply.length);
   assert.deepEqual(read?.address, ip('192.0.2.1'));
@@ -39,7 +39,7 @@ test('readArpReply() reads a reply of the kernel, and no other frame', () => {
   for (let length = 0; length < reply.length; length++) assert.equal(readArpReply(reply, length), undefined);
 });
 
-test('ArpResponder answers requests of other speakers for an address on trial, and no others', () => {
+test('ArpResponder answers requests for an address on trial only when they come from other speakers', () => {
   const index = new AddressIndex<{ answering: boolean; isOnTrial: boolean }>();
   index.set(ip('192.0.2.1'), { answering: false, isOnTrial: true });
   const request = frame(captured.arpRequest);
@@ -75,7 +75,7 @@ describe('ArpResponder answers octet for octet like the kernel:', () => {
     assert.equal(arp.receive(Buffer.concat([frame(captured.arpRequest), Buffer.alloc(18)]), 60), 'answer');
   });
 
-  test('successive requests, each to its own sender', () => {
+  test('a request after a probe (the second reply keeps nothing of the first one)', () => {
     const arp = owner();
     arp.receive(frame(captured.arpProbe), 42);
     arp.receive(frame(captured.arpRequest), 42);
@@ -100,10 +100,10 @@ describe('ArpResponder does not answer:', () => {
     ['a frame with the tag of a VLAN', tagged(request, 5), 'other-vlan'],
     ['its own frame', changed(request, { 27: 10 }), 'own-frame'],
     ['a sender with a group MAC', changed(request, { 22: 3 }), 'malformed'],
-    ['a sender without a MAC', changed(request, { 22: 0, 27: 0 }), 'malformed'],
+    ['a sender whose MAC is all zeros', changed(request, { 22: 0, 27: 0 }), 'malformed'],
     ['hardware other than Ethernet', changed(request, { 15: 6 }), 'malformed'],
     ['a protocol other than IPv4', changed(request, { 16: 0x86 }), 'malformed'],
-    ['addresses of other lengths', changed(request, { 18: 8 }), 'malformed'],
+    ['a hardware address length other than 6', changed(request, { 18: 8 }), 'malformed'],
     ['an operation other than request and reply', changed(request, { 21: 3 }), 'malformed'],
   ] as const)
     test(name, () => assert.equal(owner().receive(bytes, bytes.length), verdict));
@@ -135,7 +135,7 @@ describe('ArpResponder reports a conflict:', () => {
         assert.equal(arp.matched?.text, '192.0.2.2');
       });
 
-  test("another host's probe, while probing (RFC 5227 section 2.1.1)", () => {
+  test("another host's probe for an address that we are probing (RFC 5227 section 2.1.1)", () => {
     const arp = responder({ text: '192.0.2.1', answering: false });
     assert.equal(arp.receive(frame(captured.arpProbe), 42), 'conflict');
   });
@@ -161,7 +161,7 @@ test('ArpResponder judges arbitrary octets without throwing', () => {
   );
 });
 
-test('encodeArp() writes the frames of the kernel and of arping, but leaves the target MAC of a request zero', () => {
+test('encodeArp() writes the same frames as the kernel and arping, but sets the target MAC to zeros where arping sets it to all ones', () => {
   const mac = macFrom('02:00:00:00:00:0b');
   const broadcast = macFrom('ff:ff:ff:ff:ff:ff');
   const common = { destination: broadcast, senderMac: mac, senderIp: ip('192.0.2.2') } as const;

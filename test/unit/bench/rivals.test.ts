@@ -55,7 +55,7 @@ describe('Figures', () => {
     assert.throws(() => new Figures(['A']).add('row', 'C', 1), /no column C/));
 });
 
-test('page() names its command, the date, the machine and the load of each table', () => {
+test('page() names its command, the date, the machine, the systems, and for each table the load of the machine', () => {
   const table = { title: 'Start', about: ['One node.'], head: ['', 'A'], rows: [['wall time, s', '1']] };
   const text = page(
     { command: 'make rivals', date: '2026-01-02', machine: 'two cores', systems: ['A 1.0'] },
@@ -114,6 +114,6 @@ describe('parseArping()', () => {
       '9a:0b:3c:4d:5e:70',
     ]);
   });
-  test('finds nothing without an answer', () =>
+  test('returns an empty list when no host answered', () =>
     assert.deepEqual(parseArping('Sent 1 probes (1 broadcast(s))\nReceived 0 response(s)\n'), []));
 });

@@ -9,7 +9,8 @@ test('slopeOf finds a straight line exactly', () => {
 });
 
 test('slopeOf estimates the error of the slope', () => {
-  // The textbook example: slope 0.6, residuals -0.2, 0.2, 0.6, -1, 0.4, so the error is sqrt(1.6 / 3 / 10).
+  // The values deviate from the line by -0.2, 0.2, 0.6, -1 and 0.4. The sum of the squares is 1.6. Five samples leave 3 degrees of freedom.
+  // The times deviate from their mean by -2, -1, 0, 1 and 2. The sum of the squares is 10.
   const { mean, slope, standardError } = slopeOf(samples(2, 3, 4, 3, 5));
   assert.ok(Math.abs(mean - 3.4) < 1e-9);
   assert.ok(Math.abs(slope - 0.6) < 1e-9);

@@ -66,7 +66,7 @@ function only({ engine }: Node): BfdSessionStatus {
   return session;
 }
 
-/** Two nodes with a session that is Up. `lines` has only what is logged later. */
+/** Two nodes with a session that is Up. `a.lines` has only what is logged later. */
 function pair(changes: Partial<BfdSessionSettings> = {}) {
   const clock = new VirtualClock();
   const [a, b] = [node(clock), node(clock)];
@@ -249,7 +249,7 @@ describe('BfdEngine', () => {
     assert.deepEqual([only(a).state, only(a).downs], ['Up', 0]);
   });
 
-  test('without real-time scheduling the intervals are raised, and the status says so', () => {
+  test('without real-time scheduling, short intervals and a small multiplier are raised, and the status says so', () => {
     const slow = node(new VirtualClock(), { scheduling: 'nice', schedulingFault: 'no capability' });
     slow.engine.setSessions([{ ...base, detectMultiplier: 2 }]);
     const status = only(slow);
@@ -265,7 +265,7 @@ describe('BfdEngine', () => {
     assert.equal(only(slow).warning, undefined);
   });
 
-  test('new settings keep the session', () => {
+  test('an edit of the name and the receive interval keeps the session', () => {
     const { clock, a } = pair();
     const { localDiscriminator } = only(a);
     a.engine.setSessions([{ ...base, name: 'renamed', receiveIntervalMs: 200 }]);
@@ -278,7 +278,7 @@ describe('BfdEngine', () => {
     assert.equal(status.downs, 0);
   });
 
-  test('a removed session tells its peer, and then closes its socket', () => {
+  test('a removed session sends AdminDown to its peer for up to 5 s, and then closes its socket', () => {
     const { clock, a, b } = pair();
     const port = a.transport.port();
     a.engine.setSessions([]);
@@ -389,7 +389,7 @@ describe('BfdEngine', () => {
     assert.doesNotMatch(only(a).warning ?? '', /ENETDOWN/);
   });
 
-  test('a node that does not forward offers no echo function, and says so', () => {
+  test('a node that does not forward IPv4 offers no echo function and warns of it, and its peer sends no Echo packets', () => {
     const { clock, a, b } = pair({ echo: { intervalMs: 50 } });
     b.transport.returnsEcho = false;
     clock.advance(3000);
@@ -465,7 +465,7 @@ describe('BfdEngine', () => {
   });
 });
 
-describe('BFD sessions that are passed on', () => {
+describe('BFD sessions in a succession', () => {
   const authentication = (type: 'keyed-sha1' | 'meticulous-sha1') => ({
     authentication: {
       type,
@@ -489,7 +489,7 @@ describe('BFD sessions that are passed on', () => {
       const next = node(clock);
       const passed = a.engine.passOn();
       assert.equal(passed.length, 1);
-      // The first process keeps sending for a moment.
+      // The predecessor keeps sending for a moment.
       clock.advance(20);
       assert.deepEqual(next.engine.inherit(passed), { ok: true, value: 1 });
       a.engine.letGo();
@@ -522,7 +522,7 @@ describe('BFD sessions that are passed on', () => {
     assert.deepEqual([state, downs, dropped], ['Up', 0, {}]);
   });
 
-  test('send nothing more in the first process', () => {
+  test('send no more packets from the predecessor after letGo()', () => {
     const { clock, a } = pair();
     const { length } = a.transport.sent;
     a.engine.letGo();
@@ -531,7 +531,7 @@ describe('BFD sessions that are passed on', () => {
     assert.deepEqual(a.engine.status(), []);
   });
 
-  test('go down in the second process when the peer is silent', () => {
+  test('go down in the successor when the peer is silent', () => {
     const { clock, a } = pair();
     const next = node(clock);
     next.engine.inherit(a.engine.passOn());
@@ -541,14 +541,14 @@ describe('BFD sessions that are passed on', () => {
     assert.deepEqual([only(next).state, only(next).diagnostic], ['Down', 1]);
   });
 
-  test('are not passed on unless they are Up', () => {
+  test('are passed on only when they are Up', () => {
     const clock = new VirtualClock();
     const lonely = node(clock);
     lonely.engine.setSessions([base]);
     assert.deepEqual(lonely.engine.passOn(), []);
   });
 
-  test('start again when their path has changed, or after disinherit()', () => {
+  test('begin again in the state Down when their path has changed, or after disinherit()', () => {
     const { clock, a } = pair();
     const [moved, late] = [node(clock), node(clock)];
     const passed = a.engine.passOn();
@@ -572,7 +572,7 @@ describe('BFD sessions that are passed on', () => {
     assert.equal(only(late).state, 'Down');
   });
 
-  test('are all refused when one of them is wrong', () => {
+  test('are all refused when one of them is malformed', () => {
     const { clock, a } = pair();
     const next = node(clock);
     assert.equal(next.engine.inherit([...a.engine.passOn(), Uint8Array.of(1)]).ok, false);

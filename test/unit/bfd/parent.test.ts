@@ -17,7 +17,7 @@ const session: BfdSessionSettings = {
   passive: false,
 };
 
-/** A handle on a process that records what it receives. It has one session. */
+/** A handle that has one session. Its process is a substitute that records the messages it receives. */
 async function setUp(t: TestContext) {
   const { logger } = memoryLogger();
   const bfd = createBfd({
@@ -34,7 +34,7 @@ async function setUp(t: TestContext) {
 }
 
 describe('the handle on the BFD process', () => {
-  test('gives the process no sessions after it has passed them on, whatever edit arrives', async (t) => {
+  test('sends no sessions to the process after passOn(), whatever edit arrives', async (t) => {
     const { bfd, received } = await setUp(t);
     await bfd.passOn();
     bfd.setSessions([{ ...session, detectMultiplier: 5 }]);

@@ -64,7 +64,7 @@ const packetFor = (discriminator: number) => {
 };
 
 describe('ReceivePorts', () => {
-  test('sessions with one listen key share a socket, which is closed with the last of them', () => {
+  test('sessions with the same listen key share a socket, which is closed when the last of them leaves', () => {
     const { transport, join, leave } = fixture();
     const [a, b] = [join(new Session(1)), join(new Session(2, { peerAddress: '192.0.2.3' }))];
     assert.equal(transport.ports.length, 1);
@@ -110,7 +110,7 @@ describe('ReceivePorts', () => {
     assert.deepEqual(received, [[2, 1]]);
   });
 
-  test('the smallest minimum TTL of the sessions applies', () => {
+  test('the filter of a socket has the smallest minimum TTL of its sessions', () => {
     const { transport, join, leave } = fixture();
     join(new Session(1, { mode: multihop(250) }));
     const far = join(new Session(2, { mode: multihop(200) }));
@@ -158,7 +158,7 @@ describe('ReceivePorts', () => {
     assert.equal(ports.droppedByKernel(), 7);
   });
 
-  test('read() takes at most its limit from each socket', () => {
+  test('read() takes at most the given number of packets from each socket', () => {
     const { transport, received, ports, join } = fixture();
     join(new Session(1));
     join(new Session(2, { mode: multihop(254) }));

@@ -69,7 +69,7 @@ describe('AdjRibOut', () => {
     assert.deepEqual(drain(), []);
   });
 
-  test('continues a bucket that does not fit into one message', () => {
+  test('sends prefixes with equal attributes in several messages when they do not fit into one', () => {
     const { rib, drain } = fixture();
     rib.announce(a, plain);
     rib.announce(b, plain);
@@ -201,7 +201,7 @@ describe('AdjRibOut', () => {
       assert.deepEqual(drain(), ['withdraw 198.51.100.1/32']);
     });
 
-    test('counts a desired route as sent, and can withdraw it before this speaker has sent its own version of it', () => {
+    test('counts a desired route as sent, so the route can be withdrawn before this process has sent its own version', () => {
       const { rib, drain } = fixture();
       rib.up([4], false);
       rib.announce(a, plain);

@@ -25,7 +25,7 @@ describe('incoming connections', () => {
     assert.equal(accepted(), undefined);
   });
 
-  test('a passive session answers the OPEN of its peer', () => {
+  test('an OPEN from a passive peer is answered, and the session comes up', () => {
     const { speaker, transport, status } = fixture();
     speaker.setPeers([peer({ passive: true })]);
     const stream = transport.arrive(routerAddress);
@@ -71,7 +71,7 @@ describe('incoming connections', () => {
     assert.ok(transport.listening, 'listening is retried');
   });
 
-  test('listening is tried again when a peer becomes passive after a failure that did not concern it', () => {
+  test('after listening for IPv4 has failed, it is tried again at once when an IPv4 peer becomes passive', () => {
     const { speaker, transport, clock } = fixture();
     const ipv6 = peer({ name: 'ipv6', address: ip('2001:db8::2'), passive: true });
     speaker.setPeers([ipv6, peer()]);
@@ -222,7 +222,10 @@ describe('incoming connections', () => {
     assert.ok(after);
     after.send(open(gracefulRestart), keepalive);
     assert.equal(before.isOpen, false);
-    assert.ok(!before.kinds().includes('notification'), 'RFC 4724 section 4.2: without a NOTIFICATION');
+    assert.ok(
+      !before.kinds().includes('notification'),
+      'RFC 4724 section 4.2: the old connection is closed without a NOTIFICATION',
+    );
     assert.equal(second.status().state, 'Established');
   });
 

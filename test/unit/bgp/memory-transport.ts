@@ -92,7 +92,7 @@ export class MemoryStream implements Stream {
     this.#handler.onData(this.unread);
   }
 
-  /** Kinds of the messages written so far. */
+  /** Kinds of the messages that the peer has read so far. */
   kinds(): string[] {
     return this.messages.map(({ kind }) => kind);
   }

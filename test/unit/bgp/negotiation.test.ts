@@ -60,7 +60,7 @@ describe('localOpen()', () => {
     assert.ok(!capabilities.some(({ kind }) => kind === 'extended-next-hop'));
   });
 
-  test('offers IPv6 next hops for IPv4 on IPv6 sessions only (RFC 8950)', () => {
+  test('offers IPv6 next hops for IPv4 routes only when the session runs over IPv6 (RFC 8950)', () => {
     const offers = (overIpv6: boolean) =>
       localOpen({ ...local, overIpv6 }).capabilities.some(({ kind }) => kind === 'extended-next-hop');
     assert.deepEqual([offers(false), offers(true)], [false, true]);
@@ -123,7 +123,7 @@ describe('judgeOpen()', () => {
     assert.equal(agreed({}, { keepaliveTimeSeconds: 5 }).keepaliveTimeSeconds, 5);
   });
 
-  test('refuses with 2/2 an AS other than the configured one', () => {
+  test('refuses with Bad Peer AS (2/2) when the AS number does not match the configuration', () => {
     assert.equal(refused({ myAs: 64501, capabilities: [] }), '2/2');
     assert.equal(refused({ capabilities: [{ kind: 'four-octet-as', asn: 64501 }] }), '2/2');
     assert.equal(refused({ myAs: 23456, capabilities: [] }), '2/2');
@@ -144,7 +144,7 @@ describe('judgeOpen()', () => {
     assert.equal(refused({}, { peerAsn: 'internal' }), '2/2');
   });
 
-  test('accepts AS_TRANS from a peer with two-octet AS numbers', () => {
+  test('accepts AS_TRANS in place of a four-octet AS number when the peer supports only two-octet AS numbers', () => {
     const { fourOctetAs, peerAsn } = agreed(
       { myAs: 23456, capabilities: [ipv4] },
       { peerAsn: 4_200_000_002 },
@@ -152,7 +152,7 @@ describe('judgeOpen()', () => {
     assert.deepEqual([fourOctetAs, peerAsn], [false, 23456]);
   });
 
-  test('carries the families that both ends offer, and IPv4 when the peer offers none (RFC 4760 section 8)', () => {
+  test('agrees on the families that both ends offer, and treats an end that offers none as if it offered IPv4 (RFC 4760 section 8)', () => {
     assert.deepEqual(agreed().families, [4, 6]);
     assert.deepEqual(agreed({ capabilities: [ipv6] }).families, [6]);
     assert.deepEqual(agreed({ capabilities: [] }).families, [4]);
@@ -177,7 +177,7 @@ describe('judgeOpen()', () => {
       [both.sendLimit, both.receiveLimit, both.routeRefresh, both.enhancedRouteRefresh],
       [65535, 65535, true, true],
     );
-    assert.equal(both.gracefulRestart, undefined, 'graceful restart is not configured here');
+    assert.equal(both.gracefulRestart, undefined, 'graceful restart is not configured at our end');
     const gracefulRestart = { restartTimeSeconds: 120, restarting: false, forwarding: false };
     assert.deepEqual(agreed({ capabilities: all }, { gracefulRestart }).gracefulRestart, {
       restartTimeSeconds: 60,
@@ -187,7 +187,7 @@ describe('judgeOpen()', () => {
     assert.deepEqual([alone.sendLimit, alone.receiveLimit, alone.routeRefresh], [4096, 65535, false]);
   });
 
-  test('uses IPv6 next hops for IPv4 only when both ends offer that combination', () => {
+  test('uses IPv6 next hops for IPv4 routes only when both ends offer exactly this combination', () => {
     const tuple = (afi: number, nextHopAfi: number): Capability => ({
       kind: 'extended-next-hop',
       tuples: [{ afi, safi: 1, nextHopAfi }],
@@ -223,7 +223,7 @@ describe('refusedAfter()', () => {
 describe('survivingConnection()', () => {
   const end = (routerId: number, asn: number) => ({ routerId, asn });
 
-  test('keeps the connection made by the end whose identifier is the higher number', () => {
+  test('keeps the connection made by the end with the higher BGP Identifier, compared as an unsigned number', () => {
     assert.equal(survivingConnection(end(2, 1), end(1, 9)), 'outgoing');
     assert.equal(survivingConnection(end(1, 9), end(0xf0000000, 1)), 'incoming');
   });

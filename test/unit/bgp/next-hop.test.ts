@@ -33,7 +33,7 @@ const rows: readonly (readonly [string, string, string | undefined, boolean, str
     '2001:db8::1',
   ],
   [
-    'without an IPv4 address, IPv4 routes have the IPv6 next hop when the peer accepts it',
+    'over an interface without a global IPv4 address, IPv4 routes have the IPv6 next hop when the peer accepts it',
     '2001:db8:1::1',
     undefined,
     true,
@@ -41,7 +41,7 @@ const rows: readonly (readonly [string, string, string | undefined, boolean, str
     '2001:db8:1::1',
   ],
   [
-    'without an IPv4 address, IPv4 routes are not sent when the peer does not accept an IPv6 next hop',
+    'over an interface without a global IPv4 address, IPv4 routes are not sent when the peer does not accept an IPv6 next hop',
     '2001:db8:1::1',
     undefined,
     false,

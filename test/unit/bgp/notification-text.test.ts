@@ -62,7 +62,7 @@ describe('describeNotification()', () => {
   for (const [code, subcode, data, text] of rows)
     test(text, () => assert.equal(describeNotification({ code, subcode, data }), text));
 
-  test('unwraps one level of a Hard Reset that is nested in itself', () => {
+  test('unwraps only the outermost of many nested Hard Resets', () => {
     const data = Uint8Array.from({ length: 2 * 32_000 }, (_, at) => (at % 2 === 0 ? 6 : 9));
     assert.match(
       describeNotification({ code: 6, subcode: 9, data }),

@@ -5,12 +5,12 @@ import { socketRulesOf } from '../../../src/bgp/session/connection-settings.ts';
 import { fixture, peer } from './session-fixture.ts';
 
 test('the TCP user timeout follows the negotiated hold time and never fires before the send hold timer', () => {
+  // The period of the send hold timer is the longer of eight minutes and twice the hold time. The timer fires at most two periods after the
+  // peer acknowledged the last octet: 240 minutes with the configured hold time of an hour, and 16 with the 90 s that the peer offers.
   const minutes = (count: number) => count * 60_000;
   const { speaker, establish, transport } = fixture();
   speaker.setPeers([peer({ holdTimeSeconds: 3600 })]);
   assert.equal(transport.last.rules.userTimeoutMs, minutes(240));
-  // The peer offers a hold time of 90 s, so the send hold time is eight minutes. The send hold timer fires at most 16 minutes after the
-  // peer acknowledged the last octet.
   const stream = establish();
   assert.equal(stream.rules.userTimeoutMs, minutes(16));
   speaker.setPeers([peer({ holdTimeSeconds: 3600, keepaliveTimeSeconds: 5 })]);

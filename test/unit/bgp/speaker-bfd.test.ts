@@ -76,7 +76,7 @@ describe('a session with BFD', () => {
     assert.equal(status().subState, undefined);
   });
 
-  test('bfd-strict: local connects after 30 s although BFD is not Up, and the log says that the session begins without BFD', () => {
+  test('with bfd-strict set to local, the speaker connects after 30 s although BFD is not Up, and logs that the session begins without BFD', () => {
     const { speaker, clock, transport, status, lines } = fixture();
     speaker.setPeers([watched('local')]);
     assert.equal(transport.streams.length, 0);

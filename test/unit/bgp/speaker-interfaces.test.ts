@@ -4,7 +4,7 @@ import { ip, prefix } from '../../support/addresses.ts';
 import { fixture, host, keepalive, open, peer, plain } from './session-fixture.ts';
 
 describe('the interfaces of the node', () => {
-  test('IPv6 routes are sent while the node has an IPv6 address and withdrawn when the address goes, and the status shows both', () => {
+  test('IPv6 routes are sent only while the node has a global IPv6 address, and the status shows whether they are sent', () => {
     const withoutIpv6 = [{ name: 'eth0', addresses: [ip('192.0.2.1')] }];
     const withIpv6 = [{ name: 'eth0', addresses: [ip('192.0.2.1'), ip('2001:db8::1')] }];
     let interfaces = withoutIpv6;
@@ -42,7 +42,7 @@ describe('the interfaces of the node', () => {
     assert.equal(lines.filter((line) => line.includes('address family not sent')).length, 2);
   });
 
-  test('a session that comes up while an address is away for a moment still carries its family', () => {
+  test('a session that comes up while the node has lost its IPv6 address for a moment carries IPv6 once the address is back', () => {
     const whole = [{ name: 'eth0', addresses: [ip('192.0.2.1'), ip('2001:db8::1')] }];
     let interfaces = whole;
     const { speaker, clock, establish, status } = fixture({ interfaces: () => interfaces });
@@ -54,7 +54,7 @@ describe('the interfaces of the node', () => {
     assert.deepEqual(status().families, ['ipv4-unicast', 'ipv6-unicast']);
   });
 
-  test('a session comes up although the interfaces cannot be read, and carries all families once they can', () => {
+  test('a session comes up although the interfaces cannot be read, and carries all families once the interfaces can be read again', () => {
     let isBroken = false;
     const { speaker, clock, establish, status } = fixture({
       interfaces: () => {
@@ -71,7 +71,7 @@ describe('the interfaces of the node', () => {
     assert.deepEqual(status().families, ['ipv4-unicast', 'ipv6-unicast']);
   });
 
-  test('when a family gets another next hop before its withdrawals are sent, its routes are sent with that next hop', () => {
+  test('when the node loses its IPv6 address and gets another one before the withdrawals are sent, the routes get the new next hop', () => {
     const withIpv6 = (text: string) => [{ name: 'eth0', addresses: [ip('192.0.2.1'), ip(text)] }];
     let interfaces = withIpv6('2001:db8::1');
     const { speaker, clock, establish } = fixture({ interfaces: () => interfaces });
@@ -174,10 +174,14 @@ describe('the interfaces of the node', () => {
     const states = () => speaker.status().map(({ state }) => state);
     interfaces = [{ name: 'eth0', ...address('192.0.2.1') }];
     speaker.interfacesChanged();
-    assert.deepEqual(states(), ['Established', 'Established'], 'another address of the link may go');
+    assert.deepEqual(states(), ['Established', 'Established'], 'no session uses the lost address');
     interfaces = [{ name: 'eth0', ...address('192.0.2.7') }];
     speaker.interfacesChanged();
-    assert.deepEqual(states(), ['Established', 'Established'], 'changes within the pause wait for its end');
+    assert.deepEqual(
+      states(),
+      ['Established', 'Established'],
+      'a change during the pause after a reading is noticed when the pause ends',
+    );
     clock.advance(20);
     assert.deepEqual(states(), ['Idle', 'Idle']);
     assert.equal(speaker.status()[0]?.lastError, 'the node has lost the address 192.0.2.1');

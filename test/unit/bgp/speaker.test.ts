@@ -58,7 +58,7 @@ describe('a session in virtual time', () => {
     const { speaker, clock, establish, status } = fixture();
     speaker.setPeers([peer()]);
     const stream = establish();
-    // Node runs timers before it reads sockets.
+    // The event loop runs the timers that are due before it reads sockets.
     clock.advance(90_000);
     stream.send(keepalive);
     clock.advance(10);
@@ -155,7 +155,7 @@ describe('a session in virtual time', () => {
     assert.ok(sent.capabilities.some(({ kind }) => kind === 'four-octet-as'));
   });
 
-  test('a peer that refuses all capabilities is offered none, the status says so, and all are offered again after a session', () => {
+  test('a peer that refuses all capabilities is offered none for one session, the status says so, and all are offered again after it', () => {
     const { speaker, clock, transport, establish, status, lines } = fixture();
     const offered = () => {
       const [sent] = transport.last.messages;
@@ -443,7 +443,7 @@ describe('a peer that sends arbitrary octets', () => {
     assert.deepEqual(states(), ['Established', 'Established'], 'the peer is retried');
   });
 
-  test('ends its session with a short reason when it nests a Hard Reset thousands of times', () => {
+  test('causes only a short last error and short log lines when it nests thousands of Hard Resets', () => {
     const { speaker, establish, status, lines } = fixture();
     speaker.setPeers([peer()]);
     const nested = Uint8Array.from({ length: 12_000 }, (_, i) => (i % 2 === 0 ? 6 : 9));
@@ -469,7 +469,7 @@ describe('a peer that sends arbitrary octets', () => {
   });
 });
 
-test('createBgpSpeaker() shows why a peer waits, starts its session once nothing is missing, and ends it when something is missing again', async () => {
+test('createBgpSpeaker() shows why a peer waits, starts its session once nothing is missing, and ends it when something goes missing', async () => {
   const { speaker, transport, registry, establish } = fixture();
   const waitingFor = 'Secret bellman-system/tor does not exist';
   const sessionUp = async () => /session_up\{peer="router"\} (\d)/.exec(await registry.metrics())?.[1];

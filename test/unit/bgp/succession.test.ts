@@ -195,7 +195,7 @@ describe('a session that cannot be passed on', () => {
     assert.equal(await speaker.offer(), undefined);
   });
 
-  test('ends when the second process lacks something that it needs, and the log says so', async () => {
+  test('ends when the second process lacks something that the session needs, and the log says so', async () => {
     const { to } = await passed();
     to.speaker.setPeers([{ ...peer(), waitingFor: 'no password' }]);
     assert.equal(to.transport.rejected.length, 1);
@@ -203,7 +203,7 @@ describe('a session that cannot be passed on', () => {
     assert.doesNotMatch(to.lines.join(''), /different OPEN/);
   });
 
-  test('ends with a warning when no peer of the second process has its password', async () => {
+  test('ends with a warning when no peer of the second process has the password of the session', async () => {
     const { to } = await passed({ password: 'secret' });
     to.speaker.setPeers([{ ...peer(), waitingFor: 'no password' }]);
     assert.equal(to.transport.rejected.length, 1);
@@ -226,7 +226,7 @@ describe('a session that cannot be passed on', () => {
     }
   });
 
-  test('delays the offer of the other sessions by less time than the second process has to accept it', async () => {
+  test('leaves enough time to pass on the other sessions when its peer reads nothing', async () => {
     const { speaker, transport, clock } = fixture();
     speaker.setPeers([peer(), peer({ name: 'stuck', address: ip('192.0.2.3') })]);
     const [, stuck] = transport.streams;
@@ -252,7 +252,7 @@ describe('a session that cannot be passed on', () => {
     assert.equal(sessions, 1);
   });
 
-  test('ends as usual when it is not Established', async () => {
+  test('is not offered when it is not Established, and is closed once the offer is accepted', async () => {
     const from = fixture();
     from.speaker.setPeers([peer()]);
     from.transport.last.connected();

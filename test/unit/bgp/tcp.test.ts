@@ -100,7 +100,7 @@ test('octets that arrive faster than they are handled are delivered whole and in
   stream.destroy();
 });
 
-test('when a connection breaks while its stream is paused, the waiting chunk is delivered before the octets that are still in the kernel', async () => {
+test('when a connection breaks while its stream is paused, the waiting chunk is delivered before the octets in the kernel', async () => {
   const total = 600_000;
   let received = 0;
   let inOrder = true;
@@ -123,7 +123,7 @@ test('when a connection breaks while its stream is paused, the waiting chunk is 
   assert.ok(received > 65_536, `${received} octets`);
 });
 
-test('no connection is accepted from an address whose key cannot be set, not even for another peer at that address', async () => {
+test('when the TCP MD5 key of a peer cannot be set, no connection is accepted from its address, not even for a peer without a key', async () => {
   const address = ip('127.0.0.4');
   const port = await freePort();
   const tooLong = 'x'.repeat(81);
@@ -144,7 +144,7 @@ test('no connection is accepted from an address whose key cannot be set, not eve
   }
 });
 
-test('listen() reports which peers cannot connect and why, and accepts no connection without the key', async () => {
+test('listen() reports which peers cannot connect and why, and accepts no connection without the TCP MD5 key of the peer', async () => {
   const taken = createServer();
   taken.listen(0, '0.0.0.0');
   await once(taken, 'listening');

@@ -142,7 +142,7 @@ describe('ChildProcess', () => {
     assert.equal(fixture.log.lines.at(-1)?.reason, 'SIGKILL');
   });
 
-  test('restarts a process whose handler rejects', async () => {
+  test('restarts a process that ended because its message handler rejected', async () => {
     const fixture = new Fixture();
     await fixture.startAndMeet();
     fixture.child.send({ kind: 'throw' });

@@ -23,12 +23,12 @@ describe('planAddresses()', () => {
       ? plan.value.captures.map(({ node, addresses: of, peers }) => `${node} ${[...of, ...peers].join(' ')}`)
       : plan.error;
   };
-  test('takes the node that answers, and the sessions that carry a route', () => {
+  test('takes the node that answers for an address, and the BGP sessions that carry its route', () => {
     assert.deepEqual(captures([a]), [`node-1 ${a}`]);
     assert.deepEqual(captures([b]), ['node-2 router']);
     assert.deepEqual(captures([a, b]), [`node-1 ${a}`, 'node-2 router']);
   });
-  test('takes all nodes when none announces', () => {
+  test('takes all nodes that were reached when none of them announces the address', () => {
     assert.deepEqual(
       captures(['192.0.2.9']),
       ['node-1', 'node-2', 'node-3'].map((node) => `${node} 192.0.2.9`),

@@ -125,7 +125,7 @@ const rows: readonly (readonly [string, Over, 'announced' | 'not announced' | 'u
     /the type ClusterIP; .* \(Service spec\.type\)/,
   ],
   [
-    'a Service of a foreign class',
+    'a Service with a load balancer class that Bellman does not serve',
     { service: { ...office, loadBalancerClass: 'other' } },
     'not announced',
     /has the class other; Bellman serves only Services without a class \(Service spec\.loadBalancerClass\)/,
@@ -234,7 +234,7 @@ const rows: readonly (readonly [string, Over, 'announced' | 'not announced' | 'u
     /node node-1 waits until 2026-01-01T00:00:05\.000Z for announce-delay \(ConfigMap announce-delay\)/,
   ],
   [
-    'a reason of node-1 that names node-10',
+    'the reason of node-1 names only node-10, so the name node-1 is added',
     {
       speakers: { 'node-1': speaker(refused('no-endpoint', 'node-10 has no ready endpoint', 'f')) },
     },
@@ -324,7 +324,7 @@ const rows: readonly (readonly [string, Over, 'announced' | 'not announced' | 'u
     /BFD is Down: we send, and nothing returns/,
   ],
   [
-    'the speaker lacks keys',
+    'the Secret with the membership keys of the speaker does not exist',
     { speakers: { 'node-1': speaker({ troubles: ['layer 2: Secret bellman-membership does not exist'] }) } },
     'not announced',
     /node node-1: layer 2: Secret bellman-membership does not exist/,
@@ -361,13 +361,13 @@ const rows: readonly (readonly [string, Over, 'announced' | 'not announced' | 'u
     /pool office/,
   ],
   [
-    'the account of the viewer lacks its right',
+    'the ServiceAccount viewer may not get /status',
     { speakers: { 'node-1': 'HTTP status 403: RBAC does not allow this user to get /status' } },
     'unknown',
     /were not reached: node-1 \(HTTP status 403: RBAC does not allow this user to get \/status\)/,
   ],
   [
-    'the only speaker that was not reached may not announce',
+    'a speaker was not reached, but its node may not announce',
     {
       nodes: [node('node-1', { ready: false }), node('node-2')],
       speakers: {
@@ -447,7 +447,7 @@ const rows: readonly (readonly [string, Over, 'announced' | 'not announced' | 'u
     /Service default\/web lacks an address that it needs or asks for: pool office is full/,
   ],
   [
-    'a session of one node is down while another announces',
+    'the session of one node is down while another node announces',
     {
       service: bgpService,
       speakers: {
@@ -487,7 +487,7 @@ describe('explain()', () => {
       for (const [i, pattern] of patterns.entries()) assert.match(lines[i] ?? '', pattern, lines.join('\n'));
     });
 
-  test('makes the same refusal as the plan of a speaker when that speaker was not reached', () => {
+  test('takes the refusal of a node from the plan that its speaker would compute, when that speaker was not reached', () => {
     const [address] = explain(
       facts({ nodes: [node('node-1', { ready: false })], speakers: { 'node-1': 'ECONNREFUSED' } }),
     ).addresses;
@@ -498,7 +498,7 @@ describe('explain()', () => {
     });
   });
 
-  test('names the membership port when an address has two owners, or the flag that sets the port if no speaker reports it', () => {
+  test('names the membership port when an address has two owners, or --membership-port when the speaker does not report its port', () => {
     const remedies = (membershipPort: number | undefined) => {
       const owner = speaker({ announcing: { '192.0.2.241': since }, membershipPort });
       return formatExplanation(explain(facts({ speakers: { 'node-1': owner, 'node-2': owner } })));

@@ -58,7 +58,7 @@ export const leastStatus: SpeakerStatusBody = {
   notAnnounced: [],
 };
 
-/** The status of a speaker that answers with these fields and those that every release sends. */
+/** The decoded status of a speaker that sends `leastStatus` with these fields added or replaced. */
 export function decodedStatus(fields: object = {}): SpeakerStatus {
   const decoded = decodeSpeakerStatus(JSON.stringify({ ...leastStatus, ...fields }));
   assert.ok(decoded.ok, decoded.ok ? '' : decoded.error);

@@ -1,7 +1,7 @@
 /**
- * `kubectl bellman`, run by dash with a kubectl that records its arguments. No test forwards a real port, because the API server of the lab cannot
- * do that. In a cluster, kube-apiserver passes the stream of `kubectl port-forward` on to the kubelet, and the container runtime connects it to the
- * loopback address in the network namespace of the Pod, where `bellman page` listens.
+ * `kubectl bellman`, run by dash. A script takes the place of kubectl and records its arguments. No test forwards a real port, because the API
+ * server of the lab cannot do that. In a cluster, kube-apiserver passes the stream of `kubectl port-forward` on to the kubelet, and the container
+ * runtime connects it to the loopback address in the network namespace of the Pod, where `bellman page` listens.
  */
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
@@ -18,9 +18,10 @@ const folder = mkdtempSync(join(tmpdir(), 'bellman-plugin-'));
 after(() => rmSync(folder, { recursive: true }));
 
 /**
- * Answers `get pods` with a Pod of the requested component if RUNNING names this component. Prints the arguments of `exec`, each in angle brackets.
- * For `bellman page` it prints an address, and waits for the end of its input. For `port-forward` it prints a port, and waits until SIGTERM arrives
- * or FOLDER/forward is gone. Both write their arguments to FOLDER/calls. They write a second line when the end of the input or SIGTERM ends them.
+ * Takes the place of kubectl. Answers `get pods` with a Pod of the requested component if RUNNING names this component. Prints the arguments of
+ * `exec`, each in angle brackets. For `bellman page`, prints an address instead, and waits for the end of its input. For `port-forward`, prints a
+ * port, and waits until SIGTERM arrives or FOLDER/forward is gone. In these two cases it also appends its arguments to FOLDER/calls, and a further
+ * line when the end of the input or SIGTERM ends it.
  */
 const kubectl = join(folder, 'kubectl');
 writeFileSync(
@@ -37,7 +38,8 @@ case " $* " in
   *' bellman page '*)
     echo "$*" >>"$FOLDER/calls"
     [ -z "\${FAILS:-}" ] || exit 1
-    # When the real kubectl ends, the input of the command in the Pod ends too. This script survives SIGTERM, so that a test sees that end.
+    # This script stands for kubectl and for the command in the Pod. When kubectl ends, the input of the command ends. So the script survives SIGTERM,
+    # and reports the end of its input.
     trap : TERM
     echo http://127.0.0.1:41234/KEY/
     cat >/dev/null
@@ -79,7 +81,7 @@ const rows: readonly (readonly [string, readonly string[], readonly string[]])[]
     ],
   ],
   [
-    '--kubeconfig and --context on both sides of the command, and a word with blanks',
+    '--kubeconfig and --context from before and after the command, and a word with blanks',
     ['--context', 'east side', 'explain', 'a b', '--kubeconfig=/k c'],
     [
       ...['--kubeconfig', '/k c', '--context', 'east side', '--namespace', 'bellman-system'],
@@ -172,14 +174,15 @@ describe('kubectl-bellman page', { concurrency: false }, () => {
   });
 
   for (const signal of ['SIGHUP', 'SIGTERM', 'SIGKILL'] as const)
-    test(`leaves nothing in the Pod after ${signal}`, async () => {
+    test(`leaves no process in the Pod after ${signal}`, async () => {
       const { child, ended } = await start('page');
       child.kill(signal);
       await ended;
       await eventually('the input of the page ends', () =>
         readFileSync(calls, 'utf8').includes('the input of page has ended'),
       );
-      // After SIGKILL, the plugin cannot end its children. The kubectl that is left forwards a port to nothing, which does no harm.
+      // SIGKILL gives the plugin no time to end its children. The port-forward that remains leads to a port on which nothing listens, which does no
+      // harm. Without its file, the script that plays it ends.
       if (signal === 'SIGKILL') return rmSync(join(folder, 'forward'));
       await eventually('port-forward ends', () =>
         readFileSync(calls, 'utf8').includes('port-forward was stopped'),

@@ -48,18 +48,26 @@ describe('lintCluster()', () => {
   const pool = (text: string) => lint(`address-pools: [{name: a, ${text}}]`);
 
   const rows: readonly (readonly [string, readonly string[], RegExp | undefined])[] = [
-    ['a layer-2 pool with a link', pool('protocol: layer2, addresses: [192.0.2.240/28]'), undefined],
     [
-      'a layer-2 pool without a link',
+      'a layer-2 pool in the subnet of a link',
+      pool('protocol: layer2, addresses: [192.0.2.240/28]'),
+      undefined,
+    ],
+    [
+      'a layer-2 pool outside the subnets of all links',
       pool('protocol: layer2, addresses: [203.0.113.0/28]'),
       /^address-pools\[0\]\.addresses\[0\]: no node has a link with a subnet of 203\.0\.113\.0\/28/,
     ],
     [
-      'a layer-2 pool that names interfaces',
+      'a layer-2 pool outside the subnets of all links, with an advertisement that names interfaces',
       pool('protocol: layer2, addresses: [203.0.113.0/28], l2-advertisements: [{interfaces: [eth0]}]'),
       undefined,
     ],
-    ['a BGP pool without a link', pool('protocol: bgp, addresses: [203.0.113.0/28]'), undefined],
+    [
+      'a BGP pool outside the subnets of all links',
+      pool('protocol: bgp, addresses: [203.0.113.0/28]'),
+      undefined,
+    ],
     [
       'a pool with the address of a node',
       pool('protocol: layer2, addresses: [192.0.2.0/28]'),
@@ -157,7 +165,7 @@ describe('lintCluster()', () => {
       lintedCluster({ ...objects, serviceCIDRs }, []),
     ).map(({ path, message }) => `${path}: ${message}`);
 
-  test('knows from ServiceCIDR objects the Service addresses that no Service has yet', () => {
+  test('warns of a pool that overlaps a ServiceCIDR object, although no Service has a ClusterIP in the pool', () => {
     assert.deepEqual(overService(undefined), []);
     assert.deepEqual(overService([serviceCIDR]), [
       'address-pools[0].addresses[0]: 10.100.0.0/24: it overlaps 10.96.0.0/12, the range of ClusterIPs of ServiceCIDR kubernetes',
@@ -177,7 +185,7 @@ describe('lintCluster()', () => {
     );
   });
 
-  test('ignores a bad item of an object', () => {
+  test('ignores a ServiceCIDR object whose ranges are invalid or missing', () => {
     const odd = { metadata: { name: 'odd' }, spec: { cidrs: ['nonsense', 7] } };
     assert.deepEqual(overService([odd]), []);
     assert.deepEqual(overService([{ metadata: { name: 'empty' } }]), []);
@@ -219,7 +227,7 @@ describe('affinityWarnings()', () => {
       warn('protocol: bgp', [service('plain', ['198.51.100.2'])]),
     ],
     [
-      'when the Service with session affinity is in another pool',
+      'that does not hold the address of the Service with session affinity',
       warn('protocol: bgp', [affine('web', '203.0.113.1')]),
     ],
   ] as const)
@@ -278,7 +286,7 @@ address-pools:
       'Service default/late has 203.0.113.9 instead of no address',
     ]);
   });
-  test('of a pool for labelled namespaces, only for a user who may list Namespaces', () => {
+  test('of a pool with namespace selectors, only if the user may list Namespaces', () => {
     const added = `${peers}${pools}- {name: new, protocol: none, addresses: [203.0.113.9/32], namespace-selectors: [{match-labels: {team: a}}]}\n`;
     const late = { ...service('late', []), annotations: { 'bellman.dev/address-pool': 'new' } };
     const waiting = {
@@ -298,7 +306,7 @@ address-pools:
       'Service default/late has 203.0.113.9 instead of no address',
     ]);
   });
-  test('of a restriction, which takes no address away', () => {
+  test('of an edit that restricts a pool to another namespace: no Service loses its address', () => {
     const restricted = pools.replace('240/28]', '240/28], namespaces: [shop]');
     assert.deepEqual(effects(`${peers}${restricted}`), []);
   });

@@ -56,7 +56,7 @@ const halfDown = view({
   'node-3': announces('Active', { lastError: 'connection refused' }),
 });
 
-test('answerOf() exits with 0 while one node announces, and with 1 when --problems lists the session that is down', () => {
+test('answerOf() is healthy while one node announces each address, but not with --problems, which also counts sessions that are down', () => {
   assert.equal(answerOf(halfDown, all, { output: 'text', problems: false }).healthy, true);
   const { text: shown, healthy: isHealthy } = answerOf(halfDown, all, { output: 'text', problems: true });
   assert.equal(isHealthy, false);
@@ -110,9 +110,9 @@ test('serviceFilter() selects by namespace, name and address', () => {
 
 /** Name of the case, the view, and the problems as `kind object`. */
 const rows: readonly (readonly [string, ClusterView, ...string[]])[] = [
-  ['nothing', healthy],
+  ['nothing for a healthy cluster', healthy],
   [
-    'no leader and a ConfigMap that was deleted',
+    'the lack of a leader, and a ConfigMap that was deleted',
     view(
       { 'node-1': announces('Established') },
       {
@@ -168,7 +168,7 @@ for (const [name, cluster, ...expected] of rows)
     );
   });
 
-test('problemsOf() names the membership port, or the flag that sets the port if no speaker reports it', () => {
+test('problemsOf() names the membership port, or --membership-port when the speaker does not report its port', () => {
   const text = (membershipPort: number | undefined) =>
     problemsOf(
       view({
@@ -183,7 +183,7 @@ test('problemsOf() names the membership port, or the flag that sets the port if 
   assert.match(text(undefined) ?? '', /; the UDP port of --membership-port must be open between all nodes$/);
 });
 
-test('answerOf() prints warnings of the configuration after the problems, and they leave the exit code alone', () => {
+test('answerOf() prints warnings of the configuration at the end, and is healthy in spite of them', () => {
   const warned = { ...healthy, warnings: ['peers[0].node-selectors: no node of the cluster matches'] };
   for (const problems of [false, true]) {
     const answer = answerOf(warned, all, { output: 'text', problems });
@@ -194,7 +194,7 @@ test('answerOf() prints warnings of the configuration after the problems, and th
   }
 });
 
-test('clusterWarnings() adds what only the controller could judge', () => {
+test('clusterWarnings() adds the warnings of the controller about places for which the command itself has none', () => {
   const judged = [{ path: 'peers[0].node-selectors', message: 'no node of the cluster matches' }];
   const known = acceptedConfigMap(text);
   const configMap = {

@@ -104,7 +104,7 @@ const rows: readonly (readonly [string, Speakers, string, 0 | 1])[] = [
     1,
   ],
   [
-    'that no node answers, whatever the record says, and is healthy when there are no endpoints',
+    'that no node answers, although the record names one; this is healthy while no endpoint is ready',
     { 'node-1': speakerStatus({ notAnnounced: refusal('no endpoint is ready') }) },
     'none: no endpoint is ready',
     0,
@@ -214,7 +214,7 @@ test('statusReport() counts the used addresses of each pool by family, and count
   assert.match(report.text, /^b +bgp +IPv4 +256 +0 +256$/m);
 });
 
-test('statusReport() bounds what a user writes into annotations of a Service, and prints no escape sequence from them', () => {
+test('statusReport() limits the length of what a user writes into annotations of a Service, and prints no escape sequence from them', () => {
   const sequence = '\u001b]0;x\u0007\u009b2J\u202e\u2066';
   const edited = (announcing: string) =>
     service('web', ['192.0.2.1'], {
@@ -269,7 +269,7 @@ test('statusReport() says that an edited text is not judged yet', () => {
 for (const [name, lease, expected, healthy] of [
   ['a leader', { holder: 'a_1', ageMs: 2000, durationMs: 10_000 }, 'a_1 leads, Lease renewed 2 s ago', true],
   [
-    'a dead leader',
+    'a leader that no longer renews its Lease',
     { holder: 'a_1', ageMs: 34_000, durationMs: 10_000 },
     'no replica leads: a_1 last renewed its Lease 34 s ago',
     false,
@@ -280,7 +280,7 @@ for (const [name, lease, expected, healthy] of [
     'no replica leads: the Lease was given back',
     false,
   ],
-  ['no Lease', undefined, 'unknown: there is no Lease, or you may not read it', true],
+  ['that no Lease was read', undefined, 'unknown: there is no Lease, or you may not read it', true],
 ] as const)
   test(`statusReport() shows ${name}`, () => {
     const report = statusReport(view([web], answered, { lease }));
@@ -288,7 +288,7 @@ for (const [name, lease, expected, healthy] of [
     assert.equal(report.healthy, healthy);
   });
 
-test('statusReport() believes a replica that says that it leads, however old its Lease seems to a clock that runs ahead', () => {
+test('statusReport() believes a replica that says that it leads, even if its Lease seems old because our clock runs ahead', () => {
   const lease = { holder: 'a_1', ageMs: 34_000, durationMs: 10_000 };
   const controller = {
     ...{ version: 1, identity: 'a_1', leading: true, adoptOnly: false },
@@ -403,7 +403,7 @@ test('statusReport() shows the configuration that stays in force when the Config
   );
 });
 
-test('statusReport() dates the last error and shows warnings of a session', () => {
+test('statusReport() shows the time of the last error of a session, and the warnings of the session', () => {
   const peers = [
     {
       ...router('Idle'),
@@ -437,7 +437,7 @@ const configured = {
   },
 };
 
-test('statusReport() shows the announcers by each of two protocols, and is healthy only if both protocols announce', () => {
+test('statusReport() shows the announcers of an address for each of its two protocols, and is healthy only if both announce it', () => {
   const both = service('both', ['192.0.2.1']);
   const announced = { announcing: { '192.0.2.1': 'eth0' }, advertised: { '192.0.2.1': ['router'] } };
   const report = (over: Partial<SpeakerStatus>) =>
@@ -550,7 +550,7 @@ describe('dead nodes', () => {
       'the configuration has dead-nodes, but the controller may not patch pods/status: apply manifests/dead-nodes/',
     ],
     [
-      'a speaker without a report',
+      'a speaker that has written no death report',
       { ...nothing, withoutReport: ['node-2'] },
       'no death report has arrived from node-2',
     ],
@@ -568,7 +568,7 @@ describe('dead nodes', () => {
       );
     });
 
-  test('statusReport() and problemsOf() report nothing about a cluster without dead nodes', () => {
+  test('problemsOf() lists no node in a cluster without dead nodes', () => {
     const cluster = view([web], { 'node-1': speakerStatus() }, controller(nothing));
     assert.deepEqual(
       problemsOf(cluster).filter(({ kind }) => kind === 'node'),

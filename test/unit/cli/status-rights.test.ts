@@ -1,6 +1,6 @@
 /**
- * `bellman status` and `bellman explain` in a Pod of the controller or of a speaker, against a server that grants only the rights of the
- * manifests.
+ * `bellman status` and `bellman explain` in a Pod of the controller or of a speaker. The server refuses each request that the roles of the
+ * manifests do not allow.
  */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -130,8 +130,8 @@ for (const account of ['controller', 'speaker'])
         ['node-1'],
       );
       assert.equal(view.viewerProblem, undefined);
-      // The leader itself says why a Service waits, so the events are only a substitute. A speaker may not read Namespaces and ServiceCIDRs, so it
-      // shows the warnings that the controller wrote to the ConfigMap.
+      // These requests may be refused. The leader itself says why a Service waits, so the events are only a substitute. A speaker may not read
+      // Namespaces and ServiceCIDRs. In its Pod, the command therefore shows the warnings that the controller wrote to the ConfigMap.
       const optional = account === 'speaker' ? /\/(events|namespaces|servicecidrs)(\?|$)/ : /\/events\?/;
       assert.deepEqual(
         refused.filter((url) => !optional.test(url)),

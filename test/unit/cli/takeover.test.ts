@@ -60,7 +60,7 @@ const assigning = { adoptOnly: false, addresses: 2, conflicts: [] };
 /** The facts when the controller of MetalLB has stopped and the controller of Bellman assigns. */
 const inLayer2 = (over: Partial<TakeoverFacts> = {}) =>
   facts({ metalLb: stopped, controller: assigning, ...over });
-/** The facts of `inLayer2`, when pool office is admitted too. */
+/** The facts of `inLayer2`, with these nodes and with pool office admitted. */
 const inNodes = (nodes: readonly NodeFacts[], daemonSet: DaemonSetFacts | undefined = undefined) =>
   inLayer2({ admittedPools: ['office'], nodes, metalLb: { ...stopped, daemonSet } });
 /** The affinity that lets the Pods of MetalLB run only on nodes that match one of these terms. */
@@ -145,7 +145,7 @@ const rows: readonly (readonly [
     'kubectl -n default annotate service printer-0 bellman.dev/takeover-',
   ],
   [
-    'layer 2, one Service admitted, not answered yet',
+    'layer 2, one Service admitted, no speaker of Bellman answers yet',
     inLayer2({
       pools: [
         {
@@ -159,7 +159,7 @@ const rows: readonly (readonly [
     /Bellman answers for 0 of 2 addresses/,
   ],
   [
-    'layer 2, one Service answered',
+    'layer 2, Bellman answers for the one admitted Service',
     inLayer2({
       nodes: [node('node-1', {}, { announcing: { '192.0.2.150': '' } })],
       pools: [
@@ -202,7 +202,7 @@ const rows: readonly (readonly [
     `${annotate}=office,lab`,
     `${annotate}=office`,
   ],
-  ['layer 2, waiting for a pool', inLayer2({ admittedPools: ['*'] }), 'wait', /0 of 2 addresses/],
+  ['layer 2, all pools admitted, no answers', inLayer2({ admittedPools: ['*'] }), 'wait', /0 of 2 addresses/],
   [
     'layer 2, a foreign host answers',
     inLayer2({
@@ -274,7 +274,7 @@ const rows: readonly (readonly [
     'kubectl -n bellman-system set env daemonset/speaker BELLMAN_ADOPT_ONLY=true',
   ],
   [
-    'speakers that restart',
+    'two speakers, of which one has restarted without --adopt-only',
     inNodes([live('node-1', { speaker: ok(speakerStatus(answering)) }), live('node-2')]),
     'wait',
     /^1 of 2 speakers have ended/,
@@ -330,7 +330,7 @@ describe('the patches of the DaemonSet', () => {
     ],
   ];
   for (const [name, affinity, expected] of affinities)
-    test(`add the required affinity to a DaemonSet ${name}, and restore it`, () => {
+    test(`add the required affinity to a DaemonSet ${name}, and restore its earlier spec`, () => {
       const spec = { updateStrategy: rolling, template: { spec: affinity ? { affinity } : {} } };
       const daemonSet = { name: 'speaker', updateStrategy: rolling, affinity };
       const avoided = mergePatch({ spec }, avoidingPatch(daemonSet)) as { spec: typeof spec };
@@ -341,7 +341,7 @@ describe('the patches of the DaemonSet', () => {
       assert.deepEqual(mergePatch(avoided, restoringPatch(daemonSet)), { spec });
     });
 
-  test('restore the strategy OnDelete', () => {
+  test('restore the update strategy OnDelete', () => {
     const spec = { updateStrategy: { type: 'OnDelete' }, template: { spec: {} } };
     const daemonSet = { name: 'speaker', updateStrategy: spec.updateStrategy };
     const avoided = mergePatch({ spec }, avoidingPatch(daemonSet));
@@ -353,7 +353,7 @@ describe('the patches of the DaemonSet', () => {
   });
 });
 
-/** A JSON merge patch (RFC 7396), as the API server applies it. */
+/** Applies a JSON merge patch (RFC 7396) as the API server does. */
 function mergePatch(target: unknown, patch: unknown): unknown {
   if (typeof patch !== 'object' || patch === null || Array.isArray(patch)) return patch;
   const isObject = typeof target === 'object' && target !== null && !Array.isArray(target);

@@ -46,9 +46,9 @@ for (const [subject, query] of [
   ['2001:DB8:0::1', 'address=2001%3Adb8%3A%3A1'],
   ['top of rack', 'machine=peer+top+of+rack&machine=bfd+top+of+rack'],
 ] as const)
-  test(`queryOf() turns ${subject} into ${query}`, () => assert.equal(queryOf(subject), query));
+  test(`queryOf() turns “${subject}” into ${query}`, () => assert.equal(queryOf(subject), query));
 
-test('decodeEvents() makes foreign texts printable, and names a line that is not an event', () => {
+test('decodeEvents() makes received texts printable, and gives the number of a line that is not an event', () => {
   const hostile = { ...event, state: 'a\u001b[31m', event: { 'k\u202E': ['\u2028'] } };
   const result = decodeEvents(`${JSON.stringify(hostile)}\n`);
   assert.ok(result.ok);

@@ -11,7 +11,7 @@ const main = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
 function bellman(...args: string[]) {
   return spawnSync(process.execPath, [main, ...args], {
     encoding: 'utf8',
-    // The environment has no variable that sets a flag.
+    // Passes on no other variable, because one of them might set a flag.
     env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE },
   });
 }
@@ -31,10 +31,10 @@ const refused: readonly (readonly [string, string[], RegExp])[] = [
   ['an unknown log level', ['speaker', '--node-name', 'a', '--log-level', 'loud'], /Allowed choices are/],
   ['explain with words that name no Service', ['explain', 'A b'], /"A b" is neither an address nor/],
   ['status with words that name no Service', ['status', 'a/b/c'], /"a\/b\/c" is neither an address nor/],
-  ['completion of an unknown shell', ['completion', 'tcsh'], /Allowed choices are bash, zsh, fish/],
+  ['completion for an unknown shell', ['completion', 'tcsh'], /Allowed choices are bash, zsh, fish/],
   ['validate without a file', ['validate'], /missing required argument 'file'/],
   ['drain without a node', ['drain'], /missing required argument 'node'/],
-  ['an unknown program to convert', ['convert', '--from', 'metalb'], /Allowed choices are auto, metallb/],
+  ['convert from an unknown program', ['convert', '--from', 'metalb'], /Allowed choices are auto, metallb/],
   ['convert without a source', ['convert'], /give files with --file, or a cluster with --kubeconfig/],
 ];
 for (const [name, args, message] of refused) {
@@ -113,7 +113,7 @@ describe('the environment variable of a flag that takes no value', () => {
     assert.equal(await optionsWith('leaderElection', election, '--no-leader-election'), false);
   });
 
-  test('any other value is refused', () => {
+  test('a value other than true, false, 1 and 0 is refused', () => {
     const { status, stderr } = spawnSync(process.execPath, [main, 'speaker', '--node-name', 'a'], {
       encoding: 'utf8',
       env: { ...process.env, BELLMAN_ADOPT_ONLY: 'maybe' },

@@ -135,7 +135,7 @@ const rows: readonly (readonly [string, readonly string[], 0 | 1 | 2, string])[]
     'foreign.yaml:1:1: no ConfigMap here has a text under data.config\n',
   ],
   [
-    'a ConfigMap without the key',
+    'a ConfigMap without the key config',
     ['other-key.yaml'],
     1,
     'other-key.yaml:1:1: no ConfigMap here has a text under data.config\n',

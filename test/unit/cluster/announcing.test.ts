@@ -33,16 +33,17 @@ const records: readonly (readonly [string, string, ReturnType<typeof parsed>])[]
     ].join(),
     [['192.0.2.5', { node: 'node-1', interfaces: ['eth0'] }]],
   ],
-  ['no line that does not parse', '192.0.2.1, =n/e, 192.0.2.1=, 192.0.2.1=a b/e, 1=2=3, ,', []],
+  ['nothing from malformed lines', '192.0.2.1, =n/e, 192.0.2.1=, 192.0.2.1=a b/e, 1=2=3, ,', []],
 ];
 for (const [name, record, expected] of records)
   test(`parseAnnouncing() reads ${name}`, () => assert.deepEqual(parsed(record), expected));
 
-// A pattern that takes quadratic time would need many seconds of CPU time for these. An annotation may hold four times as much.
+// A regular expression that takes quadratic time would need many seconds of CPU time for each of these records of 64 KiB. An annotation may hold
+// four times as much.
 for (const [name, record] of [
   ['white space', ' '.repeat(65_536)],
   ['white space before and behind a character', `${' '.repeat(32_768)}x${' '.repeat(32_768)}`],
-  ['an address without an end', 'a'.repeat(65_536)],
+  ['hex digits without a separator', 'a'.repeat(65_536)],
   ['equal signs', '='.repeat(65_536)],
 ] as const)
   test(`parseAnnouncing() takes linear time for a record of ${name}`, () =>

@@ -16,13 +16,13 @@ for (const [what, given, expected] of [
   ['two keys, with empty lines and spaces', secret({ keys: `\n ${two} \r\n\n${one}\n` }), [two, one]],
   ['no Secret', undefined, 'Secret bellman-membership does not exist'],
   [
-    'a Secret with another key only',
+    'a Secret without the data key "keys"',
     secret({ key: one }),
     'Secret bellman-membership has no key keys, only key',
   ],
   ['an empty list of keys', secret({ keys: ' \n' }), 'Secret bellman-membership has an empty keys'],
   [
-    'too few octets',
+    'a key with too few octets',
     secret({ keys: `${one}\n${Buffer.alloc(16, 1).toString('base64')}` }),
     'Secret bellman-membership, keys, line 2 is not 32 octets in base64',
   ],

@@ -47,7 +47,7 @@ for (const [name, body, error] of [
     assert.match(result.ok ? '' : result.error, error);
   });
 
-test('decodeControllerStatus() reads the leader and the reasons of waiting Services', () => {
+test('decodeControllerStatus() reads the addresses of Services and the reasons why they wait', () => {
   const result = decodeControllerStatus(
     JSON.stringify({
       version: 1,

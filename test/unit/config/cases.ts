@@ -5,8 +5,9 @@
  *     peers: [{my-asn: 64512, peer-asn: 64500, peer-address: 10.0.0.1, hold-time: 2s}]
  *     => peers[0].hold-time 1:77 2s is not allowed: 0, or 3s to 65535s (RFC 4271)
  *
- * The expected result is `=> valid`, or one line for each error in order: path (`.` for the document), line:column, message. Lines
- * that begin with `~>` follow `=> valid` and are warnings in the same form.
+ * The expected result is `=> valid`, or one line for each error, in the order in which the parser returns them. Each error line has the path
+ * (`.` stands for the whole document), line:column, and the message. After `=> valid`, each line that begins with `~>` is a warning in
+ * the same form.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import type { ConfigError } from '../../../src/config/index.ts';

@@ -52,11 +52,11 @@ const rows: readonly (readonly [string, string[], RegExp | undefined])[] = [
   ],
   ['aggregation of a family that the pool has', [external, '{aggregation-length: 24}'], undefined],
   [
-    'a peer of the other family',
+    'an advertisement to a peer that carries only the other family',
     [onlySix, '{med: 1}'],
     /it has no effect: no peer that receives it carries the address families of the pool/,
   ],
-  ['no peers', ['', '{localpref: 200}'], undefined],
+  ['localpref when there are no peers', ['', '{localpref: 200}'], undefined],
   [
     'an advertisement that a broader one covers',
     [external, '{med: 1}, {med: 1, node-selectors: [{match-labels: {a: b}}]}'],
@@ -78,7 +78,7 @@ const rows: readonly (readonly [string, string[], RegExp | undefined])[] = [
     /l2-advertisements\[1\]: it has no effect: l2-advertisements\[0\] lets the same nodes answer/,
   ],
   [
-    'the second of two BGP advertisements for the same peers',
+    'the second of two BGP advertisements that name the same peers in a different order',
     [`${external}, ${internal}`, '{med: 1, peers: [outer, inner]}, {med: 1, peers: [inner, outer]}'],
     /bgp-advertisements\[1\]: it has no effect: bgp-advertisements\[0\] announces all/,
   ],
@@ -98,7 +98,7 @@ const rows: readonly (readonly [string, string[], RegExp | undefined])[] = [
     undefined,
   ],
   [
-    'a layer-2 advertisement that a broader one covers except for its preferred nodes',
+    'a layer-2 advertisement that adds preferred nodes to a broader one',
     [
       '',
       '{}, {node-selectors: [{match-labels: {a: b}}], preferred-node-selectors: [{weight: 1, preference: {match-labels: {a: b}}}]}',

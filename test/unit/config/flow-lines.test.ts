@@ -4,15 +4,15 @@ import { joinFlowLines } from '../../../src/config/text/flow-lines.ts';
 
 /** Name, text and joined text. A dot in the joined text stands for a space that replaces a line break or a comment. */
 const joined: readonly (readonly [string, string, string])[] = [
-  ['a bracket at the column of its key', 'a: [\n  b\n]\n', 'a: [\n  b.]\n'],
-  ['a brace in a list', '- a: {\n  b: 1\n  }\n', '- a: {.  b: 1.  }\n'],
-  ['a comment before the bracket', 'a: [b # c\n]\n', 'a: [b ....]\n'],
-  ['blank lines and comments', 'a: [\n\n# b\n]\n', 'a: [......]\n'],
-  ['brackets inside quotes', `a: ["]", ']'\n]\n`, `a: ["]", ']'.]\n`],
+  ['a collection that closes at the column of its key', 'a: [\n  b\n]\n', 'a: [\n  b.]\n'],
+  ['a collection in braces inside a list', '- a: {\n  b: 1\n  }\n', '- a: {.  b: 1.  }\n'],
+  ['a collection with a comment before its last bracket', 'a: [b # c\n]\n', 'a: [b ....]\n'],
+  ['a collection with blank lines and comments', 'a: [\n\n# b\n]\n', 'a: [......]\n'],
+  ['a collection with brackets inside quotes', `a: ["]", ']'\n]\n`, `a: ["]", ']'.]\n`],
   ['nested collections', 'a: [[b],\n[c]\n]\n', 'a: [[b],.[c].]\n'],
 ];
 for (const [name, text, expected] of joined)
-  test(`joinFlowLines() joins ${name}`, () => {
+  test(`joinFlowLines() joins the lines of ${name}`, () => {
     const result = joinFlowLines(text);
     assert.equal(result, expected.replaceAll('.', ' '));
     assert.equal(result?.length, text.length, 'offsets stay valid');
@@ -22,7 +22,7 @@ const unchanged: readonly (readonly [string, string])[] = [
   ['an indented collection', 'a: [\n  b,\n  c]\n'],
   ['a collection on one line', 'a: [b]\nc: {d: 1}\n'],
   ['a block scalar', 'a: |\n  b: [\n  ]\nc: 1\n'],
-  ['a bracket in a plain text', 'a: b[\nc: 1\n'],
+  ['a bracket in an unquoted value', 'a: b[\nc: 1\n'],
   ['a bracket in a comment', '# a: [\nb: 1\n'],
   ['a bracket that is never closed', 'a: [\nb: 1\n'],
   ['a quote that is never closed', 'a: ["\n]\n'],

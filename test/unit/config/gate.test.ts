@@ -35,7 +35,7 @@ const accepted: readonly (readonly [string, string])[] = [
     'a pool that shrinks to its used addresses',
     `- {name: a, protocol: bgp, addresses: [192.0.2.1/32, 192.0.2.200-192.0.2.200]}\n${v6}`,
   ],
-  ['a pool that drains', `- {name: a, protocol: bgp, addresses: [192.0.2.0/24], draining: true}\n${v6}`],
+  ['a draining pool', `- {name: a, protocol: bgp, addresses: [192.0.2.0/24], draining: true}\n${v6}`],
 ];
 for (const [name, text] of accepted) {
   test(`judge() accepts ${name}`, () => {
@@ -62,12 +62,12 @@ const orphaning: readonly (readonly [string, string, readonly string[]])[] = [
     ['default/web'],
   ],
   [
-    'a family that is removed',
+    'the removal of the only pool with IPv6 addresses',
     pools('- {name: a, protocol: bgp, addresses: [192.0.2.0/24]}\n'),
     ['team/dual'],
   ],
   ['an empty text', '', ['default/web', 'default/api', 'team/dual']],
-  ['a text of comments', '# gone\n', ['default/web', 'default/api', 'team/dual']],
+  ['a text that has only comments', '# gone\n', ['default/web', 'default/api', 'team/dual']],
 ];
 for (const [name, text, orphans] of orphaning) {
   test(`judge() rejects ${name} and names the orphans`, () => {

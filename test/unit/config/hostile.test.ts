@@ -16,9 +16,9 @@ const pool = 'address-pools:\n- name: a\n  protocol: bgp\n';
 
 const refused: readonly (readonly [string, string, RegExp])[] = [
   ['a text of more than 1 MiB', '#'.repeat(mebibyte + 1), /has 1048577 octets; the limit is 1048576/],
-  ['more than 1 MiB in fewer characters', '#€'.repeat(mebibyte / 3), /octets; the limit/],
+  ['fewer than 1,048,576 characters but more octets', '#€'.repeat(mebibyte / 3), /octets; the limit/],
   [
-    'an alias bomb of 10^12 values',
+    'an alias bomb of 10^13 values',
     `a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n${counted(12, (i) => `a${i + 1}: &a${i + 1} [${`*a${i},`.repeat(10)}]`)}`,
     /more than 200000 values/,
   ],
@@ -43,7 +43,7 @@ const refused: readonly (readonly [string, string, RegExp])[] = [
   ['half a million empty items', filled('-\n'), /more than 200000 values/],
   ['flow collections that close at the column of their key', filled('a: [\n]\n'), /more than 200000 values/],
   [
-    'brackets that are never closed, at the column of their key',
+    'flow collections that are never closed, with items at the column of their key',
     filled('a: [\nb,\n'),
     /not valid YAML|nested too deeply/,
   ],
@@ -52,10 +52,10 @@ const refused: readonly (readonly [string, string, RegExp])[] = [
     filled('- ', 'a: [\nb\n]\nc:\n'),
     /nested too deeply|not valid YAML/,
   ],
-  ['a long line of keys without a value', `a: [\nb\n]\n${filled('a ', 'c')}`.slice(0, mebibyte), /./],
+  ['a long line of words without a colon', `a: [\nb\n]\n${filled('a ', 'c')}`.slice(0, mebibyte), /./],
   ['pools without any key', `address-pools:\n${'- {}\n'.repeat(199_000)}`, /name is missing/],
   [
-    'as many wrong items in one list as the limit on values allows',
+    'almost as many wrong items in one list as the limit on values allows',
     `peers: [{node-selectors: [{match-expressions: [${'{},'.repeat(199_000)}]}]}]`,
     /key is missing/,
   ],

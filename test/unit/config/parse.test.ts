@@ -200,6 +200,6 @@ test('formatConfigError() names path, line and column', () => {
   assert.equal(formatConfigError({ ...error, path: '' }), 'line 14, column 5: 10.0.0.300 is not an address');
 });
 
-test('formatConfig() writes an empty configuration that parses', () => {
+test('formatConfig() writes an empty configuration as a text that parseConfig() reads back', () => {
   assert.deepEqual(parsed(formatConfig(emptyConfig)), emptyConfig);
 });

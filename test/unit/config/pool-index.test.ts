@@ -7,7 +7,7 @@ import { ip } from '../../support/addresses.ts';
 import { pool } from '../speaker/fixtures.ts';
 
 test('PoolIndex agrees with a linear search', () => {
-  /** A range: the gap before it, its size, its pool and its family. */
+  /** A range: the gap before it, the number of addresses after its first one, its pool and its family. */
   const piece = fc.record({ gap: fc.nat(3), size: fc.nat(3), pool: fc.nat(4), isIpv6: fc.boolean() });
   fc.assert(
     fc.property(fc.array(piece, { maxLength: 30 }), (pieces) => {
@@ -60,8 +60,8 @@ test('comparePools() sorts restricted pools first, then by priority, then by nam
 
 const sizes: readonly (readonly [string, readonly string[], boolean, 4 | 6, bigint])[] = [
   ['all addresses of a prefix', ['192.0.2.0/24'], false, 4, 256n],
-  ['no .0 and .255', ['192.0.2.0/24'], true, 4, 254n],
-  ['no address of a pool that has only .0', ['192.0.2.0/32'], true, 4, 0n],
+  ['no .0 and no .255 address of a pool that avoids them', ['192.0.2.0/24'], true, 4, 254n],
+  ['no address of a pool whose only address is an avoided .0 address', ['192.0.2.0/32'], true, 4, 0n],
   ['all IPv6 addresses, which are never buggy', ['2001:db8::/120', '192.0.2.0/24'], true, 6, 256n],
 ];
 for (const [name, cidrs, avoidBuggyIps, family, size] of sizes)

@@ -15,10 +15,10 @@ const services = Array.from({ length: 1000 }, (_, i) =>
   }),
 );
 
-test('the metric with a sample for each address is taken in slices, and shows each address once, whatever is decided meanwhile', async () => {
+test('the metric of assigned addresses is collected in slices, and shows each address once, whatever the allocator decides meanwhile', async () => {
   const registry = new Registry();
   const metrics = new ControllerMetrics(registry);
-  /** The Service that the metric visits last. It is known as soon as the metric has begun. */
+  /** The Service that the metric visits last; `undefined` until the metric asks for the list of Services. */
   let last: string | undefined;
   class ObservedAllocator extends Allocator {
     override services(): readonly string[] {
@@ -39,7 +39,7 @@ test('the metric with a sample for each address is taken in slices, and shows ea
       return waits++ % 2 === 1;
     },
     next: async () => {
-      // Each decision takes its Service out of the book and puts it back behind all others.
+      // Each decision takes its Service out of the allocator's books and adds it again behind all others, so the order changes.
       for (const service of services) allocator.reconcile(service);
       if (last !== undefined) allocator.release(last);
     },

@@ -78,7 +78,7 @@ test('with --adopt-only, the controller names addresses that no pool holds and a
   await harness.stop();
 });
 
-test('with --adopt-only, the controller adopts an address that another Service had as soon as that Service has another one', async () => {
+test('with --adopt-only, an address that two Services have is adopted for the second one once the first one has a different address', async () => {
   const harness = await adopting({ web: ['192.0.2.3'], other: ['192.0.2.4'] });
   harness.setStatus('other', ['192.0.2.3']);
   await harness.pass();

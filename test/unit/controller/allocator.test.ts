@@ -43,7 +43,7 @@ test('Allocator never assigns an address that it has learned from the status of 
   );
 });
 
-test('Allocator refuses a Service when the pool is full, and serves waiting Services in order', () => {
+test('Allocator refuses a Service when the pool is full, and lists the waiting Services in the order in which they began to wait', () => {
   const a = allocator([pool('one', ['192.0.2.1/32'])]);
   a.reconcile(plain('a'));
   assert.deepEqual(a.reconcile(plain('c')).refusal, {
@@ -160,7 +160,7 @@ const refused: readonly (readonly [string, Service, string, RegExp])[] = [
     /x is not an IP address/,
   ],
   [
-    'conflicting pools',
+    'annotations that name different pools',
     annotated({ 'bellman.dev/address-pool': 'auto', 'metallb.io/address-pool': 'named' }),
     'invalid-request',
     /conflicting requests: annotation bellman\.dev\/address-pool says auto/,
@@ -262,7 +262,7 @@ test('Allocator requires the same externalTrafficPolicy on a shared address', ()
   );
 });
 
-test('Allocator moves a Service off a shared address when its new port belongs to the Service that held the address first', () => {
+test('Allocator moves a Service off a shared address when its new port is in use by the Service that held the address first', () => {
   const a = allocator([four]);
   a.reconcile(plain('a', { ...key, ...port(80) }));
   a.reconcile(plain('b', { ...key, ...port(81) }));
@@ -280,7 +280,7 @@ test('Allocator enforces the limit of a namespace', () => {
   assert.deepEqual(ips(a.reconcile(plain('d', { namespace: 'other' }))), ['192.0.2.2']);
 });
 
-test('Allocator moves nothing when pools are split, renamed or drained', () => {
+test('Allocator moves nothing when pools are split, renamed or set to draining', () => {
   const a = allocator([pool('p', ['192.0.2.0/28'])]);
   a.reconcile(plain('a'));
   a.reconcile(plain('b'));
@@ -353,7 +353,7 @@ test('FreeList leaves out .0 and .255 addresses even in a range of the whole IPv
   assert.equal(list.lowest(), 257n);
 });
 
-test('Allocator keeps the address when a request cannot be fulfilled as a whole', () => {
+test('Allocator keeps the address when it can fulfil only a part of a request', () => {
   const a = allocator([four]);
   a.reconcile(plain('a', { loadBalancerIP: '192.0.2.2' }));
   const outcome = a.reconcile(plain('a', { ...dual, loadBalancerIP: '192.0.2.3' }));
@@ -369,7 +369,7 @@ test('Allocator takes a Service off a shared address when its new ports collide,
   assert.deepEqual([ips(outcome), outcome.refusal?.cause], [[], 'invalid-request']);
 });
 
-test('Allocator keeps a shared address while the annotations contradict each other about the key', () => {
+test('Allocator keeps a shared address while two annotations of the Service name different sharing keys', () => {
   const a = allocator([four]);
   a.reconcile(plain('a', { ...key, ...port(80) }));
   a.reconcile(plain('b', { ...key, ...port(81) }));
@@ -386,7 +386,7 @@ test('Allocator counts a shared address once against the limit of a namespace', 
   assert.deepEqual([...a.heldByNamespace()], [{ pool: 'p', namespace: 'default', held: 1 }]);
 });
 
-test('Allocator tries the families in reverse order when the first family would use up the limit of the pool that the second needs', () => {
+test('Allocator tries IPv6 first when an IPv4 address would use up the limit of the only pool with IPv6 addresses', () => {
   const a = allocator([
     pool('limited', ['192.0.2.0/28', '2001:db8::/124'], { limitPerNamespace: 1, priority: 1 }),
     pool('four', ['198.51.100.0/28']),
@@ -394,7 +394,7 @@ test('Allocator tries the families in reverse order when the first family would 
   assert.deepEqual(ips(a.reconcile(plain('a', dual))), ['198.51.100.0', '2001:db8::']);
 });
 
-test('Allocator takes the missing family from the requested pool, and leaves the other address in its pool, when the limit allows only one address', () => {
+test('Allocator takes only the missing family from the requested pool when its limit allows one address, and keeps the other address', () => {
   const a = allocator([four, pool('limited', ['192.0.2.4/31', '2001:db8::/124'], { limitPerNamespace: 1 })]);
   assert.deepEqual(ips(a.reconcile(plain('a'))), ['192.0.2.0']);
   const asked = plain('a', { ...dual, annotations: { 'bellman.dev/address-pool': 'limited' } });
@@ -412,7 +412,7 @@ test('Allocator counts both families of a Service against one limit', () => {
   assert.deepEqual(ips(outcome), ['192.0.2.0']);
 });
 
-test('Allocator treats a request for a pool as fulfilled after the pool is split, also after a restart', () => {
+test('Allocator treats a request for a pool as fulfilled when a split moves the address to another pool, also after a restart', () => {
   const request = annotated({ 'bellman.dev/address-pool': 'p' });
   const a = allocator([pool('p', ['192.0.2.0/30'])]);
   for (const name of ['x', 'y', 'a']) a.reconcile({ ...request, name });

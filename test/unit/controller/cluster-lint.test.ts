@@ -57,7 +57,7 @@ test('the write that accepts an edit also removes the annotation about the earli
   await harness.stop();
 });
 
-test('a change of the cluster shows after a while, and costs one write', async () => {
+test('a change of the cluster changes the warnings at the next judgement, with one write', async () => {
   const harness = await started(aside);
   assert.equal(shown(harness), undefined);
   harness.writes();
@@ -106,7 +106,7 @@ test('the annotation is written again after another client has changed or remove
   await harness.stop();
 });
 
-test('while a text is rejected, its error is shown and no warnings; the warnings come back when the text is accepted again', async () => {
+test('while a text is rejected, its error is shown instead of warnings; the warnings come back when the text is accepted again', async () => {
   const harness = await started(overNode);
   harness.editConfig('address-pools: 7\n');
   await harness.pass(soon);
@@ -192,7 +192,7 @@ test('a malformed Node, which no real API server stores, is left out, and the co
   await harness.stop();
 });
 
-test('the text names twenty warnings at most, and has a bounded length', () => {
+test('the annotation names at most twenty warnings, and has a bounded length', () => {
   const many = (count: number, characters: number) =>
     Array.from({ length: count }, (_, i) => ({ path: `peers[${i}]`, message: 'x'.repeat(characters) }));
   assert.equal(clusterWarningText([]), null);

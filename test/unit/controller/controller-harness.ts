@@ -15,7 +15,7 @@ export const namespace = 'bellman-system';
 export const configPath = `/api/v1/namespaces/${namespace}/configmaps/config`;
 export const copyPath = `/api/v1/namespaces/${namespace}/configmaps/bellman-accepted-config`;
 
-/** A pool as YAML of the configuration. */
+/** A layer-2 pool, as an item of the list `address-pools`. `more` holds further keys. */
 export function pool(name: string, addresses: string, more = ''): string {
   return `- {name: ${name}, protocol: layer2, addresses: [${addresses}]${more && `, ${more}`}}`;
 }
@@ -116,7 +116,10 @@ export class ControllerHarness {
     return this.#log.lines;
   }
 
-  /** Events as `Reason: message`, with `×n` when counted more than once, in the order they were first written. */
+  /**
+   * The events about all objects, or about the objects with the name `of`, as `Reason: message`, with `×n` when counted more than once. They
+   * are grouped by namespace. Within a namespace, they come in the order in which they were first written.
+   */
   events(of = ''): string[] {
     return [
       ...['default', 'other', namespace].flatMap((each) =>

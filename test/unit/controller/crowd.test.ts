@@ -11,7 +11,7 @@ const terms = fc.record({
   backends: fc.constantFrom('', 'app=web'),
 });
 
-test('Crowd agrees with terms exactly when each Service in it agrees with them', () => {
+test('Crowd agrees with sharing terms exactly when each of its Services does', () => {
   fc.assert(
     fc.property(
       fc.array(fc.record({ terms, isRemoved: fc.boolean() }), { maxLength: 12 }),
@@ -40,7 +40,7 @@ test('Crowd agrees with terms exactly when each Service in it agrees with them',
           crowd.hasOtherNamespace('a'),
           left.some(({ namespace }) => namespace !== 'a'),
         );
-        // A member with keys agrees with itself, so only the others decide.
+        // A Service with sharing keys agrees with itself, so only the others decide.
         const [member, ...others] = left;
         if (member && member.keys.length > 0)
           assert.equal(crowd.agreesWith(member, { acrossNamespaces }), agrees(member, others));

@@ -163,7 +163,7 @@ describe('DeadNodes', () => {
     assert.deepEqual(deadNodes.status()?.nodes, []);
   });
 
-  test('a Lease that is renewed between the writes to two Pods stops the marking', async (t) => {
+  test('a Lease that is renewed while the Pods are being marked stops the marking', async (t) => {
     const { api, clock, renew, report, marked } = await setUp(t);
     for (let i = 0; i < 40; i++)
       api.put(podPath(`more-${i}`), {
@@ -182,7 +182,7 @@ describe('DeadNodes', () => {
     assert.ok(marked().length >= 3);
   });
 
-  test('a Pod that has changed since it was listed is not overwritten, but tried again from a new list', async (t) => {
+  test('a Pod that has changed since it was listed is not overwritten, but listed again and then marked', async (t) => {
     const { api, clock, report, marked } = await setUp(t);
     let isFirst = true;
     api.before = ({ method, path }) => {
@@ -237,7 +237,7 @@ describe('DeadNodes', () => {
     assert.deepEqual(marked(), []);
   });
 
-  test('a Lease that is renewed while the reports are still being read stops the marking', async (t) => {
+  test('no Pod is marked when the Lease is renewed while the reports are still being read', async (t) => {
     const { api, clock, end, renew, report, marked, reasons } = await setUp(t);
     api.after = ({ method, path }) =>
       method === 'GET' && path.includes('/leases?') ? pause(clock, 900, end.signal) : undefined;
@@ -249,7 +249,7 @@ describe('DeadNodes', () => {
     assert.deepEqual([marked(), reasons()], [[], []]);
   });
 
-  test('ends its work with the term', async (t) => {
+  test('marks no Pod after the term of the leader has ended', async (t) => {
     const { clock, end, report, marked } = await setUp(t);
     report('n1', 'n3');
     report('n2', 'n3');

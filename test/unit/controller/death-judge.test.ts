@@ -6,7 +6,7 @@ import { DeathJudge, deathTiming } from '../../../src/controller/death-judge/dea
 const { settleMs, quietMs, silenceMs, rateMs, returnedMs } = deathTiming;
 const stepMs = 100;
 
-/** A judge over nodes a, b, c…, each with a speaker and a report from long ago. */
+/** A judge over nodes a, b, c…, each with a speaker whose report is a minute old and names no node. */
 class Case {
   readonly judge = new DeathJudge();
   readonly names: readonly string[];
@@ -67,7 +67,7 @@ class Case {
 }
 
 describe('DeathJudge', () => {
-  test('a node is dead when a majority of all speakers reports it and its Lease does not change during the time to settle', () => {
+  test('a node is dead when a majority of all speakers reports it and its Lease then does not change for half a second', () => {
     const world = new Case();
     world.report('ab', 'e');
     assert.equal(world.pass(settleMs * 2), '', 'two of five');
@@ -114,7 +114,7 @@ describe('DeathJudge', () => {
     assert.match(world.reasonFor('e') ?? '', /sign of life/);
     world.report('abcd', '');
     world.report('abcd', 'e');
-    assert.equal(world.pass(2000), 'e', 'reports that are newer than the renewal count');
+    assert.equal(world.pass(2000), 'e', 'later reports count again');
   });
 
   test('only a change of renewTime matters, so a wrong clock of the node has no effect', () => {
@@ -150,7 +150,7 @@ describe('DeathJudge', () => {
     assert.equal(world.pass(quietMs), '');
   });
 
-  test('when reports arrive seconds after the own report of the node, they do not count until the node has been silent for long', () => {
+  test('reports that arrive less than 10 s after the node wrote its own report do not count until the node has been silent for 20 s', () => {
     const world = new Case();
     world.report('e', '');
     world.pass(quietMs - 1000);
@@ -159,7 +159,7 @@ describe('DeathJudge', () => {
     assert.equal(world.pass(quietMs + 2000), 'e');
   });
 
-  test('the first list does not show when the reports were written, so a new leader waits for a long silence', () => {
+  test('a new leader does not know when the reports in its first list were written, so it waits until the node has been silent for 20 s', () => {
     const world = new Case();
     const next = new DeathJudge();
     for (const name of world.names) next.setNode(name, { isReady: true, isControlPlane: false });
@@ -175,7 +175,7 @@ describe('DeathJudge', () => {
     assert.ok(deadAtMs !== undefined && deadAtMs >= 1000 + silenceMs, `${deadAtMs}`);
   });
 
-  test('a pause between two reads sets the measured silence back to zero', () => {
+  test('a pause of more than 3 s between two reads sets the measured silence back to zero', () => {
     const world = new Case();
     world.report('e', '');
     world.report('abcd', 'e');
@@ -203,7 +203,7 @@ describe('DeathJudge', () => {
     assert.equal(few.pass(5000), 'e');
   });
 
-  test('a second death counts together with the first until Kubernetes has noticed the first, and its node is marked a minute after the first', () => {
+  test('max-nodes counts two dead nodes together until Kubernetes notices the first, and the second is marked a minute after the first', () => {
     const world = new Case(7);
     world.report('abcde', 'g');
     assert.equal(world.pass(5000), 'g');
@@ -269,12 +269,12 @@ describe('DeathJudge', () => {
   });
 
   const signs: readonly (readonly [string, (world: Case) => void, string])[] = [
-    ['a renewed Lease', (world) => void world.renewTimes.set('e', 't9'), 'e has renewed its Lease'],
+    ['a renewal of its Lease', (world) => void world.renewTimes.set('e', 't9'), 'e has renewed its Lease'],
     ['a write of its speaker', (world) => world.report('e', ''), 'e has a speaker that writes again'],
-    ['withdrawn reports', (world) => world.report('bcd', ''), 'e is heard by speakers again'],
+    ['the withdrawal of most reports', (world) => world.report('bcd', ''), 'e is heard by speakers again'],
   ];
   for (const [name, show, expected] of signs)
-    test(`a marked node returns by ${name}, and is not marked again for some minutes`, () => {
+    test(`a marked node counts as returned after ${name}, and is not marked again for five minutes`, () => {
       const world = new Case();
       world.report('abcd', 'e');
       assert.equal(world.pass(2000), 'e');
@@ -288,7 +288,7 @@ describe('DeathJudge', () => {
       assert.equal(world.pass(returnedMs), 'e');
     });
 
-  test('before each write, the last read must be recent', () => {
+  test('isMarked(), which the shell asks before each write, returns false when the last reads are old', () => {
     const world = new Case();
     world.report('abcd', 'e');
     world.pass(2000);

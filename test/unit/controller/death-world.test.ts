@@ -61,7 +61,7 @@ const faults: Readonly<Record<string, Fault>> = {
 };
 
 describe('dead nodes in a cluster with faults', () => {
-  test('no node is marked while it reaches the API server, or while it is on the side of a majority that reaches the API server', () => {
+  test('no node is marked while it reaches the API server, or while it and its neighbours that reach the API server are a majority', () => {
     let cutOff = 0;
     for (let seed = 1; seed <= histories; seed++) {
       const random = seededRandom(seed);
@@ -77,7 +77,7 @@ describe('dead nodes in a cluster with faults', () => {
       }
       for (const mark of world.marks) {
         const text = `seed ${seed}, ${count} nodes: ${JSON.stringify(mark)}\n${history.join('\n')}`;
-        // Nothing shows that a node without a witness lives, so it may be marked.
+        // When the speaker of a node began or ended just as the networks changed, nothing shows that the node lives, so it may be marked.
         const isSeen = mark.reachedApiForMs > 2000 && !mark.hadNoWitness;
         assert.ok(!isSeen, `a node that reaches the API server is marked: ${text}`);
         const isReached = mark.networksForMs > 2000 && 2 * (mark.neighbours + 1) > count;

@@ -16,7 +16,7 @@ async function started(text: string): Promise<ControllerHarness> {
   return made;
 }
 
-test('gate stores an accepted text as annotations of the ConfigMap and its copy, with one event', async () => {
+test('the controller stores an accepted text in annotations of the ConfigMap and of its copy, and records one event', async () => {
   const harness = await started(good);
   for (const path of [configPath, copyPath]) {
     assert.equal(harness.annotation('accepted-config', path), good);
@@ -33,7 +33,7 @@ test('gate stores an accepted text as annotations of the ConfigMap and its copy,
   await harness.stop();
 });
 
-test('gate leaves a rejected text as it is, and reports it in annotation, event, log and metric', async () => {
+test('the controller leaves a rejected text as it is, and reports it in annotation, event, log and metric', async () => {
   const harness = await started(good);
   harness.editConfig(bad);
   await harness.pass();
@@ -59,7 +59,7 @@ test('gate leaves a rejected text as it is, and reports it in annotation, event,
   await harness.stop();
 });
 
-test('gate reports each bad text once', async () => {
+test('the controller reports each bad text once', async () => {
   const harness = await started(good);
   harness.editConfig(bad);
   await harness.pass();
@@ -72,7 +72,7 @@ test('gate reports each bad text once', async () => {
   await harness.stop();
 });
 
-test('gate clears the stale state after a revert, without touching a Service', async () => {
+test('the controller clears the stale state after a revert, without touching a Service', async () => {
   const harness = await started(good);
   harness.service('web');
   await harness.pass();
@@ -92,7 +92,7 @@ test('gate clears the stale state after a revert, without touching a Service', a
   await harness.stop();
 });
 
-test('gate that restarts while the ConfigMap holds a bad text loads the accepted text and reports nothing twice', async () => {
+test('a controller that starts while the ConfigMap holds a bad text loads the accepted text, and does not report the bad text again', async () => {
   const harness = await started(good);
   harness.service('web');
   await harness.pass();
@@ -114,7 +114,7 @@ test('gate that restarts while the ConfigMap holds a bad text loads the accepted
   await harness.stop();
 });
 
-test('gate treats a deleted ConfigMap as stale, also across a restart, until the ConfigMap exists again', async () => {
+test('the controller treats a deleted ConfigMap as stale, also across a restart, until the ConfigMap exists again', async () => {
   const harness = await started(good);
   harness.service('web');
   await harness.pass();
@@ -143,7 +143,7 @@ test('gate treats a deleted ConfigMap as stale, also across a restart, until the
   await harness.stop();
 });
 
-test('gate treats a ConfigMap as stale when it is deleted before the response to a write arrives', async () => {
+test('the controller treats a ConfigMap as stale when it is deleted before the response to a write arrives', async () => {
   const harness = new ControllerHarness();
   await harness.start();
   harness.delayResponses('/configmaps/config');
@@ -156,7 +156,7 @@ test('gate treats a ConfigMap as stale when it is deleted before the response to
   await harness.stop();
 });
 
-test('gate stores the copy again when it is deleted before the response to a write arrives', async () => {
+test('the controller stores the copy again when it is deleted before the response to a write arrives', async () => {
   const harness = await started(good);
   harness.delayResponses('/configmaps/bellman-accepted-config');
   harness.editConfig(other);
@@ -168,7 +168,7 @@ test('gate stores the copy again when it is deleted before the response to a wri
   await harness.stop();
 });
 
-test('gate stores the copy again when it is deleted before the response to its creation arrives', async () => {
+test('the controller stores the copy again when it is deleted before the response to its creation arrives', async () => {
   const harness = new ControllerHarness();
   harness.api.after = ({ method, path }) =>
     method === 'POST' && path.endsWith('/configmaps')
@@ -185,7 +185,7 @@ test('gate stores the copy again when it is deleted before the response to its c
   await harness.stop();
 });
 
-test('gate treats a ConfigMap without its key as stale, and names the key that is there instead', async () => {
+test('the controller treats a ConfigMap without its key as stale, and names the key that is there instead', async () => {
   const harness = await started(good);
   const before = harness.api.get(configPath);
   assert.ok(before);
@@ -198,7 +198,7 @@ test('gate treats a ConfigMap without its key as stale, and names the key that i
   await harness.stop();
 });
 
-test('gate rejects an edit that would orphan an address, and accepts it once the Service is gone', async () => {
+test('the gate rejects an edit that would orphan an address, and accepts it once the Service is gone', async () => {
   const harness = await started(other);
   harness.service('web', { annotations: { 'bellman.dev/address-pool': 'b' } });
   await harness.pass();
@@ -218,9 +218,9 @@ for (const [what, next, pools] of [
   ['split', config(pool('x', '192.0.2.0/29'), pool('y', '192.0.2.8/29')), 'x'],
   ['renamed', config(pool('z', '192.0.2.0/28')), 'z'],
   ['moved to another protocol', good.replace('layer2', 'bgp'), 'a'],
-  ['drained', config(pool('a', '192.0.2.0/28', 'draining: true')), 'a'],
+  ['set to draining', config(pool('a', '192.0.2.0/28', 'draining: true')), 'a'],
 ] as const)
-  test(`gate lets a pool be ${what} without changing an address`, async () => {
+  test(`the gate accepts a pool that is ${what}, and no address changes`, async () => {
     const harness = await started(good);
     harness.service('web');
     await harness.pass();
@@ -234,7 +234,7 @@ for (const [what, next, pools] of [
     await harness.stop();
   });
 
-test('gate repairs annotations and copy after another client changed them', async () => {
+test('the controller restores the annotations and the copy after another client has removed them', async () => {
   const harness = await started(good);
   const known = harness.api.get(configPath);
   assert.ok(known);
@@ -246,7 +246,7 @@ test('gate repairs annotations and copy after another client changed them', asyn
   await harness.stop();
 });
 
-test('gate ignores a stored text that does not match its hash, and loads the text of the copy instead', async () => {
+test('the controller ignores a stored text that does not match its hash, and loads the text of the copy instead', async () => {
   const harness = await started(good);
   harness.editConfig(other);
   await harness.pass();
@@ -265,7 +265,7 @@ test('gate ignores a stored text that does not match its hash, and loads the tex
   await harness.stop();
 });
 
-test('gate stores a configuration before the configuration takes effect', async () => {
+test('the controller stores a configuration before the configuration takes effect', async () => {
   const harness = await started(good);
   let refusing = true;
   harness.api.before = ({ method, path }) => {
@@ -281,7 +281,7 @@ test('gate stores a configuration before the configuration takes effect', async 
   await harness.stop();
 });
 
-test('gate rejects a text that the API server refuses to store', async () => {
+test('the controller rejects a text that the API server refuses to store', async () => {
   const harness = await started(good);
   harness.api.before = ({ body }) => {
     const annotations = (body as { metadata?: { annotations?: object } } | undefined)?.metadata?.annotations;
@@ -299,7 +299,7 @@ test('gate rejects a text that the API server refuses to store', async () => {
   await harness.stop();
 });
 
-test('gate assigns no address between accepting a configuration and storing it', async () => {
+test('the controller assigns no address between accepting a configuration and storing it', async () => {
   const harness = await started(other);
   let answer: () => void = () => {};
   harness.api.before = ({ method, path }) =>
@@ -320,7 +320,7 @@ test('gate assigns no address between accepting a configuration and storing it',
   await harness.stop();
 });
 
-test('gate touches no Service before it has accepted a first configuration', async () => {
+test('the controller touches no Service before it has accepted a first configuration', async () => {
   const harness = new ControllerHarness();
   harness.service('web');
   harness.setStatus('web', ['203.0.113.9']);
@@ -338,7 +338,7 @@ test('gate touches no Service before it has accepted a first configuration', asy
   await harness.stop();
 });
 
-test('gate rejects a first configuration that orphans addresses recorded on Services', async () => {
+test('the gate rejects a first configuration that would orphan addresses recorded on Services', async () => {
   const harness = new ControllerHarness();
   harness.service('web', { annotations: { 'metallb.universe.tf/ip-allocated-from-pool': 'old' } });
   harness.setStatus('web', ['203.0.113.9']);
@@ -349,7 +349,7 @@ test('gate rejects a first configuration that orphans addresses recorded on Serv
   await harness.stop();
 });
 
-test('gate stores a large text compressed, and loads it again', async () => {
+test('the controller stores a large text compressed, and loads it again', async () => {
   const many = Array.from({ length: 800 }, (_, i) => pool(`p${i}`, `10.${i >> 8}.${i & 255}.0/24`));
   const large = config(...many);
   assert.ok(large.length > 32 * 1024);
@@ -363,7 +363,7 @@ test('gate stores a large text compressed, and loads it again', async () => {
   await harness.stop();
 });
 
-test('gate writes warnings into an annotation, and removes them once their cause is gone', async () => {
+test('the controller writes warnings into an annotation, and removes them once their cause is gone', async () => {
   const harness = await started(config(pool('a', '192.0.2.5/28')));
   assert.equal(harness.annotation('config-status'), 'active');
   assert.match(harness.annotation('config-warnings') ?? '', /192\.0\.2\.5\/28 has host bits set/);
@@ -379,7 +379,7 @@ test('gate writes warnings into an annotation, and removes them once their cause
   await harness.stop();
 });
 
-test('gate loads the text of the highest generation, although an older text carries a later timestamp', async () => {
+test('the controller loads the text of the highest generation, even if an older text carries a later timestamp', async () => {
   const harness = await started(good);
   assert.equal(harness.annotation('accepted-generation'), '1');
   await harness.stop();
@@ -401,7 +401,7 @@ test('gate loads the text of the highest generation, although an older text carr
   await harness.stop();
 });
 
-test('gate truncates a long reason of a rejection in annotation, event and log', async () => {
+test('the controller truncates a long reason of a rejection in annotation, event and log', async () => {
   const harness = await started(good);
   const names = Array.from({ length: 40 }, (_, i) => `'${String(i).repeat(30)}é${'x'.repeat(400)}'`);
   harness.editConfig(`address-pools:\n- {name: a, protocol: bgp, addresses: [${names.join(', ')}]}\n`);

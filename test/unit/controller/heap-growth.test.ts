@@ -3,7 +3,10 @@ import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-/** Replaces one of many objects again and again. Prints the largest size of the heap, as a multiple of the live objects. */
+/**
+ * A program that runs `begin`, and then replaces many live objects one after another. It prints the largest size of the heap, divided by the
+ * size of the live objects.
+ */
 const program = (begin: string) => `
   import { boundHeapGrowth } from ${JSON.stringify(fileURLToPath(new URL('../../../src/controller/heap-growth.ts', import.meta.url)))};
 

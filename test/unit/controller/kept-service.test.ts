@@ -28,13 +28,13 @@ test('ServiceKeeper keeps the annotations of Bellman and MetalLB, and no others'
   assert.deepEqual(kept(service('LoadBalancer', applied))?.annotations, {});
 });
 
-test('ServiceKeeper leaves out a Service that is not a load balancer, unless it shows something to remove', () => {
+test('ServiceKeeper leaves out a Service that is not a load balancer, unless it still has an address or an annotation of Bellman', () => {
   assert.equal(kept(service('ClusterIP', { other: 'x' })), undefined);
   assert.ok(kept(service('ClusterIP', { 'bellman.dev/ip-allocated-from-pool': 'public' })));
   assert.ok(kept(service('ClusterIP', {}, { loadBalancer: { ingress: [{ ip: '192.0.2.1' }] } })));
 });
 
-test('ServiceKeeper keeps all other fields', () => {
+test('ServiceKeeper keeps every field of a load balancer with externalTrafficPolicy Local, including its selector', () => {
   const spec = {
     ...{ loadBalancerClass: 'c', loadBalancerIP: '192.0.2.1', externalTrafficPolicy: 'Local' },
     ...{ ports: [{ name: 'http', port: 80, protocol: 'TCP' }], selector: { app: 'web' } },
@@ -54,7 +54,7 @@ test('ServiceKeeper leaves out the selector of a Service whose traffic may go to
   assert.deepEqual(kept(of)?.selector, {});
 });
 
-test('ServiceKeeper shares equal parts', () => {
+test('ServiceKeeper keeps one copy of equal lists of ports, and one of equal lists of IP families', () => {
   const keeper = new ServiceKeeper();
   const one = keeper.kept(service('LoadBalancer', {}, {}, { ports: [{ port: 80 }] }));
   const two = keeper.kept(service('LoadBalancer', {}, {}, { ports: [{ port: 80 }] }));

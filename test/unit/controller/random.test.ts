@@ -56,7 +56,7 @@ test('after any edits and failures, no two Services have the same address, memor
       harness.editConfig(texts[0]);
       await harness.start();
       let failures = 0;
-      // An assertion that fails within a request would only make the controller repeat the request.
+      // Checked at the end, because an assertion that fails within a request would only make the controller repeat the request.
       const twice: string[] = [];
       harness.api.before = ({ method }) => {
         twice.push(...shownTwice(harness));
@@ -110,12 +110,12 @@ test('after any edits and failures, no two Services have the same address, memor
         assert.deepEqual(
           harness.addresses(service.slice('default/'.length)),
           addresses.map(({ ip }) => ip),
-          'memory equals the API',
+          'the controller has the same addresses in memory as the API server has',
         );
       assert.deepEqual(
         new Set(waiting),
         new Set(services.filter(({ refusal }) => refusal).map(({ service }) => service)),
-        'a Service that lacks an address waits and has a refusal',
+        'the Services that wait are those with a refusal',
       );
       for (const { addresses, refusal } of services) assert.ok(addresses.length > 0 || refusal);
       writes += harness.writes().length;

@@ -54,33 +54,43 @@ describe('changedConditions()', () => {
       'True Answered',
     ],
     [
-      'a record of another address',
+      'an address while the announcing record names only another one',
       judged([office], record('192.0.2.242=node-1/eth0')),
       'True Assigned',
       'False NoNodeAnswers',
     ],
     [
-      'one of two addresses without a node',
+      'two addresses, of which a node answers for only one',
       judged([office, held('2001:db8::1', 'office')], record('192.0.2.241=node-1/eth0')),
       'True Assigned',
       'False NoNodeAnswers',
     ],
-    ['BGP', judged([held('198.51.100.1', 'public')]), 'True Assigned', 'Unknown AnnouncedByBGP'],
     [
-      'both protocols, and no node',
+      'an address that only BGP may announce',
+      judged([held('198.51.100.1', 'public')]),
+      'True Assigned',
+      'Unknown AnnouncedByBGP',
+    ],
+    [
+      'an address of both protocols that no node answers for',
       judged([held('203.0.113.1', 'both')]),
       'True Assigned',
       'False NoNodeAnswers',
     ],
     [
-      'both protocols',
+      'an address of both protocols that a node answers for',
       judged([held('203.0.113.1', 'both')], record('203.0.113.1=node-1/eth0')),
       'True Assigned',
       'Unknown AnnouncedByBGP',
     ],
-    ['the protocol none', judged([held('100.64.0.1', 'silent')]), 'True Assigned', 'False ProtocolNone'],
     [
-      'an address and a refusal of another one',
+      'an address of a pool with the protocol none',
+      judged([held('100.64.0.1', 'silent')]),
+      'True Assigned',
+      'False ProtocolNone',
+    ],
+    [
+      'an address and the refusal of a second one',
       judged([office], { refusal: { cause: 'pool-exhausted', message: 'no IPv6 address' } }),
       'False PoolExhausted',
       'False NoNodeAnswers',
@@ -91,7 +101,7 @@ describe('changedConditions()', () => {
       assert.deepEqual(texts(changedConditions([], service, now)), [assigned, announced]);
     });
 
-  test('returns nothing while nothing changes, and keeps the time while only a text changes', () => {
+  test('returns undefined when nothing changes, and keeps the time of a condition of which only the message changes', () => {
     const shown = changedConditions([], judged([office]), now) ?? [];
     assert.equal(changedConditions(shown, judged([office]), later), undefined);
     assert.equal(changedConditions([...shown].reverse(), judged([office]), later), undefined);

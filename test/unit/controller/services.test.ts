@@ -46,7 +46,7 @@ test('a restart does not rewrite an unchanged status and assigns no address that
   await harness.stop();
 });
 
-test('after a start the oldest Service without an address gets the first one, wherever it stands in the list', async () => {
+test('after a start, the oldest Service without an address is the first to get one, wherever it stands in the list', async () => {
   const harness = new ControllerHarness();
   for (const [name, created] of [
     ['first-listed', '2026-01-01T00:00:02Z'],
@@ -116,7 +116,7 @@ test('a refusal and a warning are reported again on a Service that has replaced 
   const annotations = { 'bellman.dev/address-pool': 'nope', 'bellman.dev/adress-pool': 'a' };
   harness.service('web', { annotations });
   await harness.pass();
-  // No decision falls between the two.
+  // The controller decides nothing between the deletion and the creation.
   harness.deleteService('web');
   harness.service('web', { annotations });
   await harness.pass();
@@ -156,6 +156,7 @@ test('while the server asks to wait, thousands of Services cause few requests an
   };
   for (let i = 0; i < 2000; i++) harness.service(`s${i}`);
   await harness.pass(30_000);
+  // A round has at most eight writes. The waits between rounds are 1, 2, 4, 8 and 16 s, so 30 s have room for at most six rounds.
   assert.ok(requests <= 6 * 8, `${requests} requests in 30 s`);
   assert.deepEqual(
     harness.logLines.filter(({ level }) => level === 'warn').map(({ msg }) => msg),
@@ -209,7 +210,7 @@ test('a Service that becomes ClusterIP loses its status and annotation, with an 
   await harness.stop();
 });
 
-test('a Service whose status the API server clears as it becomes ClusterIP gets the event once', async () => {
+test('a Service that becomes ClusterIP gets the event IPReleased once, even if the API server clears its status', async () => {
   const harness = await started(pool('a', '192.0.2.0/28'));
   harness.service('web');
   await harness.pass();
@@ -347,7 +348,7 @@ test('a Service that is deleted before the response to its write arrives gives i
   await harness.stop();
 });
 
-test('a Service gets an address when it is created again before the response to a write of the deleted one arrives', async () => {
+test('a Service that is deleted and created again before the response to the first write arrives gets an address', async () => {
   const harness = await started(pool('a', '192.0.2.0/28'));
   harness.delayResponses('/services/');
   harness.service('web');
@@ -409,7 +410,7 @@ test('a missing membership Secret is created with 32 random octets, and an exist
   await harness.stop();
 });
 
-test('the metrics show the limit and the use of a namespace', async () => {
+test('the metrics show how many addresses a namespace may use, and how many it uses', async () => {
   const harness = await started(pool('a', '192.0.2.0/28', 'limit-per-namespace: 2'));
   for (const name of ['one', 'two', 'three']) harness.service(name);
   await harness.pass();
@@ -425,7 +426,7 @@ test('the metrics show the limit and the use of a namespace', async () => {
   await harness.stop();
 });
 
-test('a refusal truncates a request of 200,000 characters', async () => {
+test('the reason of a refusal has at most 1,024 characters, even if an annotation has 200,000 characters', async () => {
   const harness = await started(pool('a', '192.0.2.0/28'));
   harness.service('web', { annotations: { 'bellman.dev/loadBalancerIPs': 'x'.repeat(200_000) } });
   harness.service('pools', { annotations: { 'bellman.dev/address-pool': 'é'.repeat(200_000) } });

@@ -17,8 +17,8 @@ async function started(...pools: string[]): Promise<ControllerHarness> {
 
 type Edit = Parameters<ControllerHarness['service']>[1];
 const openings: readonly (readonly [string, Edit, Edit])[] = [
-  ['gains the key', { ...port(80) }, { annotations: key }],
-  ['gives up the port', { annotations: key, ...port(81) }, port(80)],
+  ['gains the sharing key', { ...port(80) }, { annotations: key }],
+  ['gives up the port that both use', { annotations: key, ...port(81) }, port(80)],
   [
     'changes from Local to Cluster',
     { annotations: key, ...port(80), externalTrafficPolicy: 'Local', selector: { app: 'x' } },
@@ -97,10 +97,10 @@ test('existing sharing across namespaces stays, with one warning that names no S
   assert.doesNotMatch(warnings[0] ?? '', /default\/one/);
   harness.service('one', { annotations: { 'example.com/touched': 'yes' } });
   await harness.pass();
-  assert.deepEqual(harness.addresses('other/two'), ['192.0.2.7'], 'stays after a change');
+  assert.deepEqual(harness.addresses('other/two'), ['192.0.2.7'], 'the sharing stays after a change');
   await harness.stop();
   await harness.start();
-  assert.deepEqual(harness.addresses('other/two'), ['192.0.2.7'], 'stays after a restart');
+  assert.deepEqual(harness.addresses('other/two'), ['192.0.2.7'], 'the sharing stays after a restart');
   harness.service('other/three', { annotations, loadBalancerIP: '192.0.2.7', ...port(82) });
   await harness.pass();
   assert.deepEqual(harness.addresses('other/three'), [], 'no further Service joins from another namespace');

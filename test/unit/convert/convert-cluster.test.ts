@@ -84,11 +84,14 @@ test('readCluster() reads each resource in its newest version, and the addresses
       );
     },
   );
-  assert.ok(!asked.includes('/apis/metallb.io/v1beta1/bgppeers'), 'the older version shows the same objects');
-  assert.ok(!asked.some((path) => path.includes('purelb')), 'only the program that was asked for is read');
+  assert.ok(
+    !asked.includes('/apis/metallb.io/v1beta1/bgppeers'),
+    'the older version is not read, because it shows the same objects',
+  );
+  assert.ok(!asked.some((path) => path.includes('purelb')), 'only the chosen source is read');
 });
 
-test('readCluster() falls back to an older version, and reads the ConfigMaps of the programs by name', async () => {
+test('readCluster() falls back to an older version, and reads the ConfigMap of kube-vip by name', async () => {
   await withServer(
     {
       [services]: [],
@@ -119,7 +122,7 @@ test('readCluster() falls back to an older version, and reads the ConfigMaps of 
   );
 });
 
-test('readCluster() without a program reads only the addresses in use', async () => {
+test('readCluster() without a source reads only the addresses in use', async () => {
   const asked = await withServer(
     { [services]: [service('web', 'LoadBalancer', '192.0.2.7')] },
     async (kubeconfig) => {

@@ -32,7 +32,7 @@ const rows: readonly (readonly [string, string, string | RegExp | readonly strin
     'IPAddressPool m/a: spec.addresses: 10.0.0.300 is not an address; 300 is more than 255',
   ],
   [
-    'a list that is a text',
+    'a text in place of a list of addresses',
     pool.replace('[192.0.2.0/24]', '192.0.2.0/24'),
     'IPAddressPool m/a: spec.addresses: expected a list of texts, not 192.0.2.0/24',
   ],
@@ -62,7 +62,7 @@ const rows: readonly (readonly [string, string, string | RegExp | readonly strin
     'BGPAdvertisement x: spec.peers: there is no BGPPeer p; peers: none',
   ],
   [
-    'a community without its alias',
+    'an advertisement with a community alias that no Community defines',
     pool + object(metallb, 'BGPAdvertisement', 'communities: [gold]'),
     'BGPAdvertisement x: spec.communities: no Community has an alias gold; aliases: none',
   ],
@@ -72,7 +72,7 @@ const rows: readonly (readonly [string, string, string | RegExp | readonly strin
     'Community x: spec.communities[1].name: the alias a has two values, 1:1 and 1:2; give one of them another name',
   ],
   [
-    'an aggregation beyond the pool',
+    'an aggregation to a prefix that is larger than the pool',
     pool + object(metallb, 'BGPAdvertisement', 'aggregationLength: 16'),
     /BGPAdvertisement x: spec.aggregationLength: \/16 would announce addresses outside the pool/,
   ],
@@ -145,7 +145,7 @@ const rows: readonly (readonly [string, string, string | RegExp | readonly strin
     'ConfigMap metallb-system/config: data.config: line 2, column 40: address-pools[0].addresses[0]: /33 is not a prefix length (0 to 32)',
   ],
   [
-    'a group with two kinds of addresses',
+    'a ServiceGroup that is both local and remote',
     object(
       'purelb.io/v2',
       'ServiceGroup',
@@ -154,12 +154,12 @@ const rows: readonly (readonly [string, string, string | RegExp | readonly strin
     'ServiceGroup x: spec: local and remote cannot be combined; remove one of them',
   ],
   [
-    'a group without addresses',
+    'a local ServiceGroup without addresses',
     object('purelb.io/v2', 'ServiceGroup', 'local: {multiPool: true}'),
     /ServiceGroup x: spec.local.v4pool: missing; expected at least one pool of addresses/,
   ],
   [
-    'a remote group without addresses',
+    'a remote ServiceGroup without addresses',
     object('purelb.io/v2', 'ServiceGroup', 'remote: {multiPool: true}'),
     /ServiceGroup x: spec.remote.v4pool: missing; expected at least one pool of addresses/,
   ],
@@ -170,12 +170,12 @@ const rows: readonly (readonly [string, string, string | RegExp | readonly strin
     'BgpPeer x: spec.conf.neighborAddress: expected a text, not a list',
   ],
   [
-    'a group with nothing',
+    'a ServiceGroup that is neither local nor remote nor external',
     object('purelb.io/v2', 'ServiceGroup', ''),
     'ServiceGroup x: spec.local: missing; expected local, remote or external',
   ],
   [
-    'a group with a wrong range',
+    'a ServiceGroup with a backward range',
     object(
       'purelb.io/v2',
       'ServiceGroup',
@@ -204,12 +204,12 @@ const rows: readonly (readonly [string, string, string | RegExp | readonly strin
     'ConfigMap kubevip: data.range-global: 192.0.2.0/24 is not a range like 192.0.2.10-192.0.2.20',
   ],
   [
-    'a block of Cilium with half a range',
+    'a block of Cilium with the end of a range but not its start',
     object('cilium.io/v2', 'CiliumLoadBalancerIPPool', 'blocks: [{stop: 192.0.2.9}]'),
     'CiliumLoadBalancerIPPool x: spec.blocks[0].cidr: missing; expected cidr, or start and stop',
   ],
   [
-    'a peer of Cilium without its settings',
+    'a peer of Cilium whose CiliumBGPPeerConfig is missing',
     object(
       'cilium.io/v2',
       'CiliumBGPClusterConfig',
@@ -244,7 +244,7 @@ function faultsOf(text: string, from: SourceName | 'auto' = 'auto'): string[] {
 
 const choices: readonly (readonly [string, string, SourceName | 'auto', string])[] = [
   [
-    'no object of any source',
+    'manifests without an object of any source',
     object('v1', 'Pod', ''),
     'auto',
     'there is no object of MetalLB, PureLB, OpenELB, kube-vip, Cilium',
@@ -256,7 +256,7 @@ const choices: readonly (readonly [string, string, SourceName | 'auto', string])
     'there are objects of MetalLB and OpenELB; choose one with --from metallb or --from openelb',
   ],
   [
-    'objects of another source',
+    'objects of a source that was not chosen',
     pool,
     'purelb',
     'there is no object of PureLB, but there are objects of MetalLB',
@@ -284,9 +284,13 @@ const files: readonly (readonly [string, string, string])[] = [
     'apiVersion: v1\nkind: Pod\nmetadata: {}\n',
     'f:1:1: Pod without a name; expected metadata.name',
   ],
-  ['a list with a text', 'apiVersion: v1\nkind: List\nitems: [a]\n', 'f:1:1: items[0]: expected kind'],
   [
-    'a chain of aliases, each twice as long as the one before it,',
+    'a List with an item that is a text',
+    'apiVersion: v1\nkind: List\nitems: [a]\n',
+    'f:1:1: items[0]: expected kind',
+  ],
+  [
+    'a chain of aliases, each twice as long as the one before it',
     `a: &a [x, x]\n${Array.from({ length: 30 }, (_, i) => `${'abcdefghijklmnopqrstuvwxyzABCDE'[i + 1]}: &${'abcdefghijklmnopqrstuvwxyzABCDE'[i + 1]} [*${'abcdefghijklmnopqrstuvwxyzABCDE'[i]}, *${'abcdefghijklmnopqrstuvwxyzABCDE'[i]}]`).join('\n')}\n`,
     'f:16:10: more than 200000 values after aliases are followed',
   ],
@@ -297,13 +301,13 @@ const files: readonly (readonly [string, string, string])[] = [
   ],
 ];
 for (const [name, text, message] of files)
-  test(`readObjects() refuses ${name} with its place`, () => {
+  test(`readObjects() names the place when it refuses ${name}`, () => {
     const read = readObjects('f', text);
     assert.ok(!read.ok);
     assert.ok(read.error.map(formatFault).join('\n').startsWith(message), JSON.stringify(read.error));
   });
 
-test('a file of manifests may hold objects of other programs, lists, empty documents and comments', () => {
+test('a file of manifests may hold objects of other programs, empty documents and comments', () => {
   const read = readObjects('f', `# nothing\n---\n${object('v1', 'Pod', '')}\n${pool}\n---\n`);
   assert.ok(read.ok);
   assert.deepEqual(

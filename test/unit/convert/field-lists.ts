@@ -1,6 +1,7 @@
 /**
- * Reads the lists of fields in `fields/`. Each list names every field of the API of a source. A line has the path, the expected outcome,
- * a value in JSON, and changes that the value needs: `with PATH JSON` sets another field, and `without PATH` removes one.
+ * Reads the lists of fields, `fields/*.txt`. The list of a source names every field of its API. A line that is not indented names a kind and its
+ * API version. The indented lines below it name the fields of that kind. Such a line has the path of the field, the expected outcome, a value in
+ * JSON, and the changes that the value needs: `with PATH JSON` sets another field, and `without PATH` removes one.
  */
 import { readFileSync } from 'node:fs';
 import { readObjects, type SourceObject } from '../../../src/convert/index.ts';

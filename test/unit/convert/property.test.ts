@@ -47,7 +47,7 @@ const selector = fc.record(
   { requiredKeys: [] },
 );
 const selectors = fc.array(selector, { maxLength: 2 });
-/** Some of the keys of a model. */
+/** An object with any of the keys of `model`, or with none. */
 const some = <T>(model: { [K in keyof T]: fc.Arbitrary<T[K]> }) => fc.record<T>(model, { requiredKeys: [] });
 
 /** The text of range number `i`, as a prefix or as `first-last`. Ranges with different numbers do not overlap. */
@@ -449,7 +449,7 @@ function isEmpty(value: unknown): boolean {
 const folder = new URL('./sources/', import.meta.url);
 const texts = readdirSync(folder).map((file) => readFileSync(new URL(file, folder), 'utf8'));
 
-/** Asserts that any text is answered with a conversion that the gate accepts, or with faults. */
+/** Asserts that the text gives a configuration that the gate accepts, or faults. */
 function holdsFor(text: string): void {
   const read = readObjects('f', text);
   if (!read.ok) return assert.ok(read.error.length > 0);
@@ -461,7 +461,7 @@ function holdsFor(text: string): void {
   }
 }
 
-test('a manifest with a piece removed or inserted is answered', () => {
+test('a manifest with a piece removed or inserted gives a configuration that the gate accepts, or faults', () => {
   const scraps = fc.constantFrom(
     '- ',
     ': ',
@@ -499,7 +499,7 @@ test('a manifest with a piece removed or inserted is answered', () => {
   fc.assert(fc.property(edited, holdsFor), { numRuns: 600 });
 });
 
-test('a manifest with values from other manifests is answered', () => {
+test('a manifest with values from other manifests gives a configuration that the gate accepts, or faults', () => {
   const value = /(?<=: )[^\n{}[\],]+/g;
   const values = texts.flatMap((text) => text.match(value) ?? []);
   const swapped = fc
@@ -515,7 +515,7 @@ test('a manifest with values from other manifests is answered', () => {
   fc.assert(fc.property(swapped, holdsFor), { numRuns: 600 });
 });
 
-test('objects with any values in place of their own are answered', () => {
+test('objects with a random value in place of one of their own give a configuration that the gate accepts, or faults', () => {
   const bases = texts.flatMap((text) => {
     const read = readObjects('f', text);
     return read.ok ? [read.value] : [];

@@ -2,7 +2,7 @@
 
 export interface ForbiddenWord {
   readonly text: string;
-  /** Paths, relative to the root, below which the word may be used. */
+  /** Files and folders, relative to the root, in which the word may be used. */
   readonly allowedIn: readonly string[];
 }
 

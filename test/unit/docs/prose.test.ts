@@ -9,7 +9,7 @@ const maxColumns = 150;
 
 const programs = globSync('{src,test,lab,bench,scripts}/**/*.ts', { cwd: root });
 
-/** The start of a comment whose subject is one of these words. A noun is shorter: "the fault of the key" says "what is wrong with the key". */
+/** The start of a comment whose subject is one of these words. A noun is shorter: "the fault of the key" instead of "what is wrong with the key". */
 const vagueSubject = /\/(?:\/|\*\*)(?:\s*\n\s*\*)?\s+(?:What|Who|Nobody|Anybody)\b/g;
 
 /** The places of the matches, as `file:line`. */
@@ -20,7 +20,7 @@ function placesOf(file: string, text: string, pattern: RegExp): readonly string[
   );
 }
 
-test('no comment begins with a word that stands for its subject', () => {
+test('no comment begins with What, Who, Nobody or Anybody', () => {
   assert.deepEqual(placesOf('', '/**\n * What is wrong with the key.\n', vagueSubject), [':1']);
   const found = programs.flatMap((file) => placesOf(file, read(file), vagueSubject));
   assert.deepEqual(found, []);
@@ -32,7 +32,7 @@ test(`no line of a comment is longer than ${maxColumns} columns`, () => {
   assert.deepEqual(found, []);
 });
 
-test(`no line of a paragraph of a page is longer than ${maxColumns} columns`, () => {
+test(`no line of a page outside tables and code blocks is longer than ${maxColumns} columns`, () => {
   const longLine = new RegExp(`^(?! *\\|).{${maxColumns + 1}}`, 'gm');
   const code = /^ *```[\s\S]*?^ *```/gm;
   const withoutCode = (page: string) => page.replace(code, (block) => block.replaceAll(/.+/g, ''));

@@ -42,7 +42,7 @@ const irregular: ReadonlySet<string> = new Set(
   ].map((name) => `bellman_${name}`),
 );
 
-test('metrics are named as promtool asks, except those of MetalLB', () => {
+test('metrics are named as promtool asks, except those that follow MetalLB', () => {
   for (const { name, type, help, labelNames } of allMetrics()) {
     assert.match(name, /^(bellman|process)(_[a-z0-9]+)+$/);
     assert.doesNotMatch(
@@ -73,7 +73,7 @@ test('logCalls finds level, message, fields and line', () => {
   ]);
 });
 
-test('logCalls finds each message of a conditional expression, even through a constant', () => {
+test('logCalls finds each message of a conditional expression, even if a constant holds the expression', () => {
   const source = [
     // biome-ignore lint/suspicious/noTemplateCurlyInString: source text
     "const text = kind === 'new' ? 'accepted' : `back at ${hash}`;",

@@ -18,6 +18,6 @@ describe('all code that reads octets from outside survives a sample of the input
       const { verdicts } = fuzz(target, { seed, count, slack });
       t.diagnostic(`seed ${seed}: ${JSON.stringify(verdicts)}`);
       for (const verdict of target.expectedVerdicts)
-        assert.ok((verdicts[verdict] ?? 0) > count / 250, `seed ${seed}: too few inputs are ${verdict}`);
+        assert.ok((verdicts[verdict] ?? 0) > count / 250, `seed ${seed}: verdict ${verdict} is too rare`);
     });
 });

@@ -23,7 +23,7 @@ describe('fuzz()', () => {
     run,
   });
 
-  test('names the command that repeats an input that throws', () => {
+  test('names the command that repeats an input when the target throws on it', () => {
     const throwing = target(() => assert.fail('broken'));
     assert.throws(() => fuzz(throwing, { seed: 7, count: 1, first: 3 }), /--seed 7 --first 3 --count 1/);
   });

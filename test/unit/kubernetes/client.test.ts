@@ -91,7 +91,7 @@ test('request() reuses one connection for consecutive requests', async () => {
   );
 });
 
-test('request() sends again on a new connection when the server closes the idle connection just as the request is sent', async () => {
+test('request() sends the request again on a new connection when the server closes the idle one just as the request is sent', async () => {
   let answered = 0;
   await served(
     (request, response) => {
@@ -123,7 +123,7 @@ test('request() rejects with status, reason and message of a refusal', async () 
   );
 });
 
-test('request() rejects with the time for which the server asks to wait, up to 64 s', async () => {
+test('the error of request() says how long the server asks the client to wait, but at most 64 s', async () => {
   for (const { header, retryAfterMs } of [
     { header: '1', retryAfterMs: 1000 },
     { header: '32', retryAfterMs: 32_000 },
@@ -181,7 +181,7 @@ test('openStream() yields each line, ends when the server ends the response, and
   );
 });
 
-test('openStream() fails and does not repeat its request when the server resets a connection that an earlier request used', async () => {
+test('openStream() fails and does not repeat its request when the server resets a reused connection after the stream has begun', async () => {
   const asked: unknown[] = [];
   let reset = () => {};
   await served(
@@ -200,7 +200,7 @@ test('openStream() fails and does not repeat its request when the server resets 
         for await (const _ of await client.openStream('/watch', new AbortController().signal)) reset();
       };
       await assert.rejects(reading(), { status: 0 });
-      // A request that was sent again would arrive before this one.
+      // If openStream() repeated its request, the repetition would arrive before this request.
       await client.request({ method: 'GET', path: '/version' }).catch(() => undefined);
       assert.deepEqual(asked, ['/prefix/first', '/prefix/watch', '/prefix/version']);
       assert.equal(connections(), 2);
@@ -262,7 +262,7 @@ test('request() rejects with UnusableResponse when the body is not JSON or does 
   );
 });
 
-test('request() reads a refusal whose body is not a Status object', async () => {
+test('request() rejects with the status code of a refusal whose body is not a Status object', async () => {
   for (const body of ['', 'null', '5', '{"message":{"a":1},"reason":7}', '<html>', '[1]'])
     await served(
       (_, response) => response.writeHead(502).end(body),
@@ -305,7 +305,7 @@ test('KubernetesClient counts an opened watch as an answer', async () => {
   );
 });
 
-/** A kubeconfig whose plugin is this script of a shell. */
+/** A kubeconfig whose exec plugin, which supplies the credentials, is this shell script. */
 function pluginConfig(server: string, script: string): string {
   const exec = {
     ...{ apiVersion: 'client.authentication.k8s.io/v1', interactiveMode: 'Never' },
@@ -315,7 +315,7 @@ function pluginConfig(server: string, script: string): string {
   return kubeconfig('plugin', JSON.stringify(config));
 }
 
-test('request() and openStream() do not wait longer for a plugin than for the server, and start it once', async () => {
+test('request() and openStream() stop waiting for an exec plugin at their time limit or abort signal, and start it only once', async () => {
   const runs = join(folder, 'hanging-runs');
   const script = `echo $$ >> ${runs}; exec sleep 600`;
   const client = await connect(pluginConfig('http://127.0.0.1:1', script), 'agent');
@@ -337,7 +337,7 @@ test('request() and openStream() do not wait longer for a plugin than for the se
   }
 });
 
-test('request() starts a plugin again that has run for a minute', async () => {
+test('request() starts an exec plugin again when its first process has run for a minute without an answer', async () => {
   const runs = join(folder, 'slow-runs');
   const pids = () => (existsSync(runs) ? readFileSync(runs, 'utf8').trim().split('\n') : []);
   const clock = new VirtualClock();
@@ -357,7 +357,7 @@ test('request() starts a plugin again that has run for a minute', async () => {
   }
 });
 
-test('request() runs a plugin again after the server has refused its token, even if the file names another context by then', async () => {
+test('request() runs an exec plugin again after the server refused the token, even if the kubeconfig has a new current-context', async () => {
   const runs = join(folder, 'runs');
   const credential = `{"status":{"token":"t'$(wc -l < ${runs})'"}}`;
   const seen: unknown[] = [];
@@ -402,6 +402,6 @@ for (const { what, content, message } of [
     );
   });
 
-test('connect() names the flag and the variable when there is no kubeconfig', () => {
+test('connect() names the flag --kubeconfig and the variable KUBECONFIG when no kubeconfig is given', () => {
   return assert.rejects(connect(undefined, 'agent'), /give --kubeconfig FILE or set KUBECONFIG/);
 });

@@ -37,7 +37,7 @@ test('decodeService() fills absent fields with the defaults of Kubernetes', () =
   });
 });
 
-test('decodeService() reads every field of the model, and only ingress entries with an address', () => {
+test('decodeService() reads every field of the model, and leaves out ingress entries without an IP address', () => {
   const service = decodeService(
     raw(
       { creationTimestamp: '2026-01-02T03:04:05Z', deletionTimestamp: '2026-01-02T03:04:06Z' },
@@ -67,7 +67,7 @@ test('decodeService() reads every field of the model, and only ingress entries w
   assert.equal(service.externalTrafficPolicy, 'Local');
 });
 
-test('decodeNode() reads readiness, network, cordon and addresses', () => {
+test('decodeNode() reads the conditions Ready and NetworkUnavailable, the cordon and the internal IP addresses', () => {
   const node = decodeNode(
     raw(
       { namespace: undefined },

@@ -100,7 +100,7 @@ test('EventRecorder keeps events while the server asks its clients to wait', asy
   );
 });
 
-test('EventRecorder writes an event once the server stops refusing it after a few seconds', async () => {
+test('EventRecorder writes an event that the server refuses only for the first few seconds', async () => {
   const { api, clock, recorder, written } = setUp();
   api.before = () => {
     if (clock.now() < 5000) throw new ApiError(403, 'Forbidden', 'no permission');
@@ -174,7 +174,7 @@ test('EventRecorder cuts a message to the limit of the API and puts events of cl
   assert.equal(Buffer.byteLength(String(written?.note)), 1024);
 });
 
-test('EventRecorder bounds the events of one object during an outage, and logs once that it drops some', async () => {
+test('EventRecorder bounds the number of events of one object that wait during an outage, and logs once that it drops others', async () => {
   const { api, clock, recorder, written, lines } = setUp();
   let isAway = true;
   api.before = () => {

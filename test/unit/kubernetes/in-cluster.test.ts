@@ -78,7 +78,7 @@ test('InClusterCredentials says that a refused token has expired, and names its 
   mount(tokenUntil(10_000));
   const clock = new VirtualClock();
   const credentials = new InClusterCredentials(environment, clock, folder);
-  assert.equal(credentials.refused(), undefined, 'the token is refused for another reason');
+  assert.equal(credentials.refused(), undefined, 'the token has not expired yet');
   clock.advance(10_000);
   assert.equal(
     credentials.refused(),
@@ -99,7 +99,7 @@ test('InClusterCredentials keeps the last token while the file is missing', asyn
   assert.equal(await tokenOf(credentials), 'Bearer first');
 });
 
-test('InClusterCredentials names a file that is missing, and variables that name no server', () => {
+test('InClusterCredentials names a missing file, and environment variables that give no valid server address', () => {
   rmSync(file('ca.crt'), { force: true });
   writeFileSync(file('token'), 't');
   const make = (at: PodEnvironment) => () => new InClusterCredentials(at, new VirtualClock(), folder);

@@ -157,7 +157,7 @@ test('LeaderElection lets one replica lead, and lets the other lead as soon as t
   await second.stop();
 });
 
-test('LeaderElection gives the Lease back also when its stop cuts off the answer to a renewal', async () => {
+test('LeaderElection gives the Lease back even when it is stopped before the answer to a renewal arrives', async () => {
   const { clock, server, violations } = setUp();
   const writes: string[] = [];
   const first = replica('first', server, clock, writes);
@@ -256,7 +256,7 @@ test('LeaderElection keeps its term when the answer to a successful renewal is l
   await stopped;
 });
 
-test('LeaderElection keeps the leader when the Lease is deleted, and lets another replica lead when the leader is gone too', async () => {
+test('LeaderElection keeps the leader when only the Lease is deleted, and lets another replica lead when the leader is suspended too', async () => {
   const { clock, server } = setUp();
   const violations: string[] = [];
   server.before = ({ method, body }) => {

@@ -31,14 +31,14 @@ for (const { what, candidate, record, now, move } of [
     move: 'create',
   },
   {
-    what: 'waits for the holder of a Lease that was deleted',
+    what: 'gives the holder of a deleted Lease time to create it again',
     candidate: observeNoLease(seenAtZero, 2000),
     record: undefined,
     now: 11_999,
     move: 'wait',
   },
   {
-    what: 'creates a Lease that its holder did not create again',
+    what: 'creates a deleted Lease that its holder has not created again in time',
     candidate: observeNoLease(observeNoLease(seenAtZero, 2000), 9000),
     record: undefined,
     now: 12_000,
@@ -136,7 +136,7 @@ test('renewalDelayMs() retries sooner after a failure and never sleeps past the 
   assert.equal(renewalDelayMs(leader, true, 0, 1000 + leaseTiming.renewDeadlineMs - 100), 100);
 });
 
-test('campaignDelayMs() adds up to a fifth to the pause, to spread the candidates', () => {
+test('campaignDelayMs() lengthens the pause by a random part of at most a fifth, to spread the candidates', () => {
   assert.equal(campaignDelayMs(0, 0), leaseTiming.retryMs);
   assert.equal(campaignDelayMs(1, 0), leaseTiming.retryMs * 1.2);
 });

@@ -83,8 +83,8 @@ for (const { what, cluster, user } of [
     cluster: { 'insecure-skip-tls-verify': true },
     user: {},
   },
-  { what: 'another name of the server', cluster: { 'tls-server-name': 'api.example' }, user: { token: 't' } },
-  { what: 'a server below a path', cluster: { server: `${server}/k8s/c-1/` }, user: { token: 't' } },
+  { what: 'a server name for TLS', cluster: { 'tls-server-name': 'api.example' }, user: { token: 't' } },
+  { what: 'a path in the server URL', cluster: { server: `${server}/k8s/c-1/` }, user: { token: 't' } },
 ])
   test(`a plain kubeconfig with ${what} gives the credentials that @kubernetes/client-node gives`, async () => {
     write({ server, ...cluster }, user);
@@ -97,7 +97,7 @@ for (const { what, cluster, user } of [
   });
 
 for (const { what, cluster, user, more } of [
-  { what: 'a plugin', user: { exec: { command: 'aws' } } },
+  { what: 'an exec plugin', user: { exec: { command: 'aws' } } },
   { what: 'an OIDC provider', user: { 'auth-provider': { name: 'oidc' } } },
   { what: 'a user name and a password', user: { username: 'a', password: 'b' } },
   { what: 'a file with a token', user: { tokenFile: '/token' } },
@@ -109,7 +109,7 @@ for (const { what, cluster, user, more } of [
   { what: 'a server that is no URL', cluster: { server: '192.0.2.1:port' } },
   { what: 'an unknown context', more: { 'current-context': 'none' } },
   { what: 'two users of the same name', more: { users: [1, 2].map(() => ({ name: 'u', user: {} })) } },
-  { what: 'no lists', more: { users: null, clusters: null } },
+  { what: 'no users and no clusters', more: { users: null, clusters: null } },
 ] as { what: string; cluster?: object; user?: object; more?: object }[])
   test(`a kubeconfig with ${what} is left to @kubernetes/client-node`, () => {
     write(JSON.parse(JSON.stringify({ server, ...cluster })), user ?? {}, more);
@@ -122,7 +122,7 @@ for (const text of ['', '[]', 'a: {', 'null'])
     assert.equal(plainKubeconfigCredentials(path), undefined);
   });
 
-test('a plain kubeconfig over plain HTTP sends the token and no certificates', async () => {
+test('a plain kubeconfig with an HTTP server adds the token to a request, and its certificate files are not read', async () => {
   write({ server: 'http://127.0.0.1:8001', 'certificate-authority': 'none.pem' }, { token: 't' });
   assert.deepEqual((await applied(plainKubeconfigCredentials(path) as Credentials)).headers, {
     accept: 'application/json',
@@ -139,7 +139,7 @@ test('a plain kubeconfig uses a rotated certificate with the next request', asyn
   assert.equal(String((await applied(credentials)).cert), 'second');
 });
 
-test('a plain kubeconfig names a file that is missing', () => {
+test('a plain kubeconfig that refers to a missing file makes the request fail with an error that names the file', () => {
   write({ server, 'certificate-authority': 'missing.pem' }, {});
   return assert.rejects(applied(plainKubeconfigCredentials(path) as Credentials), /missing\.pem/);
 });

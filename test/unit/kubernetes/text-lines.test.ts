@@ -52,7 +52,7 @@ test('textLines() refuses a line beyond the limit before the line has ended', as
   assert.ok(chunks <= 11, `read ${chunks} chunks`);
 });
 
-test('textLines() reads a line of 8 MiB in small chunks', async () => {
+test('textLines() reads a line of 8 MiB that arrives in small chunks', async () => {
   const length = 8 * 2 ** 20;
   const chunk = Buffer.alloc(1024, 'x');
   async function* long(): AsyncGenerator<Buffer> {

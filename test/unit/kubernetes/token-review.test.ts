@@ -45,7 +45,7 @@ describe('judgeToken()', () => {
     assert.equal(await judgeToken(client, 'secret', 'bellman.dev', '/status'), 'forbidden');
   });
 
-  test('refuses unknown tokens, tokens of another audience and answers of a wrong shape', async () => {
+  test('refuses unknown tokens, tokens of another audience and tokens whose TokenReview is incomplete', async () => {
     const refused = [
       { status: { authenticated: false } },
       { status: { authenticated: true, user, audiences: ['https://kubernetes.default.svc'] } },

@@ -25,7 +25,7 @@ test('nextWatchTry() shortens the delay by at most half through jitter', () => {
   assert.equal(nextWatchTry(initialWatchRetry, { kind: 'unanswered' }, 0, 0).delayMs, 100);
 });
 
-test('nextWatchTry() resumes after a missing answer or a refusal, and lists again after any other outcome', () => {
+test('nextWatchTry() resumes the watch after a missing answer or a refusal, and lists again after an expiry or an unusable response', () => {
   const lists = (outcome: WatchOutcome) => nextWatchTry(initialWatchRetry, outcome, 0, 0).relist;
   assert.deepEqual(
     [
@@ -43,7 +43,7 @@ test('nextWatchTry() lists within half a second after the first expiry and backs
   assert.equal(repeat({ kind: 'expired' }, 4).delayMs, 1600);
 });
 
-test('nextWatchTry() resets the delay once the watch delivers or ends', () => {
+test('nextWatchTry() resets the delay when the watch delivers something or the server ends it', () => {
   for (const outcome of [{ kind: 'delivered' }, { kind: 'ended', openForMs: 300_000 }] as const) {
     const { state } = repeat({ kind: 'unanswered' }, 6);
     assert.equal(nextWatchTry(state, outcome, 0, 1).state.failures, 0);
@@ -55,7 +55,7 @@ test('nextWatchTry() pauses after a watch that ends at once', () => {
   assert.equal(nextWatchTry(initialWatchRetry, { kind: 'ended', openForMs: 5000 }, 0, 1).delayMs, 0);
 });
 
-test('nextWatchTry() reports a refusal once, after ten seconds, and reports its end only if it reported the refusal', () => {
+test('nextWatchTry() reports a refusal after ten seconds, once for each reason, and reports its end only if it reported the refusal', () => {
   const first = repeat(refusal, 1);
   assert.equal(first.report, undefined);
   const granted = nextWatchTry(first.state, { kind: 'accepted' }, 5000, 1);
@@ -72,7 +72,7 @@ test('nextWatchTry() halves the page after a body that is too large, down to one
   assert.equal(repeat({ kind: 'unusable', isTooLarge: true }, 20).state.pageSize, 1);
 });
 
-test('nextWatchTry() waits at least as long as the server asks, and keeps this pause when an outage ends', () => {
+test('nextWatchTry() waits at least as long as the server asks, even when an outage ends during the wait', () => {
   const throttled: WatchOutcome = { ...refusal, retryAfterMs: 4000 };
   const first = nextWatchTry(initialWatchRetry, throttled, 0, 0);
   assert.deepEqual([first.delayMs, first.endsOnReturn], [4000, false]);

@@ -356,7 +356,7 @@ for (const [what, line] of Object.entries(badLines))
   });
 
 for (const [what, body] of Object.entries({
-  'a list without a version': { metadata: {}, items: [] },
+  'metadata without a version': { metadata: {}, items: [] },
   'items that are not a list': { metadata: { resourceVersion: '1' }, items: { length: 3 } },
   null: null,
   'a string': 'hello',

@@ -124,7 +124,7 @@ function throttle(): never {
   throw new ApiError(429, 'TooManyRequests', 'too many requests', { retryAfterMs: 1000 });
 }
 
-test('WorkQueue sends only as many requests as its concurrency after each wait that the server asks for, and makes each wait longer', async () => {
+test('WorkQueue waits longer each time the server asks it to wait, and then tries only as many keys as its concurrency', async () => {
   const clock = new VirtualClock();
   const begunAtMs: number[] = [];
   let isThrottled = true;

@@ -46,7 +46,7 @@ describe('rulesetOf()', () => {
     assert.ok(rules('node-3', local).includes('ip daddr 198.51.100.0 tcp dport 80 drop'));
   });
 
-  test('endpoints that terminate get traffic only while there are no others', () => {
+  test('endpoints that terminate get traffic only while none of the endpoints that the policy allows is ready', () => {
     const terminating = endpoints.map((each) => ({ ...each, isReady: each.node === 'node-2' }));
     assert.deepEqual(rules('node-1', { ...web, local: true, clusterIps: [] }, terminating), [
       'ip daddr 198.51.100.0 tcp dport 80 dnat ip to numgen random mod 1 map { 0 : 10.244.1.2 } : 8080',

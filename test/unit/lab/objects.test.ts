@@ -209,7 +209,7 @@ describe('Objects', () => {
     assert.equal(store.version, version);
   });
 
-  test('list() returns each object once over all pages, and 410 for a page from before a compaction', () => {
+  test('list() returns each object once over all pages, and answers 410 to a continue token from before a compaction', () => {
     const store = new Store();
     const objects = new Objects(store);
     for (let i = 0; i < 25; i++) objects.create(target(base), service(`s${i}`));

@@ -70,7 +70,7 @@ describe('table()', () => {
     ).rows[0]?.cells;
   const created = new Date().toISOString();
 
-  test('a Service shows its addresses, or <pending>', () => {
+  test('a LoadBalancer Service shows its addresses or <pending>, and a ClusterIP Service shows <none>', () => {
     const service = (type: string, ...ips: string[]) => ({
       metadata: { name: 'web', creationTimestamp: created },
       spec: {

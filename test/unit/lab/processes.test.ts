@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { ownHost, Processes } from '../../../lab/processes.ts';
 
-test('Processes keeps no descriptor of a log open, whether the process starts or not', async () => {
+test('Processes keeps no log file open in its own process, whether the new process starts or not', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'bellman-processes-'));
   try {
     const processes = new Processes(folder);
@@ -30,7 +30,7 @@ function openLogs(folder: string): string[] {
       const file = readlinkSync(join('/proc/self/fd', descriptor));
       return file.startsWith(folder) ? [file] : [];
     } catch {
-      // `readdirSync()` has closed the descriptor with which it read the list.
+      // The list includes the descriptor with which `readdirSync()` read it. That descriptor is closed by now.
       return [];
     }
   });

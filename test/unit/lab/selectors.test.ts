@@ -58,7 +58,7 @@ describe('fieldMatcher()', () => {
     test(`${selector} ${matches ? 'matches' : 'does not match'}`, () => {
       assert.equal(fieldMatcher(events, selector)(event), matches);
     });
-  test('refuses an invalid selector, and a field that the server has no index of', () => {
+  test('refuses an invalid selector, and a field by which the server cannot select', () => {
     assert.throws(() => fieldMatcher(events, 'metadata.name'), ApiProblem);
     assert.throws(() => fieldMatcher(events, 'message=a'), ApiProblem);
   });

@@ -7,7 +7,7 @@ const object = (name: string, more: object = {}) => ({ metadata: { name }, ...mo
 const summary = (changes: readonly Change[] | undefined) =>
   changes?.map(({ type, object: { metadata } }) => `${type} ${metadata.name}`);
 
-test('the resourceVersion grows with each write, of whatever kind', () => {
+test('each write and each removal raises the resourceVersion, which all kinds share', () => {
   const store = new Store();
   const versions = [
     store.put(kind, 'a', object('a')),
@@ -45,7 +45,7 @@ test('since() returns undefined for versions before a compaction and for future 
   assert.equal(
     store.since(kind, store.version + 1),
     undefined,
-    'a version from an earlier run of the server',
+    'a client may have this version from an earlier run of the server',
   );
 });
 

@@ -7,7 +7,7 @@ import { Store } from '../../../lab/apiserver/store.ts';
 import { serveWatch } from '../../../lab/apiserver/watch.ts';
 import { eventually } from '../../support/eventually.ts';
 
-test('a watch that has ended sends nothing more, even if the client has not read the end of its response yet', async () => {
+test('a watch that has ended sends nothing more, even if the client has not read the whole response yet', async () => {
   const resource = resources.find(({ plural }) => plural === 'configmaps');
   assert.ok(resource);
   const store = new Store();

@@ -113,7 +113,7 @@ describe('Answers', () => {
     assert.deepEqual(seen, [...begun, `free ${text}`]);
   });
 
-  test('an address that goes to another node is reported as stopped if it was in conflict, and is not answered if its probe ends later', async () => {
+  test('an address in conflict that goes to another node is reported as stopped, and a probe that ends later starts no answers', async () => {
     answers.answer(action(text, true));
     await find(inUse);
     entries.delete(text);
@@ -150,7 +150,7 @@ describe('Answers', () => {
     assert.equal(probes.length, 5, 'a probe that was under way starts no second series');
   });
 
-  test('the log says that an address is no longer answered only if the address was answered before', async () => {
+  test('the log reports the end of the answers only for an address that was answered', async () => {
     const stopped = () => lines.filter(({ msg }) => msg === 'stopped answering').length;
     answers.answer(action(text, true));
     await find(inUse);
@@ -161,7 +161,7 @@ describe('Answers', () => {
     assert.equal(stopped(), 1);
   });
 
-  test('a thousand addresses queue for their probes, and each is probed', async () => {
+  test('of a thousand addresses, 250 are probed at a time, and the others as earlier probes end', async () => {
     for (let i = 0; i < 1000; i++) answers.answer(action(`10.0.${i >> 8}.${i & 255}`, true));
     assert.equal(probes.length, 250);
     for (let i = 0; i < 1000; i++) {
@@ -197,7 +197,7 @@ describe('Answers', () => {
     assert.deepEqual(seen, ['announce 192.0.2.2']);
   });
 
-  test('an adjusted address that waits for its probe keeps waiting', async () => {
+  test('an address that waits for its probe goes on waiting after adjust()', async () => {
     const waiting = action(text, true);
     answers.answer(waiting);
     answers.adjust({ kind: 'adjust', entry: waiting.entry, address: ip(text) });

@@ -27,7 +27,7 @@ const set = (
 const [web, dns] = ['192.0.2.1', '192.0.2.2'] as const;
 
 describe('CandidateSets', () => {
-  test('gives all entries that name one set the same list', () => {
+  test('shares one list of candidates among the entries that name one set', () => {
     const sets = new CandidateSets();
     const { upsert } = resolve(sets, {
       kind: 'table',
@@ -39,7 +39,7 @@ describe('CandidateSets', () => {
     assert.equal(upsert[0]?.candidates, upsert[1]?.candidates);
   });
 
-  test('turns a change of a set into changes of the entries that name it, and gives them the later of the two versions', () => {
+  test('returns the entries that name a changed set, each with the higher version of the entry and the set', () => {
     const sets = new CandidateSets();
     resolve(sets, {
       kind: 'table',
@@ -78,7 +78,7 @@ describe('CandidateSets', () => {
     assert.deepEqual(all.upsert[0]?.candidates, ['a', 'c', 'd', 'e']);
   });
 
-  test('forgets the changes of a set that is dropped after them', () => {
+  test('forgets the changes of a set when a later change in the same message drops the set', () => {
     const sets = new CandidateSets();
     const dropped = { set: 1, isDropped: true } as const;
     resolve(sets, { kind: 'table', sets: [set(1, nodes('a'))], upsert: [], remove: [] });
@@ -87,7 +87,7 @@ describe('CandidateSets', () => {
     assert.deepEqual(upsert[0]?.candidates, []);
   });
 
-  test('keeps the avoided nodes of a set through its changes', () => {
+  test('changes whether a node is avoided only when a change of the set names the node', () => {
     const sets = new CandidateSets();
     const put = { ...nodes('a', 'b', 'c'), avoided: ['a', 'b'] };
     resolve(sets, { kind: 'table', sets: [set(1, put)], upsert: [entry(web, 1)], remove: [] });
@@ -130,7 +130,7 @@ describe('CandidateSets', () => {
     );
   });
 
-  test('forgets an entry that is removed, moved to another set, or replaced by a table', () => {
+  test('forgets an entry that is removed, that no longer names a set, or that a new table lacks', () => {
     const sets = new CandidateSets();
     const change = (version: number) =>
       resolve(sets, {

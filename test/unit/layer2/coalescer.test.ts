@@ -4,7 +4,7 @@ import { Coalescer } from '../../../src/layer2/coalescer.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
 describe('Coalescer', () => {
-  test('runs at once, then once for all requests within 50 ms', () => {
+  test('runs immediately on the first request, then once for all requests of the next 50 ms', () => {
     const clock = new VirtualClock();
     const ranAtMs: number[] = [];
     const coalescer = new Coalescer(clock, () => ranAtMs.push(clock.now()));

@@ -40,7 +40,7 @@ describe('FirstDecision', () => {
     assert.deepEqual(begunAtMs, [2000]);
   });
 
-  test('begins without a further event when enough time has passed', () => {
+  test('begins 3 s after the membership was opened when no other member is live, without a further event', () => {
     const { clock, membership, begunAtMs, first } = fixture();
     Object.assign(membership, { isSynced: false, liveMembers: 0, unreachable: 2 });
     clock.advance(500);

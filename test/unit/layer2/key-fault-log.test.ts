@@ -40,7 +40,7 @@ test('KeyFaultLog logs one error when the keys are still missing ten seconds aft
   assert.deepEqual(take(), []);
 });
 
-test('KeyFaultLog logs an error at once when keys are missing more than ten seconds after the start', () => {
+test('KeyFaultLog logs an error at once when keys are first reported missing ten seconds or more after the start', () => {
   const { clock, log, take } = keyFaultLog();
   clock.advance(10_000);
   log.update(absent, false);

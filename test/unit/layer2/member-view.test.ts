@@ -142,7 +142,7 @@ describe('MemberView', () => {
     assert.equal(fixture.update().claiming, 'allowed');
   });
 
-  test('counts an unreachable speaker as missing only if this node has heard from it before, or if it certainly runs', () => {
+  test('counts an unreachable speaker as missing only if it is a dead member, or if the list of speakers comes from their Pods', () => {
     const fixture = new Fixture();
     fixture.unreachable = ['b', 'c'];
     assert.equal(fixture.update(false).claiming, 'allowed');
@@ -168,7 +168,7 @@ describe('MemberView', () => {
     assert.deepEqual(fixture.returned, ['b']);
   });
 
-  test('measures no takeover from an earlier loss of a member that has returned', () => {
+  test('forgets the time of a loss when the member is ready again, so that no later takeover is measured from it', () => {
     const fixture = new Fixture();
     fixture.set('b', 'left');
     fixture.view.logLosses([{ name: 'b', heardAtMs: 7 }], fixture.membership);

@@ -80,10 +80,10 @@ describe('OwnershipRunner', () => {
   });
 
   for (const [what, isTimerFirst] of [
-    ['its timer', true],
-    ['another claim', false],
+    ['the timer fires first', true],
+    ['another claim arrives first', false],
   ] as const)
-    test(`after a stall, ${what} passes no node over whose claim may be unread`, () => {
+    test(`after a stall, no node whose claim may be unread is passed over, even if ${what}`, () => {
       const { runner, seen, claims, clock } = newNode();
       const hear = (address: string, from: string) => {
         claims.merge({ ...firstClaim(address, 'b'), epoch: 2, from });
@@ -105,7 +105,7 @@ describe('OwnershipRunner', () => {
       assert.deepEqual(seen, []);
     });
 
-  test('a node that does not claim after a stall either is passed over', () => {
+  test('a node that still does not claim within a second after a stall is passed over', () => {
     const { runner, seen, claims, clock } = newNode();
     claims.merge(firstClaim(forB, 'd'));
     runner.send({
@@ -178,7 +178,7 @@ describe('OwnershipRunner in slices', () => {
     assert.equal(answering.size, addresses.length);
   });
 
-  test('a member that returns during the takeover of its addresses keeps those that are not taken', () => {
+  test('a member that returns during the takeover of its addresses keeps those that are not taken yet', () => {
     const { clock, runner, answering } = newSlowNode();
     runner.send(view('a'));
     while (answering.size < 10 && clock.run(1));
@@ -187,7 +187,7 @@ describe('OwnershipRunner in slices', () => {
     assert.ok(answering.size < 20, `${answering.size} taken`);
   });
 
-  test('a claim of another node ends the answers for its address during another decision', () => {
+  test('when another node claims an address, this node stops answering for it at once, even in the middle of a decision', () => {
     const { clock, claims, runner, answering } = newSlowNode();
     runner.send(view('a', 'c'));
     while (answering.size < 10 && clock.run(1));
@@ -231,7 +231,7 @@ describe('OwnershipRecorder', () => {
     assert.match(JSON.stringify(steps[1]), /"owner":"b","epoch":2/);
   });
 
-  test('keeps the steps of 1,000 addresses without displacing the events of other machines', () => {
+  test('keeps the steps of 1,024 addresses without displacing the events of other machines', () => {
     const { runner, claims, recorder, flightRecorder } = newNode();
     flightRecorder.record('membership', 'alive', { kind: 'ping' }, []);
     const entries = Array.from({ length: 2000 }, (_, i) =>

@@ -83,7 +83,7 @@ describe('the handle on the layer-2 process', () => {
     );
   });
 
-  test('goes on for 15 s after the last use, and then ends the process', async (t) => {
+  test('keeps the process for 15 s after layer 2 is no longer used, and then ends it', async (t) => {
     const { layer2, clock, reports, received } = setUp(t);
     layer2.use(true);
     layer2.use(false);
@@ -117,7 +117,7 @@ describe('the handle on the layer-2 process', () => {
     assert.deepEqual(reports, []);
   });
 
-  test('starts nothing after stop', async (t) => {
+  test('starts no process after stop()', async (t) => {
     const { layer2, reports } = setUp(t);
     layer2.use(true);
     await layer2.stop();

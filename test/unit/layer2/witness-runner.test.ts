@@ -62,7 +62,8 @@ function setUp(owner: string, everySeconds = 5) {
 }
 
 test('WitnessRunner asks for the address of another node, and takes only an answer of that node', () => {
-  // A hash chooses the first witness among the two nodes that do not own the address. For at least one of these owners, it chooses node-1.
+  // A hash chooses the first witness among the two nodes that do not own the address. It chooses node-1 for at least one of the owners node-2
+  // and node-3.
   const worlds = ['node-2', 'node-3'].map((owner) => ({ owner, ...setUp(owner) }));
   for (const { see, clock } of worlds) {
     see(emptyReport);
@@ -108,7 +109,7 @@ test('WitnessRunner reports an address whose witnesses get no answer, gives it u
   assert.ok(recorder.events('witness').length > 0);
 });
 
-test('WitnessRunner gives no address up while its process handles requests too late, and judges once the process handles them in time', () => {
+test('WitnessRunner gives no address up while its process handles requests too late, and judges as soon as the process handles them in time', () => {
   const { see, clock, messages, late } = setUp('node-1');
   see(emptyReport);
   clock.advance(20_000);

@@ -5,7 +5,7 @@ import { formatIp, type IpAddress, ipToBytes } from '../../../src/address/index.
 import { AddressIndex } from '../../../src/link/address-index.ts';
 
 const ipv4 = fc.record({ family: fc.constant(4 as const), value: fc.bigInt(0n, 0xffff_ffffn) });
-// The 32-bit words of an address come from a small set, so that keys collide and may differ in any of their four words.
+// The 32-bit words of an address come from a small set, so that hashes collide and addresses may differ in any of the four words.
 const ipv6 = fc.record({
   family: fc.constant(6 as const),
   value: fc

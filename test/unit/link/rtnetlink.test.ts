@@ -70,7 +70,7 @@ test('decodeMessage() reads a link with its master, and ignores messages of brid
   );
 });
 
-test('decodeMessage() ignores a wireless event, which has the type of a link but not its MAC address', () => {
+test('decodeMessage() ignores a wireless event, which has the message type of a link but lacks the MAC address of the link', () => {
   const body = [
     '00000100030000004310010000000000', // wlan0 is interface 3, up with carrier
     '0a000300776c616e30000000', // name "wlan0"

@@ -77,7 +77,7 @@ describe('the admission policy of speakers', () => {
 
   const onlyOwn = ['a speaker may announce a Service only as its own node, at addresses of the Service'];
 
-  test('refuses a line of another node, even if the line also has the name of the speaker’s node', () => {
+  test('refuses a malformed line and a line of another node, even if the line also has the name of the speaker’s node', () => {
     for (const line of [
       '192.0.2.240=node-2/eth0',
       '192.0.2.240=node-2/x=node-1/',
@@ -113,14 +113,14 @@ describe('the admission policy of speakers', () => {
     const line = '192.0.2.241=node-1/eth0';
     assert.deepEqual(refuse(service(other), service(announcing(line))), onlyOwn);
     const older = service(announcing(line));
-    assert.deepEqual(refuse(older, older), [], 'a line that is already there');
+    assert.deepEqual(refuse(older, older), [], 'a line that is already there may stay');
     for (const nothing of [{ loadBalancer: {} }, {}, { loadBalancer: { ingress: [{ hostname: 'a' }] } }]) {
       const before = service(other, { status: nothing });
       assert.deepEqual(refuse(before, { ...service(announcing(line)), status: nothing }), onlyOwn);
     }
   });
 
-  test('without the name of the node in the token, a speaker may write lines of all nodes, for addresses of the Service', () => {
+  test('without the name of the node in the token, a speaker may write lines of all nodes, but only for addresses of the Service', () => {
     const write = (line: string) =>
       refusals('bellman-speaker-services', {
         user: account('speaker'),
@@ -131,7 +131,7 @@ describe('the admission policy of speakers', () => {
     assert.deepEqual(write('192.0.2.241=node-2/eth0'), onlyOwn);
   });
 
-  test('lets a speaker write every record that recordAnnouncing() makes of its own addresses', () => {
+  test('lets a speaker write every record that recordAnnouncing() makes when the node of the speaker takes an address', () => {
     const ingress = status.loadBalancer.ingress;
     const own = (...interfaces: string[]) => ({ node: 'node-1', interfaces });
     for (const [record, taken] of [
@@ -149,7 +149,7 @@ describe('the admission policy of speakers', () => {
     }
   });
 
-  test('refuses other annotations, labels and status', () => {
+  test('refuses changes to other annotations, to labels and to the status', () => {
     const before = service(other);
     assert.equal(refuse(before, service({ ...other, 'bellman.dev/address-pool': 'x' }))?.length, 1);
     assert.equal(refuse(before, service({ metallb: 'y' }))?.length, 1);
@@ -180,7 +180,7 @@ describe('the admission policy of the ConfigMap', () => {
       );
   });
 
-  test('refuses people who set or change annotations of the controller', () => {
+  test('lets only the controller set or change the annotations of the controller, and applies only in the namespace of Bellman', () => {
     for (const after of [
       map({ ...accepted, 'bellman.dev/accepted-config': 'x' }),
       map({ ...accepted, 'bellman.dev/cluster-warnings': 'x' }),
@@ -216,7 +216,7 @@ describe('the admission policy of death reports', () => {
       assert.equal(refuse(name, 'node-1')?.length, 1, name);
   });
 
-  test('without the name of the node in the token, a speaker may write reports but no other Lease', () => {
+  test('without the name of the node in the token, a speaker may write any death report, but no other Lease', () => {
     assert.deepEqual(refuse('speaker-node-1', undefined), []);
     assert.equal(refuse('bellman-controller', undefined)?.length, 1);
   });
@@ -237,7 +237,7 @@ describe('the admission policy of Pods', () => {
   const refuse = (after: object, user = account('controller')) =>
     refusals('bellman-controller-pods', { user, before: pod([scheduled, ready]), after });
 
-  test('lets the controller set Ready to False with its reason, and nothing else', () => {
+  test('lets the controller set Ready to False with the reason BellmanNodeDead, and nothing else', () => {
     assert.deepEqual(refuse(pod([scheduled, marked])), []);
     assert.deepEqual(refuse(pod([scheduled, ready])), []);
     const forbidden = [
@@ -263,7 +263,7 @@ describe('the admission policy of Pods', () => {
     for (const after of forbidden) assert.equal(refuse(after)?.length, 1, JSON.stringify(after));
   });
 
-  test('does not apply to others', () => {
+  test('does not apply to other users', () => {
     assert.equal(refuse(pod([]), 'system:node:node-1'), undefined);
   });
 });

@@ -20,7 +20,7 @@ test('each alert has a section in the runbooks, and each section an alert', () =
   );
 });
 
-test('each alert has a unique name, a severity, and the address of its section', () => {
+test('each alert has a unique name, a severity, and a runbook_url that leads to its section', () => {
   assert.equal(new Set(rules.map(({ alert }) => alert)).size, rules.length);
   for (const { alert, labels, annotations } of rules) {
     assert.match(alert, /^Bellman([A-Z][a-z]+)+$/);

@@ -6,7 +6,7 @@ import { root } from '../../../scripts/target.ts';
 
 const read = (path: string) => readFileSync(join(root, path), 'utf8');
 
-test('Containerfile has the version and licence of the program, and the user and entry point of `make image`', () => {
+test('Containerfile has the version and licence of package.json, and the user and entry point that `make image` sets', () => {
   const text = read('Containerfile');
   const { version, license } = JSON.parse(read('package.json')) as { version: string; license: string };
   const [, ofFile] = /image\.version="(.+?)"/.exec(text) ?? [];

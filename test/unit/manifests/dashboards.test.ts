@@ -17,7 +17,7 @@ interface Model {
 
 const models = Object.values(dashboardFiles()).map((text) => JSON.parse(text) as Model);
 
-test('each dashboard has a fixed uid, and takes its data from the chosen source', () => {
+test('each dashboard has a fixed uid, and its panels take their data from the source that the user chooses', () => {
   assert.deepEqual(
     models.map(({ uid }) => uid),
     ['bellman-overview', 'bellman-bgp', 'bellman-layer2'],
@@ -55,9 +55,9 @@ test('queries use metrics and variables that exist', () => {
     for (const panel of rows.flatMap((row) => row.panels))
       for (const { expr } of panel.queries) {
         for (const metric of expr.match(/\b(bellman|process)_\w+/g) ?? [])
-          assert.ok(known.has(metric), `${name}: ${panel.title} uses ${metric}`);
+          assert.ok(known.has(metric), `${name}: ${panel.title} uses the unknown metric ${metric}`);
         for (const [, variable = ''] of expr.matchAll(/\$(\w+)/g))
-          assert.ok(variableNames.has(variable), `${name}: ${panel.title} uses $${variable}`);
+          assert.ok(variableNames.has(variable), `${name}: ${panel.title} uses the unknown $${variable}`);
       }
     for (const variable of variables)
       if ('metric' in variable) assert.ok(known.has(variable.metric), variable.metric);

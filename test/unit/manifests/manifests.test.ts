@@ -49,7 +49,7 @@ function one(kind: string, name: string): Manifest {
   return found[0] as Manifest;
 }
 
-test('manifests render with kubectl kustomize, each object once, in our namespace', () => {
+test('manifests render with kubectl kustomize, each object once, and each namespaced object in our namespace', () => {
   const keys = rendered.map(({ kind, metadata }) => `${kind} ${metadata.name}`);
   assert.equal(new Set(keys).size, keys.length);
   for (const { kind, metadata } of rendered)
@@ -81,7 +81,7 @@ test('manifests bind each role to the service account of its process', () => {
   }
 });
 
-test('manifests grant no wildcard and no change of a Service spec; the controller may not list Secrets, the speaker may only list and watch them', () => {
+test('no role has a wildcard or may write a Service spec; the controller may not list Secrets, the speaker may only list and watch them', () => {
   for (const { kind, rules } of rendered)
     for (const { resources = [], verbs } of rules ?? []) {
       assert.ok(!resources.includes('*') && !verbs.includes('*'));
@@ -155,7 +155,7 @@ test('the component dead-nodes adds only rights and policies', () => {
   ]);
 });
 
-test('the component beside-metallb gives the speaker ports that MetalLB does not have', () => {
+test('the component beside-metallb gives the speaker ports that MetalLB does not use', () => {
   const speaker = kustomize<Manifest>('beside-metallb').find(({ kind }) => kind === 'DaemonSet')?.spec
     ?.template;
   const { env = [], ports = [] } = speaker?.spec.containers[0] ?? {};
@@ -211,7 +211,7 @@ for (const [components, port] of [
   [['surge'], 7472],
   [['beside-metallb', 'surge'], 7482],
 ] as const)
-  test(`the components ${components.join(' and ')} let two speakers run on a node, and the probes and the annotation name the port ${port}`, () => {
+  test(`with ${components.join(' and ')}, two speakers can run on a node, and probes and annotation give the port number ${port}`, () => {
     const { updateStrategy, minReadySeconds = 0, ports, annotated, probed } = speakerWith(...components);
     assert.deepEqual(updateStrategy, { rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } });
     assert.ok(minReadySeconds > 0);
@@ -220,7 +220,7 @@ for (const [components, port] of [
     assert.deepEqual(probed, [port, port, port]);
   });
 
-test('kustomize refuses the component surge before beside-metallb, because the ports would be wrong', () => {
+test('kustomize fails when surge is listed before beside-metallb, because surge removes the ports that beside-metallb changes', () => {
   assert.throws(() => speakerWith('surge', 'beside-metallb'), /containers\/0\/ports/);
 });
 

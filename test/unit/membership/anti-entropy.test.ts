@@ -78,7 +78,7 @@ function synced(): Side {
   return side;
 }
 
-/** Three packets with differing summaries arrive from `b`. Returns what the side sends. */
+/** Delivers three packets of `b` whose summary differs from the side's own. Returns the kinds of the packets that the side sends. */
 function differ({ stage }: Side, from: number): string[] {
   return [0, 30, 60].flatMap((after) =>
     stage.compare('b', endpoint, 1, from + after).map(({ body }) => body.kind),
@@ -135,7 +135,7 @@ describe('AntiEntropy', () => {
     });
   });
 
-  test('branches lengthen an answer that is under way, but only up to a limit', () => {
+  test('the records that branches ask for are added to an answer under way, but only up to a limit', () => {
     const keys = Array.from({ length: 50_000 }, (_, i) => `record ${i}`);
     const [a, b] = [new Side('a', 'b', []), new Side('b', 'a', keys)];
     const [digest] = a.stage.meet('b', endpoint, 0);
@@ -228,11 +228,11 @@ describe('AntiEntropy', () => {
     assert.equal(
       other.stage.compare('b', endpoint, 1, 1050)[0]?.body.kind,
       'digest',
-      'news about few members',
+      'news about few members does not hold the exchange back',
     );
   });
 
-  test('a member that never answers is tried only a few times', () => {
+  test('a member that never answers gets only a few digests', () => {
     const a = new Side('a', 'b', []);
     let digests = a.stage.meet('x', endpoint, 0).length;
     for (let i = 0; i < 100 && a.stage.wakeAtMs() !== Number.POSITIVE_INFINITY; i++)

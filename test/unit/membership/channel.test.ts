@@ -223,7 +223,7 @@ describe('Channel', () => {
     assert.deepEqual(wire.delivered, ['b heard a: gossip']);
   });
 
-  test('drops forged sessions before any cryptography, even from the address of a member', () => {
+  test('drops a flood of forged sessions before any cryptography, even from the address of a member', () => {
     const { wire } = acquainted();
     const noise = Buffer.from(wire.seen[0]?.datagram ?? '');
     for (let i = 0; i < 3000; i++) {
@@ -431,7 +431,7 @@ describe('Channel, keys', () => {
     assert.deepEqual(wire.dropped, []);
   });
 
-  test('a key that was removed from the Secret opens and seals datagrams for ten more minutes, for a member that still uses it', () => {
+  test('for ten minutes after its removal from the Secret, a key opens and seals datagrams exchanged with a member that still uses it', () => {
     const { wire, a } = acquainted();
     a.setKeys([key(2)], 0);
     wire.send('b', 'a');
@@ -445,7 +445,7 @@ describe('Channel, keys', () => {
     assert.deepEqual(wire.dropped, ['b: unknown-key', 'a: unknown-key', 'b: unknown-key']);
   });
 
-  test('a member that lacks the new first key hears the others, and answers the challenge of one that restarts', () => {
+  test('a member that lacks the new first key hears the others, and answers the challenge of a member that has restarted', () => {
     const { wire, b } = acquainted();
     b.setKeys([key(2), key(1)], 0);
     wire.send('b', 'a');
@@ -468,7 +468,7 @@ describe('Channel, keys', () => {
     assert.equal(talk(), 2);
     a.setKeys([key(2)], 0);
     b.setKeys([key(2)], 0);
-    assert.equal(talk(), 3, 'a seals twice, and has shown the new key to b');
+    assert.equal(talk(), 3, 'a seals with both keys, and b then seals only with the new key');
     assert.equal(talk(), 2);
     assert.deepEqual(wire.dropped, []);
   });

@@ -116,7 +116,7 @@ test('no input makes the decoder throw', () => {
   );
 });
 
-test('the decoder refuses a packet with more branches than fit, or with a bucket that no tree has', () => {
+test('the decoder refuses a packet with more branches than the maximum, or with a bucket that no tree has', () => {
   const branch = { tree: 'members', bucket: treeWidth - 1, leaves: new Uint32Array(treeWidth) } as const;
   const decodes = (branches: readonly Branch[]) =>
     decodePacket(
@@ -163,11 +163,11 @@ test('the decoder refuses values beyond their bounds', () => {
   assert.equal(keeps(epochMs + dayMs + 1), false);
   assert.equal(keeps(2 ** 48 - 1), false);
   assert.ok(keeps(2 ** 47 - 2, 2 ** 48));
-  assert.equal(keeps(2 ** 47 - 1, 2 ** 48), false, 'a refutation needs a greater incarnation');
-  assert.ok(decodes({ incarnation: epochMs + dayMs + 1 }), 'a member may refute the greatest incarnation');
+  assert.equal(keeps(2 ** 47 - 1, 2 ** 48), false, 'a refutation of it could have no greater incarnation');
+  assert.ok(decodes({ incarnation: epochMs + dayMs + 1 }), 'a sender may refute an update at the limit');
   assert.equal(decodes({ incarnation: 2 ** 48 - 1 }), false);
 
-  assert.ok(withMember({ endpoint: { host: '', port: 7946 } }), 'a member that does not know its address');
+  assert.ok(withMember({ endpoint: { host: '', port: 7946 } }), 'a member does not state its own address');
   assert.equal(withMember({ endpoint: { host: '', port: 0 } }), false);
   assert.equal(withMember({ endpoint: { host: '192.0.2.2', port: 0 } }), false);
   assert.equal(withMember({ endpoint: { host: 'node-b', port: 7946 } }), false);

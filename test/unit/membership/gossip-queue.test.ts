@@ -13,7 +13,7 @@ const names = (updates: readonly Update[]) =>
   updates.map((each) => (each.kind === 'member' ? each.name : each.key));
 
 describe('GossipQueue', () => {
-  test('hands out each update as often as the limit allows, and the least sent updates first', () => {
+  test('hands out each update as often as the limit allows, and first the updates that were sent least often', () => {
     const queue = new GossipQueue();
     queue.add(member('a'));
     assert.deepEqual(names(queue.take(700, 2)), ['a']);
@@ -49,7 +49,7 @@ describe('GossipQueue', () => {
     assert.deepEqual(names(queue.take(700, 3)), ['large', 'small']);
   });
 
-  test('drops an update that is too large for any packet', () => {
+  test('drops an update that is too large for gossip, and the older update that it replaces', () => {
     const queue = new GossipQueue();
     queue.add(member('a'));
     queue.add(member('a', { incarnation: 2, metadata: 'x'.repeat(900) }));

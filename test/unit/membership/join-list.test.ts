@@ -37,7 +37,7 @@ describe('JoinList', () => {
     assert.equal(list.due(names, 0).length, 16);
   });
 
-  test('tries all members again when a dead member proves to be alive, at most once a second', () => {
+  test('tryAllAgain() gives all missing speakers quick attempts again, but takes effect at most once a second', () => {
     const list = listOf('a', 'b');
     for (let now = 0; now < 1000; now = list.wakeAtMs()) list.due(['a', 'b'], now);
     list.tryAllAgain(1000);

@@ -43,7 +43,7 @@ describe('Knowledge.compare() of members with different payloads', () => {
   });
 });
 
-test('Knowledge.compare() gives the branch of a bucket with more than eight members', () => {
+test('for a differing bucket with more than eight members, Knowledge.compare() gives the branch instead of the records', () => {
   const { branches, records } = knowledgeOf(1000, []).compare(knowledgeOf(999, []).digests(), true);
   assert.deepEqual(
     branches.map(({ tree }) => tree),

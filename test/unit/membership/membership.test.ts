@@ -49,7 +49,7 @@ const claim = (over: Partial<Claim>): Claim => ({
   ...over,
 });
 
-test('Membership restates in its ack that it is alive, even if an outdated statement about it follows in the ping', () => {
+test('when a ping has a current statement about Membership, the ack restates that it is alive, even if an outdated statement follows', () => {
   const membership = memberA();
   const updates = [about('a', 'alive', 5), about('a', 'alive', 4)];
   membership.receive(packetOfB({ kind: 'ping', sequence: 7 }, ...updates), other, 0);
@@ -111,7 +111,7 @@ test('Membership pings a returned member at its newly listed address, even befor
   }
 });
 
-test('Membership keeps the address at which it hears a member when the list changes, if Kubernetes has never listed that address', () => {
+test('when Kubernetes lists a new address of a member, Membership keeps the one from which the member sends if that one was never listed', () => {
   const membership = memberA();
   membership.setSpeakers(new Map([['b', [endpoint]]]), 0);
   membership.receive(packetOfB({ kind: 'gossip' }, about('b', 'alive', 1)), other, 0);

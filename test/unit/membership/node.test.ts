@@ -61,7 +61,7 @@ describe('MembershipNode', () => {
     assert.deepEqual(kinds, ['joined', 'left']);
   });
 
-  test('a listed speaker that uses an unknown key is named, and an unlisted one is not', async (t) => {
+  test('a listed speaker that uses an unknown key is reported by name, and an unlisted one is not', async (t) => {
     const [portA, portB, portC] = [await freePort(), await freePort(), await freePort()];
     const named: string[] = [];
     let dropped = 0;

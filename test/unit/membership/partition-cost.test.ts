@@ -13,10 +13,13 @@ function claim(i: number, owner: number, epoch: number): Claim {
   return { address, owner: `node-${owner}`, epoch, from: '', observedVersion: 1, inConflict: false };
 }
 
-/** If exchanges did not wait while news arrives, the members would exchange the claims of the whole cluster, and send 275 datagrams each. */
+/**
+ * If anti-entropy exchanges did not wait while news arrives, the members would exchange the claims of the whole cluster, and send 275
+ * datagrams each.
+ */
 const mostDatagrams = 200;
 
-test('when a partition of five from 50 members ends, each member sends a bounded number of datagrams, and all agree within a second', () => {
+test('after a partition that cut off five of 50 members, all agree within a second, and send few datagrams on average', () => {
   const stores = new Map<string, ClaimStore>();
   const net = new MembershipNet({
     ...{ nodes, loss: 0, seed: 50, isListCertain: true, metadata: 'x'.repeat(230) },

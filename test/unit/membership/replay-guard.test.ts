@@ -45,7 +45,7 @@ describe('ReplayGuard', () => {
     assert.deepEqual(guard.judge('a', 's2', 3, second), { kind: 'accept' });
   });
 
-  test('once a member is forgotten, accepts no datagram from anyone until it shows a token that is newer', () => {
+  test('once a member is forgotten, rejects its token and each token that another member has not shown yet', () => {
     const guard = new ReplayGuard(secret);
     const old = tokenOf(guard, 'a', 's1');
     const pending = tokenOf(guard, 'b', 's1');

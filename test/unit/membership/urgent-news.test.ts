@@ -45,7 +45,7 @@ describe('UrgentNews', () => {
     }
   });
 
-  test('sends news that does not fit into one batch in the following batches, and loses nothing', () => {
+  test('divides news that is too much for one batch among several batches, and loses nothing', () => {
     const urgent = new UrgentNews(seededRandom(1));
     const keys = Array.from({ length: 10_000 }, (_, i) => `record number ${i}`);
     for (const key of keys) urgent.add(textPayload(key), true, 0);

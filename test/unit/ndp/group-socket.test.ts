@@ -57,7 +57,7 @@ test('GroupSocket refuses a group when no further socket can be opened', (t) => 
   assert.ok(socket.join(group, 2));
 });
 
-test('GroupSocket keeps no socket that cannot be used', (t) => {
+test('GroupSocket closes a further socket that cannot join the group or set the filter', (t) => {
   const { kernel, refusals, socket } = setUp(t);
   kernel.room = 0;
   assert.equal(socket.join(group, 1), false);
@@ -68,7 +68,7 @@ test('GroupSocket keeps no socket that cannot be used', (t) => {
   assert.deepEqual(refusals, ['out of memory', 'no filter']);
 });
 
-test('openGroupSocket() throws when the system refuses', (t) => {
+test('openGroupSocket() leaves no socket open and throws when the system refuses the filter', (t) => {
   const kernel = new Kernel();
   kernel.filters = false;
   t.mock.method(raw, 'createSocket', () => kernel.createSocket());

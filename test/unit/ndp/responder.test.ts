@@ -51,7 +51,7 @@ test('readAdvertisement() reads an advertisement of the kernel, and no other fra
     assert.equal(readAdvertisement(advertisement, length), undefined);
 });
 
-test('NdpResponder answers solicitations of other speakers for an address on trial, and no others', () => {
+test('NdpResponder answers for an address on trial only to other speakers', () => {
   const index = new AddressIndex<{ answering: boolean; isOnTrial: boolean }>();
   index.set(ip('2001:db8::a'), { answering: false, isOnTrial: true });
   const verdict = (speaker: string) =>
@@ -64,7 +64,7 @@ const owner = () => responder('2001:db8::a');
 
 const sourceOption = '010102000000000b';
 
-/** The solicitation with other options. */
+/** The solicitation with these options in place of its own. */
 function withOptions(...options: readonly string[]): Buffer {
   const bytes = Buffer.concat([solicitation.subarray(0, 78), frame(options.join(''))]);
   bytes.writeUInt16BE(bytes.length - 54, 18);
@@ -194,19 +194,19 @@ describe('NdpResponder, following RFC 4861 section 7.1.1 and the Linux kernel, d
 });
 
 describe('NdpResponder reports a conflict:', () => {
-  test('an advertisement by another station', () => {
+  test('an advertisement by another station for our address', () => {
     const ndp = responder('2001:db8::a', true, macFrom('02:00:00:00:00:0b'));
     assert.equal(ndp.receive(frame(captured.advertisement), 86), 'conflict');
     assert.equal(formatMac(ndp.conflictingMac), '02:00:00:00:00:0a');
   });
 
-  test('a solicitation from the address', () => {
+  test('a solicitation by another station from our address', () => {
     const ndp = responder('2001:db8::b');
     assert.equal(ndp.receive(solicitation, 86), 'conflict');
     assert.equal(formatMac(ndp.conflictingMac), '02:00:00:00:00:0b');
   });
 
-  test("another host's probe, while probing (RFC 4862 section 5.4.3)", () => {
+  test("another host's probe for an address that we are probing (RFC 4862 section 5.4.3)", () => {
     const bytes = frame(captured.duplicateAddressProbe);
     assert.equal(responder('2001:db8::b', false).receive(bytes, bytes.length), 'conflict');
   });

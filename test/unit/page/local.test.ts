@@ -74,7 +74,7 @@ describe('servePage()', () => {
     assert.deepEqual(own, []);
   });
 
-  test('serves its own files, and its own data while no leader answers', async () => {
+  test('serves the files itself, and also the data while no leader answers', async () => {
     fromLeader = undefined;
     for (const path of ['', 'main.js', 'data'])
       assert.deepEqual(await ask(`/${key}/${path}`), { status: 200, body: 'own' });
@@ -94,7 +94,7 @@ describe('servePage()', () => {
     await assert.rejects(servePage(options), /^Error: --port: cannot listen: .*EADDRINUSE/);
   });
 
-  test('goes on when connections cannot be accepted', async (t) => {
+  test('goes on serving after the kernel has failed to accept connections', async (t) => {
     const servers = listeningServers(t);
     const other = await servePage({
       ...{ port: 0, key },

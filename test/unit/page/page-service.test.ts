@@ -52,7 +52,7 @@ before(async () => {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
-  // JSON is YAML.
+  // A kubeconfig is YAML, and every JSON text is also YAML.
   writeFileSync(
     kubeconfig,
     JSON.stringify({
@@ -76,7 +76,7 @@ const get = (path: string, over: Partial<PageRequest> = {}) =>
     ...over,
   });
 
-test('PageService starts a process with the first request, and serves what it collects', async () => {
+test('PageService starts a process on the first request for data, and serves the data that the process collects', async () => {
   assert.equal((await get('data')).status, 202);
   const { body, headers } = await eventually('the data', async () => {
     const reply = await get('data');
@@ -90,7 +90,7 @@ test('PageService starts a process with the first request, and serves what it co
   assert.equal((await get('data', { ifNoneMatch: headers.etag })).status, 304);
 });
 
-test('PageService explains a Service, and says why it cannot explain another thing', async () => {
+test('PageService explains a Service, and says why it cannot explain a text that names no Service', async () => {
   const explain = async (name: string) => {
     const { status, body } = await get('explain', { query: new URLSearchParams({ service: name }) });
     return [status, JSON.parse(body.toString())] as const;
@@ -102,7 +102,7 @@ test('PageService explains a Service, and says why it cannot explain another thi
   assert.match(problem, /neither an address nor the name of a Service/);
 });
 
-test('PageService ends the process after 30 seconds without a request, and starts it again with the next one', async () => {
+test('PageService ends the process after 30 seconds without a request for data, and starts it again on the next one', async () => {
   clock.advance(29_000);
   assert.equal((await get('data')).status, 200);
   clock.advance(29_000);

@@ -13,7 +13,7 @@ const request = (over: Partial<PageRequest> = {}): PageRequest => ({
 });
 const snapshot = { tag: 'abc', collectedAt: '2026-01-01T00:00:00.000Z', octets: gzipSync('{"a":1}') };
 
-test('dataReply() sends the same data to a browser only once, and compresses it for a browser that accepts gzip', async () => {
+test('dataReply() sends no data to a browser that already has it, and compressed data to one that accepts gzip', async () => {
   const plain = await dataReply(snapshot, undefined, request());
   assert.deepEqual([plain.status, plain.body.toString(), plain.headers.etag], [200, '{"a":1}', '"abc"']);
   const small = await dataReply(snapshot, undefined, request({ acceptEncoding: 'gzip, br' }));
@@ -23,13 +23,13 @@ test('dataReply() sends the same data to a browser only once, and compresses it 
   assert.deepEqual([same.status, same.body, same.headers['x-collected-at']], [304, '', snapshot.collectedAt]);
 });
 
-test('dataReply() without data says that it collects, or why it cannot', async () => {
+test('dataReply() returns 202 while the first data is being collected, and says why it could not be collected', async () => {
   assert.equal((await dataReply(undefined, undefined, request())).status, 202);
   const failed = await dataReply(undefined, 'no answer', request());
   assert.deepEqual([failed.status, failed.body], [503, '{"problem":"no answer"}\n']);
 });
 
-test('dataReply() keeps the last data, and says in ASCII why it is not renewed', async () => {
+test('dataReply() goes on sending the last data, and says in an ASCII header why the data is not renewed', async () => {
   const { status, headers } = await dataReply(snapshot, 'kein Anschluß\n', request());
   assert.deepEqual([status, headers['x-failure']], [200, 'kein%20Anschlu%C3%9F%0A']);
 });
@@ -41,7 +41,7 @@ const service = new PageService({
   unavailable: () => 'this replica of the controller does not lead',
 });
 
-test('PageService serves its files, with a policy that allows nothing else', async () => {
+test('PageService serves its files, with a Content-Security-Policy that lets the browser load nothing from other hosts', async () => {
   for (const [path, type] of [
     ['', 'text/html; charset=utf-8'],
     ['main.js', 'text/javascript; charset=utf-8'],
@@ -69,7 +69,7 @@ for (const path of [
     assert.equal((await service.reply(request({ path }))).status, 404);
   });
 
-test('PageService says why it has no data, and then starts no child process', async () => {
+test('PageService starts no child process while it may not collect data, and says why', async () => {
   for (const path of ['data', 'explain']) {
     const { status, body } = await service.reply(request({ path }));
     assert.deepEqual([status, body], [503, '{"problem":"this replica of the controller does not lead"}\n']);

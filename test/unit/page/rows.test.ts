@@ -18,7 +18,7 @@ import { largeCluster } from '../../support/page-cluster.ts';
 const { addresses, nodes } = pageData(largeCluster({ services: 1000, nodes: 12, faulty: true }), '1');
 const all = { text: '', state: 'all', pool: '' } as const;
 
-test('filterAddresses() finds every word, in any column and in any case', () => {
+test('filterAddresses() finds the rows that contain every word, in any column and in upper or lower case', () => {
   const found = (text: string) => filterAddresses(addresses, { ...all, text }).map(({ service }) => service);
   assert.deepEqual(found('team-4/SERVICE-50'), ['team-4/service-50']);
   assert.deepEqual(found('10.65.0.2 office'), ['team-4/service-50', 'team-7/service-950']);
@@ -72,14 +72,14 @@ test('sortNodes() and sessionRows() begin with what is wrong', () => {
   );
 });
 
-test('pageOf() cuts a list into pages, and takes the last page for a number beyond it', () => {
+test('pageOf() returns one page of a list, and the last page when the page number is too large', () => {
   const rows = [1, 2, 3, 4, 5];
   assert.deepEqual(pageOf(rows, 1, 2), { rows: [3, 4], page: 1, pages: 3, from: 3, to: 4, total: 5 });
   assert.deepEqual(pageOf(rows, 9, 2), { rows: [5], page: 2, pages: 3, from: 5, to: 5, total: 5 });
   assert.deepEqual(pageOf([], 3, 2), { rows: [], page: 0, pages: 1, from: 0, to: 0, total: 0 });
 });
 
-test('shareInUse() works for a pool with more addresses than a number can hold', () => {
+test('shareInUse() works for a pool with more addresses than a JavaScript number can count', () => {
   assert.equal(shareInUse({ addresses: '256', inUse: '64' }), 0.25);
   assert.equal(shareInUse({ addresses: String(2n ** 80n), inUse: String(2n ** 79n) }), 0.5);
   assert.equal(shareInUse({ addresses: '0', inUse: '0' }), 0);

@@ -28,11 +28,11 @@ test('pageData() finds fault only with the nodes and sessions that a problem nam
       ['node-1', true],
       // Its session is down.
       ['node-2', false],
-      // An address of it is not verified, which is a problem of the address.
+      // An address that it owns is unverified. That is a problem of the address and not of the node.
       ['node-3', true],
       // It leaves, and the floor keeps no address on it.
       ['node-4', true],
-      // Its speaker was not reached. The others report it as dead, which is not a fault of theirs.
+      // Its speaker was not reached. The other speakers report this one as dead. Their own nodes have no fault.
       ['node-5', false],
     ],
   );
@@ -73,7 +73,7 @@ test('pageData() bounds the list of problems, and counts all', () => {
   assert.ok(addresses.every(({ isAsDesired }) => !isAsDesired));
 });
 
-test('pageData() counts what each node answers for and advertises', () => {
+test('pageData() counts the addresses that each node answers for, and those that it advertises', () => {
   const [first] = pageData(sound, '1').nodes;
   assert.deepEqual(
     [first?.answers, first?.advertises, first?.members, first?.links.map(({ name }) => name)],

@@ -42,7 +42,7 @@ test('queryDaemon() fails with the fault of the decoder', async () => {
   assert.deepEqual(await query([listening, silent], '/body', () => fail('no status')), fail('no status'));
 });
 
-test('queryDaemon() fails with the fault of the first address when no address answers, and with another fault when it gets no address', async () => {
+test('queryDaemon() fails with the fault of the first address when no address answers, and says when there is no address', async () => {
   assert.deepEqual(await query([silent, '127.0.0.3'], '/body'), fail('ECONNREFUSED'));
   assert.deepEqual(await query([], '/body'), fail('it has no address'));
 });

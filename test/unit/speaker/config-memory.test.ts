@@ -43,7 +43,7 @@ test('ConfigMemory ignores a damaged file, and says why it could not save', (t) 
   assert.match(new ConfigMemory('/dev/null/state', 'node-1').save(accepted) ?? '', /ENOTDIR|EEXIST/);
 });
 
-test('AcceptedConfigTracker takes a remembered configuration only while no configuration is in force, and keeps it while no ConfigMap carries an accepted configuration', () => {
+test('AcceptedConfigTracker takes a remembered configuration only while none is in force, and keeps it until a ConfigMap has an accepted one', () => {
   const tracker = new AcceptedConfigTracker();
   assert.equal(tracker.recall(accepted), true);
   assert.equal(tracker.recall({ ...accepted, hash: 'other' }), false);

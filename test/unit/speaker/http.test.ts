@@ -4,7 +4,7 @@ import { Counter, Gauge, Registry } from 'prom-client';
 import { mergedMetrics, peerMachines, sharedBfdMachine } from '../../../src/speaker/http.ts';
 import { ip } from '../../support/addresses.ts';
 
-test('peerMachines() names both machines of each peer that has the address', () => {
+test('peerMachines() names the BGP machine and the BFD machine of each peer that has the address', () => {
   const peers = [
     { name: 'router', address: ip('192.0.2.1') },
     { name: 'router on another port', address: ip('192.0.2.1') },
@@ -27,7 +27,7 @@ test('sharedBfdMachine() names the machine that watches a peer under the name of
     assert.equal(sharedBfdMachine(sessions, machine), undefined, machine);
 });
 
-test('mergedMetrics() adds up what both processes report and keeps the rest', async () => {
+test('mergedMetrics() adds up the metrics that this process and a child process report, and keeps the rest', async () => {
   const registry = new Registry();
   const failures = new Counter({
     name: 'failures_total',

@@ -7,7 +7,7 @@ function known(list: KnownSpeakerList): string[] {
   return list.speakers().known.map((speaker) => `${speaker.node} ${speaker.addresses.join()}`);
 }
 
-test('KnownSpeakerList lists nodes with a speaker Pod, or all nodes when no such Pod is visible', () => {
+test('KnownSpeakerList lists the nodes that have a speaker Pod, or all nodes while no node is known to have one', () => {
   const list = new KnownSpeakerList();
   list.setNode('b', node('b', { internalIPs: ['10.0.0.2', 'fd00::2'] }));
   list.setNode('a', node('a', { internalIPs: ['10.0.0.1'] }));

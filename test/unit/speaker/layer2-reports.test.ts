@@ -42,7 +42,7 @@ function setUp() {
 }
 
 describe('Layer2Reports', () => {
-  test('keeps the addresses that the node answers for, and passes them on to the reconciler of the record', () => {
+  test('keeps the addresses that the node answers for, and passes them on to the reconciler of the announcing record', () => {
     const { reports, lines, announce } = setUp();
     announce(true);
     assert.deepEqual([...reports.owned], [[address, since]]);
@@ -74,7 +74,7 @@ describe('Layer2Reports', () => {
     assert.deepEqual([...reports.inUse], [], 'the node defends the address and keeps answering');
   });
 
-  test('shows and records that the witnesses of an address get no answer, until one does or the node stops answering', () => {
+  test('records that the witnesses of an address get no answer, and shows it until one gets an answer or the node stops answering', () => {
     const { reports, lines, announce } = setUp();
     const unverified = { kind: 'unverified', address, witnesses: ['node-2', 'node-3'] } as const;
     announce(true);
@@ -89,7 +89,7 @@ describe('Layer2Reports', () => {
     assert.deepEqual([...reports.unverified], []);
   });
 
-  test('tells the reconciler of the record when a dead member is alive again', () => {
+  test('tells the reconciler of the announcing record that a partition has ended when a dead member is alive or suspect', () => {
     const { reports, lines } = setUp();
     const seen = (...states: readonly MemberStatus['state'][]) => {
       const members = states.map((state, i) => ({
@@ -127,7 +127,7 @@ describe('Layer2Reports', () => {
     });
     assert.equal(event?.reason, 'UnknownMembershipKey');
     assert.match(event?.message ?? '', /speaker of node node-2 uses a membership key/);
-    assert.doesNotMatch(event?.message ?? '', /node-1/, 'the events of all nodes are merged');
+    assert.doesNotMatch(event?.message ?? '', /node-1/, 'only equal events of all nodes are merged');
   });
 
   test('forgets everything when the layer-2 process ends', () => {

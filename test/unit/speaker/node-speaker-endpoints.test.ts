@@ -83,7 +83,7 @@ test('The first nodes of a Service do not wait, and those that follow do', () =>
   assert.deepEqual(second.take(), []);
 });
 
-test('A node does not wait when no other node may announce, and keeps announcing when another node may again', () => {
+test('A node does not wait when no other node may announce, and keeps announcing when another node may announce again', () => {
   const scene = localScene(delayed, ['node-2']);
   scene.set('node-2', { ready: false });
   scene.endpoints('own', 'node-1', 'node-2');

@@ -100,7 +100,7 @@ test('A node that has left announces again when no other node can any more', () 
   assert.deepEqual(scene.take(), ['announce 198.51.100.7/32 plain']);
 });
 
-test('A node that leaves keeps announcing a Local Service whose only endpoints it has, and drains the other Services', () => {
+test('A node that leaves keeps announcing a Local Service while no other node has an endpoint of it, and drains the other Services', () => {
   const scene = new Scene();
   scene.add('own', '198.51.100.8', ['node-1'], 'Local');
   scene.take();

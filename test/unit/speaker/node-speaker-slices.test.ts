@@ -196,7 +196,7 @@ class World {
     }
   }
 
-  /** The announcements of a speaker that learns everything at once, in one slice. */
+  /** The announcements of a speaker that reads all objects first, and then makes all plans in one slice. */
   expected(): ReturnType<Announcer['state']> {
     const announcer = new Announcer(new VirtualClock());
     const { speaker } = announcer;
@@ -209,7 +209,7 @@ class World {
   }
 }
 
-test('NodeSpeaker makes the same announcements whether events arrive between the slices of its plans or all before one plan', () => {
+test('NodeSpeaker makes the same announcements whether events arrive while it makes plans in slices or before it makes the first', () => {
   fc.assert(
     fc.property(fc.array(change, { minLength: 5, maxLength: 60 }), (steps) => {
       const clock = new SlicingClock();
@@ -290,7 +290,7 @@ describe('NodeSpeaker, while the plans of all Services are made again', () => {
     assert.deepEqual(candidates, ['node-1', 'node-2', 'node-4']);
   });
 
-  test('the results of the edit take effect together, whatever goes ahead of them', () => {
+  test('the results of the edit take effect together, even when a new Service goes ahead of them', () => {
     const scene = planning();
     const { announcer, clock, make } = scene;
     const links = () => new Set(Array.from({ length: count }, (_, i) => linksOf(announcer, addressOf(i))));
@@ -302,7 +302,7 @@ describe('NodeSpeaker, while the plans of all Services are made again', () => {
     assert.deepEqual([...links()], ['eth1']);
   });
 
-  test('an address that Services share waits, because its entry would mix old and new candidates', () => {
+  test('an address that Services share waits for all plans, because its entry would otherwise mix old and new candidates', () => {
     const scene = planning();
     const { announcer, clock, make } = scene;
     make('sharing', [addressOf(count - 1)]);

@@ -13,7 +13,7 @@ import { ip } from '../../support/addresses.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 import { config, node, peer, pool, service, slice } from './fixtures.ts';
 
-/** A NodeSpeaker that records each of its outputs as one line. */
+/** A NodeSpeaker whose outputs are recorded. `take()` returns most of them, one line for each output. */
 function recorded(over: { readonly ignoresExcludeLabel?: boolean; readonly adoptOnly?: boolean } = {}) {
   const lines: string[] = [];
   const peers: ResolvedPeer[][] = [];
@@ -230,7 +230,7 @@ test('NodeSpeaker keeps its sessions when its Node object is deleted and created
   assert.deepEqual(take(), ['announce router 198.51.100.7/32']);
 });
 
-test('NodeSpeaker makes a peer wait for its password Secret, takes each new password, and keeps the last one after a deletion', () => {
+test('NodeSpeaker makes a session wait for its password, takes each new password, and keeps the last one when the Secret is deleted', () => {
   const { speaker, peers, take } = recorded();
   const secret = (data: Record<string, string>) => ({
     namespace: 'bellman-system',
@@ -366,7 +366,7 @@ test('NodeSpeaker with --adopt-only has no peers and announces nothing, and says
   assert.deepEqual([...speaker.results.advertised()], []);
 });
 
-test('NodeSpeaker adopts BGP when its Node is admitted and no other program has a session: routes first, then peers', () => {
+test('NodeSpeaker announces by BGP when its Node is admitted and no other program has a session: routes first, then peers', () => {
   const { speaker, adoption, take, held } = adopting();
   speaker.setOtherSessions(new Set(['router']));
   speaker.setNode('node-1', admittedNode);
@@ -378,7 +378,7 @@ test('NodeSpeaker adopts BGP when its Node is admitted and no other program has 
   assert.deepEqual(held(), ['192.0.2.241 false']);
 });
 
-test('NodeSpeaker does not adopt BGP before it knows the sessions of other programs', () => {
+test('NodeSpeaker on an admitted Node does not announce by BGP before it knows the sessions of other programs', () => {
   const { speaker, adoption, take } = adopting();
   speaker.setNode('node-1', admittedNode);
   assert.equal(adoption.bgp, 'waiting');

@@ -1,4 +1,4 @@
-/** A speaker on one of three nodes in virtual time, the routes that its router receives, and the events that it records. */
+/** A speaker on one of three nodes in virtual time, the routes that its router receives, and the events that the speaker records. */
 import { pino } from 'pino';
 import { formatPrefix } from '../../../src/address/index.ts';
 import type { RouteAttributes } from '../../../src/bgp/index.ts';

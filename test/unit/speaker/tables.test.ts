@@ -100,7 +100,7 @@ test('RouteTable gives a peer the union of the routes of all Services, whatever 
   );
 });
 
-test('RouteTable merges what all Services want for a prefix, whatever the order of updates', () => {
+test('RouteTable merges the attributes that all Services want for a prefix, whatever the order of updates', () => {
   const sets = [1, 2, 3].map((med) => ({ ...plain, med, communities: [med] }));
   const update = fc.record({
     service: fc.constantFrom('a', 'b', 'c', 'd'),
@@ -148,7 +148,7 @@ test('AddressTable merges the entries of Services that share an address', () => 
   assert.deepEqual([table.entries(), table.names(2)], [[], false]);
 });
 
-test('AddressTable compares the candidates of an entry that lists them and names no candidate set', () => {
+test('AddressTable compares the lists of candidates when entries name no candidate set', () => {
   const table = new AddressTable();
   const listed = (...candidates: string[]) => ({ ...entry, sources: [{ candidates, interfaces: [] }] });
   table.update('a', [listed('node-1')], 7);

@@ -128,7 +128,7 @@ test('SpeakerWatches reports a missing membership Secret once, and passes on its
   assert.deepEqual(await take(), ['Secret bellman-membership does not exist']);
 });
 
-test('SpeakerWatches passes on a Secret while it has the label, and reports the Secret as gone afterwards', async (t) => {
+test('SpeakerWatches passes on a Secret while it has the label of peer passwords, and reports the Secret as gone afterwards', async (t) => {
   const { api, take } = await setUp(t, { put: (api) => void api.put(`${collection}/bgp`, secret('bgp')) });
   await take();
   api.put(`${collection}/bgp`, secret('bgp', { labels }));
@@ -177,7 +177,7 @@ function putConfig(api: MemoryApi, name: string, { text, hash, generation }: Acc
 
 const configsOf = (passed: readonly string[]) => passed.filter((line) => line.startsWith('pools'));
 
-test('SpeakerWatches uses the configuration in the state directory when both ConfigMaps are gone, and follows a ConfigMap that appears later', async (t) => {
+test("SpeakerWatches uses the state directory's configuration when both ConfigMaps are gone, and follows a ConfigMap once it appears", async (t) => {
   const remembered = acceptedConfig('remembered', 7);
   const { api, arrived, saved, take } = await setUp(t, { remembered });
   assert.deepEqual(configsOf(await take()), ['pools remembered']);
@@ -189,7 +189,7 @@ test('SpeakerWatches uses the configuration in the state directory when both Con
   assert.deepEqual(saved, [next.hash]);
 });
 
-test('SpeakerWatches prefers the configuration of the ConfigMaps, saves it, and waits for both lists', async (t) => {
+test('SpeakerWatches waits for both ConfigMaps, prefers their newer configuration to that of the state directory, and saves it', async (t) => {
   const [old, newest] = [acceptedConfig('old', 1), acceptedConfig('newest', 2)];
   const { arrived, saved, take } = await setUp(t, {
     remembered: acceptedConfig('remembered', 9),

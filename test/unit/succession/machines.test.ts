@@ -59,7 +59,7 @@ describe('the process that serves', () => {
     phase: PredecessorState['phase'],
     actions: string,
   ])[] = [
-    ['stops alone', [stop], 'kept', 'stop-deadline disconnect keep'],
+    ['keeps everything when it stops without a successor', [stop], 'kept', 'stop-deadline disconnect keep'],
     ['greets a successor', [connected], 'greeting', 'send'],
     ['accepts a successor of its version', [connected, hello], 'standby', 'send'],
     [
@@ -69,13 +69,13 @@ describe('the process that serves', () => {
       'send disconnect',
     ],
     [
-      'offers when it stops and the successor is ready',
+      'offers the sessions when it stops and the successor is ready',
       [connected, hello, ready, stop],
       'offering',
       'send stop-deadline start-deadline offer',
     ],
     [
-      'waits for a successor that is not ready, and then offers',
+      'waits for a successor that is not ready, and then offers the sessions',
       [connected, hello, stop, ready],
       'offering',
       'send start-deadline stop-deadline start-deadline offer',
@@ -99,7 +99,7 @@ describe('the process that serves', () => {
       'send stop-deadline start-deadline offer stop-deadline disconnect keep',
     ],
     [
-      'keeps everything when it cannot offer',
+      'keeps everything when it cannot offer the sessions',
       [connected, hello, ready, stop, { kind: 'offer-failed' }],
       'kept',
       'send stop-deadline start-deadline offer stop-deadline disconnect keep',
@@ -119,7 +119,7 @@ describe('the process that serves', () => {
       'send disconnect stop-deadline disconnect keep',
     ],
     [
-      'does nothing after the end',
+      'does nothing more once it keeps everything',
       [stop, connected, hello, ready, accepted],
       'kept',
       'stop-deadline disconnect keep',
@@ -211,7 +211,7 @@ describe('the process that waits', () => {
     });
 });
 
-/** Events that a run consists of. `to-predecessor` and `to-successor` deliver the next record. */
+/** Events that a run consists of. `to-predecessor` and `to-successor` deliver the next record. They appear twice, so that they happen more often. */
 const happening = fc.constantFrom(
   'to-predecessor',
   'to-successor',

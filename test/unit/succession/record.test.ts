@@ -31,19 +31,19 @@ describe('records', () => {
   });
 
   for (const [what, hex] of [
-    ['nothing', ''],
+    ['a message without octets', ''],
     ['an unknown kind', '07'],
     ['kind 0', '00'],
     ['a hello that ends early', '0162656c6c6d616e0000'],
     ['a hello of another program', '0142656c6c6d616e000001'],
     ['ready with a body', '0200'],
-    ['an offer of three octets', '04000001'],
+    ['an offer with a body of three octets', '04000001'],
   ] as const)
     test(`${what} is an error`, () => {
       assert.equal(decodeRecord(Buffer.from(hex, 'hex')).ok, false);
     });
 
-  test('an item that is too long cannot be sent', () => {
+  test('an item that is too long cannot be encoded', () => {
     const octets = new Uint8Array(maxRecordOctets);
     assert.throws(() => encodeRecord({ kind: 'item', octets }), RangeError);
   });

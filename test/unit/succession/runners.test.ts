@@ -77,7 +77,7 @@ describe('succession over a local socket', () => {
     return { successor, calls, lines };
   }
 
-  test('the socket belongs to its user alone', async () => {
+  test('only the user of the predecessor has access to the socket', async () => {
     const { runner } = serving();
     assert.equal(statSync(path).mode & 0o777, 0o600);
     await runner.stop();
@@ -91,7 +91,8 @@ describe('succession over a local socket', () => {
   });
 
   test('a successor does not wait for a predecessor that hangs and whose queue of connections is full', () => {
-    // Another process runs this, because a connect that waits would block this process for ever. The script never polls, so it accepts nothing.
+    // Another process runs this, because a connect that waits would block this process for ever. The script never returns to the event loop, so it
+    // accepts no connection.
     const script = `
       import { connectChannel, listenChannel } from ${JSON.stringify(import.meta.resolve('../../../src/succession/channel.ts'))};
       const path = ${JSON.stringify(path)};
@@ -231,7 +232,7 @@ describe('succession over a local socket', () => {
     channel.close();
   });
 
-  test('a process that speaks something else is cut off, and the predecessor goes on', async () => {
+  test('a process that breaks the protocol is cut off, and the predecessor goes on', async () => {
     const { runner, lines } = serving();
     let closed = false;
     const channel = connectChannel(path, {
@@ -246,7 +247,7 @@ describe('succession over a local socket', () => {
     assert.equal(await runner.stop(), 'kept');
   });
 
-  test('the predecessor closes a descriptor that it is sent', async () => {
+  test('the predecessor closes a descriptor that the other process sends', async () => {
     const { runner } = serving();
     const openFiles = () => readdirSync('/proc/self/fd').length;
     const before = openFiles();

@@ -71,7 +71,7 @@ describe('AccessControl.check()', () => {
     assert.equal(await check('token'), 200);
   });
 
-  test('tells a refusal by the API server from an outage', async () => {
+  test('distinguishes a refusal by the API server from an outage', async () => {
     const refusal = new Error('forbidden');
     const access = new AccessControl({
       clock: new VirtualClock(),

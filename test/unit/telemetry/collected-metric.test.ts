@@ -8,7 +8,7 @@ import { metricsText } from '../../../src/telemetry/metrics-text.ts';
 const samplesOf = async (registry: Registry) =>
   (await registry.metrics()).split('\n').filter((line) => line !== '' && !line.startsWith('#'));
 
-test('registerCollected() writes the samples of the moment and escapes the values of labels', async () => {
+test('registerCollected() asks for the samples at each reading of the registry, and escapes the values of labels', async () => {
   const registry = new Registry();
   let samples: Sample[] = [[{ name: 'a "quoted" \\ name\n' }, 2]];
   registerCollected(registry, {
@@ -23,7 +23,7 @@ test('registerCollected() writes the samples of the moment and escapes the value
   assert.deepEqual(await samplesOf(registry), []);
 });
 
-test('registerConfigMetrics() names the configuration in force, and nothing while there is none', async () => {
+test('registerConfigMetrics() names the configuration in force, and writes no sample while there is none', async () => {
   const registry = new Registry();
   let inForce: ConfigInForce | undefined;
   registerConfigMetrics(registry, () => inForce);
@@ -35,7 +35,7 @@ test('registerConfigMetrics() names the configuration in force, and nothing whil
   ]);
 });
 
-test('metricsText() writes a long metric in several turns with samples of one moment, and writes other metrics as prom-client does', async () => {
+test('metricsText() samples a long metric at one moment and writes it in several turns, and writes other metrics as prom-client does', async () => {
   const registry = new Registry();
   new Gauge({ name: 'other', help: 'Another.', registers: [registry] }).set(1);
   let value = 1;

@@ -27,7 +27,7 @@ for (const [kind, body] of [
   ['uncaughtException', `setTimeout(() => { throw new TypeError('odd') }, 10);`],
   ['unhandledRejection', `void Promise.reject(new TypeError('odd'));`],
 ] as const)
-  test(`endOnCrash() names a ${kind}, hands over and ends with code 70`, () => {
+  test(`endOnCrash() logs the ${kind}, hands over, and ends the process with code 70`, () => {
     const { status, lines } = run(`handOver: async () => console.log('handed over')`, body);
     assert.equal(status, 70);
     const { component, msg, reason, stack, ...rest } = JSON.parse(lines[0] ?? '') as Record<string, string>;

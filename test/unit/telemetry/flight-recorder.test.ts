@@ -21,7 +21,7 @@ describe('FlightRecorder', () => {
     assert.equal(recorder.events('a').length, 0);
   });
 
-  test('drops the recording that has had no event for the longest time', () => {
+  test('when there are too many machines, drops the one without an event for the longest time', () => {
     const recorder = new FlightRecorder({ clock: new VirtualClock(), machines: 2 });
     for (const machine of ['a', 'b', 'a', 'c']) recorder.record(machine, '', {}, []);
     assert.deepEqual([...new Set(recorder.events().map(({ machine }) => machine))].sort(), ['a', 'c']);
@@ -60,7 +60,7 @@ describe('plain()', () => {
     assert.equal((plain(huge) as { octets: { cutFrom: number } }).octets.cutFrom, 65_535);
   });
 
-  test('turns every kind of value into JSON', () => {
+  test('turns each kind of value into JSON, and leaves functions out', () => {
     const value = {
       big: 1n,
       map: new Map([['a', 1]]),

@@ -6,7 +6,7 @@ import { memoryLogger } from '../../support/memory-logger.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
 describe('Guard', () => {
-  test('turns an exception into false, a count, one log line and a recording', () => {
+  test('on an exception, returns false, counts and records it, and logs it only if it is the first from its source', () => {
     const { logger, lines } = memoryLogger();
     const counted: string[] = [];
     const recorder = new FlightRecorder({ clock: new VirtualClock() });

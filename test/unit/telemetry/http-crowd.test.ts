@@ -21,7 +21,7 @@ describe('the HTTP endpoint', () => {
   const clock = new VirtualClock();
   let registry: Registry;
   let endpoint: HttpEndpoint;
-  /** Unfinished answers of /metrics. A call finishes one. */
+  /** One function for each unfinished answer to `/metrics`. A call of the function finishes its answer. */
   const open: (() => void)[] = [];
   let answer: string | undefined;
   const sockets: Socket[] = [];
@@ -51,7 +51,7 @@ describe('the HTTP endpoint', () => {
     await endpoint.close();
   });
 
-  /** Connects from this address of the loopback network, which stands for a host of its own. */
+  /** Connects from `localAddress`. To the endpoint, 127.0.0.1 is its own host, and each other loopback address is a separate host. */
   async function client(localAddress = '127.0.0.2'): Promise<Socket> {
     const socket = connect({ host: '127.0.0.1', port: endpoint.port, localAddress });
     sockets.push(socket);
@@ -71,12 +71,12 @@ describe('the HTTP endpoint', () => {
     const socket = await client();
     socket.pause();
     socket.write(request('/metrics').repeat(2000));
-    // Node handles the requests of a chunk in one turn, and reads no further chunk before answers are sent.
+    // Not all 2,000 requests are handled: Node.js reads no further chunk of them until it can send the answers to the first chunk.
     await eventually('the refusals', async () => (await refusedNow()) > 100);
     assert.equal(open.length, maxRequestsOfHost);
   });
 
-  test('makes a bounded number of answers for all hosts together, answers probes meanwhile, and answers another host afterwards', async () => {
+  test('bounds the answers in progress for all hosts together, still answers probes, and admits another host once there is room again', async () => {
     const hosts = Math.ceil(maxRequests / maxRequestsOfHost) + 1;
     for (let i = 0; i < hosts; i++)
       (await client(`127.0.0.${10 + i}`)).write(request('/metrics').repeat(maxRequestsOfHost));
@@ -108,7 +108,7 @@ describe('the HTTP endpoint', () => {
     await closed;
   });
 
-  test('when there are too many connections, closes the oldest idle one from another host, and none from the host of the endpoint', async () => {
+  test('when other hosts have too many connections, closes the longest idle one, and none from the host of the endpoint', async () => {
     const own = await client('127.0.0.1');
     const idle: Socket[] = [];
     for (let i = 0; i < maxConnections; i++) idle.push(await client());

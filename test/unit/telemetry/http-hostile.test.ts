@@ -56,7 +56,7 @@ async function exchange(port: number, octets: Uint8Array): Promise<string> {
   }
 }
 
-test('any octets on a connection are answered with HTTP, or end the connection, and raise no exception', async () => {
+test('the HTTP endpoint answers any octets with an HTTP response or closes the connection, and raises no exception', async () => {
   const clock = new VirtualClock();
   const failures: string[] = [];
   const endpoint = await serveHttp([{ host: '127.0.0.1', port: 0 }], {

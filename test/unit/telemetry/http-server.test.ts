@@ -57,7 +57,7 @@ describe('serveHttp()', () => {
     return { status: response.status, body: await response.text() };
   }
 
-  test('answers /readyz with 503 and the reasons, then with 200', async () => {
+  test('answers /readyz with 503 and the reasons while the process is not ready, and with 200 once it is', async () => {
     notReady = ['no accepted configuration yet', 'node a is not known to Kubernetes'];
     assert.deepEqual(await get('/readyz'), { status: 503, body: `${notReady.join('\n')}\n` });
     assert.deepEqual(await get('/healthz'), { status: 200, body: 'ok\n' });
@@ -114,7 +114,7 @@ describe('serveHttp()', () => {
     assert.equal((await get('/status')).status, 200);
   });
 
-  test('serves the page below /page/, and asks for one right that covers all of it', async () => {
+  test('serves the page below /page/, and requires one permission for all of its paths', async () => {
     access = { allowed: false, status: 403, reason: 'no right' };
     checked.length = 0;
     for (const path of ['/page', '/page/', '/page/data', '/page/main.js', '/page/a/b?c'])
@@ -138,7 +138,7 @@ describe('serveHttp()', () => {
     ['localhost.example', false],
     ['127.0.0.1.example', false],
   ] as const)
-    test(`${isOwn ? 'trusts' : 'does not trust'} a client on loopback that asks for the host ${host}`, async () => {
+    test(`${isOwn ? 'trusts' : 'does not trust'} a client on loopback whose Host header is ${host}`, async () => {
       checked.length = 0;
       for (const path of ['/status', '/page/data', '/debug/events']) {
         const request = httpGet({ host: '127.0.0.1', port: endpoint.port, path, headers: { host } });
@@ -208,7 +208,7 @@ describe('serveHttp() with several addresses', () => {
   });
 });
 
-test('serveHttp() tells a capture that its client has gone while the token was being checked', async (t) => {
+test('serveHttp() gives a capture an aborted signal when the client goes away during the check of its token', async (t) => {
   const checking = Promise.withResolvers<void>();
   const verdict = Promise.withResolvers<Access>();
   const gone = Promise.withResolvers<void>();

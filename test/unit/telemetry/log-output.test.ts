@@ -16,7 +16,7 @@ function systemError(code: string): Error {
   return Object.assign(new Error(code), { code });
 }
 
-/** An output. A test sets `state.fault` to make writes fail, and `state.room` to bound the octets that they take. */
+/** A test sets `state.fault` to make all writes fail with that error code, and `state.room` to the number of octets that writes still take. */
 function setUp(maxQueuedOctets?: number) {
   const clock = new VirtualClock();
   const state = { text: '', fault: undefined as string | undefined, room: Number.POSITIVE_INFINITY };
@@ -82,7 +82,7 @@ function setUpHalfReport(octets: number) {
 }
 
 for (const octets of [0, 10])
-  test(`LogOutput finishes a report after its first ${octets} octets, without waiting for another line`, async () => {
+  test(`LogOutput writes the rest of a report that stopped after ${octets} octets, without waiting for another line`, async () => {
     const { clock, state, output } = setUpHalfReport(octets);
     await pass(clock, 100);
     assert.equal(state.text.length, 'two\n'.length + octets);
@@ -119,7 +119,8 @@ test('LogOutput repeats a report that fails', async () => {
   assert.equal(JSON.parse(state.text.trimEnd().split('\n').at(-1) ?? '').lines, 1);
 });
 
-test('LogOutput drops lines instead of growing when the reader has stopped', () => {
+test('when the reader has stopped, LogOutput drops lines once its queue is full', () => {
+  // The queue has room for two of the lines.
   const { state, output } = setUp(10);
   state.room = 0;
   for (let i = 0; i < 1000; i++) output.write('four\n');

@@ -242,7 +242,7 @@ describe('make check', { concurrency: false }, () => {
     }
   }
 
-  test('passes the tree as it is', () => {
+  test('finds no lint error in src/ as it is', () => {
     assert.doesNotMatch(lint('src'), /^::error/m);
   });
 
@@ -273,7 +273,7 @@ describe('make check', { concurrency: false }, () => {
 
   interface Wall {
     readonly includes: readonly string[];
-    /** Absent from the rule on clocks, which is a plugin. */
+    /** Absent in the override about clocks and randomness, which sets a plugin instead. */
     readonly linter?: object;
   }
   const { overrides } = JSON.parse(readFileSync(join(root, 'lint/walls.json'), 'utf8')) as {
@@ -283,7 +283,7 @@ describe('make check', { concurrency: false }, () => {
     includes.some((glob) => matchesGlob(file, glob)) &&
     !includes.some((glob) => glob.startsWith('!') && matchesGlob(file, glob.slice(1)));
 
-  test('plants a violation of each wall', () => {
+  test('is tested with a planted line inside each wall', () => {
     const unplanted = overrides.filter((wall) => !plants.some((_, row) => isInside(plantedFile(row), wall)));
     assert.deepEqual(unplanted, []);
   });

@@ -73,7 +73,7 @@ export const frr: BfdDaemon = {
       );
     // bfdd learns the interfaces from zebra, which must not outlive it.
     const zebra = start('zebra');
-    // Without zebra, bfdd tries again only after ten seconds.
+    // When zebra does not listen yet, bfdd repeats its attempt to connect only after ten seconds.
     await eventually('zebra listens', () => existsSync(`${directory}/zserv`));
     const child = start('bfdd', '--bfdctl', `${directory}/bfdd.sock`);
     child.once('exit', () => zebra.kill('SIGKILL'));

@@ -21,7 +21,7 @@ function errorOf(octets: Uint8Array): string {
 }
 
 describe('decodePacket', () => {
-  /** The checks of RFC 5880 section 6.8.6 that need only the packet, in the order of that section. */
+  /** The checks of RFC 5880 section 6.8.6 that need only the packet, in the order of that section. Section 6.5 forbids Poll with Final. */
   const rows: readonly (readonly [name: string, octets: Uint8Array, error: RegExp])[] = [
     ['a short datagram', plain.subarray(0, 23), /23 octets/],
     ['version 0', changed(plain, 0, 0x00), /version is 0/],
@@ -103,7 +103,7 @@ describe('authentication', () => {
       for (let at = 0; at < octets.length; at++) {
         const bad = changed(octets, at, (octets[at] ?? 0) ^ 0x10);
         const result = decodePacket(bad);
-        // After some changes, the octets are not a packet of this type.
+        // Some changes make the packet invalid, or give it another type of authentication.
         if (result.ok && result.value.authentication?.type === type)
           assert.ok(!hasValidDigest(bad, type, key), `octet ${at}`);
       }

@@ -74,7 +74,7 @@ describe('the echo function', () => {
     assert.equal(session.machine.intervals.advertised.requiredMinRx, 1_000_000);
   });
 
-  test('takes the session down when Detect Mult packets in a row do not return', () => {
+  test('takes the session down when 3 packets in a row (the Detect Mult) do not return', () => {
     const session = new EchoSession();
     session.runTo(500);
     session.returns = false;
@@ -112,7 +112,7 @@ describe('the echo function', () => {
     assert.equal(session.machine.echo.isProven, false);
   });
 
-  test('waits for the slow packets that it asked for, also in a process that has taken the session over', () => {
+  test('in a successor, keeps the Detection Time for slow control packets until the peer has confirmed the shorter interval', () => {
     const session = new EchoSession();
     session.runTo(500);
     session.receive({ detectMultiplier: 3 });

@@ -165,7 +165,7 @@ test('two machines keep the rules under random events, and come up when the link
         end.isAdminDown = false;
         world.take(end, end.machine.setAdminDown(false, world.nowMs));
       }
-      // Twice the largest Detection Time, so that the sequence numbers are forgotten, and time for some slow packets.
+      // After twice the largest Detection Time (10 × 3000 ms), the sequence numbers are forgotten. The rest is time for some slow packets.
       world.run(2 * 10 * 3000 + 20_000);
       assert.deepEqual([world.a.machine.state, world.b.machine.state], ['Up', 'Up']);
       assert.deepEqual(

@@ -162,7 +162,7 @@ describe('reception, RFC 5880 section 6.8.6', () => {
     }
   });
 
-  test('a refused packet does not count as received', () => {
+  test('a refused packet does not restart the Detection Time', () => {
     const bench = new Bench().to('Up');
     bench.runTo(200);
     bench.receive({ state: 'Down', yourDiscriminator: 0 });

@@ -10,7 +10,7 @@ export interface Capture {
   readonly name: string;
   readonly bytes: Uint8Array;
   readonly options: ReceiveOptions;
-  /** The fields of an OPEN, or an UPDATE as `readable()` shows it. */
+  /** Some or all fields of an OPEN, or the UPDATE as `readable()` shows it. */
   readonly means: object;
   /**
    * Whether our encoder writes the same octets. When false, the sender orders attributes, writes lengths or divides capabilities among
@@ -162,9 +162,10 @@ export const opens: readonly Capture[] = [
   ),
 ];
 
-/** 64500:1 and no-export, 4200000000:1:2, route target 64500:7. */
+/** 64500:1 and no-export. */
 const communities = [0xfbf40001, 0xffffff01];
 const largeCommunities = [[4200000000, 1, 2]];
+/** Route target 64500:7. */
 const routeTarget = ['0002fbf400000007'];
 const sequence = (...asns: number[]) => [{ type: 'sequence', asns }];
 const old = { fourOctetAs: false };

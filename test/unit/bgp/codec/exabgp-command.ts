@@ -1,4 +1,4 @@
-/** Reads the ExaBGP commands that announce or withdraw unicast routes with attributes that this speaker encodes. */
+/** Reads ExaBGP commands that announce or withdraw unicast routes, and returns the UPDATE that each command asks for. */
 import { parseIp, parsePrefix } from '../../../../src/address/index.ts';
 import type { AsPathSegment, Nlri, PathAttributes, UpdateMessage } from '../../../../src/bgp/message.ts';
 import { octets } from './wire.ts';
@@ -10,8 +10,8 @@ const ipv4 = { afi: 1, safi: 1 };
 const ipv6 = { afi: 2, safi: 1 };
 
 /**
- * Returns the UPDATE that the command asks for, or `undefined` when it has a family, an attribute or a next hop that this speaker does
- * not support.
+ * Returns the UPDATE that the command asks for, or `undefined` when the command names a family, an attribute or a next hop that this speaker
+ * does not support.
  */
 export function meaningOf(command: string): UpdateMessage | undefined {
   const words = tokens(command);
@@ -44,7 +44,7 @@ export function meaningOf(command: string): UpdateMessage | undefined {
   return { ...empty, attributes: { ...attributes, mpReach } };
 }
 
-/** Words of commands that this speaker does not support. */
+/** A command with one of these words asks for something that this speaker does not support. */
 const beyond = new Set(['rd', 'label', 'attribute', 'bgp-prefix-sid', 'self']);
 
 function readAttributes(words: readonly string[], attributes: Draft): void {
@@ -83,8 +83,8 @@ function readAttributes(words: readonly string[], attributes: Draft): void {
 }
 
 /**
- * Encodes an extended community. The administrator of `kind:administrator:number` is an AS number or an IPv4 address, and each has its own
- * form (RFC 4360 sections 3 and 4, RFC 5668). The kind `l2info` has four numbers instead.
+ * Encodes an extended community. The administrator of `kind:administrator:number` is a two-octet AS number or an IPv4 address, and each of
+ * the two has its own wire form (RFC 4360 sections 3 to 5). The kind `l2info` has four numbers instead.
  */
 function extendedCommunity(text: string): Uint8Array {
   const [kind = '', administrator = '', assigned = ''] = text.split(':');

@@ -72,7 +72,7 @@ interface HeaderCase {
 const sized = (type: number, length: number) =>
   octets(marker + number(length, 2) + number(type, 1) + '00'.repeat(Math.max(0, length - 19)));
 
-/** RFC 4271 section 6.1, RFC 8654 section 4 and RFC 2918. */
+/** Valid and malformed headers, with the error that each malformed one gets (RFC 4271 section 6.1, RFC 8654 section 4). */
 const headerCases: readonly HeaderCase[] = [
   { name: 'a marker with one bit off', bytes: octets(`ff7f${marker.slice(4)} 0013 04`), error: [1, 1, ''] },
   { name: 'a marker of zeros', bytes: octets(`${'00'.repeat(16)} 0013 04`), error: [1, 1, ''] },

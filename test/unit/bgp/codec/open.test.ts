@@ -56,7 +56,7 @@ test('an OPEN without parameters has the layout of RFC 4271 section 4.2', () => 
 /** Errors of RFC 4271 section 6.2 and of the RFCs that extend it. */
 const refused: readonly [name: string, bytes: Uint8Array, error: [number, number, string]][] = [
   ['version 3', open('00', { version: '03' }), [2, 1, '0004']],
-  ['version 5 and another layout', open('ffeeddccbbaa', { version: '05' }), [2, 1, '0004']],
+  ['version 5 and malformed parameters', open('ffeeddccbbaa', { version: '05' }), [2, 1, '0004']],
   ['AS 0 (RFC 7607)', open('00', { asn: '0000' }), [2, 2, '']],
   ['AS 0 in four octets (RFC 7607)', open(parameters([2, capability(65, '00000000')])), [2, 2, '']],
   [
@@ -72,7 +72,7 @@ const refused: readonly [name: string, bytes: Uint8Array, error: [number, number
   ['two roles (RFC 9234)', open(parameters([2, capability(9, '00') + capability(9, '03')])), [2, 11, '']],
   ['parameters longer than the message', open('08 0206 0104'), [2, 0, '0802060104']],
   ['parameters shorter than the message', open('02 0200 ffff'), [2, 0, '020200ffff']],
-  ['a parameter longer than the parameters', open('04 0206 0104'), [2, 0, '02060104']],
+  ['a parameter that overruns the parameters field', open('04 0206 0104'), [2, 0, '02060104']],
   ['a parameter without a length', open('01 02'), [2, 0, '02']],
   ['a capability without a length', open(parameters([2, '01'])), [2, 0, '01']],
   ['a capability longer than its parameter', open(parameters([2, '0104000100'])), [2, 0, '0104000100']],
@@ -83,11 +83,11 @@ const refused: readonly [name: string, bytes: Uint8Array, error: [number, number
     open('ff ff 0009 02 0006 010400010001 00'),
     [2, 0, 'ffff0009020006010400010001' + '00'],
   ],
-  ['an extended parameter without a length', open('ff ff 0002 02 00'), [2, 0, '0200']],
+  ['an extended parameter with half a length', open('ff ff 0002 02 00'), [2, 0, '0200']],
   ['an extended parameter that is too long', open('ff ff 0004 02 0009 01'), [2, 0, '02000901']],
-  ['the RFC 9072 mark as the type of an extended parameter', open('ff ff 0003 ff 0000'), [2, 4, 'ff0000']],
+  ['an extended parameter of type 255 (the RFC 9072 mark)', open('ff ff 0003 ff 0000'), [2, 4, 'ff0000']],
   [
-    'the RFC 9072 mark as the type of the second parameter',
+    'a second parameter of type 255 (the RFC 9072 mark)',
     open(parameters([2, mp4], [255, ''])),
     [2, 4, 'ff00'],
   ],
@@ -105,8 +105,8 @@ test('decodeMessage() accepts hold times 0, 3 and 65,535', () => {
 const ipv4 = { afi: 1, safi: 1 };
 
 /**
- * Code, value and decoded capability. `malformed` means that the length is forbidden. `unknown` means that the capability is kept as
- * octets.
+ * Code, value and decoded capability. `malformed` means that the value has a forbidden length, so that the OPEN is refused. `unknown` means
+ * that the capability is kept as octets.
  */
 const capabilities: readonly [code: number, value: string, means: Capability | 'malformed' | 'unknown'][] = [
   [1, '00010001', { kind: 'multiprotocol', family: ipv4 }],
@@ -184,7 +184,7 @@ for (const [code, value, means] of capabilities)
     assert.deepEqual(capabilitiesOf(again), [expected]);
   });
 
-test('decodeMessage() reads capabilities from one parameter or several, and repeated capabilities (RFC 5492)', () => {
+test('decodeMessage() reads capabilities from one or several parameters, and keeps repeated capabilities (RFC 5492)', () => {
   const two = capability(1, '00020001');
   const families = (bytes: Uint8Array) =>
     capabilitiesOf(bytes).map((found) => (found.kind === 'multiprotocol' ? found.family.afi : found.kind));
@@ -206,14 +206,14 @@ test('decodeMessage() accepts two equal role capabilities', () => {
   assert.equal(capabilitiesOf(open(parameters([2, capability(9, '04') + capability(9, '04')]))).length, 2);
 });
 
-test('decodeMessage() reads extended parameters after any one-octet length except 0 (RFC 9072)', () => {
+test('decodeMessage() reads extended parameters whatever non-zero value the one-octet length field has (RFC 9072)', () => {
   for (const short of ['ff', '01', '0a'])
     assert.deepEqual(capabilitiesOf(open(`${short} ff 0009 02 0006 ${mp4}`)), [
       { kind: 'multiprotocol', family: ipv4 },
     ]);
 });
 
-test('decodeMessage() reads 255 octets of parameters in the short form, although their length looks like the mark of RFC 9072', () => {
+test('decodeMessage() reads 255 octets of parameters in the short form, although the extended form also states the length 255 (RFC 9072)', () => {
   const value = 'ab'.repeat(251);
   const bytes = open(parameters([2, capability(200, value)]));
   assert.equal(bytes[28], 255);
@@ -243,7 +243,7 @@ test('encodeMessage() uses the extended form only for parameters over 255 octets
   assert.deepEqual(decoded(encodeMessage(several, external)), several);
 });
 
-test('encodeMessage() refuses an OPEN over 4096 octets or with a four-octet AS number', () => {
+test('encodeMessage() refuses an OPEN over 4096 octets, with a capability over 255 octets, or with an AS number over 65,535 in `myAs`', () => {
   const value: OpenMessage = {
     kind: 'open',
     version: 4,
@@ -260,7 +260,8 @@ test('encodeMessage() refuses an OPEN over 4096 octets or with a four-octet AS n
 });
 
 test('encodeMessage() accepts AS 65535, and an OPEN of 4096 octets (RFC 8654 section 4)', () => {
-  // 29 fixed octets, 3 for the extended form, 3 for the parameter, 15 capabilities of 257 octets, and one for the remaining octets.
+  // 29 fixed octets, 3 for the extended form, 3 for the header of the parameter, 15 capabilities of 257 octets, and a last capability that
+  // fills the rest. The header of a capability has 2 octets.
   const sizes = [...Array.from({ length: 15 }, () => 255), 4096 - 35 - 15 * 257 - 2];
   const capabilities = sizes.map(
     (size): Capability => ({ kind: 'unknown', code: 200, value: new Uint8Array(size) }),

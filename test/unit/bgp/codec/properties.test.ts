@@ -218,7 +218,7 @@ test('OPEN, NOTIFICATION, ROUTE-REFRESH and KEEPALIVE survive a round trip', () 
   );
 });
 
-test('an UPDATE survives a round trip with any negotiated options', () => {
+test('an UPDATE survives a round trip with and without four-octet AS numbers and ADD-PATH', () => {
   fc.assert(
     fc.property(exchange, ({ update, options }) => {
       const received = readable(decodedUpdate(encodeMessage(update, options), options));

@@ -250,13 +250,13 @@ const badReach: readonly [name: string, value: string][] = [
   ['with a next hop of 9 octets', '0002 01 09 20010db80000000000 00 40 20010db800000001'],
   ['with a next hop of 17 octets', `0002 01 11 ${'20'.repeat(17)} 00`],
   ['with a next hop of zero octets', '0002 01 00 00 40 20010db800000001'],
-  ['that ends in its next hop', '0002 01 10 20010db800000000'],
+  ['that ends within its next hop', '0002 01 10 20010db800000000'],
   ['with an IPv6 next hop for IPv4', '0001 01 10 20010db8000000000000000000000002 00 18 c63364'],
   ['with an IPv4 next hop for IPv6', '0002 01 04 c0000202 00 40 20010db800000001'],
   ['with a prefix of 129 bits', `${ipv6Reach} 81 ${'20'.repeat(17)}`],
   ['with an IPv4 prefix of 33 bits', `${anyReach} 21 c633640000`],
   ['with a truncated prefix', `${ipv6Reach} 40 20010db8`],
-  ['of another family with a next hop that is too long', '0001 80 0c 0000 00'],
+  ['of an unsupported family with a next hop that is too long', '0001 80 0c 0000 00'],
 ];
 
 check('a malformed MP_REACH_NLRI or MP_UNREACH_NLRI ends the session (RFC 7606 sections 5.3 and 7.11)', [
@@ -323,22 +323,22 @@ check('a malformed MP_REACH_NLRI or MP_UNREACH_NLRI ends the session (RFC 7606 s
     verdict: ['15 withdraw 3 4'],
   },
   {
-    name: 'MP_REACH_NLRI of another family without a next hop (flow specification) is accepted',
+    name: 'MP_REACH_NLRI of an unsupported family without a next hop (flow specification) is accepted',
     bytes: reach('0001 85 00 00'),
     verdict: [],
   },
   {
-    name: 'MP_REACH_NLRI of another family without routes needs no other attribute',
+    name: 'MP_REACH_NLRI of an unsupported family without routes needs no other attribute',
     bytes: update({ attributes: attribute(0x80, 14, '0001 85 00 00') }),
     verdict: [],
   },
   {
-    name: 'MP_REACH_NLRI of another family with routes needs ORIGIN and AS_PATH',
+    name: 'MP_REACH_NLRI of an unsupported family with routes needs ORIGIN and AS_PATH',
     bytes: update({ attributes: attribute(0x80, 14, '0001 85 00 00 03 010800') }),
     verdict: ['1 withdraw 3 3', '2 withdraw 3 3'],
   },
   {
-    name: 'MP_REACH_NLRI of another family (VPN) is accepted',
+    name: 'MP_REACH_NLRI of an unsupported family (VPN) is accepted',
     bytes: reach('0001 80 0c 0000000000000000c0000202 00 70 000640 0000fde900000001 c63364'),
     verdict: [],
   },
@@ -394,7 +394,7 @@ check(
 const overrun = '40 05 ff 00000064';
 
 check(
-  'an attribute that overruns the list withdraws the announced routes, or ends the session when they cannot be read (RFC 7606 sections 4 and 5.2)',
+  'an attribute that overruns the list withdraws the announced routes, or ends the session when those cannot be read (RFC 7606 sections 4 and 5.2)',
   [
     {
       name: 'with NLRI',
@@ -439,12 +439,12 @@ check(
       verdict: 'reset 3 5 800f40000201',
     },
     {
-      name: 'one octet at the end',
+      name: 'only the flags of an attribute at the end',
       bytes: update({ attributes: `${plainAttributes} 40`, nlri: onePrefix }),
       verdict: ['0 withdraw 3 5'],
     },
     {
-      name: 'two octets at the end',
+      name: 'only the flags and the type of an attribute at the end',
       bytes: update({ attributes: `${plainAttributes} 4005`, nlri: onePrefix }),
       verdict: ['5 withdraw 3 5'],
     },
@@ -459,7 +459,7 @@ check(
       verdict: ['5 withdraw 3 5'],
     },
     {
-      name: 'one octet without routes',
+      name: 'only the flags of an attribute, without routes',
       bytes: update({ attributes: 'c0' }),
       verdict: 'reset 3 5 c0',
     },

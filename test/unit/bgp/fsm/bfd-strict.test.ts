@@ -152,7 +152,7 @@ const up: Partial<BfdReport> = { state: 'Up', remoteState: 'Up' };
 const lost: Partial<BfdReport> = { diagnostic: 1 };
 
 describe('bfd-strict: negotiate', () => {
-  test('our OPEN offers the capability with this setting only', () => {
+  test('our OPEN offers the strict mode capability only with this setting', () => {
     for (const [bfd, offers] of [
       [negotiate(), true],
       [local(), false],
@@ -170,7 +170,7 @@ describe('bfd-strict: negotiate', () => {
     }
   });
 
-  test('sends no KEEPALIVE before BFD is Up, and then reaches Established', () => {
+  test('waits for BFD to come Up, then sends its KEEPALIVE and reaches Established', () => {
     const peer = new Peer(negotiate());
     peer.opens(90, strictMode);
     assert.equal(peer.shown, 'OpenSentBfdUpPending');
@@ -184,7 +184,7 @@ describe('bfd-strict: negotiate', () => {
     assert.equal(peer.shown, 'Established');
   });
 
-  test('goes straight to Established when the KEEPALIVE of the peer came first', () => {
+  test('goes straight to Established when BFD comes Up after the KEEPALIVE of the peer', () => {
     const peer = new Peer(negotiate());
     peer.opens(90, strictMode);
     peer.keepalive();
@@ -395,7 +395,7 @@ describe('bfd-hold-down', () => {
 });
 
 describe('bfd-strict: local', () => {
-  test('makes no connection before BFD has been Up for the hold-down, and until then refuses connections of the peer', () => {
+  test('connects when BFD has been Up for the hold-down, and refuses connections of the peer until then', () => {
     const peer = new Peer(local(2000));
     assert.equal(peer.shown, 'IdleBfdUpPending');
     peer.take({ kind: 'incoming' });
@@ -408,7 +408,7 @@ describe('bfd-strict: local', () => {
     assert.deepEqual(peer.done(), ['connect']);
   });
 
-  test('waits for a bounded time, reports that BFD did not come up, and does not wait when the peer is AdminDown', () => {
+  test('waits for startWaitMs at most, then reports that BFD did not come up and connects; does not wait when the peer is AdminDown', () => {
     const peer = new Peer(local());
     peer.clock.advance(startWaitMs);
     assert.deepEqual(peer.done(), ['no-bfd', 'connect']);
@@ -438,7 +438,7 @@ describe('bfd-strict: local', () => {
     );
   });
 
-  test('BFD that is lost during the hold-down begins a new wait', () => {
+  test('a loss during the hold-down begins a new wait', () => {
     const peer = new Peer(local(10_000));
     peer.bfd(up);
     peer.clock.advance(9000);
@@ -456,7 +456,7 @@ describe('bfd-strict: local', () => {
     ['no BFD', undefined],
   ] as const)
     for (const restart of [false, true])
-      test(`an edit to ${to}${restart ? ' and of the hold time' : ''} ends the wait`, () => {
+      test(`an edit to ${to}${restart ? ', together with a new hold time,' : ''} ends the wait`, () => {
         const peer = new Peer(local());
         peer.take({ kind: 'configure', settings: settings(bfd, restart ? 30 : 90), restart });
         assert.ok(peer.done().includes('connect'));
@@ -476,7 +476,7 @@ describe('bfd-strict: local', () => {
   });
 });
 
-describe('an edit of bfd-strict', () => {
+describe('an edit', () => {
   const modes = { off, negotiate: negotiate(), local: local() } as const;
   const edits = (['off', 'negotiate', 'local'] as const).flatMap((from) =>
     (['off', 'negotiate', 'local'] as const).flatMap((to) => (from === to ? [] : [[from, to] as const])),
@@ -485,7 +485,7 @@ describe('an edit of bfd-strict', () => {
     peer.take({ kind: 'configure', settings: settings(to), restart: false });
 
   for (const [from, to] of edits)
-    test(`from ${from} to ${to} leaves an Established session up, even while BFD is Down, and applies to the next session`, () => {
+    test(`of bfd-strict from ${from} to ${to} leaves an Established session up, even while BFD is Down, and applies to the next session`, () => {
       const peer = new Peer(modes[from]);
       if (from === 'local') peer.clock.advance(startWaitMs);
       peer.opens(90);
@@ -503,7 +503,7 @@ describe('an edit of bfd-strict', () => {
       assert.equal(peer.shown, to === 'negotiate' ? 'OpenSentBfdUpPending' : 'OpenConfirm');
     });
 
-  test('to local ends an attempt that BFD has not allowed', () => {
+  test('of bfd-strict to local ends an attempt that is under way, and the next attempt waits for BFD', () => {
     for (const steps of [0, 1, 2]) {
       const peer = new Peer(off);
       if (steps === 1) peer.take({ kind: 'tcp-connected', connection: peer.id });
@@ -516,7 +516,7 @@ describe('an edit of bfd-strict', () => {
     }
   });
 
-  test('of the hold-down alone lets an attempt go on', () => {
+  test('of bfd-hold-down alone lets an attempt go on', () => {
     const peer = new Peer(negotiate(1000));
     peer.opens(90, strictMode);
     edit(peer, negotiate(2000));
@@ -564,7 +564,7 @@ describe('a peer with BFD and without strict mode', () => {
     assert.equal(peer.shown, 'Established');
   });
 
-  test('a peer with graceful restart keeps the routes unless its BFD is independent of its control plane', () => {
+  test('after a loss, a peer with graceful restart may keep the routes unless its BFD is independent of its control plane', () => {
     for (const [remoteControlPlaneIndependent, sent] of [
       [false, 'N6/10'],
       [true, 'N6/9'],

@@ -35,7 +35,7 @@ describe('observeBfd(): which reports mean that the peer is lost', () => {
     ['Up, then the peer signals Down', [up, report({ diagnostic: 3 })], true],
     ['Up, then echo fails', [up, report({ diagnostic: 2 })], true],
     [
-      'Up, then Down and Init: lost only once',
+      'Up, then Down, then Init: no second loss',
       [up, report({ diagnostic: 1 }), report({ state: 'Init', diagnostic: 1 })],
       false,
     ],
@@ -47,14 +47,14 @@ describe('observeBfd(): which reports mean that the peer is lost', () => {
     ],
     ['Up, then this end is AdminDown', [up, report({ state: 'AdminDown', diagnostic: 7 })], false],
     ['AdminDown of this end, then Down', [up, report({ state: 'AdminDown' }), report({})], false],
-    ['a new session that begins in Down', [up, report({})], false],
-    ['Up again, then lost again', [up, report({ diagnostic: 1 }), up, report({ diagnostic: 1 })], true],
+    ['Up, then a new BFD session that begins in Down', [up, report({})], false],
+    ['Up, lost, Up, then lost again', [up, report({ diagnostic: 1 }), up, report({ diagnostic: 1 })], true],
   ];
   for (const [name, reports, isLost] of cases)
     test(name, () => assert.equal(observed(...reports).isLost, isLost));
 });
 
-test('observeBfd() keeps the C bit that the peer sent while the session was Up', () => {
+test('observeBfd() keeps the C bit that the peer sent while BFD was Up', () => {
   const { watch } = observed({ ...up, remoteControlPlaneIndependent: true }, report({ diagnostic: 1 }));
   assert.equal(watch.remoteControlPlaneIndependent, true);
 });
@@ -76,7 +76,7 @@ describe('bfdReadiness()', () => {
 });
 
 describe('damping', () => {
-  test('begins when BFD has ended five sessions within ten minutes, and ends on demand', () => {
+  test('begins when BFD has ended five sessions within ten minutes, and endDamping() ends it', () => {
     let watch = initialBfdWatch;
     for (let i = 1; i < dampingLosses; i++) watch = noteSessionEnded(watch, i * 1000);
     assert.equal(watch.isDamped, false);
@@ -85,7 +85,7 @@ describe('damping', () => {
     assert.deepEqual(endDamping(watch), initialBfdWatch);
   });
 
-  test('is in force after an ended session exactly when BFD has ended at least five sessions within the last ten minutes', () => {
+  test('is in force exactly when the session that BFD has just ended is at least the fifth within ten minutes', () => {
     const gaps = fc.array(fc.nat({ max: dampingWindowMs }), { maxLength: 40 });
     fc.assert(
       fc.property(gaps, (list) => {

@@ -394,7 +394,7 @@ describe('stepConnection(): timers', () => {
     );
   });
 
-  test('the retry delay doubles after each failure of an accepted connection, until a session lasts', () => {
+  test('the retry delay doubles after each failure of a connection that the peer has accepted, until a session lasts', () => {
     let state: FsmState = initialFsmState;
     const delays: (number | undefined)[] = [];
     const attempt = (...after: FsmEvent[]) => {
@@ -433,7 +433,7 @@ describe('stepConnection(): timers', () => {
     }
   });
 
-  test('refusals of TCP raise the retry delay to ConnectRetryTime at most, and no longer count after the router accepts a connection', () => {
+  test('refused TCP connections raise the retry delay to ConnectRetryTime at most, and no longer count after the peer accepts one', () => {
     let state: FsmState = initialFsmState;
     const delays: (number | undefined)[] = [];
     const happens = (...all: FsmEvent[]) => {
@@ -504,7 +504,7 @@ test('stepConnection(): invariants over random sequences of events', () => {
             case 'send-keepalive':
             case 'send-notification':
               assert.ok(socket, 'nothing is sent without a connection');
-              assert.ok(!told, 'nothing follows a NOTIFICATION');
+              assert.ok(!told, 'no message follows a NOTIFICATION');
               told = action.kind === 'send-notification';
               assert.ok(
                 !(told && one.kind === 'notification'),

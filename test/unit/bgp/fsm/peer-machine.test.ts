@@ -104,7 +104,10 @@ const bfdReport = (report: Partial<BfdReport>): PeerEvent => ({
 const bfdUp = bfdReport({ state: 'Up', remoteState: 'Up' });
 const bfdLost = bfdReport({ diagnostic: 1 });
 
-/** Runs one event per millisecond, from the initial state on. A number is a pause in milliseconds. */
+/**
+ * Runs one event per millisecond, from the initial state on. A number is a pause in milliseconds. Returns the state after the last event and
+ * the actions of that event.
+ */
 function run(...events: readonly (PeerEvent | number)[]): {
   state: PeerState;
   actions: readonly PeerAction[];
@@ -158,7 +161,7 @@ function outcome(...events: readonly (PeerEvent | number)[]): string {
 /** The events that lead to each state of a peer. */
 const states = {
   Idle: [start, first.connected, first.notification],
-  waiting: [{ kind: 'start', settings: settings({ mayStart: false }), restarting: false }],
+  'Idle, may not start': [{ kind: 'start', settings: settings({ mayStart: false }), restarting: false }],
   Connect: [start],
   'Connect with contender': [start, incoming],
   Active: [startPassive],
@@ -181,7 +184,7 @@ const states = {
 
 const events = {
   incoming,
-  'incoming after seconds': [silentConnectionMs, incoming],
+  'incoming after silence': [silentConnectionMs, incoming],
   'shutdown with Cease': { kind: 'shutdown', error: { code: 6, subcode: 2, data: new Uint8Array(0) } },
   'silent shutdown': { kind: 'shutdown' },
   'BFD lost': [bfdUp, bfdLost],
@@ -209,7 +212,7 @@ type EventName = keyof typeof events;
 
 const establishedAlone = {
   incoming: 'Established: reject:established',
-  'incoming after seconds': 'Established: reject:established',
+  'incoming after silence': 'Established: reject:established',
   'silent shutdown': 'Idle: 1drop session-down:stopped',
   'BFD lost': 'Idle: 1N6/10 1drop session-down:reset',
   'link-down': 'Idle: 1drop session-down:reset',
@@ -230,19 +233,19 @@ const establishedAlone = {
 const table: Record<StateName, Partial<Record<EventName, string>>> = {
   Idle: {
     incoming: 'Idle: reject:idle',
-    'incoming after seconds': 'Idle: reject:idle',
+    'incoming after silence': 'Idle: reject:idle',
     'edit that restarts': 'Connect: 1connect',
     'edit of passive': 'Active: 1apply-socket-rules',
   },
-  waiting: {
+  'Idle, may not start': {
     incoming: 'Idle: reject:idle',
-    'incoming after seconds': 'Idle: reject:idle',
+    'incoming after silence': 'Idle: reject:idle',
     'edit that restarts': 'Connect: 1connect',
     'edit of passive': 'Active: 1apply-socket-rules',
   },
   Connect: {
     incoming: 'Connect, contender OpenSent: 2accept 2open',
-    'incoming after seconds': 'Connect, contender OpenSent: 2accept 2open',
+    'incoming after silence': 'Connect, contender OpenSent: 2accept 2open',
     'shutdown with Cease': 'Idle: 1drop attempt-failed:stopped',
     'silent shutdown': 'Idle: 1drop attempt-failed:stopped',
     'edit that restarts': 'Connect: 1drop attempt-failed:stopped 1connect',
@@ -258,7 +261,7 @@ const table: Record<StateName, Partial<Record<EventName, string>>> = {
   },
   'Connect with contender': {
     incoming: 'Connect, contender OpenSent: reject:occupied',
-    'incoming after seconds':
+    'incoming after silence':
       'Connect, contender OpenSent: 2N6/7 2drop connection-lost:sent 2discard 3accept 3open',
     'shutdown with Cease': 'Idle: 2discard 1drop attempt-failed:stopped',
     'silent shutdown': 'Idle: 2discard 1drop attempt-failed:stopped',
@@ -280,7 +283,7 @@ const table: Record<StateName, Partial<Record<EventName, string>>> = {
   },
   Active: {
     incoming: 'Active: 1accept',
-    'incoming after seconds': 'Active: 1accept',
+    'incoming after silence': 'Active: 1accept',
     'shutdown with Cease': 'Idle: attempt-failed:stopped',
     'silent shutdown': 'Idle: attempt-failed:stopped',
     'edit that restarts': 'Connect: attempt-failed:stopped 1connect',
@@ -296,7 +299,7 @@ const table: Record<StateName, Partial<Record<EventName, string>>> = {
   },
   'Active with DelayOpen': {
     incoming: 'Active, contender OpenSent: 2accept 2open',
-    'incoming after seconds': 'Active, contender OpenSent: 2accept 2open',
+    'incoming after silence': 'Active, contender OpenSent: 2accept 2open',
     'shutdown with Cease': 'Idle: 1drop attempt-failed:stopped',
     'silent shutdown': 'Idle: 1drop attempt-failed:stopped',
     'edit that restarts': 'Connect: 1drop attempt-failed:stopped 1connect',
@@ -312,7 +315,7 @@ const table: Record<StateName, Partial<Record<EventName, string>>> = {
   },
   OpenSent: {
     incoming: 'OpenSent, contender OpenSent: 2accept 2open',
-    'incoming after seconds': 'OpenSent, contender OpenSent: 2accept 2open',
+    'incoming after silence': 'OpenSent, contender OpenSent: 2accept 2open',
     'shutdown with Cease': 'Idle: 1N6/2 1drop attempt-failed:stopped',
     'silent shutdown': 'Idle: 1drop attempt-failed:stopped',
     'edit that restarts': 'Connect: 1N6/6 1drop attempt-failed:stopped 1connect',
@@ -328,7 +331,7 @@ const table: Record<StateName, Partial<Record<EventName, string>>> = {
   },
   'OpenSent with contender': {
     incoming: 'OpenSent, contender OpenSent: reject:occupied',
-    'incoming after seconds':
+    'incoming after silence':
       'OpenSent, contender OpenSent: 2N6/7 2drop connection-lost:sent 2discard 3accept 3open',
     'shutdown with Cease': 'Idle: 2discard 1N6/2 1drop attempt-failed:stopped',
     'silent shutdown': 'Idle: 2discard 1drop attempt-failed:stopped',
@@ -351,7 +354,7 @@ const table: Record<StateName, Partial<Record<EventName, string>>> = {
   OpenConfirm: {
     'BFD lost': 'Idle: 1N6/10 1drop attempt-failed:reset',
     incoming: 'OpenConfirm, contender OpenSent: 2accept 2open',
-    'incoming after seconds': 'OpenConfirm, contender OpenSent: 2accept 2open',
+    'incoming after silence': 'OpenConfirm, contender OpenSent: 2accept 2open',
     'shutdown with Cease': 'Idle: 1N6/2 1drop attempt-failed:stopped',
     'silent shutdown': 'Idle: 1drop attempt-failed:stopped',
     'edit that restarts': 'Connect: 1N6/6 1drop attempt-failed:stopped 1connect',
@@ -368,7 +371,7 @@ const table: Record<StateName, Partial<Record<EventName, string>>> = {
   'OpenConfirm with contender': {
     'BFD lost': 'OpenSent: 1N6/10 1drop connection-lost:reset 1discard',
     incoming: 'OpenConfirm, contender OpenSent: reject:occupied',
-    'incoming after seconds':
+    'incoming after silence':
       'OpenConfirm, contender OpenSent: 2N6/7 2drop connection-lost:sent 2discard 3accept 3open',
     'shutdown with Cease': 'Idle: 2discard 1N6/2 1drop attempt-failed:stopped',
     'silent shutdown': 'Idle: 2discard 1drop attempt-failed:stopped',
@@ -391,7 +394,7 @@ const table: Record<StateName, Partial<Record<EventName, string>>> = {
   'contender in OpenConfirm': {
     'BFD lost': 'OpenSent: 2N6/10 2drop connection-lost:reset 2discard',
     incoming: 'OpenSent, contender OpenConfirm: reject:occupied',
-    'incoming after seconds':
+    'incoming after silence':
       'OpenConfirm, contender OpenSent: 1N6/7 1drop connection-lost:sent 1discard 3accept 3open',
     'shutdown with Cease': 'Idle: 2discard 1N6/2 1drop attempt-failed:stopped',
     'silent shutdown': 'Idle: 2discard 1drop attempt-failed:stopped',
@@ -419,13 +422,13 @@ const table: Record<StateName, Partial<Record<EventName, string>>> = {
   'Established, restartable': {
     ...establishedAlone,
     incoming: 'Established, contender OpenSent: 2accept 2open',
-    'incoming after seconds': 'Established, contender OpenSent: 2accept 2open',
+    'incoming after silence': 'Established, contender OpenSent: 2accept 2open',
     // The NOTIFICATION is a Hard Reset (RFC 8538 section 3.1).
     'shutdown with Cease': 'Idle: 1N6/9 1drop session-down:stopped',
   },
   'Established, restartable, with contender': {
     incoming: 'Established, contender OpenSent: reject:occupied',
-    'incoming after seconds':
+    'incoming after silence':
       'Established, contender OpenSent: 2N6/7 2drop connection-lost:sent 2discard 3accept 3open',
     'shutdown with Cease': 'Idle: 2discard 1N6/9 1drop session-down:stopped',
     'silent shutdown': 'Idle: 2discard 1drop session-down:stopped',
@@ -480,7 +483,7 @@ describe('stepPeer(): decisions over time', () => {
     );
   });
 
-  test('a ROUTE-REFRESH that comes too early is named as such in the NOTIFICATION (RFC 6608 section 4)', () => {
+  test('the NOTIFICATION about a ROUTE-REFRESH that comes too early carries its message type (RFC 6608 section 4)', () => {
     const { actions } = run(...states.OpenSent, first.refresh);
     const sent = actions.find(({ kind }) => kind === 'send-notification');
     assert.ok(sent?.kind === 'send-notification');
@@ -506,7 +509,7 @@ describe('stepPeer(): decisions over time', () => {
     assert.equal(outcome(...before, incoming), 'OpenSent, contender OpenSent: reject:occupied');
   });
 
-  test('capabilities that the peer refuses are left out until a session has ended', () => {
+  test('our OPENs leave out the capabilities that the peer refuses, until a session has come up and ended', () => {
     const refused: PeerEvent = {
       kind: 'notification',
       connection: 1,
@@ -537,7 +540,7 @@ describe('stepPeer(): decisions over time', () => {
     assert.equal(state.primary.fsm.oscillations, 5);
   });
 
-  test("the peer's OPEN is negotiated against the OPEN that we sent on the same connection", () => {
+  test("the peer's OPEN is negotiated against the OPEN that we sent on the same connection, even after an edit", () => {
     const edited: PeerEvent = {
       kind: 'configure',
       settings: settings({ localEnd: { ...settings().localEnd, keepaliveTimeSeconds: 5 } }),
@@ -547,7 +550,7 @@ describe('stepPeer(): decisions over time', () => {
     assert.equal(state.primary.negotiated?.keepaliveTimeSeconds, 30);
   });
 
-  test('events of a connection that is gone change nothing', () => {
+  test('events of an unknown connection change nothing', () => {
     const before = run(...states.OpenSent).state;
     for (const event of [second.connected, second.open(), second.keepalive, second.closed, second.broken])
       assert.deepEqual(stepPeer(before, event, 10), { state: before, actions: [] });
@@ -674,7 +677,7 @@ test('stepPeer(): invariants over random sequences of events', () => {
           assert.notEqual(
             known.includes(id),
             discarded.has(id),
-            'a connection is discarded exactly when it leaves the state',
+            'each connection is either in the state of the peer or discarded',
           );
         for (const id of sockets.keys()) assert.ok(known.includes(id), 'each socket belongs to a connection');
         for (const connection of [state.primary, state.contender])

@@ -72,7 +72,7 @@ test('a skipped test has the reason that Kubernetes or this project gives, and a
   ]);
 });
 
-test('suiteFailures() names a hook of the suite that failed', () => {
+test('suiteFailures() names a failed hook of the suite, and why it failed', () => {
   const hook = { ...spec('', '', 'failed', 'nodes are not ready'), LeafNodeType: 'SynchronizedBeforeSuite' };
   const good = { ...spec('', '', 'passed'), LeafNodeType: 'ReportAfterSuite' };
   assert.deepEqual(suiteFailures([reportOf(hook, good)]), ['SynchronizedBeforeSuite: nodes are not ready']);
@@ -122,5 +122,5 @@ test('the tests, the control plane and the page are of one version of Kubernetes
   );
   assert.equal(versions[0], versions[1]);
   const page = readFileSync(fileURLToPath(new URL('docs/reference/conformance.md', root)), 'utf8');
-  assert.ok(page.includes(`Kubernetes ${versions[0]}`), 'make conformance writes the page');
+  assert.ok(page.includes(`Kubernetes ${versions[0]}`), 'run make conformance to update the page');
 });

@@ -38,7 +38,7 @@ function event(changes: Partial<AuditEvent>): AuditEvent {
   };
 }
 
-test('grantsOf lists each verb on each resource of each bound account', () => {
+test('grantsOf returns one right for each verb on each resource that a binding grants to an account', () => {
   assert.deepEqual(grantsOf([role, binding('Role', 'leases')]), [
     { account: 'system/speaker', verb: 'get', resource: 'leases.coordination.k8s.io', names: ['leader'] },
     { account: 'system/speaker', verb: 'update', resource: 'leases.coordination.k8s.io', names: ['leader'] },
@@ -58,21 +58,26 @@ test('grantsOf knows the rules of a built-in role, and rejects a role that it do
 
 const patching: Grant = { account: 'system/speaker', verb: 'patch', resource: 'services/status', names: [] };
 const cases: readonly (readonly [string, Grant, Partial<AuditEvent>, boolean])[] = [
-  ['a request with the right verb and resource', patching, {}, true],
-  ['another account', patching, { user: { username: 'system:serviceaccount:system:controller' } }, false],
-  ['another verb', patching, { verb: 'get' }, false],
-  ['another subresource', patching, { objectRef: { resource: 'services', name: 'web' } }, false],
-  ['a refused request', patching, { responseStatus: { code: 403 } }, false],
-  ['a request for a named object', { ...patching, names: ['web'] }, {}, true],
-  ['a request for another object', { ...patching, names: ['other'] }, {}, false],
+  ['a request with the same verb and resource', patching, {}, true],
   [
-    'the end of a watch',
+    'a request of another account',
+    patching,
+    { user: { username: 'system:serviceaccount:system:controller' } },
+    false,
+  ],
+  ['a request with another verb', patching, { verb: 'get' }, false],
+  ['a request for the whole Service', patching, { objectRef: { resource: 'services', name: 'web' } }, false],
+  ['a refused request', patching, { responseStatus: { code: 403 } }, false],
+  ['a request for an object that the right names', { ...patching, names: ['web'] }, {}, true],
+  ['a request for an object that the right does not name', { ...patching, names: ['other'] }, {}, false],
+  [
+    'the event at the end of a watch',
     { ...patching, verb: 'watch', resource: 'nodes' },
     { verb: 'watch', objectRef: { resource: 'nodes' } },
     false,
   ],
   [
-    'the beginning of a watch',
+    'the event at the beginning of a watch',
     { ...patching, verb: 'watch', resource: 'nodes' },
     { verb: 'watch', objectRef: { resource: 'nodes' }, stage: 'ResponseStarted' },
     true,
@@ -86,7 +91,7 @@ for (const [name, grant, changes, expected] of cases)
     );
   });
 
-test('a review that allows a request counts as a use of the right to that request', () => {
+test('a SubjectAccessReview that allows a request counts as a use of the right that the request needs', () => {
   const reviewed = (allowed: boolean) =>
     usesIn(
       event({

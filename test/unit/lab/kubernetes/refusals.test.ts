@@ -38,7 +38,7 @@ test('a denied list does not count as a refusal when `bellman status` can do wit
   assert.ok(isRefused(event(403, { ...services, userAgent: 'bellman-status/0.1.0' })));
 });
 
-test('a denied list of events does not count as a refusal of a command, because the command can do without it', () => {
+test('a denied list of events does not count as a refusal when a command asked for it, because commands can do without events', () => {
   for (const command of ['explain', 'capture', 'collect', 'page', 'validate']) {
     const userAgent = `bellman-${command}/0.1.0`;
     assert.ok(!isRefused(event(403, { objectRef: { resource: 'events' }, userAgent })), command);
@@ -67,7 +67,7 @@ for (const [name, code, faults, expected] of cases)
     assert.equal(isExcused(event(code), faults), expected);
   });
 
-test('a request that API Priority and Fairness rejects is excused only while a test takes the capacity away', () => {
+test('a refusal by API Priority and Fairness is excused while a test takes the capacity away, but not long after the server became ready', () => {
   assert.ok(isExcused(event(429), [at('03:00:00', 'ready'), at('03:00:30', 'forbid')]));
   assert.ok(!isExcused(event(429), [at('03:00:00', 'ready')]));
 });

@@ -19,7 +19,7 @@ function event(second: number, changes: Partial<AuditEvent> = {}): AuditEvent {
 
 const span = { fromMs: Date.parse('2026-01-02T03:00:10Z'), toMs: Date.parse('2026-01-02T03:00:20Z') };
 
-test('countRequests() counts each process by verb and resource, within the span of time', () => {
+test('countRequests() counts the requests of each process within the span of time, by verb and resource', () => {
   const { objectRef: _, ...version } = event(13, { verb: 'get', requestURI: '/version?x' });
   const events = [
     event(9),

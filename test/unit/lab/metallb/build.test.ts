@@ -88,7 +88,7 @@ for (const missing of ['NO_MODULE', 'NO_DEPENDENCY'])
     assert.match(stderr, /Go cannot download .*MetalLB v0\.99\.0/);
   });
 
-test('build.sh exits with 1 when the build fails, and goes on in the next run', async () => {
+test('build.sh exits with 1 when the build fails, and the next run completes the build', async () => {
   const { code } = await build({ FAIL_AT: 'speaker' });
   assert.equal(code, 1);
   assert.equal(existsSync(join(own, 'speaker')), false);

@@ -68,7 +68,7 @@ test('the tree holds the claims of live owners, in whatever order owners and cla
   );
 });
 
-test('a leaf holds the claims on its addresses, and the leaf of the only claim has the same hash as its bucket and the root', () => {
+test('a leaf holds the claims on its addresses, and if there is only one claim, its leaf, its bucket and the root have the same hash', () => {
   const store = new ClaimStore();
   store.setLive('a', true);
   const each = {
@@ -170,7 +170,7 @@ test('a release is repeated for an hour, stops older claims for a day, and is th
   assert.deepEqual([...store.inLeaf(leaf)], []);
 });
 
-test('a received claim is ignored if its epoch leaves no room for a greater epoch', () => {
+test('a received claim with an epoch of 2 ** 47 or more is ignored, so that later epochs fit in 48 bits', () => {
   const each = {
     address: '192.0.2.1',
     owner: 'a',

@@ -75,13 +75,13 @@ const cases: readonly {
     placed: { '2001:db8::1': 'b' },
   },
   {
-    name: 'an owner of the group that is not eligible does not count',
+    name: 'a node that owns an address of the group but is not eligible does not count',
     vacancies: [vacant('2001:db8::1', ['b'], { group: 'web' })],
     from: standing({ b: 9 }, { web: ['a'] }),
     placed: { '2001:db8::1': 'b' },
   },
   {
-    name: 'an address that was taken stays with its owner and counts as load when later addresses are placed',
+    name: 'an address that was taken stays with the node that took it and counts as load when later addresses are placed',
     vacancies: [vacant('192.0.2.1', [], { takenBy: 'a' }), vacant('192.0.2.2', ['a', 'b'])],
     placed: { '192.0.2.1': 'a', '192.0.2.2': 'b' },
   },
@@ -301,7 +301,7 @@ test('an election leaves loads at most one address apart, or no further apart th
   );
 });
 
-test('a group with the same eligible nodes goes to one node', () => {
+test('a group goes to one node when all its addresses have the same eligible nodes', () => {
   fc.assert(
     fc.property(addresses, fc.subarray(nodes, { minLength: 1 }), loads, (texts, eligible, its) => {
       const placed = elect(

@@ -55,7 +55,7 @@ const cases: readonly {
     eligible: ['pair'],
   },
   {
-    name: 'a node whose named interface contains a plus',
+    name: 'a node with the named interface, when the name contains a plus sign',
     address: '192.0.2.1',
     interfaces: ['a+b'],
     eligible: ['bare'],
@@ -67,13 +67,13 @@ const cases: readonly {
     eligible: ['pair'],
   },
   {
-    name: 'a node with an interface named for it, if it has that interface, and any other node, if it has the subnet',
+    name: 'each node for which the entry names interfaces, if it has one of them, and each other node, if it has the subnet',
     address: '192.0.2.1',
     nodeInterfaces: { bare: ['eth0'], dual: ['eth1'], pair: ['b'] },
     eligible: ['pair', 'v4'],
   },
   {
-    name: 'no node, when no node has the named interface, whose name is a number',
+    name: 'no node, when none has the named interface 10, whose name looks like the cache key of a subnet',
     address: '192.0.2.1',
     interfaces: ['10'],
     eligible: [],

@@ -24,7 +24,7 @@ test('EntryTable tracks the interfaces that entries name for this node', () => {
   assert.deepEqual(named(), []);
 });
 
-test('EntryTable reports whether the interfaces of an entry have changed for this node, and keeps what it tracks for the entry', () => {
+test('EntryTable reports whether the interfaces of an entry have changed for this node, and keeps the tracked object when the entry changes', () => {
   const table = newTable();
   const first = table.put(addressEntry(web, ['a']));
   assert.equal(first?.hasMoved, false);

@@ -82,7 +82,7 @@ test('parseFacts() reads the parts that it knows and ignores all others', () => 
   );
 });
 
-test('formatFacts() and parseFacts() keep what a node says as a witness', () => {
+test('formatFacts() and parseFacts() keep the report of a witness and the mute addresses', () => {
   const phase = {
     ...answering,
     witness: {

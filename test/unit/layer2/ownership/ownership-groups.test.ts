@@ -33,7 +33,7 @@ test('a group moves together when its node dies', () => {
     assert.equal(answered.has(hosts[i] ?? ''), answered.has(hosts[i + 1] ?? ''));
 });
 
-test('an address that has left its group or the table attracts no other address', () => {
+test('an address that has left its group or the table no longer draws addresses of the group to its owner', () => {
   const mine = new Subject({ entries: [entry(web, { group: 'web' })], claims: { [web]: 'a' } });
   mine.start();
   mine.put(entry(web));
@@ -49,7 +49,7 @@ test('an address that has left its group or the table attracts no other address'
   ]);
 });
 
-test('an address that its owner must give away attracts no other address', () => {
+test('an address that its owner must give away draws no other address of its group to that owner', () => {
   const given = addressOf('a', ['b']);
   const sibling = addressOf('c', ['a']);
   assert.notEqual(given, sibling);
@@ -87,7 +87,7 @@ test('a node that receives the claims of other nodes before it learns of a loss 
   }
 });
 
-test('a node that learns of a loss late takes the address for which it is elected, although another node already took an address of the same group', () => {
+test('a node that learns of a loss late takes the address for which it is elected, although another node has taken one of the same group', () => {
   const own = addressOf('a', ['c']);
   const sibling = '192.0.2.9';
   const subject = new Subject({

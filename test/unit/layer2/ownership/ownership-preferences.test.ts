@@ -27,7 +27,7 @@ test('an owner keeps the address while the preferred node is not ready, leaves o
   }
 });
 
-test('an owner whose preferred successor does not claim keeps answering, and does not release the address', () => {
+test('when the preferred successor makes no claim, the owner keeps answering and does not release the address', () => {
   const owned = { ...firstClaim(web, 'a'), observedVersion: 7 };
   const subject = new Subject({ live: ['a', 'c'], entries: [{ ...prefersB, observedVersion: 7 }] });
   subject.claims.merge(owned);
@@ -68,7 +68,7 @@ test('an avoided node keeps what it owns, and takes an address over when no othe
   assert.deepEqual(alone.start().slice(0, 1), [`answer ${web} failover from c`]);
 });
 
-test('an avoided node gets the other address of a group of which it owns one', () => {
+test('an avoided node that owns one address of a group also gets the other one', () => {
   const avoided = ['a'];
   const entries = [entry(web, { avoided, group: 'dual' }), entry(mail, { avoided, group: 'dual' })];
   const subject = new Subject({ entries, claims: { [web]: 'a' } });

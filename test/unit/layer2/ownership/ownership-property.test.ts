@@ -173,8 +173,8 @@ function exactlyOneEach(cluster: Layer2Cluster): void {
 }
 
 /**
- * Asserts that each address of a quiet cluster has at most one owner, however stale some nodes are, and that the newest entries win. An address
- * that a minority placed for the first time may have two.
+ * Asserts that each address of a quiet cluster has at most one owner, however stale some nodes are, and that the newest entries win. In a
+ * minority, an address that no living node has claimed may have two owners.
  */
 function neverTwo(cluster: Layer2Cluster): void {
   const claims = () =>
@@ -183,7 +183,7 @@ function neverTwo(cluster: Layer2Cluster): void {
     );
   const before = claims();
   cluster.run(quietMs);
-  assert.deepEqual(claims(), before, 'no contention');
+  assert.deepEqual(claims(), before, 'a quiet cluster makes no new claims');
   for (const address of cluster.entries.keys()) {
     const [owner, ...more] = cluster.answering(address);
     // A stale node and another one may both answer for an address. In a minority, only an earlier claim of a living node settles this
@@ -550,6 +550,6 @@ test('after a restart of all nodes, the addresses of a node that was recorded fo
     }),
     { numRuns: 100 },
   );
-  // Nodes that decide at different moments see different loads. About one in 3,000 histories therefore ends less evenly.
+  // Nodes that decide at different moments see different loads. About one in 3,000 histories therefore ends with loads that differ by more than 4.
   assert.ok(uneven.length <= 1, uneven.join('; '));
 });

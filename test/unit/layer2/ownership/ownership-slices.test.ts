@@ -105,7 +105,7 @@ for (const [what, facts] of [
     assert.equal(ownership.answeredCount, 5);
   });
 
-test('a takeover costs each node steps in proportion to its addresses, however many datagrams carry the claims', () => {
+test('the steps of a takeover grow only in proportion to the number of addresses, however many datagrams carry the claims', () => {
   const stepsFor = (count: number) => {
     const addresses = Array.from({ length: count }, (_, i) => `10.0.${i >> 8}.${i & 255}`);
     const claims = new ClaimStore();
@@ -182,7 +182,7 @@ test('an address whose claim arrives during a review of the vacancies counts onl
   const claims = new ClaimStore();
   const ownership = new Ownership('a', claims);
   claims.merge(firstClaim(web, 'a'));
-  // After this change, the node is not a candidate any more. It answers until b has claimed the address.
+  // After this change, the node a is not a candidate any more. It answers until b has claimed the address.
   const moved = change(entry(web, { candidates: ['b'], observedVersion: 1 }));
   for (const event of [
     see('allowed'),
@@ -225,7 +225,7 @@ test('a suspicion that comes and goes during a decision gives the elected node a
   complete(steps);
   complete(ownership.handle({ kind: 'tick' }, 900));
   complete(ownership.handle({ kind: 'tick' }, patienceMs));
-  assert.ok(!ownership.isAnswering(forB), 'the claims of b may have been paused until now');
+  assert.ok(!ownership.isAnswering(forB), 'the claims of b may have been paused until 900 ms');
   complete(ownership.handle({ kind: 'tick' }, 900 + patienceMs));
   complete(ownership.handle({ kind: 'tick' }, 900 + 2 * patienceMs));
   assert.ok(ownership.isAnswering(forB));

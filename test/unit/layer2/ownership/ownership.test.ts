@@ -144,7 +144,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'a claim made from a newer version is respected, although the older local entry excludes its owner',
+    name: 'a claim of a node that has observed a newer version is respected, although the older local entry excludes that node',
     given: { entries: [entry(web, { candidates: ['a'], observedVersion: 5 })], claims: { [web]: 'a' } },
     steps: [
       [(subject) => subject.start(), [`answer ${web} failover from a`]],
@@ -158,7 +158,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'a claim made from an older version is overruled when the newer local entry excludes its owner',
+    name: 'a claim of a node that has observed an older version is overruled when the newer local entry excludes that node',
     given: { entries: [entry(web, { candidates: ['a'], observedVersion: 5 })], claims: { [web]: 'a' } },
     steps: [
       [(subject) => subject.start(), [`answer ${web} failover from a`]],
@@ -166,7 +166,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'a claim made from a newer version does not protect a leaving node',
+    name: 'a leaving node loses its address, even if it has observed a newer version',
     given: { entries: [entry(web, { candidates: ['a'], observedVersion: 5 })] },
     steps: [
       [(subject) => subject.start(), []],
@@ -189,7 +189,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'an owner that is a candidate again before another node has taken the address over claims it again',
+    name: 'an owner that has released its address claims it again when it becomes a candidate again before another node takes the address over',
     given: { entries: [entry(web, { observedVersion: 5 })] },
     steps: [
       [(subject) => subject.start(), []],
@@ -201,7 +201,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'an owner takes back an address that it has released as soon as its claims are allowed',
+    name: 'an owner that becomes a candidate again while it may not claim takes its released address back as soon as it may claim',
     given: { entries: [entry(web, { observedVersion: 5 })] },
     steps: [
       [(subject) => subject.start(), []],
@@ -214,7 +214,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'a release that was sent into a partition loses to a takeover of the same epoch',
+    name: 'a release by an owner that is cut off loses to a takeover of the same epoch',
     given: { entries: [entry(web, { observedVersion: 5 })] },
     steps: [
       [(subject) => subject.start(), []],
@@ -233,7 +233,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'an address released from a newer version is left alone until a still newer entry names it',
+    name: 'when the releasing node has observed a newer version, the address is left alone until an entry with a still newer version arrives',
     given: { entries: [entry(forA, { observedVersion: 5 })], claims: { [forA]: 'b' } },
     steps: [
       [(subject) => subject.start(), []],
@@ -248,7 +248,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'a node stops answering when the owner has released the address from a newer version',
+    name: 'a node stops answering when an owner that has observed a newer version releases the address',
     given: {
       entries: [entry(web, { observedVersion: 5 })],
       minority: true,
@@ -279,7 +279,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'an owner that may not claim when a conflict ends claims the address without the mark as soon as it may claim',
+    name: 'when a conflict ends while the owner may not claim, the owner claims the address without the mark as soon as it may claim',
     given: { entries: [entry(forA)], claims: { [forA]: 'a' } },
     steps: [
       [(subject) => subject.start(), [`answer ${forA} failover from a`]],
@@ -293,7 +293,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'a node that takes an address over without a claim says in its later claim that the conflict has ended',
+    name: 'when a conflict ends before the successor may claim, the later claim of the successor is not marked as in conflict',
     given: { entries: [entry(forA)], claims: { [forA]: 'b' } },
     steps: [
       [(subject) => subject.start(), []],
@@ -304,7 +304,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'a successor probes when the previous owner had no time to probe',
+    name: 'a successor probes when the previous owner may not have had time to probe',
     given: { entries: [entry(forA)] },
     steps: [
       [(subject) => subject.start(), []],
@@ -386,7 +386,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'other events do not prolong the second that an elected node has to claim',
+    name: 'other events do not prolong the second within which an elected node must claim',
     given: { entries: [entry(forB, { candidates: ['a', 'b'] })] },
     steps: [
       [(subject) => subject.start(), []],
@@ -445,7 +445,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'a node gives way to a claim that has the same epoch as its own claim and is greater',
+    name: 'a node gives way to a claim of the same epoch whose owner has the greater rendezvous weight',
     given: { entries: [entry(forB)], claims: { [forB]: 'c' }, live: ['a', 'c'] },
     steps: [
       [(subject) => subject.start(), []],

@@ -14,7 +14,11 @@ describe('Readiness', () => {
   for (const [name, over, fromMs] of [
     ['comes at once when all speakers are alive and their claims are known', {}, 0],
     ['comes after 1.5 s when some speakers are missing', { unreachable: 1 }, 1500],
-    ['comes after 3 s without any other member', { isSynced: false, liveMembers: 0, unreachable: 2 }, 3000],
+    [
+      'comes after 3 s when other speakers are listed but none of them is alive',
+      { isSynced: false, liveMembers: 0, unreachable: 2 },
+      3000,
+    ],
     [
       'comes after 3 s when no other speaker is known, but Kubernetes may not have listed all',
       { isSynced: false, liveMembers: 0 },

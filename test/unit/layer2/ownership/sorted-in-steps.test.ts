@@ -34,6 +34,6 @@ test('electOwners looks at few addresses in one step, however many are vacant', 
   };
   complete(electOwners(vacant, { load: () => 0, ownersOf: () => [] }), endOfStep);
   endOfStep();
-  // A step sorts 500 addresses, and each comparison looks at two addresses a few times.
+  // A step sorts 500 addresses. That takes about 4,000 comparisons, and each reads four values.
   assert.ok(most < 40_000, `one step looked ${most} times`);
 });

@@ -16,11 +16,11 @@ export const settleMs = 100;
 export const patienceMs = 1000;
 
 interface Seen {
-  /** Live nodes. Nodes in `leaving` are handing over, and nodes in `starting` have restarted. */
+  /** Live nodes. Those in `leaving` hand their addresses over, and those in `starting` have restarted and are not ready yet. */
   readonly live?: readonly string[];
   readonly starting?: readonly string[];
   readonly leaving?: readonly string[];
-  /** Nodes without a link that carries any address. */
+  /** Nodes that have no link. */
   readonly unlinked?: readonly string[];
   readonly minority?: boolean;
   readonly suspicion?: boolean;

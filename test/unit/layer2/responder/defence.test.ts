@@ -31,7 +31,7 @@ test('decideDefence() defends and reports at most once in ten seconds', () => {
   );
 });
 
-test('decideDefence() reports another host at once, without defending sooner', () => {
+test('decideDefence() reports a second host at once, but does not defend again before ten seconds are over', () => {
   assert.deepEqual(
     run([
       [0, foreign],

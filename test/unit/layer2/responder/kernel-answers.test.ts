@@ -16,8 +16,8 @@ for (const [name, address, holder, arpIgnore, expected] of [
   ['kube-proxy in IPVS mode with arp_ignore=8', '192.0.2.50', 'kube-ipvs0', 8, undefined],
   ['an address on the link itself', '192.0.2.50', 'eth0', 2, 'eth0'],
   ['an address on a link with arp_ignore=8', '192.0.2.50', 'eth0', 8, undefined],
-  ['IPv6 on another interface', '2001:db8::50', 'kube-ipvs0', 0, undefined],
-  ['IPv6 on the link itself', '2001:db8::50', 'eth0', 0, 'eth0'],
+  ['an IPv6 address on another interface', '2001:db8::50', 'kube-ipvs0', 0, undefined],
+  ['an IPv6 address on the link itself', '2001:db8::50', 'eth0', 0, 'eth0'],
   ['an address that is not configured on the host', '192.0.2.51', undefined, 0, undefined],
 ] as const)
   test(`findKernelAnswers() ${expected === undefined ? 'ignores' : 'reports'} ${name}`, () => {

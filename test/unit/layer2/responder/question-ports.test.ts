@@ -65,7 +65,7 @@ describe('QuestionPorts', () => {
     assert.deepEqual(sent, []);
   });
 
-  test('captures a link from its first question until keep() leaves it out, and opens a new capture after a change or a lost capture', () => {
+  test('captures a link from its first question until keep() leaves it out, and again after the link has changed or the capture was lost', () => {
     const { ports, open, links, clock } = setUp(['192.0.2.2']);
     assert.equal(open.size, 0);
     ports.ask('eth0', ip('192.0.2.1'));

@@ -167,7 +167,7 @@ test('NeighbourResponder defends against a conflict and reports it, both at a li
   host.clock.advance(10_000);
   host.times();
   for (let i = 0; i < 5; i++) host.hear(captured.arpGratuitousReply);
-  assert.equal(host.sent.length, 2, 'one announcement, in both forms');
+  assert.equal(host.sent.length, 2, 'one announcement, which is a request and a reply');
   assert.deepEqual(host.conflicts, [
     {
       address: ip('192.0.2.2'),
@@ -216,7 +216,7 @@ test('NeighbourResponder warns of a conflict with a foreign host, and logs a con
   }
 });
 
-test('NeighbourResponder probes three times within 500 ms before it calls an address free', async () => {
+test('NeighbourResponder probes three times at intervals of 100 ms before it calls an address free', async () => {
   const host = new MemoryHost();
   const outcome = host.responder.probe(ip('192.0.2.1'));
   host.clock.advance(500);
@@ -275,7 +275,7 @@ test('NeighbourResponder counts packets by address, and dropped packets by reaso
     assert.ok(text.includes(`\n${line}\n`) || text.endsWith(`\n${line}\n`), line);
 });
 
-test('NeighbourResponder exports the counts of late requests from its start, because Prometheus computes an increase from two samples', async () => {
+test('NeighbourResponder exports 0 late requests from its start, because Prometheus computes an increase from two samples', async () => {
   const text = await new MemoryHost().registry.metrics();
   for (const protocol of ['arp', 'ndp'])
     assert.ok(
@@ -364,7 +364,7 @@ describe('NeighbourResponder after a stall', () => {
     assert.equal(host.responder.isLate(), true);
     assert.equal(hear(stalledMs), true);
     host.clock.advance(9000);
-    assert.equal(host.responder.isLate(), true, 'counts from the last request');
+    assert.equal(host.responder.isLate(), true, 'the ten seconds count from the last late request');
     host.clock.advance(1000);
     assert.equal(host.responder.isLate(), false);
   });
@@ -387,7 +387,7 @@ describe('NeighbourResponder after a stall', () => {
     assert.deepEqual(host.takeSent(), []);
   });
 
-  test('announces only after it has had time to hear other speakers', () => {
+  test('announces only after it has had time to hear other speakers, and only if it still owns the address', () => {
     const host = stalledHost();
     host.responder.announce(ip('192.0.2.1'));
     host.takeSent();

@@ -24,7 +24,7 @@ function witnesses(
 
 const plain = { ...nodeFacts(), ...asking };
 
-test('WitnessRanking chooses two other nodes, and spreads the addresses over all of them', () => {
+test('WitnessRanking chooses two nodes other than the owner, and spreads the addresses over all of those nodes', () => {
   const nodes = { owner: plain, a: plain, b: plain, c: plain, d: plain };
   const counts = new Map<string, number>();
   for (let i = 0; i < 200; i++) {

@@ -47,7 +47,7 @@ describe('Sightings', () => {
     assert.deepEqual([...machine.links()], ['eth0']);
   });
 
-  test('names the node whose MAC answers, even this node itself, and does not repeat the name while the MAC stays', () => {
+  test('names the node whose MAC answers, even this node itself, and reports again only when the MAC changes', () => {
     const machine = machines().get('node-1') ?? assert.fail();
     const answer = (mac: string) => machine.answered({ address, mac, interface: 'eth0' }, 1);
     assert.equal(answer(macOf('node-1'))?.node, 'node-1');

@@ -73,7 +73,7 @@ describe('Witness', () => {
     world.loses = ({ kind, from, isKernel }) =>
       kind === 'answer' && !isKernel && from === 'node-2' && world.nowMs % (3 * minuteMs) < minuteMs;
     world.run(6 * hourMs);
-    // Trials last 1, 2, 4, … 60 minutes.
+    // A trial lasts at least 1, 2, 4, … 60 minutes, so six hours have room for 12 at most. The address moves before and after each.
     assert.ok(world.moves.length <= 2 * 12, `${world.moves.length} moves`);
   });
 
@@ -128,7 +128,7 @@ describe('Witness', () => {
   });
 
   for (const nodes of [2, 3, 5])
-    test(`one of ${nodes} nodes that reports all addresses as unanswered moves none`, () => {
+    test(`in a cluster of ${nodes} nodes, a node that reports all addresses as unanswered moves none`, () => {
       const world = settled({ nodes });
       world.lie('node-1');
       world.run(hourMs);

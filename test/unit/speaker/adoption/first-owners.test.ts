@@ -21,14 +21,14 @@ const sighting = (over: Partial<Sighting> = {}): Sighting => ({
 });
 
 const rows: readonly (readonly [string, Partial<HeldForService>, Partial<Sighting>, boolean])[] = [
-  ['the node itself answers', {}, { node: 'node-1' }, true],
+  ['this node answers', {}, { node: 'node-1' }, true],
   ['another node answers', {}, { isFirstAsker: true }, false],
-  ['the address is not admitted', { isAdmitted: false }, { node: 'node-1' }, false],
-  ['the node may not answer', { mayAnswer: () => false }, { node: 'node-1' }, false],
-  ['no host answers, and this node asks first', {}, { mac: '', node: '', isFirstAsker: true }, true],
-  ['no host answers, and another node asks first', {}, { mac: '', node: '' }, false],
+  ['this node answers, but the address is not admitted', { isAdmitted: false }, { node: 'node-1' }, false],
+  ['this node answers, but may not announce', { mayAnswer: () => false }, { node: 'node-1' }, false],
+  ['no host answers, and this node is the first asker', {}, { mac: '', node: '', isFirstAsker: true }, true],
+  ['no host answers, and another node is the first asker', {}, { mac: '', node: '' }, false],
   [
-    'a node that may not announce answers, and this node asks first',
+    'a node that may not announce answers, and this node is the first asker',
     {},
     { node: 'excluded', isFirstAsker: true },
     true,
@@ -58,7 +58,7 @@ function setUp() {
   return { owners, lines, clock, answering };
 }
 
-test('FirstOwners writes the line of this node once, when the address is admitted', () => {
+test('FirstOwners writes the line of this node only after the address is admitted, and only once', () => {
   const { owners, lines } = setUp();
   owners.setHeld(new Map([[address, held({ isAdmitted: false })]]));
   owners.seen(sighting({ node: 'node-1' }));

@@ -7,7 +7,7 @@ import { VirtualClock } from '../../../support/virtual-clock.ts';
 import { settle } from '../../../support/virtual-run.ts';
 import { peer } from '../fixtures.ts';
 
-/** OtherSessions that reads a table of TCP connections. A test changes the table. */
+/** An `OtherSessions`, and the TCP table that it reads. A test adds and removes the session of another program by `hasSession`. */
 function setUp() {
   const clock = new VirtualClock();
   const found: string[] = [];

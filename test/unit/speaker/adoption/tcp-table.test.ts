@@ -15,20 +15,20 @@ const shown = (text: string) =>
   readConnections(text).map((each) => `${each.localPort} ${formatIp(each.remote)} ${each.remotePort}`);
 
 const tables: readonly (readonly [string, string, string[]])[] = [
-  ['IPv4', line('0B0200C0:B3CE', '010200C0:00B3', '01'), ['46030 192.0.2.1 179']],
+  ['an IPv4 connection', line('0B0200C0:B3CE', '010200C0:00B3', '01'), ['46030 192.0.2.1 179']],
   [
-    'IPv6',
+    'an IPv6 connection',
     line('B80D0120000002000000000011000000:B3CE', 'B80D0120000002000000000001000000:00B3', '01'),
     ['46030 2001:db8:2::1 179'],
   ],
   [
-    'IPv4 in IPv6',
+    'an IPv4-mapped IPv6 address as IPv4',
     line('0000000000000000FFFF00000B0200C0:00B3', '0000000000000000FFFF0000010200C0:9C40', '01'),
     ['179 192.0.2.1 40000'],
   ],
-  ['a listening socket', line('00000000:00B3', '00000000:0000', '0A'), []],
-  ['a connection that is being closed', line('0B0200C0:B3CE', '010200C0:00B3', '04'), []],
-  ['lines that do not parse', `x\n1: a b 01\n${line('1:1', 'ZZ0200C0:00B3', '01')}`, []],
+  ['nothing from a listening socket', line('00000000:00B3', '00000000:0000', '0A'), []],
+  ['nothing from a connection that is being closed', line('0B0200C0:B3CE', '010200C0:00B3', '04'), []],
+  ['nothing from lines that do not parse', `x\n1: a b 01\n${line('1:1', 'ZZ0200C0:00B3', '01')}`, []],
 ];
 for (const [name, text, expected] of tables)
   test(`readConnections() reads ${name}`, () => assert.deepEqual(shown(`${header}\n${text}\n`), expected));

@@ -19,7 +19,7 @@ function keysWith(data: Readonly<Record<string, string>>): BfdKeys {
 }
 
 describe('BfdKeys', () => {
-  test('takes every key whose name is a key id, and sends with the configured one', () => {
+  test('takes every key whose name is a key id, and uses the configured one to send', () => {
     const { authentication, warning } = keysWith({
       '7': 'new',
       '1': 'old',
@@ -54,7 +54,7 @@ describe('BfdKeys', () => {
     );
   });
 
-  test('MD5 takes at most 16 octets', () => {
+  test('refuses a key of more than 16 octets for MD5, and takes the same key for SHA-1', () => {
     const keys = keysWith({ '1': 'x'.repeat(17) });
     assert.match(keys.resolve({ ...config, type: 'keyed-md5' }).warning ?? '', /at most 16/);
     assert.equal(keys.resolve(config).warning, undefined);

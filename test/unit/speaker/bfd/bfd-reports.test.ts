@@ -48,14 +48,14 @@ function fixture(names: readonly string[] = ['router']) {
 const counted = (downs: BfdDowns) =>
   [...downs.all()].map(({ labels, count }) => [...Object.values(labels), count].join(' '));
 
-test('BfdReports tells every peer of the session about each change', () => {
+test('BfdReports passes each change of a session to BGP, once for every peer that the session watches', () => {
   const { reports, toBgp } = fixture(['a', 'b']);
   reports.handle(change({ state: 'Init' }));
   reports.handle(up);
   assert.deepEqual(toBgp, ['id-a Init', 'id-b Init', 'id-a Up', 'id-b Up']);
 });
 
-test('BfdReports tells a peer that joins a session what the session last reported', () => {
+test('BfdReports passes the last change of a session to BGP for a peer that joins the session', () => {
   const { reports, toBgp } = fixture(['a', 'b']);
   reports.handle(up);
   toBgp.length = 0;

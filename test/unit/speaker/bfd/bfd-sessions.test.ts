@@ -33,7 +33,7 @@ function resolver(onLink: readonly string[] = []) {
 }
 
 describe('BfdSessions', () => {
-  test('maps the profile and the peer to one session for each peer with BFD', () => {
+  test('makes a session for each peer with BFD, from the peer and its profile', () => {
     const optional = { interface: 'eth0', sourceAddress: ip('10.0.0.9') };
     const { sessions, peers } = resolver().resolve([peer('router', { bfd, ...optional }), peer('other')]);
     const [{ id = '' } = {}] = sessions;
@@ -91,7 +91,7 @@ describe('BfdSessions', () => {
     assert.equal(resolve([peer('router', { bfd })]).sessions[0]?.echo, undefined);
   });
 
-  test('two peers at one address share a session; a warning says that their profiles differ', () => {
+  test('peers at one address share a session, with a warning for a peer whose profile differs', () => {
     const slow = { ...profile, name: 'slow', transmitIntervalMs: 1000 };
     const peers = [
       peer('a', { bfd }),

@@ -98,7 +98,7 @@ describe('problemOf(): why a session is not Up', () => {
     test(name, () => assert.equal(problemOf(session(over), 60_000), problem));
 });
 
-test('peerBfd() shows diagnostics in words, both ends of the intervals, and what the process lacks', () => {
+test('peerBfd() shows diagnostics in words, the intervals of this end, and a warning when real-time scheduling is missing', () => {
   const shown = peerBfd(
     session({
       state: 'Up',
@@ -170,7 +170,7 @@ describe('registerBfdMetrics()', () => {
     assert.deepEqual(await metricsOf([]), ['bellman_bfd_down_total{peer="router",diag="1",side="local"} 1']);
   });
 
-  test('bfdProcessMetrics() returns the counters that every process has', () => {
+  test('bfdProcessMetrics() returns the counters that every process of Bellman has', () => {
     assert.deepEqual(bfdProcessMetrics(undefined), []);
     assert.deepEqual(
       bfdProcessMetrics(processStatus).map((metric) => 'values' in metric && metric.values),

@@ -130,7 +130,7 @@ describe('DeathReporter', () => {
     assert.deepEqual(reporter.troubles(), []);
   });
 
-  test('logs only once that the API server refuses reports, and has a trouble until a report is written', async (t) => {
+  test('logs only once that the API server refuses reports, and lists this as a trouble until a report is written', async (t) => {
     const { api, clock, lines, reporter } = setUp(t);
     api.before = () => {
       throw new ApiError(403, 'Forbidden', 'leases is forbidden');
@@ -144,7 +144,7 @@ describe('DeathReporter', () => {
     assert.deepEqual(reporter.troubles(), []);
   });
 
-  test('names nodes that drop its connections', async (t) => {
+  test('lists as a trouble the nodes that drop its connections', async (t) => {
     const { clock, reporter, silent } = setUp(t);
     silent.add('address-c');
     reporter.setConfig(on);

@@ -73,7 +73,7 @@ describe('NodeDeaths', () => {
       }
     });
 
-  test('ignores the silence after a question that it asked before the node was suspect', () => {
+  test('ignores the silence after a question that it asked before the speaker went missing', () => {
     const { deaths, members, ask, pass, now } = setUp();
     members('b');
     ask('answered', 1);
@@ -104,7 +104,7 @@ describe('NodeDeaths', () => {
     assert.deepEqual(deaths.dead, ['b']);
   });
 
-  test('a node that answers while its speaker is dead is left to Kubernetes until its speaker is heard again', () => {
+  test('a node that answered while its speaker was dead is not found dead until the speaker has been heard again', () => {
     const { deaths, members, ask, pass } = setUp();
     members('b');
     ask('answered', 1);
@@ -143,18 +143,18 @@ describe('NodeDeaths', () => {
     assert.deepEqual(deaths.unproven, []);
     assert.equal(ask('answered', 1), 'b,c');
     members('b c');
-    assert.deepEqual(deaths.unproven, [], 'the answer of c while its speaker was dead says nothing');
+    assert.deepEqual(deaths.unproven, [], 'an answer of c while its speaker was dead does not count');
     assert.equal(ask('silent'), 'c');
     assert.deepEqual(deaths.unproven, ['c']);
   });
 
-  test('asks at most eight living nodes at once, and all missing ones', () => {
+  test('asks at most eight nodes with a living speaker at once, and all nodes with a missing one', () => {
     const { deaths, members, ask, now } = setUp();
     const names = Array.from({ length: 30 }, (_, i) => `n${i}`);
     members(names.join(' '));
     assert.equal(deaths.due(now()).length, 8);
     assert.equal(deaths.due(now()).length, 0);
-    assert.equal(deaths.wakeAtMs(), Number.POSITIVE_INFINITY, 'only an answer makes room');
+    assert.equal(deaths.wakeAtMs(), Number.POSITIVE_INFINITY, 'more questions wait until one ends');
     members(names.map((name) => `${name}=dead`).join(' '));
     assert.equal(ask('silent').split(',').length, 30);
   });

@@ -17,7 +17,7 @@ for (const [name, state, node, expected] of [
   ],
   ['leaves', { leaving, isHeldByFloor: false }, { unschedulable: false }, shutdown],
   [
-    'leaves but still announces an address',
+    'leaves but keeps an address because of the floor',
     { leaving, isHeldByFloor: true },
     { unschedulable: true },
     restart,

@@ -25,7 +25,7 @@ for (const [edit, before, now, ids] of [
     'a#2',
   ],
   ['a freed name given to a new peer', 'a@10.0.0.1', 'z@10.0.0.1 a@10.0.0.2', 'a a~2'],
-  ['two peers with the same endpoint', 'a@10.0.0.1 b@10.0.0.1', 'b@10.0.0.1 a@10.0.0.1', 'b a'],
+  ['two peers with the same endpoint reordered', 'a@10.0.0.1 b@10.0.0.1', 'b@10.0.0.1 a@10.0.0.1', 'b a'],
 ] as const)
   test(`identifyPeers() returns the ids ${ids} after this edit: ${edit}`, () => {
     const all = (text: string) => text.split(' ').map(peer);

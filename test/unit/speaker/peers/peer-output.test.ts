@@ -39,7 +39,7 @@ test('PeerOutput passes peers on at once while it is open', () => {
   assert.deepEqual(take(), []);
 });
 
-test('PeerOutput keeps peers until it is opened, and removes them when it is closed', () => {
+test('PeerOutput passes peers on whenever it is opened, and removes them from BGP and BFD when it is closed', () => {
   const { output, change, take } = setUp(false);
   output.set(change);
   output.close();
@@ -52,7 +52,7 @@ test('PeerOutput keeps peers until it is opened, and removes them when it is clo
   assert.deepEqual(take(), passedOn);
 });
 
-test('PeerSet lists the peers of a shared BFD session, and the session has the name of the first', () => {
+test('PeerSet lists the peers of a shared BFD session, and the session has the name of the first peer', () => {
   const set = new PeerSet('node-1', 'bellman-system', () => true);
   const shared = [peer('first', { bfd }), peer('second', { bfd, port: 1179 }), peer('without')];
   const change = set.update({ ...config([], shared), bfdProfiles }, node('node-1')) ?? assert.fail();

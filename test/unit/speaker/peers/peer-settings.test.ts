@@ -24,7 +24,7 @@ describe('peerSettingsOf()', () => {
     assert.equal(peerSettingsOf(peer('router', { localAsn: 65000 })).localAsn, 65000);
   });
 
-  test('keeps every optional setting', () => {
+  test('keeps the interface, the source address, graceful restart and the families', () => {
     const optional = {
       interface: 'eth0',
       sourceAddress: ip('10.0.0.2'),

@@ -117,7 +117,7 @@ test('no matter which nodes leave, at least min-announcers of the candidates ann
       const announcers = announcersByBgp(plansOf(input, true));
       assert.ok(announcers.length >= Math.min(input.minAnnouncers, candidates.length));
       assert.ok(announcers.every((name) => candidates.includes(name)));
-      // A node that leaves announces only if it is needed.
+      // Leaving nodes announce only while too few nodes stay, and then all of them do.
       const staying = candidates.filter((name) => !input.nodes[names.indexOf(name)]?.leaves);
       const isHeld = staying.length < Math.min(input.minAnnouncers, candidates.length);
       assert.deepEqual(announcers, isHeld ? candidates : staying);
@@ -141,7 +141,7 @@ function layer2Owners({ plan, candidateSets }: ReturnType<typeof plansOf>[number
   return (entry?.candidates ?? []).filter((name) => preference(name) === best);
 }
 
-test('no matter which nodes leave, all nodes elect the layer-2 owner among the same nodes, and a leaving node only when all candidates leave', () => {
+test('no matter which nodes leave, all nodes elect the layer-2 owner from the same nodes: those that stay, or all candidates if none stays', () => {
   fc.assert(
     fc.property(world, (drawn) => {
       const input = { ...drawn, protocol: 'layer2' as const };
@@ -158,7 +158,7 @@ test('no matter which nodes leave, all nodes elect the layer-2 owner among the s
   );
 });
 
-test('joinCandidates() keeps a preference below zero when all sources have it', () => {
+test('joinCandidates() gives a node the greatest of its preferences, even when all of them are below zero', () => {
   const one = { candidates: ['a', 'b'], interfaces: [], preferences: { a: -5 } };
   const other = { candidates: ['a'], interfaces: [], preferences: { a: -3 } };
   assert.deepEqual(joinCandidates([one, other]).preferences, { a: -3 });

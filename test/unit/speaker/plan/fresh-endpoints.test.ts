@@ -22,7 +22,7 @@ function serving(nodes: readonly string[]): Readonly<Record<'IPv4' | 'IPv6', Ser
 /** The start of each wait, by `service node`. */
 type Model = Map<string, number>;
 
-test('FreshEndpoints names the same first wait and the same Services with finished waits as a model that looks at all waits', () => {
+test('FreshEndpoints finds the same waits as a simple model: the earliest, those of each Service, and the Services with waits that are over', () => {
   const step = fc.record({
     passedMs: fc.nat(8),
     service: fc.constantFrom(...services),

@@ -4,7 +4,7 @@ import type { Endpoint, EndpointSlice } from '../../../../src/kubernetes/model.t
 import { keptService, SliceKeeper } from '../../../../src/speaker/plan/kept-objects.ts';
 import { service } from '../fixtures.ts';
 
-test('keptService() keeps the announcing record and no other annotation', () => {
+test('keptService() keeps the announcing record, and drops annotations that the speaker does not need', () => {
   const kept = keptService({
     ...service('web', ['192.0.2.1']),
     annotations: { 'bellman.dev/announcing': '192.0.2.1=a/eth0', other: 'x'.repeat(1000) },
@@ -21,7 +21,7 @@ test('keptService() leaves out a Service that is not a load balancer, unless it 
   assert.deepEqual(keptService({ ...plain, annotations })?.annotations, annotations);
 });
 
-test('SliceKeeper keeps each different endpoint once, without its addresses, and shares equal lists', () => {
+test('SliceKeeper drops the addresses of endpoints, keeps endpoints that are then equal only once, and shares equal lists', () => {
   const keeper = new SliceKeeper();
   const endpoint = (nodeName: string, address: string, over: Partial<Endpoint> = {}): Endpoint => ({
     addresses: [address],
@@ -67,7 +67,7 @@ test('SliceKeeper forgets lists before they take much memory, however long each 
     }).endpoints;
   const first = listOf(0);
   assert.equal(listOf(0), first);
-  // A slice has at most 1000 endpoints, and the name of a node at most 253 characters.
+  // The lists are about as long as Kubernetes allows: 1000 endpoints in a slice, and 253 characters in the name of a node.
   for (let i = 1; i < 20; i++) listOf(i);
   assert.notEqual(listOf(0), first);
 });

@@ -62,16 +62,16 @@ const signals: readonly (readonly [string, Partial<Node>, string?])[] = [
   ['a condition that is Unknown', { conditions: [condition({ type: 'Drained', status: 'Unknown' })] }],
   ['the condition Ready', { conditions: [condition({})] }],
   [
-    'the shutdown of the kubelet',
+    'a node shutdown that the kubelet reports',
     { ready: false, conditions: [shutdown] },
     `shutdown: is shutting down since ${at}`,
   ],
   [
-    'another reason why a node is not Ready',
+    'a node that is not Ready but does not shut down',
     { ready: false, conditions: [condition({ status: 'False', message: 'PLEG is not healthy' })] },
   ],
   [
-    'a lost kubelet that had begun to shut down',
+    'a node shutdown after which the kubelet reports nothing more',
     { ready: false, conditions: [{ ...shutdown, status: 'Unknown', reason: 'NodeStatusUnknown' }] },
   ],
   ['the deletion of the Node', { deletedAt: at }, `deletion: is being deleted from Kubernetes since ${at}`],
@@ -80,7 +80,7 @@ const signals: readonly (readonly [string, Partial<Node>, string?])[] = [
     { taints: [taint('ToBeDeletedByClusterAutoscaler', { value: '1732600000' })] },
     'autoscaler: is about to be deleted by the cluster autoscaler',
   ],
-  ['a taint that nothing names', { taints: [taint('dedicated', { value: 'storage' })] }],
+  ['a taint that leave-on-taints does not name', { taints: [taint('dedicated', { value: 'storage' })] }],
   ['a cordon', { unschedulable: true, taints: [taint('node.kubernetes.io/unschedulable')] }],
   ['the exclude label', { labels: { 'node.kubernetes.io/exclude-from-external-load-balancers': '' } }],
 ];
@@ -124,7 +124,7 @@ const taints: readonly (readonly [string, readonly TaintMatch[], Taint, boolean]
   ['another effect', [anyNoExecute], taint('a'), false],
   ['PreferNoSchedule', [{ key: 'a', tolerations: [] }], taint('a', { effect: 'PreferNoSchedule' }), false],
   [
-    'the second match',
+    'the second entry of leave-on-taints',
     [{ key: 'b', tolerations: [] }, anyNoExecute],
     taint('a', { effect: 'NoExecute' }),
     true,
@@ -171,7 +171,7 @@ test('nodeRefusal() refuses a node that is not Ready, unless the node is shuttin
   assert.match(nodeRefusal('n', node('n', { ready: false }), rules)?.reason ?? '', /not Ready/);
 });
 
-test('planningKey() changes when the node begins to leave', () => {
+test('planningKey() changes when the node begins to leave or its maintenance is planned, but not with an unrelated taint', () => {
   const before = planningKey('n', node('n'), rules);
   assert.notEqual(planningKey('n', node('n', { deletedAt: at }), rules), before);
   assert.equal(planningKey('n', node('n', { taints: [taint('dedicated')] }), rules), before);

@@ -190,7 +190,7 @@ test('planService() counts a terminating endpoint while it serves', () => {
   assert.deepEqual(prefixes(planService(local, gone, context())), []);
 });
 
-test('planService() keeps peers from holding routes of a Local Service for long after a restart', () => {
+test('planService() marks the routes of a Local Service with NO_LLGR for peers that have long-lived graceful restart', () => {
   const peers = [
     peer('router', { gracefulRestart: { restartTimeSeconds: 60, longLivedStaleTimeSeconds: 3600 } }),
     peer('spine', { gracefulRestart: { restartTimeSeconds: 60 } }),
@@ -238,7 +238,7 @@ test('planService() marks the routes of a Local Service whose endpoints on this 
   assert.deepEqual(plan.refusals, []);
 });
 
-test('planService() counts terminating endpoints of a Local Service while no node whose endpoints stay may announce the Service', () => {
+test('planService() counts terminating endpoints of a Local Service while no node with a lasting endpoint may announce it', () => {
   const local = { ...web, externalTrafficPolicy: 'Local' as const };
   const nodeList = [node('node-1'), node('node-2', { ready: false })];
   assert.equal(prefixes(planService(local, draining, context({ nodeList }))).length, 1);
@@ -247,7 +247,7 @@ test('planService() counts terminating endpoints of a Local Service while no nod
   assert.equal(prefixes(planService(local, draining, context({ config: onlyRackA }))).length, 1);
 });
 
-test('planService() prefers a layer-2 candidate whose endpoint of a Local Service stays, even if the candidate leaves', () => {
+test('planService() prefers even a leaving layer-2 candidate with a lasting endpoint of a Local Service to one whose endpoint terminates', () => {
   const local = service('web', ['192.0.2.241'], { externalTrafficPolicy: 'Local' });
   const office = config([pool('office', ['192.0.2.240/28'], { protocols: ['layer2'] })]);
   const entry = (nodeList: Node[]) => entryOf(local, draining, context({ config: office, nodeList }));
@@ -263,7 +263,7 @@ test('planService() prefers a layer-2 candidate whose endpoint of a Local Servic
   assert.equal(alone?.preferences, undefined);
 });
 
-test('planService() applies each advertisement, with its aggregation, only to its peers and its nodes', () => {
+test('planService() applies each advertisement and its aggregation length only to the peers and nodes that the advertisement selects', () => {
   const ads = [
     advertisement({ aggregationLength: 24, communities: [1], peers: ['router'] }),
     advertisement({ localPref: 200, peers: ['spine'] }),
@@ -301,7 +301,7 @@ test('planService() lists every node that may announce as a layer-2 candidate', 
   assert.deepEqual(planService(...input).routes, []);
 });
 
-test('planService() lets only a node that itself waits for announce-delay prefer other layer-2 candidates', () => {
+test('planService() puts a node that waits for announce-delay behind other layer-2 candidates only in the plan of that node itself', () => {
   const local = { ...printer, externalTrafficPolicy: 'Local' as const };
   const slices = [slice('printer', ['node-1', 'node-2'])];
   const fresh = () => ({ IPv4: new Map([['node-1', 0]]), IPv6: new Map() });
@@ -518,7 +518,7 @@ test('planService() sends a peer only routes of the families that its session ca
   assert.equal(plan.refusals[0]?.cause, 'no-peer');
 });
 
-test('planService() adds up the weights of the preferences that a node meets, in the advertisements that select node and Service', () => {
+test('planService() adds up the weights of the preferred-node-selectors that match a node, if the advertisement selects node and Service', () => {
   const prefers = (weight: number, name: string) => ({ weight, selector: rack(name) });
   const edge: LabelSelector = { matchLabels: { tier: 'edge' }, matchExpressions: [] };
   const preferring = config([

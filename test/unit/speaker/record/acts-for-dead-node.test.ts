@@ -7,7 +7,7 @@ import {
 } from '../../../../src/speaker/record/acts-for-dead-node.ts';
 import { VirtualClock } from '../../../support/virtual-clock.ts';
 
-test('actsForDeadNode() selects one live node, in a minority only if Kubernetes rules the dead node out', () => {
+test('actsForDeadNode() selects one live node, but if at most half of the members are alive, only when Kubernetes rules the dead node out', () => {
   const members = (text: string) =>
     text.split(' ').map((each) => {
       const [node = '', state = 'alive'] = each.split('=');
@@ -30,11 +30,11 @@ test('actsForDeadNode() selects one live node, in a minority only if Kubernetes 
     assert.equal(
       actsForDeadNode(node, { self, members: members(others), isOut: () => isOut }),
       verdict,
-      `${node} by ${self}, others ${others}`,
+      `whether ${self} acts for ${node}, with the other members ${others}`,
     );
 });
 
-test('without a membership, the first node that Kubernetes calls Ready acts for the nodes that Kubernetes rules out', () => {
+test('without a membership, the first node that Kubernetes does not rule out acts for the nodes that it rules out', () => {
   const known = ['a', 'b', 'c', 'd'].map((node) => ({ node, addresses: [] }));
   const isOut = (node: string) => !['b', 'c'].includes(node);
   const acts = (self: string, node: string) =>
@@ -56,7 +56,7 @@ test('without a membership, the first node that Kubernetes calls Ready acts for 
   );
 });
 
-test('without a membership, a sweep judges each other speaker once, and a later one sees changes', () => {
+test('without a membership, a sweep judges each other speaker once, and a later sweep sees changes', () => {
   const clock = new VirtualClock();
   const known = Array.from({ length: 100 }, (_, i) => ({ node: `n${i}`, addresses: [] }));
   const out = new Set<string>();

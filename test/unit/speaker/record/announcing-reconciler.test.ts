@@ -114,7 +114,7 @@ test('AnnouncingReconciler backs off when a live node keeps overwriting its line
     o.see();
     await o.pass(1000);
   }
-  assert.ok(overwritten >= 8 && overwritten <= 13, `${overwritten} times in an hour`);
+  assert.ok(overwritten >= 8 && overwritten <= 13, `overwritten ${overwritten} times in an hour`);
   o.answer();
   await o.pass(0);
   assert.equal(o.line(), '192.0.2.241=node-1/eth0', 'a node that begins to answer writes at once');
@@ -188,7 +188,7 @@ test('AnnouncingReconciler does not overwrite the line of a successor while this
   assert.deepEqual([o.writes(), o.events()], [0, []]);
 });
 
-test('AnnouncingReconciler writes the second family of a Service before it has seen its own first write', async () => {
+test('AnnouncingReconciler writes both lines of a dual-stack Service, although the second write begins before it has seen the first', async () => {
   const over = { ingress: [{ ip: '192.0.2.241' }, { ip: '2001:db8::1' }] };
   const o = setUp({ line: '192.0.2.241=node-2/eth0,2001:db8::1=node-2/eth0', service: over });
   o.answer();
@@ -296,7 +296,7 @@ test('AnnouncingReconciler ignores a Service of another class, even if it has an
   assert.equal(o.writes(), 0);
 });
 
-test('AnnouncingReconciler gives a successor the full time to overwrite its line after an outage of the API server', async () => {
+test('AnnouncingReconciler waits for a successor for the full time after an outage of the API server, before it removes its line', async () => {
   const o = setUp({ line: '192.0.2.241=node-1/eth0' });
   const { reachability } = o.api;
   reachability.missed('away');

@@ -48,7 +48,7 @@ test('each of the first hundred addresses has an event, and one event on the Nod
   await pass(clock, 4000);
   assert.equal(count('ManyAssigned'), 0);
   await pass(clock, 60_000);
-  // The allowance grows by one event a second.
+  // The allowance has grown by one event a second in the 4 s between the two calls.
   assert.equal(count('NodeAssigned'), 104);
   const last = recorded.at(-1);
   assert.equal(last?.regarding.kind, 'Node');
@@ -74,7 +74,7 @@ test('without a Node object there is no event on the Node', async () => {
   assert.equal(recorded.length, 100);
 });
 
-test('the event on the Node is recorded once the Node is known', async () => {
+test('the event on the Node waits until the Node is known', async () => {
   let node: typeof known | undefined;
   const { assign, clock, count, recorded } = setUp(() => node);
   assign(103);

@@ -16,7 +16,7 @@ import {
  */
 const tables: readonly (readonly [string, readonly string[]])[] = [
   ['a new owner writes over any line', ['at 0 absent yes', 'at 0 ours yes', 'at 0 other yes']],
-  ['an owner writes a line that has disappeared', ['write absent', 'at 0 absent yes']],
+  ['an owner writes its line again at once when the line is gone', ['write absent', 'at 0 absent yes']],
   [
     'an owner does not overwrite the line of another node until ten seconds after it first saw that line',
     ['see ours', 'at 0 other no', 'see other', 'at 9 other no', 'at 10 other yes'],
@@ -26,7 +26,7 @@ const tables: readonly (readonly [string, readonly string[]])[] = [
     ['see ours', 'see other', 'see ours', 'at 60 other no'],
   ],
   [
-    'each overwritten line doubles the pause',
+    'the pause doubles each time our line is written again over that of another node',
     ['see ours', 'see other', 'write other', 'see other', 'at 19 other no', 'at 20 other yes'],
   ],
   [

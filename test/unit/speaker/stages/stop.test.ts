@@ -56,7 +56,7 @@ class Stopped {
 }
 
 describe('stopSpeaker()', () => {
-  test('stops what announces first, and the endpoint last', async () => {
+  test('first stops the parts that announce, then the announcing record, and last the watches and the endpoint', async () => {
     const stopped = new Stopped();
     const end = stopped.stop();
     const announcing = ['death reports', 'layer-2 process', 'sessions: restart'];
