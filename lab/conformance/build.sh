@@ -44,7 +44,7 @@ cd "$folder/.module"
 todo=$(missing)
 [ -z "$todo" ] || {
   say "building the network tests of Kubernetes $version from their Go modules into $folder, once."
-  say 'Two idle cores need about six minutes after make cluster has built Kubernetes.'
+  say 'On two idle cores, this takes about six minutes if make cluster has already built Kubernetes.'
   go_download 'the tests'
 }
 

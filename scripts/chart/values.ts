@@ -60,10 +60,10 @@ const controller = z
       .int()
       .min(1)
       .default(2)
-      .describe('One replica leads. Another one takes over within 15 seconds.'),
+      .describe('One replica leads. When it is lost, another one takes over within 15 seconds.'),
     ...podValues({ cpu: '50m', memory: '128Mi' }, { memory: '512Mi' }, [], 'system-cluster-critical'),
     podDisruptionBudget: z
-      .strictObject({ enabled: enabled(true, 'Whether drains may end only one replica at a time.') })
+      .strictObject({ enabled: enabled(true, 'Whether `kubectl drain` may end only one replica at a time.') })
       .describe('The PodDisruptionBudget of the controller.'),
     networkPolicy: z
       .strictObject({
@@ -111,7 +111,7 @@ export const chartValues = z.strictObject({
     .union([text, object])
     .default('')
     .describe(
-      'The configuration: the text of the key `config` of the ConfigMap `config`, or the same as YAML. When it is empty, the chart makes no ConfigMap, and you write it yourself. Uninstalling leaves the ConfigMap in place.',
+      'The configuration, as text or as YAML. The chart writes it to the key `config` of the ConfigMap `config`. When it is empty, the chart makes no ConfigMap, and you write it yourself. Uninstalling leaves the ConfigMap in place.',
     ),
   loadBalancerClass: text
     .default('')

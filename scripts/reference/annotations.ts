@@ -169,8 +169,8 @@ export function annotationsPage(): string {
       ['condition', 'status', 'reason', 'meaning'],
       conditionRows.map(([type, status, reason, meaning]) => [code(type ?? ''), status, reason, meaning]),
     ),
-    'Announced is Unknown with BGP, because no object holds the facts. Each node knows only of its own sessions, and in BGP all nodes announce at once.\nIf speakers wrote their sessions to Services, each restart of a router would cost one write for each Service and node. If the controller read the\nstate of the speakers, it would have to ask every node that may announce a Service with `externalTrafficPolicy: Local`, again and again, and its\nanswer would be older than the loss of a session. `bellman explain` asks the speakers once, when an operator runs it. The metric\n`bellman_speaker_announced` shows at all times which nodes announce an address.',
-    'After the death of the last speaker, nothing corrects the record, and Announced stays True although no node answers.\n`bellman explain` asks the speakers themselves.',
+    'Announced is Unknown with BGP, because no Kubernetes object says which nodes have an Established session. Each node knows only of its own\nsessions, and in BGP all nodes announce at once. If speakers wrote their sessions to Services,\neach restart of a router would cost one write for each Service and node. If the controller read the state of the speakers,\nit would have to ask every node that may announce a Service with `externalTrafficPolicy: Local`, again and again, and its\nanswer would be older than the loss of a session. `bellman explain` asks the speakers once, when an operator runs it. The metric\n`bellman_speaker_announced` shows at all times which nodes announce an address.',
+    'After the death of the last speaker, nothing corrects the annotation `bellman.dev/announcing`, and Announced stays True although no node answers.\n`bellman explain` asks the speakers themselves.',
     '## Labels that Bellman reads',
     table(
       ['label', 'object', 'meaning'],

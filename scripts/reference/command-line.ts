@@ -15,13 +15,13 @@ const exitMeanings: Record<keyof typeof exitCodes, Readonly<Record<string, strin
       'The configuration is in force as written, a controller leads, every Service has its addresses, and every address that should be announced is announced. With `--problems`: nothing is wrong, and no session is down.',
     explain: 'Every address of the Service is announced.',
     trace: 'Events were printed.',
-    capture: 'Every node captured. The file may hold no frame.',
+    capture: 'Every node captured. The file may be without a frame, when none was seen.',
     collect: 'The archive was written. Its `README.txt` names what could not be read.',
     drain:
       'The annotation is written. With `--wait`: the speaker of the node runs, knows that the node leaves, and announces nothing.',
     undrain: 'The node no longer has the annotation of `drain`.',
     takeover: 'The next command may be run, or nothing is left to do.',
-    page: 'A signal ended it. With `--end-with-input`, the end of standard input ended it.',
+    page: 'A signal ended it or, with `--end-with-input`, the end of standard input.',
     completion: 'The completion was printed.',
     plugin: 'The plugin was printed.',
   },
@@ -32,7 +32,7 @@ const exitMeanings: Record<keyof typeof exitCodes, Readonly<Record<string, strin
     convert:
       'The ConfigMap was printed, but an address in use is in none of its pools. Or, with `--strict`, a field is not carried, and no ConfigMap was printed.',
     status:
-      'A condition of code 0 does not hold, or could not be checked because a speaker was not reached. Without `--problems`, a session that is down while another node announces its addresses does not count.',
+      'A condition of code 0 does not hold, or could not be checked because a speaker was not reached. Without `--problems`, a session that is down does not count while another node announces the same addresses.',
     explain:
       'The Service or the address does not exist, or does not belong to Bellman; the Service has no address; or one of its addresses is not announced.',
     trace: 'No events were found.',

@@ -159,7 +159,7 @@ export class ReceivePorts<Session extends Receiver> {
     const { clock, logger } = this.#options;
     logger.warn(
       { port: port.key.port },
-      'more BFD packets arrive than can be handled; only those of known sessions pass for a while',
+      'more BFD packets arrive than can be handled; for a while, only those with a known discriminator pass, and those with discriminator 0 while a session is not Up',
     );
     port.shield = clock.after(shieldMs, () => {
       port.shield = undefined;

@@ -79,7 +79,7 @@ function decodeItems(items: readonly OfferedItem[]): Result<readonly DecodedSess
     const item = decodePassedItem(octets);
     if (!item.ok) return item;
     if ((item.value.kind === 'session') !== (descriptor !== undefined))
-      return fail('a session without its connection, or a connection without its session');
+      return fail('a session without a connection, or a connection that belongs to no session');
     if (item.value.kind === 'session' && descriptor !== undefined) {
       const { session } = item.value;
       keys.add(keyText(session.connectionKey));

@@ -112,11 +112,11 @@ export class BgpMetrics {
     );
     this.bfdDamped = this.#gauge(
       'bfd_damped',
-      '1 while a loss by BFD does not end the session, because BFD has ended it too often.',
+      '1 while BFD is damped: its losses do not end the session, because BFD has ended the session too often.',
     );
     this.bfdLossesIgnored = this.#counter(
       'bfd_losses_ignored_total',
-      'Losses of the peer by BFD that did not end the session, because BFD was damped.',
+      'Losses by BFD that did not end the session, because BFD was damped.',
     );
     this.#notifications = this.#detailed('notifications_total', 'NOTIFICATION messages, by error.', [
       'direction',

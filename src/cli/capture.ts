@@ -41,7 +41,7 @@ export function captureCommand(): Command {
     .addOption(new Option('--node <node>', 'capture only on this node, whether or not it announces'))
     .addOption(new Option('--seconds <seconds>', 'time of the capture').argParser(within(120)).default(10))
     .addOption(
-      new Option('--frames <number>', 'largest number of frames of a node')
+      new Option('--frames <number>', 'largest number of frames to capture on each node')
         .argParser(within(10_000))
         .default(1000),
     )

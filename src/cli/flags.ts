@@ -50,7 +50,7 @@ export function daemonCommand(name: keyof typeof defaultHttpPort, description: s
       new Option(
         '--adopt-only',
         name === 'controller'
-          ? 'take the addresses in the status of Services into the books, and assign and change nothing'
+          ? 'record which addresses the status of Services has, and assign and change nothing'
           : 'announce only what an object with the key bellman.dev/takeover admits, because another program announces the rest',
       )
         .env('BELLMAN_ADOPT_ONLY')

@@ -123,7 +123,7 @@ export class ControllerMetrics {
     this.podsMarked = counter('bellman_controller_pods_marked_total', 'Pods of dead nodes set to not ready.');
     this.allocationSeconds = new Histogram({
       name: 'bellman_controller_allocation_seconds',
-      help: 'Time from the first sight of a Service without an address until its status is written.',
+      help: 'Time from when the status of a Service is first seen to lack an assigned address until the status is written.',
       buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
       registers,
     });

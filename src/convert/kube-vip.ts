@@ -102,10 +102,13 @@ function convertConfigMap(object: SourceObject, draft: Draft, report: Report): v
   for (const link of linkOfNamespace.values()) {
     const places = placesOfLink.get(link);
     if (places) link.changed(places, 'written into each pool that it is for');
-    else link.dropped('there is no pool for this namespace; its Services use the interface of their pool');
+    else
+      link.dropped(
+        'this namespace has no pool of its own; its Services use the interface of the pool that serves them',
+      );
   }
   if (skipsEnds?.value)
-    skipsEnds.changed('', 'the first and the last address of each prefix are left out of the pools');
+    skipsEnds.changed('', 'the first and the last address of each IPv4 prefix are left out of the pools');
   else skipsEnds?.changed('', 'left out; it is the default');
   data.text('search-order')?.dropped('Bellman assigns the lowest free address');
   for (const key of data.names())
@@ -165,7 +168,10 @@ function reportPool(
   if (size(own) < size(union(ranges)))
     said.push('without addresses that are in another pool or at an end of a prefix');
   if (hidden) said.push(`auto-assign: false, because kube-vip prefers a cidr key to this ${kind} key`);
-  field.changed(to, ['kube-vip does not say how it announces; this is layer 2', ...said].join('; '));
+  field.changed(
+    to,
+    ['the ConfigMap does not say how the addresses are announced; layer2 is assumed', ...said].join('; '),
+  );
 }
 
 function size(ranges: readonly IpRange[]): bigint {

@@ -105,7 +105,8 @@ function convertNamespaces(
 ): void {
   const namespaces = spec.texts('namespaces');
   const labels = spec.labels('namespaceSelector');
-  const boundary = 'only these namespaces may use the pool; in OpenELB others may name it';
+  const boundary =
+    'only these namespaces may use the pool; in OpenELB, Services of other namespaces may name it';
   pool.namespaces = namespaces?.changed(`${at}.namespaces`, boundary);
   if (labels)
     pool['namespace-selectors'] = [selectorOf(labels.changed(`${at}.namespace-selectors`, boundary), [])];

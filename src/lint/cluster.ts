@@ -181,7 +181,7 @@ function subnetWarnings(pool: PoolConfig, index: number, { links }: LintedCluste
       : [
           {
             path: `address-pools[${index}].addresses[${i}]`,
-            message: `no node has a link with a subnet of ${printRange(range)}, so no node answers for its addresses in layer 2`,
+            message: `no node has a link whose subnet overlaps ${printRange(range)}, so no node answers for its addresses in layer 2`,
           },
         ],
   );

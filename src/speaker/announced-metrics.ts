@@ -29,7 +29,7 @@ export function registerAnnouncedMetrics(registry: Registry, sources: AnnouncedS
   const { nodeName, sync, speaker } = sources;
   registerCollected(registry, {
     name: 'bellman_speaker_announced',
-    help: '1 while this node announces the address of the Service. 0 while BGP should announce the address, but no session with one of its peers is Established.',
+    help: '1 while this node announces the address of the Service. 0 while BGP should announce the address, but none of the peers that should receive it has an Established session.',
     type: 'gauge',
     labelNames: ['service', 'protocol', 'node', 'ip'],
     samples: () => announced(sources),

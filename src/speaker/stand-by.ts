@@ -80,7 +80,7 @@ export class StandBy {
         if (isFirst)
           logger.warn(
             { reason: error.message },
-            'this speaker waits until another process frees its HTTP port',
+            'another process has the HTTP port of this speaker; waiting until it is free',
           );
         waits();
         await new Promise<void>((resolve) => void clock.after(retryMs, resolve));

@@ -109,7 +109,8 @@ export function connectChannel(path: string, handler: ChannelHandler): Channel |
     libc.closeDescriptor(fd);
     const code = error instanceof libc.SystemError ? error.code : undefined;
     if (code === 'ENOENT' || code === 'ECONNREFUSED') return undefined;
-    if (code === 'EAGAIN') throw new Error('it takes no connections, and its queue of connections is full');
+    if (code === 'EAGAIN')
+      throw new Error('it accepts no connections, and its queue of waiting connections is full');
     throw error;
   }
 }

@@ -91,7 +91,7 @@ function add<K>(counts: Map<K, number>, key: K, change: number): void {
 export function registerHttpRefusals(registry: Registry): Counter<'reason'> {
   return new Counter({
     name: 'bellman_http_refused_total',
-    help: 'Requests that were refused, and idle connections that were closed, because clients of the HTTP endpoint had too many.',
+    help: 'Requests that were refused because too many were being answered, and idle connections that were closed because too many were open.',
     labelNames: ['reason'],
     registers: [registry],
   });

@@ -59,7 +59,7 @@ describe('dead processes and cut networks', { concurrency: false }, () => {
     await explained('printer', 'unknown', new RegExp(`unknown: ${owner.name} cannot reach the API server`));
     await problems(
       new RegExp(`^speaker: node ${owner.name} cannot reach the API server`),
-      new RegExp(`^address: .*printer: ${owner.name} on eth0 according to the last record`),
+      new RegExp(`^address: .*printer: ${owner.name} on eth0 according to the announcing record`),
     );
     await heal();
     await heals();
@@ -86,7 +86,7 @@ describe('dead processes and cut networks', { concurrency: false }, () => {
       /^speaker: the speaker of node node-1 was not reached/,
       /^speaker: the speaker of node node-2 was not reached/,
       /^address: .* of Service default\/web: unknown: node-1, node-2 not reached/,
-      /^address: .* of Service default\/printer: node-\d on eth0 according to the last record/,
+      /^address: .* of Service default\/printer: node-\d on eth0 according to the announcing record/,
     );
     for (const node of lab.fabric.nodes) lab.startSpeaker(node);
     await heals();
@@ -138,7 +138,7 @@ describe('dead processes and cut networks', { concurrency: false }, () => {
     await problems(
       /^speaker: daemons on other hosts show their state only with a token of ServiceAccount/,
       /^address: .* of Service default\/web: unknown/,
-      /^address: .* of Service default\/printer: node-\d on eth0 according to the last record/,
+      /^address: .* of Service default\/printer: node-\d on eth0 according to the announcing record/,
     );
     await lab.apply({
       apiVersion: 'v1',

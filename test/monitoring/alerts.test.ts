@@ -158,7 +158,8 @@ const rows: Readonly<Record<string, Row | readonly Row[]>> = {
       [`bellman_bgp_session_up{peer="router",${a}}`]: '1x25',
     },
     ...{ quietAt: 10, firesAt: 12, resolvedAt: 20, labels: { instance: 'a', peer: 'router' } },
-    description: 'The session of a with the peer router carries 2 routes, which is not the wanted number.',
+    description:
+      'The session of a with the peer router carries 2 routes, which is not the number that it should carry.',
   },
   BellmanBfdSessionDown: {
     series: { [`bellman_bfd_session_up{peer="router",${a}}`]: '1x5 0x10 1x10' },
@@ -182,7 +183,7 @@ const rows: Readonly<Record<string, Row | readonly Row[]>> = {
     },
     ...{ quietAt: 7, firesAt: 9, resolvedAt: 20, labels: {} },
     description:
-      'No replica of the controller leads, so no Service gets an address. Present addresses stay announced.',
+      'No replica of the controller leads, so no Service gets an address. Addresses that are announced already stay announced.',
   },
   BellmanSpeakerMissing: {
     series: {

@@ -220,7 +220,7 @@ export class SessionMachine {
   /** Handles a packet that belongs to this session by discriminator or by addresses. `octets` is the packet as received (section 6.8.6). */
   receive(packet: ReceivedPacket, octets: Uint8Array, nowMs: number): readonly SessionAction[] {
     if (packet.yourDiscriminator === 0 && this.#state === 'Up')
-      return drop('no-discriminator', 'the packet has no discriminator of ours, but the session is Up');
+      return drop('no-discriminator', 'Your Discriminator is 0, but the session is Up');
     const refusal = verify(packet, octets, this.#settings.authentication, this.#window);
     if (refusal) return drop(refusal.reason, refusal.detail);
     this.#storeRemote(packet);

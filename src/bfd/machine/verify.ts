@@ -22,7 +22,7 @@ export function verify(
   const refuse = (detail: string): Refusal => ({ reason: 'authentication', detail });
   if (!settings) return section ? refuse('the peer authenticates, but we have no keys for it') : undefined;
   const { type, keys } = settings;
-  if (!section) return refuse(`the packet is not authenticated, and must be, with ${type}`);
+  if (!section) return refuse(`the packet is not authenticated, but must be authenticated with ${type}`);
   if (section.type === 'other')
     return refuse(`the packet has authentication type ${section.code}, and must have ${type}`);
   if (section.type !== type) return refuse(`the packet is authenticated with ${section.type}, not ${type}`);

@@ -110,7 +110,7 @@ class AttributeListReader {
     const type = octets.length < 2 ? noType : readUint8(octets, 1);
     const error = updateError(
       UpdateSubcode.length,
-      `attribute ${type} is longer than the rest of the attributes`,
+      `attribute ${type} runs past the end of the path attributes`,
       octets,
     );
     if (isMultiprotocol(type)) return error;

@@ -48,7 +48,7 @@ export class NlriList implements NlriSequence {
     let count = 0;
     while (at < octets.length) {
       at += lead;
-      if (at >= octets.length) return fail('a path identifier has no prefix');
+      if (at >= octets.length) return fail('no prefix follows a path identifier');
       const bits = octets[at] ?? 0;
       if (bits > longest) return fail(`a prefix has ${bits} bits`);
       at += 1 + ((bits + 7) >> 3);

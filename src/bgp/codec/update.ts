@@ -40,7 +40,7 @@ const mandatoryClassic: readonly number[] = [...mandatory, AttributeType.nextHop
  * Decodes an UPDATE whose header has been judged. Fails only with an error that ends the session (RFC 7606). The errors are, as code/subcode:
  * - 3/1: a field that is longer than the message, or a repeated MP_REACH_NLRI or MP_UNREACH_NLRI
  * - 3/2: an unknown well-known attribute
- * - 3/5: an MP_REACH_NLRI or MP_UNREACH_NLRI that is longer than the rest of the attributes
+ * - 3/5: an MP_REACH_NLRI or MP_UNREACH_NLRI that runs past the end of the path attributes
  * - 3/9: a malformed MP_REACH_NLRI or MP_UNREACH_NLRI
  * - 3/10: malformed prefixes in the withdrawn routes or in the NLRI field
  * - the error of a fault with the treatment `withdraw`, when the UPDATE announces no route (RFC 7606 section 5.2)

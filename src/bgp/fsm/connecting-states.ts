@@ -112,7 +112,8 @@ export function connectOrActive(step: Transition, event: FsmEvent): FsmStep {
       return step.toUnreachable(event.reason);
     // Event 20 (BGPOpen with DelayOpenTimer running): send OPEN and KEEPALIVE; to OpenConfirm. Event 19 belongs to "any other event".
     case 'open':
-      if (!state.delayOpenRunning) return step.toFailed({ kind: 'tcp', reason: 'OPEN without a connection' });
+      if (!state.delayOpenRunning)
+        return step.toFailed({ kind: 'tcp', reason: 'an OPEN arrived before TCP was up' });
       step.stopTimer('connect-retry');
       step.stopTimer('delay-open');
       step.act({ kind: 'send-open' });
@@ -138,7 +139,7 @@ export function connectOrActive(step: Transition, event: FsmEvent): FsmStep {
     case 'keepalive':
     case 'update':
     case 'update-error':
-      return step.toFailed({ kind: 'tcp', reason: 'message before the OPEN' });
+      return step.toFailed({ kind: 'tcp', reason: 'a message arrived before the OPEN' });
   }
 }
 

@@ -177,7 +177,7 @@ class PeerTransition {
     ) {
       this.#draft.set({ refusedCapabilities: new Set() });
       const error = cease(Cease.otherConfigurationChange);
-      this.#restart({ kind: 'stop', error, because: 'its configuration changed' });
+      this.#restart({ kind: 'stop', error, because: 'the configuration of the peer changed' });
       return;
     }
     if (restart) this.#draft.set({ refusedCapabilities: new Set() });

@@ -58,7 +58,7 @@ export function describeRejection(reason: RejectReason): string | undefined {
     case 'other-open':
       return 'the session of the earlier speaker ended: this speaker would send a different OPEN';
     case 'incomplete':
-      return 'the session of the earlier speaker ended: this speaker lacks something that the session needs';
+      return 'the session of the earlier speaker ended: this speaker does not have everything that the session needs, such as the password';
     case 'idle':
     case 'established':
     case 'paused':

@@ -68,5 +68,5 @@ export function labelKeyFault(key: string): string | undefined {
 
 export function labelValueFault(value: string): string | undefined {
   if (value === '' || (value.length <= 63 && word.test(value))) return undefined;
-  return `${show(value)} is not a label value: up to 63 of A-Z, a-z, 0-9, -, _ and .`;
+  return `${show(value)} is not a label value: up to 63 of A-Z, a-z, 0-9, -, _ and ., with a letter or a digit at both ends`;
 }

@@ -211,5 +211,5 @@ export function interfaceNameFault(name: string): string | undefined {
 /** The fault in the name of a namespace (an RFC 1123 label); `undefined` when the name is valid. */
 export function namespaceFault(name: string): string | undefined {
   if (name.length <= 63 && /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(name)) return undefined;
-  return `${show(name)} is not the name of a namespace: up to 63 of a-z, 0-9 and -`;
+  return `${show(name)} is not the name of a namespace: up to 63 of a-z, 0-9 and -, with a letter or a digit at both ends`;
 }

@@ -387,7 +387,7 @@ export const drainSchema = z.strictObject(
     ),
     med: key(
       uint32,
-      'Smallest MULTI_EXIT_DISC that the routes of a leaving node may have. By default the value does not change.',
+      'MULTI_EXIT_DISC of those routes of a leaving node whose own value is smaller or missing. By default the value does not change.',
     ),
     'as-path-prepend': key(
       wholeNumber(0, 10, 'a number from 0 to 10'),

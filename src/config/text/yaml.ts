@@ -118,7 +118,7 @@ function syntaxError(text: string, error: unknown): YamlError {
   else if (/:\s+[@`]/.test(line)) hint = '; quote a value that begins with @ or `';
   else if (/:\s[^'"#]*:(\s|$)/.test(line)) hint = '; quote a value that holds a colon and a space';
   else if (/:\s+[%&*!|>]/.test(line)) hint = '; quote a value that begins with one of % & * ! | >';
-  else if (reason === underindented) hint = '; is a bracket or a quote before it not closed?';
+  else if (reason === underindented) hint = '; check that each bracket and quote before this place is closed';
   return { path: [], offset, message: `not valid YAML: ${reason}${hint}` };
 }
 
@@ -247,7 +247,7 @@ class Reader {
       const within = [...path, name];
       const value = this.#node(within);
       if (key.kind !== 'scalar')
-        this.#error(path, key.offset, 'a key must be a word, not a list or keys and values');
+        this.#error(path, key.offset, 'this key is a list or a mapping; a key must be a word');
       else if (name === '<<')
         this.#error(within, key.offset, 'merge keys are not supported; write the keys out');
       else if (name === '__proto__') this.#error(within, key.offset, '__proto__ is not allowed as a key');

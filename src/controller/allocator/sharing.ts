@@ -71,7 +71,7 @@ export function sharingRefusal(
   if (port !== undefined) return `port ${port} on it is in use by ${other}`;
   if (asker.backends === holder.backends) return undefined;
   if (asker.backends !== '' && holder.backends !== '')
-    return `it is in use by ${other}, which has other backends; externalTrafficPolicy Local does not allow that`;
+    return `it is in use by ${other}, which has a different selector; with externalTrafficPolicy Local, Services that share an address need the same selector`;
   return `it is in use by ${other}, which has externalTrafficPolicy ${policyOf(holder)}, and this Service has ${policyOf(asker)}: Services that share an address need the same policy`;
 }
 

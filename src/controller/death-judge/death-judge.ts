@@ -249,7 +249,7 @@ export class DeathJudge {
     if (dead.size > limit)
       return `is one of ${dead.size} nodes that died together, and max-nodes allows ${limit}`;
     if (this.#nodes.get(node)?.isControlPlane && this.#losesControlPlane(dead))
-      return 'is a control-plane node, and less than half of these may be dead';
+      return 'is a control-plane node, and fewer than half of the control-plane nodes may be dead or not ready';
     if (this.#marks.filter((atMs) => nowMs - atMs < rateMs).length + found >= limit)
       return `has to wait, because max-nodes limits the nodes marked within ${rateMs / 1000} s to ${limit}`;
     const returnedAtMs = this.#returnedAtMs.get(node);
@@ -265,7 +265,7 @@ export class DeathJudge {
     const lease = this.#leases.get(node);
     const sinceMs = this.#majoritySinceMs.get(node);
     if (!lease || sinceMs === undefined || !this.#isFresh(node, nowMs))
-      return 'has a Lease that is not read yet';
+      return 'has a Lease that was not read recently';
     const isSettled = lease.lastAtMs - Math.max(lease.firstAtMs, sinceMs) >= deathTiming.settleMs;
     return isSettled ? undefined : 'may still renew its Lease';
   }

@@ -133,7 +133,7 @@ export function reportPeerConfig(config: PeerConfigSource): void {
   }
   config.port?.carried(to('peer-port'));
   config.sourceInterface?.dropped(
-    'Bellman takes the source of a session from its route; for a fixed source, write one peer for each node, with its source-address',
+    'the source address of a session follows from the route to the peer; for a fixed one, write a peer with source-address for each node',
   );
   for (const { key, field } of config.times) field.changed(to(key), `${field.value}s`);
   config.secret?.changed(

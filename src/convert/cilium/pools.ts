@@ -69,7 +69,7 @@ function convertSelector(selector: Field<Selector> | undefined, pool: RawPool, a
     // Without its selector the pool would serve Services that Cilium keeps out.
     pool['auto-assign'] = false;
     selector.dropped(
-      'a pool cannot select a Service by its name, or exclude namespaces; auto-assign: false keeps other Services out',
+      'a pool can neither select a Service by its name nor exclude namespaces; with auto-assign: false, only Services that name the pool get its addresses',
     );
     return;
   }

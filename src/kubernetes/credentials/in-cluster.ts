@@ -55,7 +55,7 @@ export class InClusterCredentials implements Credentials {
     const { token } = this.#read();
     const expiryMs = tokenExpiryMs(token);
     if (token !== before || expiryMs === undefined || expiryMs > this.#clock.epochMs()) return undefined;
-    return `the token in ${join(this.#directory, 'token')} expired at ${new Date(expiryMs).toISOString()}; the kubelet of this node should have replaced it, see its log`;
+    return `the token in ${join(this.#directory, 'token')} expired at ${new Date(expiryMs).toISOString()}; the kubelet of this node should have replaced the token; see the kubelet's log`;
   }
 
   /** A file that cannot be read does no harm while the last token is valid. After that, the server's refusal names the cause. */

@@ -64,7 +64,7 @@ export class ConflictHandler {
     if (!decision.report) return;
     const fields = { ip: state.text, mac, interface: interfaceName, action };
     // Each planned handover looks like a conflict for a moment.
-    if (isSpeaker) log.debug(fields, 'another speaker claims an address of this node');
+    if (isSpeaker) log.debug(fields, 'the host of another speaker uses an address of this node');
     else log.warn(fields, 'address conflict: another host uses an address of this node');
     this.#options.onConflict({ address: state.address, mac, interface: interfaceName, action, isSpeaker });
   }

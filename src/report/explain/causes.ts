@@ -150,7 +150,7 @@ function stalledCauses(waiting: readonly NodeExplanation[], view: ClusterView): 
     ];
   return [
     {
-      text: `${state}: the speakers elect an owner, or too few speakers hear each other`,
+      text: `${state}: the speakers are still electing an owner, or too few speakers hear each other`,
       remedy: 'run the command again in a few seconds; then look at bellman trace membership',
     },
   ];

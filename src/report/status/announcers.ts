@@ -113,7 +113,7 @@ function recordedAnnouncer(
 ): Announcers | undefined {
   const recorded = parseAnnouncing(service).get(address);
   if (!recorded || !unreached.includes(recorded.node)) return undefined;
-  const text = `${recorded.node} on ${recorded.interfaces.join(', ')} according to the last record; its speaker was not reached`;
+  const text = `${recorded.node} on ${recorded.interfaces.join(', ')} according to the announcing record; its speaker was not reached`;
   return { text, isAsDesired: false };
 }
 

@@ -25,7 +25,7 @@ export function planLayer2(planned: PlannedAddress, context: PlanContext): Servi
   if (held && !candidates.isEmpty) {
     const mayAnswer = (node: string) => candidates.has(node);
     const reason = held.isAdmitted
-      ? 'adopt-only: no node is recorded as its first owner yet'
+      ? 'adopt-only: the announcing record names no first owner of the address yet'
       : `adopt-only: ${mayAnswer(context.nodeName) ? `node ${context.nodeName}` : 'another node'} would answer for it`;
     return {
       ...emptyPlan,

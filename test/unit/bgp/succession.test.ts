@@ -195,11 +195,11 @@ describe('a session that cannot be passed on', () => {
     assert.equal(await speaker.offer(), undefined);
   });
 
-  test('ends when the second process lacks something that the session needs, and the log says so', async () => {
+  test('ends when the second process does not have everything that the session needs, and the log says so', async () => {
     const { to } = await passed();
     to.speaker.setPeers([{ ...peer(), waitingFor: 'no password' }]);
     assert.equal(to.transport.rejected.length, 1);
-    assert.match(to.lines.join(''), /this speaker lacks something that the session needs/);
+    assert.match(to.lines.join(''), /this speaker does not have everything that the session needs/);
     assert.doesNotMatch(to.lines.join(''), /different OPEN/);
   });
 

@@ -56,7 +56,7 @@ describe('lintCluster()', () => {
     [
       'a layer-2 pool outside the subnets of all links',
       pool('protocol: layer2, addresses: [203.0.113.0/28]'),
-      /^address-pools\[0\]\.addresses\[0\]: no node has a link with a subnet of 203\.0\.113\.0\/28/,
+      /^address-pools\[0\]\.addresses\[0\]: no node has a link whose subnet overlaps 203\.0\.113\.0\/28/,
     ],
     [
       'a layer-2 pool outside the subnets of all links, with an advertisement that names interfaces',

@@ -131,7 +131,7 @@ const rows: readonly (readonly [string, Speakers, string, 0 | 1])[] = [
   [
     'the recorded node when its speaker was not reached',
     { 'node-1': undefined },
-    'node-1 on eth0 according to the last record; its speaker was not reached',
+    'node-1 on eth0 according to the announcing record; its speaker was not reached',
     1,
   ],
   [
@@ -466,7 +466,7 @@ test('problemsOf() names an address with two protocols when only one of them is 
   assert.deepEqual(found({ announcing: announced }), ['node-1; unknown by BGP: node-2 not reached']);
   assert.deepEqual(found(advertised), ['unknown in layer 2: node-2 not reached; node-1 by BGP']);
   assert.deepEqual(found(advertised, record), [
-    'node-2 on eth0 according to the last record; its speaker was not reached; node-1 by BGP',
+    'node-2 on eth0 according to the announcing record; its speaker was not reached; node-1 by BGP',
   ]);
   assert.deepEqual(found({ ...advertised, announcing: announced }), []);
 });

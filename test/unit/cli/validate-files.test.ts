@@ -92,7 +92,7 @@ const rows: readonly (readonly [string, readonly string[], 0 | 1 | 2, string])[]
     'broken YAML',
     ['broken.yaml'],
     1,
-    'broken.yaml:2:1: not valid YAML: deficient indentation; is a bracket or a quote before it not closed?\n',
+    'broken.yaml:2:1: not valid YAML: deficient indentation; check that each bracket and quote before this place is closed\n',
   ],
   [
     'every file, even after an invalid one',

@@ -82,7 +82,7 @@ test('InClusterCredentials says that a refused token has expired, and names its 
   clock.advance(10_000);
   assert.equal(
     credentials.refused(),
-    `the token in ${file('token')} expired at 2026-01-01T00:00:10.000Z; the kubelet of this node should have replaced it, see its log`,
+    `the token in ${file('token')} expired at 2026-01-01T00:00:10.000Z; the kubelet of this node should have replaced the token; see the kubelet's log`,
   );
   for (const token of ['no JWT', 'a.b.c', `a.${Buffer.from('{"exp":1e300}').toString('base64url')}.c`]) {
     mount(token);

@@ -88,7 +88,7 @@ describe('a speaker that starts', () => {
     await pass(30_000);
     assert.deepEqual(calls, []);
     assert.equal(
-      lines.filter(({ msg }) => msg.includes('waits until another process frees its HTTP port')).length,
+      lines.filter(({ msg }) => msg.includes('another process has the HTTP port of this speaker')).length,
       1,
     );
     freePort();

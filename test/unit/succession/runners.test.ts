@@ -112,7 +112,7 @@ describe('succession over a local socket', () => {
       },
     );
     assert.equal(child.signal, null, 'the process was blocked');
-    assert.match(child.stdout, /queue of connections is full/, child.stderr);
+    assert.match(child.stdout, /queue of waiting connections is full/, child.stderr);
   });
 
   test('the predecessor passes a connection on with its descriptor, and the peer of the connection notices nothing', async (t) => {

@@ -202,7 +202,7 @@ test('NeighbourResponder yields under the policy `yield`, and reports a conflict
 test('NeighbourResponder warns of a conflict with a foreign host, and logs a conflict with another speaker only at level debug', () => {
   for (const [speakers, expected] of [
     [[], ['warn', 'address conflict: another host uses an address of this node']],
-    [['02:00:00:00:00:0b'], ['debug', 'another speaker claims an address of this node']],
+    [['02:00:00:00:00:0b'], ['debug', 'the host of another speaker uses an address of this node']],
   ] as const) {
     const { logger, lines } = memoryLogger();
     const host = new MemoryHost({ log: logger });
