@@ -16,6 +16,11 @@ export function drainProgress({ leaving, announcing, advertised, peers }: Speake
   const byBgp = Object.keys(advertised).length;
   const peersWithRoutes = peers.filter(({ routesSent }) => routesSent > 0).length;
   if (inLayer2 + byBgp + peersWithRoutes === 0) return { isDone: true, text: 'the node announces nothing' };
+  if (inLayer2 + byBgp === 0)
+    return {
+      isDone: false,
+      text: `the node has not withdrawn all routes yet from ${counted(peersWithRoutes, 'peer')}`,
+    };
   const held = leaving.heldByFloor;
   if (held.length > 0)
     return {
