@@ -40,7 +40,6 @@ test('an annotation, the log and the status show the warnings about an accepted 
     (harness.status() as { config: { clusterWarnings?: string } }).config.clusterWarnings,
     warning,
   );
-  assert.equal(harness.annotation('cluster-warnings', harness.servicePath('none')), undefined);
   await harness.stop();
 });
 

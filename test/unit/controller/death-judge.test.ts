@@ -97,11 +97,19 @@ describe('DeathJudge', () => {
       assert.equal(world.pass(5000), isDead ? last : '');
     });
 
-  test('the report of a node about itself, and the report of a node without a speaker Pod, do not count', () => {
+  test('the report of a node without a speaker Pod does not count', () => {
     const world = new Case();
-    world.judge.setSpeakers(new Set([...'abcde']));
-    world.report('abe', 'e');
+    world.report('ab', 'e');
     world.report('x', 'e');
+    assert.equal(world.pass(5000), '');
+    world.report('c', 'e');
+    assert.equal(world.pass(5000), 'e');
+  });
+
+  test('the report of a node about itself is a sign of its life', () => {
+    const world = new Case();
+    world.report('abcd', 'e');
+    world.report('e', 'e');
     assert.equal(world.pass(5000), '');
   });
 
@@ -209,6 +217,7 @@ describe('DeathJudge', () => {
     assert.equal(world.pass(5000), 'g');
     world.report('abcde', 'fg');
     assert.equal(world.pass(5000), '');
+    assert.match(world.reasonFor('f') ?? '', /one of 2 nodes that died together/);
     world.judge.setNode('g', { isReady: false, isControlPlane: false });
     assert.equal(world.pass(5000), '');
     assert.match(

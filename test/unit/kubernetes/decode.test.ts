@@ -58,7 +58,18 @@ test('decodeService() reads every field of the model, and leaves out ingress ent
   );
   assert.equal(service.createdAtMs, Date.UTC(2026, 0, 2, 3, 4, 5));
   assert.equal(service.deleting, true);
-  assert.equal(service.loadBalancerClass, 'c');
+  const { type, loadBalancerClass, loadBalancerIP, ipFamilies, ipFamilyPolicy, selector } = service;
+  assert.deepEqual(
+    { type, loadBalancerClass, loadBalancerIP, ipFamilies, ipFamilyPolicy, selector },
+    {
+      type: 'LoadBalancer',
+      loadBalancerClass: 'c',
+      loadBalancerIP: '192.0.2.1',
+      ipFamilies: ['IPv6', 'IPv4'],
+      ipFamilyPolicy: 'RequireDualStack',
+      selector: { app: 'x' },
+    },
+  );
   assert.deepEqual(service.ports, [
     { name: 'dns', protocol: 'UDP', port: 53 },
     { protocol: 'TCP', port: 80 },

@@ -100,6 +100,8 @@ describe('requestToken()', () => {
     const { api: client, requests } = api({ token: { status: { token: 'issued' } } });
     assert.equal(await requestToken(client, 'bellman-system', 'viewer', 'bellman.dev'), 'issued');
     assert.equal(requests[0]?.path, '/api/v1/namespaces/bellman-system/serviceaccounts/viewer/token');
+    const { spec } = requests[0]?.body as { spec: { audiences: unknown } };
+    assert.deepEqual(spec.audiences, ['bellman.dev']);
   });
 
   test('rejects an answer without a token', async () => {

@@ -20,6 +20,9 @@ describe('UrgentNews', () => {
     const told = urgent.wake(all, 2).map(({ to }) => to);
     assert.equal(told.length, 4);
     for (const name of told) assert.match(name, /^node-3[5-9]$/);
+    const few = receivers(10).map((each) => ({ ...each, state: 'suspect' as const }));
+    urgent.add(textPayload('b'), true, 2);
+    assert.equal(urgent.wake(few, 4).length, 10);
   });
 
   test('collects for two milliseconds, then sends its own news to all members of a small cluster', () => {

@@ -219,7 +219,7 @@ test('NeighbourResponder warns of a conflict with a foreign host, and logs a con
 test('NeighbourResponder probes three times at intervals of 100 ms before it calls an address free', async () => {
   const host = new MemoryHost();
   const outcome = host.responder.probe(ip('192.0.2.1'));
-  host.clock.advance(500);
+  host.clock.advance(300);
   assert.deepEqual(await outcome, { kind: 'free' });
   assert.deepEqual(host.times(), [0, 100, 200]);
   assert.equal(host.captures.size, 0);
