@@ -21,8 +21,8 @@ export function judgePmsiTunnel(value: Uint8Array): Problem | undefined {
 }
 
 /**
- * TUNNEL_ENCAPSULATION (RFC 9012 section 2) is a list of tunnels, each `tunnel type 2 | length 2 | sub-TLVs …`. A sub-TLV is `type 1 |
- * length 1, or 2 from type 128 on | value`.
+ * TUNNEL_ENCAPSULATION (RFC 9012 section 2) is a list of tunnels. A tunnel is `tunnel type (2 octets) | length (2) | sub-TLVs …`. A sub-TLV is
+ * `type (1 octet) | length (1, or 2 when the type is 128 or more) | value`.
  */
 export function judgeTunnelEncapsulation(value: Uint8Array): Problem | undefined {
   let at = 0;

@@ -73,7 +73,7 @@ export class SessionReport {
         this.#onChange?.({ kind: 'up', peer: this.#name });
         return;
       case 'session-down':
-        // The observer is for failures, and an intended end is none. `#ended` logs it all the same.
+        // The observer learns of failures only. An intended end is not a failure, but `#ended` logs it.
         if (action.cause.kind !== 'stopped')
           this.#onChange?.({ kind: 'down', peer: this.#name, reason: describeCause(action.cause) });
         this.#ended(action.cause);
@@ -144,7 +144,7 @@ export class SessionReport {
 
   /**
    * One of two connections has ended, normally by a collision. A collision is not an error, so it does not become the last error. The
-   * exception is a collision with a text, which says that a silent connection has yielded to a newer one.
+   * exception is a collision whose cause has a text. The text says that a silent connection has yielded to a newer one.
    */
   #connectionEnded(cause: DownCause): void {
     this.metrics.ended(cause);

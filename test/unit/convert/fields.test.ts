@@ -52,7 +52,7 @@ for (const { name, title } of sources)
     }
   });
 
-test('a field with many values that are not read has a row for fifty of them, and one for the whole field', () => {
+test('an unread field with more than fifty values gets one row for each of the first fifty, and one more for the whole field', () => {
   const objects = baseObjects('metallb');
   const [object] = objects;
   assert.ok(object);

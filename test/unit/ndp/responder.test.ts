@@ -211,7 +211,7 @@ describe('NdpResponder reports a conflict:', () => {
     assert.equal(responder('2001:db8::b', false).receive(bytes, bytes.length), 'conflict');
   });
 
-  test('but not for an advertisement that goes to a group although its Solicited flag is set', () => {
+  test('but not for a malformed advertisement: one with the Solicited flag that goes to a group', () => {
     const bytes = withChecksum(
       changed(frame(captured.advertisement), { 0: 0x33, 1: 0x33, 5: 1, 38: 0xff, 39: 2 }),
     );
@@ -259,7 +259,7 @@ test("encodeDuplicateAddressProbe() writes the kernel's frame without the nonce 
   assert.equal(hex(encodeDuplicateAddressProbe(mac, ip('2001:db8::b'))), hex(expected));
 });
 
-test('encodeUnsolicitedAdvertisement() addresses all nodes with only the Override flag set', () => {
+test('encodeUnsolicitedAdvertisement() sends to the group of all nodes, and sets only the Override flag', () => {
   const bytes = encodeUnsolicitedAdvertisement(ownMac, ip('2001:db8::a'));
   const expected = withChecksum(
     Buffer.concat([
