@@ -83,9 +83,10 @@ export interface SessionMachineOptions {
 }
 
 /**
- * Sequence numbers that a successor leaves out, in multiples of its Detect Mult. The earlier process keeps sending until its successor takes
- * over, so our numbers begin beyond those that it has probably used. The peer accepts a number that is ahead by up to three times the Detect
- * Mult of our packet (RFC 5880 section 6.7.3). The rest of this window is for packets that were lost.
+ * Sequence numbers that a successor leaves out, in multiples of a Detect Mult. The earlier process keeps sending until its successor takes
+ * over, so our numbers begin beyond those that it has probably used. The peer accepts a number that is ahead by up to three times a Detect
+ * Mult: that of our packet (RFC 5880 section 6.7.3), or its own (BIRD). The smaller of the two suits both. The rest of this window is for
+ * packets that were lost.
  */
 const skippedDetectMults = 2;
 
@@ -125,7 +126,8 @@ export class SessionMachine {
     this.#schedule = new SendSchedule(random);
     this.#sequence = new SendSequence(
       inherited
-        ? inherited.sentSequence + skippedDetectMults * settings.detectMultiplier
+        ? inherited.sentSequence +
+            skippedDetectMults * Math.min(settings.detectMultiplier, this.#remote.detectMultiplier)
         : Math.floor(random() * 2 ** 32),
     );
     this.#schedulePackets(nowMs);

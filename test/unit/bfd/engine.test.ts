@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import { encodeEcho } from '../../../src/bfd/codec/echo-packet.ts';
 import type { BfdPacket } from '../../../src/bfd/codec/packet.ts';
 import { encodePacket } from '../../../src/bfd/codec/packet.ts';
+import { decodePassedSession } from '../../../src/bfd/codec/passed-session.ts';
 import { BfdEngine } from '../../../src/bfd/engine.ts';
 import type { BfdChange, BfdProcessStatus, BfdSessionStatus } from '../../../src/bfd/messages.ts';
 import type { BfdSessionSettings } from '../../../src/bfd/session-settings.ts';
@@ -520,6 +521,25 @@ describe('BFD sessions in a succession', () => {
     clock.advance(5000);
     const { downs, state, dropped } = only(b);
     assert.deepEqual([state, downs, dropped], ['Up', 0, {}]);
+  });
+
+  test('leave out no more sequence numbers than the window of a peer with a smaller multiplier', () => {
+    const clock = new VirtualClock();
+    const [a, b, next] = [node(clock), node(clock), node(clock)];
+    connect([a.transport, ours], [b.transport, theirs]);
+    const settings = { ...base, ...authentication('meticulous-sha1'), detectMultiplier: 10 };
+    a.engine.setSessions([settings]);
+    b.engine.setSessions([{ ...settings, detectMultiplier: 2, peerAddress: ours }]);
+    clock.advance(3000);
+    const [octets] = a.engine.passOn();
+    const passed = octets && decodePassedSession(octets);
+    assert.ok(octets && passed?.ok);
+    next.engine.inherit([octets]);
+    next.engine.setSessions([settings]);
+    const first = next.transport.sent[0]?.octets;
+    const section = first && decoded(first).authentication;
+    assert.ok(section && section.type === 'meticulous-sha1');
+    assert.equal((section.sequence - passed.value.sentSequence) >>> 0, 5);
   });
 
   test('send no more packets from the predecessor after letGo()', () => {
