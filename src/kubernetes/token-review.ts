@@ -72,7 +72,7 @@ const reviewTimeoutMs = 600;
 export function accessByToken(client: Api, clock: Clock, audience: string): AccessControl {
   return new AccessControl({
     clock,
-    isRefusal: (error) => error instanceof ApiError && (error.status === 401 || error.status === 403),
+    isRefusal: (error) => error instanceof ApiError && error.status > 0,
     judge: async (token, path) => {
       if (!client.reachability.isAnswering) throw new Error('it does not answer');
       return judgeToken(client, token, audience, path);
