@@ -27,7 +27,7 @@ const maxEventsPerObject = 64;
 const concurrency = 4;
 /** The API refuses longer notes. */
 const maxNoteOctets = 1024;
-/** A starting API server refuses valid accounts for some seconds, so a refused event is retried until it is this old. */
+/** A starting API server refuses valid accounts for some seconds, so a refused event is retried for this long. */
 const refusedForMs = 10_000;
 const flushPollMs = 10;
 
@@ -98,7 +98,11 @@ export class EventRecorder {
         await this.#send(next);
       } catch (error) {
         const isApiError = error instanceof ApiError;
-        if (isApiError && (error.status === 0 || error.retryAfterMs !== undefined)) throw error;
+        if (isApiError && (error.status === 0 || error.retryAfterMs !== undefined)) {
+          // A server that returns may refuse valid accounts again.
+          for (const each of events) each.refusedMs = undefined;
+          throw error;
+        }
         // An error that is not an ApiError may pass, for instance when a token cannot be read. It may also stay, for instance when the API server
         // holds a malformed event of this name.
         const mayPass = !isApiError || isPassing(error.status);

@@ -123,6 +123,20 @@ test('EventRecorder writes an event of an outage although the server refuses it 
   assert.deepEqual(written(), ['IPAllocated one ×1']);
 });
 
+test('EventRecorder retries a refused event for ten seconds after each outage', async () => {
+  const { api, clock, recorder, written } = setUp();
+  api.before = () => {
+    const now = clock.now();
+    if (now < 2000 || (now >= 20_000 && now < 22_000)) throw new ApiError(403, 'Forbidden', 'no permission');
+    if (now < 20_000) throw new ApiError(0, 'ECONNREFUSED', 'away');
+  };
+  recorder.record(event('one'));
+  await pass(clock, 20_000, 500);
+  api.reachability.answered();
+  await pass(clock, 60_000, 500);
+  assert.deepEqual(written(), ['IPAllocated one ×1']);
+});
+
 test('EventRecorder retries all refused events of an object for ten seconds in total', async () => {
   const { api, clock, recorder, lines } = setUp();
   api.before = () => {
