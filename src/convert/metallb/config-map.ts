@@ -50,18 +50,16 @@ export function convertConfigMap(objects: readonly SourceObject[], report: Repor
       );
     return { kind: 'text', text };
   }
-  const warnings = new Map<string, string>();
-  for (const warning of parsed.warnings) {
-    if (isWithoutEffect(warning)) continue;
-    const earlier = warnings.get(warning.path);
-    warnings.set(warning.path, earlier === undefined ? warning.message : `${earlier}; ${warning.message}`);
-  }
+  const warnings = new Set(parsed.warnings.filter((warning) => !isWithoutEffect(warning)));
   for (const path of leavesOf(text)) {
-    const warning = warnings.get(path) ?? [...warnings].find(([at]) => at.startsWith(`${path}[`))?.[1];
+    const own = [...warnings].filter((each) => each.path === path || each.path.startsWith(`${path}[`));
+    for (const each of own) warnings.delete(each);
     const at = placeOf(object, `data.${key}: ${path}`);
-    if (warning === undefined) report.row(at, 'carried', path);
-    else report.row(at, 'changed', `${path}: ${warning}`);
+    if (own.length === 0) report.row(at, 'carried', path);
+    else report.row(at, 'changed', `${path}: ${own.map(({ message }) => message).join('; ')}`);
   }
+  for (const { path, message } of warnings)
+    report.row(placeOf(object, `data.${key}: ${path}`), 'changed', `${path}: ${message}`);
   const kept = withExcludedNodes(object, text, parsed.value.ignoreExcludedNodes);
   if (kept !== text) {
     const why = `added: MetalLB v0.12 announces from nodes labelled ${excludeFromLoadBalancersLabel}`;

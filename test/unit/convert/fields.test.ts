@@ -1,7 +1,7 @@
 /** Every field of the API of each source stands in the table of `bellman convert`, with the outcome that the list of fields names. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { convert, formatFault, type Row, sources } from '../../../src/convert/index.ts';
+import { convert, formatFault, objectsIn, type Row, sources } from '../../../src/convert/index.ts';
 import { baseObjects, readFieldList, writeField } from './field-lists.ts';
 
 test('the list of each source names at least 10 fields, and all lists together name at least 200', () => {
@@ -63,4 +63,28 @@ test('an unread field with more than fifty values gets one row for each of the f
   const fields = result.value.rows.map(({ field }) => field).filter((field) => field.includes('colours'));
   assert.equal(fields.length, 51);
   assert.match(fields.at(-1) ?? '', /colours$/);
+});
+
+test('MetalLB: the row of a list names every warning about its items', () => {
+  const text = `
+address-pools:
+- name: a
+  protocol: layer2
+  addresses: [192.0.2.1/28, 192.0.2.33/28]
+`;
+  const objects = objectsIn({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'config', namespace: 'metallb-system' },
+    data: { config: text },
+  });
+  assert.ok(objects.ok);
+  const result = convert(objects.value, { from: 'metallb' });
+  assert.ok(result.ok);
+  const details = (field: string) =>
+    result.value.rows.filter((row) => row.field.endsWith(field)).map(({ detail }) => detail);
+  assert.match(
+    details('addresses').join(),
+    /192\.0\.2\.1\/28 has host bits.*; 192\.0\.2\.33\/28 has host bits/,
+  );
 });
