@@ -96,6 +96,11 @@ function isInFlow(text: string, keyAt: number): boolean {
   return line.includes('{');
 }
 
+/** As JSON writes it, without the quotes. A message quotes a value once, and a JSON file that contains the message quotes it again. */
+function quoted(text: string): string {
+  return JSON.stringify(text).slice(1, -1);
+}
+
 /**
  * Returns a function that removes secrets from a text. Of each secret, and of each line of a secret, it removes the whole text, the beginning (a
  * message may cut the rest), and the form in JSON. It removes nothing that is shorter than four characters.
@@ -105,7 +110,7 @@ export function scrubber(secrets: Iterable<string>): (text: string) => string {
   for (const secret of secrets)
     for (const line of [secret, ...secret.split('\n')])
       for (const part of [line, ...shownCharacters.map((length) => line.slice(0, length))])
-        for (const form of [part, JSON.stringify(part).slice(1, -1)])
+        for (const form of [part, quoted(part), quoted(quoted(part))])
           if (form.trim().length >= minValueLength) values.add(form);
   // A longer value comes first, so that no part of it stays.
   const longestFirst = [...values].sort((a, b) => b.length - a.length);

@@ -14,12 +14,13 @@ export function drainProgress({ leaving, announcing, advertised, peers }: Speake
   if (!leaving) return { isDone: false, text: 'the speaker does not know yet that the node leaves' };
   const inLayer2 = Object.keys(announcing).length;
   const byBgp = Object.keys(advertised).length;
-  const peersWithRoutes = peers.filter(({ routesSent }) => routesSent > 0).length;
-  if (inLayer2 + byBgp + peersWithRoutes === 0) return { isDone: true, text: 'the node announces nothing' };
+  const peersWithRoutes = peers.filter(({ routesSent }) => routesSent > 0).map(({ name }) => name);
+  if (inLayer2 + byBgp + peersWithRoutes.length === 0)
+    return { isDone: true, text: 'the node announces nothing' };
   if (inLayer2 + byBgp === 0)
     return {
       isDone: false,
-      text: `the node has not withdrawn all routes yet from ${counted(peersWithRoutes, 'peer')}`,
+      text: `the node has not withdrawn all routes yet from ${shortList(peersWithRoutes)}`,
     };
   const held = leaving.heldByFloor;
   if (held.length > 0)

@@ -58,6 +58,8 @@ peers:
         ),
         'not "<redacted>"',
       );
+  const message = JSON.stringify({ message: `not ${JSON.stringify('planted "2"')}` });
+  assert.doesNotMatch(scrub(message), /planted/);
   // A short value stays, because many words may contain it.
   assert.match(scrub(text), /abc/);
   assert.deepEqual(secretsOf('a: {b'), []);

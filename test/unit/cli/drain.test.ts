@@ -29,7 +29,7 @@ const cases: readonly (readonly [string, object, boolean, RegExp])[] = [
     false,
     /0 addresses in layer 2 and 1 by BGP/,
   ],
-  ['has not sent all withdrawals', { peers: [peer] }, false, /not withdrawn all routes yet from 1 peer$/],
+  ['has not sent all withdrawals', { peers: [peer] }, false, /not withdrawn all routes yet from router$/],
   [
     'keeps addresses that too few other nodes could announce',
     { advertised: { '192.0.2.1': ['router'] }, leaving: { ...leaving, heldByFloor: held } },
