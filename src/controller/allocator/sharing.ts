@@ -39,10 +39,13 @@ export function sharingTerms(
         ? Object.entries(selector)
             .map(([label, value]) => `${label}=${value}`)
             .sort()
-            .join(',') || `service ${key}`
+            .join(',') || `${ownBackends}${key}`
         : '',
   };
 }
+
+/** Begins the backends of a Service without a selector. A space is in no selector, and no other Service has these backends. */
+const ownBackends = 'service ';
 
 export function sameTerms(a: SharingTerms, b: SharingTerms): boolean {
   return (
@@ -70,8 +73,13 @@ export function sharingRefusal(
   const port = commonPort(asker.ports, holder.ports);
   if (port !== undefined) return `port ${port} on it is in use by ${other}`;
   if (asker.backends === holder.backends) return undefined;
-  if (asker.backends !== '' && holder.backends !== '')
-    return `it is in use by ${other}, which has a different selector; with externalTrafficPolicy Local, Services that share an address need the same selector`;
+  if (asker.backends !== '' && holder.backends !== '') {
+    const rule =
+      asker.backends.startsWith(ownBackends) || holder.backends.startsWith(ownBackends)
+        ? 'a Service without a selector shares no address'
+        : 'Services that share an address need the same selector';
+    return `it is in use by ${other}, which has other backends; with externalTrafficPolicy Local, ${rule}`;
+  }
   return `it is in use by ${other}, which has externalTrafficPolicy ${policyOf(holder)}, and this Service has ${policyOf(asker)}: Services that share an address need the same policy`;
 }
 

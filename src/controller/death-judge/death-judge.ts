@@ -265,7 +265,7 @@ export class DeathJudge {
     const lease = this.#leases.get(node);
     const sinceMs = this.#majoritySinceMs.get(node);
     if (!lease || sinceMs === undefined || !this.#isFresh(node, nowMs))
-      return 'has a Lease that was not read recently';
+      return 'has to wait until its Lease and the death reports are read again';
     const isSettled = lease.lastAtMs - Math.max(lease.firstAtMs, sinceMs) >= deathTiming.settleMs;
     return isSettled ? undefined : 'may still renew its Lease';
   }

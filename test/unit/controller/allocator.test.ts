@@ -246,6 +246,15 @@ test('Allocator shares an address under externalTrafficPolicy Local only between
   assert.deepEqual(ips(a.reconcile(plain('c', { ...local, ...port(82), selector: { app: 'y' } }))), [
     '192.0.2.1',
   ]);
+  const loadBalancerIP = '192.0.2.0';
+  for (const [selector, reason] of [
+    [{ app: 'y' }, /other backends; .* need the same selector$/],
+    [{}, /other backends; .* a Service without a selector shares no address$/],
+  ] as const)
+    assert.match(
+      a.reconcile(plain('d', { ...local, ...port(83), selector, loadBalancerIP })).refusal?.message ?? '',
+      reason,
+    );
 });
 
 test('Allocator requires the same externalTrafficPolicy on a shared address', () => {
