@@ -177,7 +177,7 @@ class PeerTransition {
     ) {
       this.#draft.set({ refusedCapabilities: new Set() });
       const error = cease(Cease.otherConfigurationChange);
-      this.#restart({ kind: 'stop', error, because: 'the configuration of the peer changed' });
+      this.#restart({ kind: 'stop', error, because: 'our configuration of this peer changed' });
       return;
     }
     if (restart) this.#draft.set({ refusedCapabilities: new Set() });

@@ -63,7 +63,7 @@ export function labelKeyFault(key: string): string | undefined {
   const prefix = slash < 0 ? 'a' : key.slice(0, slash);
   const name = key.slice(slash + 1);
   if (prefix.length <= 253 && name.length <= 63 && domain.test(prefix) && word.test(name)) return undefined;
-  return `${show(key)} is not a label key: an optional domain and a slash, then up to 63 of A-Z, a-z, 0-9, -, _ and .`;
+  return `${show(key)} is not a label key: an optional domain and a slash, then up to 63 of A-Z, a-z, 0-9, -, _ and ., with a letter or a digit at both ends`;
 }
 
 export function labelValueFault(value: string): string | undefined {

@@ -239,7 +239,7 @@ describe('a session in virtual time', () => {
     speaker.setPeers([peer({ holdTimeSeconds: 30 })]);
     assert.equal(
       status().lastError,
-      'NOTIFICATION sent: Cease/Other Configuration Change, the configuration of the peer changed',
+      'NOTIFICATION sent: Cease/Other Configuration Change, our configuration of this peer changed',
     );
     assert.ok(lines.some((line) => line.includes('Cease/Other Configuration Change')));
     establish();
