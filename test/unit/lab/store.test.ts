@@ -35,6 +35,15 @@ test('since() returns the changes after a version in order', () => {
   assert.deepEqual(summary(store.since(kind, store.version)), []);
 });
 
+test('since() returns undefined for versions before a compaction, also for a kind without objects at that time', () => {
+  const store = new Store();
+  store.put(kind, 'a', object('a'));
+  const before = store.version;
+  store.compact();
+  assert.equal(store.since('/v1/nodes', before), undefined);
+  assert.deepEqual(summary(store.since('/v1/nodes', store.version)), []);
+});
+
 test('since() returns undefined for versions before a compaction and for future versions', () => {
   const store = new Store();
   store.put(kind, 'a', object('a'));

@@ -22,7 +22,7 @@ test('Containerfile has the version and licence of package.json, and the user an
   }
 });
 
-test('Containerfile copies every file that the build reads', () => {
+test('Containerfile copies every file of the root folder that the scripts of the build name', () => {
   const copied = [...read('Containerfile').matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap(
     ([, files = '']) => files.split(' '),
   );

@@ -81,7 +81,7 @@ describe('serveHttp()', () => {
     recorder.record(
       'peer c',
       'Idle',
-      { kind: 'failed', reason: 'refused by 192.0.2.8:179, at 192.0.2.9.' },
+      { kind: 'failed', reason: 'refused by 192.0.2.8:179, [2001:db8::8]:179 at 192.0.2.9, 2001:db8::9.' },
       [],
     );
     const machines = async (query: string) =>
@@ -99,8 +99,9 @@ describe('serveHttp()', () => {
     assert.deepEqual(await machines('?machine=peer%20b'), ['peer a']);
     assert.deepEqual(await machines('?address=192.0.2.1'), ['ownership']);
     assert.deepEqual(await machines('?address=192.0.2.7'), ['peer a']);
-    for (const address of ['192.0.2.8', '192.0.2.9'])
+    for (const address of ['192.0.2.8', '192.0.2.9', '2001:db8::8', '2001:db8::9'])
       assert.deepEqual(await machines(`?address=${address}`), ['peer c']);
+    assert.deepEqual(await machines('?address=2001:db8::'), []);
     assert.doesNotMatch((await get('/debug/events')).body, /hunter2/);
   });
 
