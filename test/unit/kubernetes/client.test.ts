@@ -315,10 +315,20 @@ function pluginConfig(server: string, script: string): string {
   return kubeconfig('plugin', JSON.stringify(config));
 }
 
+/** A plugin that writes its process id to a file and hangs. Every process of it ends with `end`, also one that has just been started. */
+function hangingPlugin(name: string) {
+  const [runs, marker] = [join(folder, `${name}-runs`), join(folder, `${name}-marker`)];
+  writeFileSync(marker, '');
+  return {
+    script: `echo $$ >> ${runs}; while [ -e ${marker} ]; do sleep 0.1; done`,
+    starts: () => (existsSync(runs) ? readFileSync(runs, 'utf8').trim().split('\n').length : 0),
+    end: () => rmSync(marker),
+  };
+}
+
 test('request() and openStream() stop waiting for an exec plugin at their time limit or abort signal, and start it only once', async () => {
-  const runs = join(folder, 'hanging-runs');
-  const script = `echo $$ >> ${runs}; exec sleep 600`;
-  const client = await connect(pluginConfig('http://127.0.0.1:1', script), 'agent');
+  const plugin = hangingPlugin('hanging');
+  const client = await connect(pluginConfig('http://127.0.0.1:1', plugin.script), 'agent');
   try {
     const request = { method: 'GET', path: '/x', timeoutMs: 300 } as const;
     const stop = new AbortController();
@@ -329,31 +339,30 @@ test('request() and openStream() stop waiting for an exec plugin at their time l
       });
     stop.abort();
     await assert.rejects(stream, { status: 0 });
-    await eventually('the plugin runs', () => existsSync(runs) && readFileSync(runs, 'utf8') !== '');
-    assert.equal(readFileSync(runs, 'utf8').trim().split('\n').length, 1);
+    await eventually('the plugin runs', () => plugin.starts() > 0);
+    assert.equal(plugin.starts(), 1);
   } finally {
     client.close();
-    process.kill(Number(readFileSync(runs, 'utf8')));
+    plugin.end();
   }
 });
 
 test('request() starts an exec plugin again when its first process has run for a minute without an answer', async () => {
-  const runs = join(folder, 'slow-runs');
-  const pids = () => (existsSync(runs) ? readFileSync(runs, 'utf8').trim().split('\n') : []);
+  const plugin = hangingPlugin('slow');
   const clock = new VirtualClock();
-  const config = pluginConfig('http://127.0.0.1:1', `echo $$ >> ${runs}; exec sleep 600`);
+  const config = pluginConfig('http://127.0.0.1:1', plugin.script);
   const client = await connect(config, 'agent', { clock });
   try {
     for (const starts of [1, 2]) {
       const late = client.request({ method: 'GET', path: '/x', timeoutMs: 300 });
       await Promise.all([
         assert.rejects(late, { message: 'GET /x: no credentials in time' }),
-        eventually(`start ${starts}`, () => pids().length === starts).then(() => clock.advance(60_000)),
+        eventually(`start ${starts}`, () => plugin.starts() >= starts).then(() => clock.advance(60_000)),
       ]);
     }
   } finally {
     client.close();
-    for (const pid of pids()) process.kill(Number(pid));
+    plugin.end();
   }
 });
 
