@@ -55,7 +55,7 @@ export function speakerCommand(): Command {
     .addOption(
       new Option(
         '--announce-every <seconds>',
-        'interval of repeated layer-2 announcements, for switches that forget addresses; 0 announces only at a takeover',
+        'interval of repeated layer-2 announcements, for switches that forget addresses; 0 announces only when a node begins to answer',
       )
         .env('BELLMAN_ANNOUNCE_EVERY')
         .argParser(parseSeconds)
@@ -64,7 +64,7 @@ export function speakerCommand(): Command {
     .addOption(
       new Option(
         '--witness-every <seconds>',
-        'interval at which this speaker, as a witness, asks for an address of another node; 0 asks for none',
+        'interval at which this speaker, as a witness, asks for an address of another node; 0 asks for none, and ignores what witnesses report about this node',
       )
         .env('BELLMAN_WITNESS_EVERY')
         .argParser(parseSeconds)

@@ -69,7 +69,7 @@ function controllers({ namespace, metalLb, controller }: TakeoverFacts): Step | 
   if (metalLb.controllers > 0)
     return {
       kind: 'repair',
-      text: 'the controllers of MetalLB and of Bellman both assign addresses: stop that of MetalLB',
+      text: 'the controllers of MetalLB and of Bellman both assign addresses: stop the controller of MetalLB',
       command: `${scale}=0`,
     };
   if (!controller?.adoptOnly) return undefined;

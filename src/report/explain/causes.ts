@@ -115,7 +115,8 @@ function unreachedCauses(
     const speakers = cutOff.length > 1 ? 'their speakers run' : 'its speaker runs';
     found.push({
       text: `${shortList(cutOff)} cannot reach the API server: ${speakers}, but cannot check our token`,
-      remedy: `make the API server reachable from there; meanwhile, run the command in a Pod of these speakers with kubectl -n ${namespace} exec`,
+      remedy:
+        'make the API server reachable from there; meanwhile, /status of the speaker shows its state to a client on the node itself',
     });
   }
   if (silent.length > 0)

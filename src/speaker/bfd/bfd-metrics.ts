@@ -150,7 +150,7 @@ function registerDrops(registry: Registry, bfd: Source): void {
 function registerProcess(registry: Registry, bfd: Source): void {
   new Gauge({
     name: 'bellman_bfd_realtime',
-    help: '1 while the kernel schedules the BFD process before all others. Missing while the process does not run.',
+    help: '1 while the kernel schedules the BFD process before all normal processes. Missing while the process does not run.',
     labelNames: [],
     registers: [registry],
     collect() {
