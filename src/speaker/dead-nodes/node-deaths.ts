@@ -76,7 +76,8 @@ export class NodeDeaths {
   /** The names in the last report; `undefined` before the first one. */
   #reported: string | undefined;
   #reportedAtMs = Number.NEGATIVE_INFINITY;
-  #wasTroubled = false;
+  /** This node has written a report since several speakers went missing. */
+  #hasShownLife = false;
 
   /** Sets the other members. `undefined` means that this node has no membership. */
   setMembers(members: readonly Pick<MemberStatus, 'node' | 'state'>[] | undefined, nowMs: number): void {
@@ -150,12 +151,12 @@ export class NodeDeaths {
 
   /** Returns the dead nodes when a report is due, else `undefined`. */
   takeReport(nowMs: number): readonly string[] | undefined {
-    const { dead, isTroubled, isCutOff } = this;
+    const { dead, isTroubled } = this;
     const text = dead.join();
-    const isNews = isCutOff || (isTroubled && !this.#wasTroubled);
-    this.#wasTroubled = isTroubled;
-    const isRepeated = isNews && nowMs - this.#reportedAtMs >= nodeDeathTiming.repeatMs;
+    if (!isTroubled) this.#hasShownLife = false;
+    const isRepeated = this.#mustShowLife && nowMs - this.#reportedAtMs >= nodeDeathTiming.repeatMs;
     if (text === this.#reported && !isRepeated) return undefined;
+    this.#hasShownLife = isTroubled;
     this.#reported = text;
     this.#reportedAtMs = nowMs;
     return dead;
@@ -164,11 +165,15 @@ export class NodeDeaths {
   /** The time at which `due()` or `takeReport()` may return something if nothing happens before. Infinite when that time never comes. */
   wakeAtMs(): number {
     const canProve = this.#proofsUnderWay < maxProofs;
-    let atMs = this.isCutOff ? this.#reportedAtMs + nodeDeathTiming.repeatMs : Number.POSITIVE_INFINITY;
+    let atMs = this.#mustShowLife ? this.#reportedAtMs + nodeDeathTiming.repeatMs : Number.POSITIVE_INFINITY;
     for (const { state, asked, missingSinceMs, nextAtMs } of this.#nodes.values())
       if (state !== 'left' && !asked && (canProve || missingSinceMs !== undefined))
         atMs = Math.min(atMs, nextAtMs);
     return atMs;
+  }
+
+  get #mustShowLife(): boolean {
+    return this.isCutOff || (this.isTroubled && !this.#hasShownLife);
   }
 
   get #proofsUnderWay(): number {

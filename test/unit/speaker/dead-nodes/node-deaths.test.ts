@@ -188,6 +188,21 @@ describe('NodeDeaths', () => {
     assert.deepEqual(deaths.takeReport(now()), []);
   });
 
+  test('a report that is due less than four seconds after the last one comes as soon as the four seconds are over', () => {
+    const { deaths, members, pass, now } = setUp();
+    members('b c d e');
+    deaths.takeReport(now());
+    const nextMs = now() + nodeDeathTiming.repeatMs;
+    pass(1000);
+    members('b=suspect c=suspect d e');
+    assert.equal(deaths.takeReport(now()), undefined);
+    assert.ok(deaths.wakeAtMs() <= nextMs);
+    pass(nextMs - now());
+    assert.deepEqual(deaths.takeReport(now()), []);
+    pass(nodeDeathTiming.repeatMs);
+    assert.equal(deaths.takeReport(now()), undefined);
+  });
+
   test('this node is cut off when most of the other members are missing, not counting those that left', () => {
     const { deaths, members } = setUp();
     members('b=suspect c=dead d e=left f=left g=left');
