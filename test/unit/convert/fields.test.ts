@@ -65,12 +65,21 @@ test('an unread field with more than fifty values gets one row for each of the f
   assert.match(fields.at(-1) ?? '', /colours$/);
 });
 
-test('MetalLB: the row of a list names every warning about its items', () => {
+test('MetalLB: the row of a list names every warning about its items, and a warning about an object has a row of its own', () => {
   const text = `
 address-pools:
 - name: a
   protocol: layer2
   addresses: [192.0.2.1/28, 192.0.2.33/28]
+bfd-profiles:
+- name: fast
+peers:
+- name: router
+  my-asn: 64512
+  peer-asn: 64500
+  peer-address: 192.0.2.250
+  bfd-profile: fast
+  graceful-restart: {restart-time: 60s}
 `;
   const objects = objectsIn({
     apiVersion: 'v1',
@@ -87,4 +96,5 @@ address-pools:
     details('addresses').join(),
     /192\.0\.2\.1\/28 has host bits.*; 192\.0\.2\.33\/28 has host bits/,
   );
+  assert.match(details('peers[0].graceful-restart').join(), /also ends its BFD session/);
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Api, ApiRequest } from '../../../src/kubernetes/api.ts';
+import { ApiError } from '../../../src/kubernetes/api-error.ts';
 import { requestToken } from '../../../src/kubernetes/token-request.ts';
 import { accessByToken, judgeToken } from '../../../src/kubernetes/token-review.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
@@ -74,6 +75,25 @@ describe('accessByToken()', () => {
     });
     assert.deepEqual(requests, []);
   });
+});
+
+describe('accessByToken() when the API server does not judge a token', () => {
+  for (const [status, expected] of [
+    [0, 503],
+    [403, 502],
+    [429, 502],
+    [500, 502],
+  ] as const)
+    test(`answers ${expected} for status ${status}`, async () => {
+      const { api: client } = api({});
+      const failing: Api = Object.assign(client, {
+        reachability: { isAnswering: true },
+        request: () => Promise.reject(new ApiError(status, 'Failure', 'no')),
+      });
+      const access = accessByToken(failing, new VirtualClock(), 'bellman.dev');
+      const answer = await access.check('192.0.2.1', 'Bearer secret', '/status');
+      assert.equal('status' in answer && answer.status, expected);
+    });
 });
 
 describe('requestToken()', () => {
