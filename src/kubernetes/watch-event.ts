@@ -28,7 +28,7 @@ export function readListPage(body: unknown): ListPage {
   }
 }
 
-/** Checks the fields that every object must have. Throws {@link InvalidObject}. */
+/** Checks that the object has a name, and that its namespace, uid and resourceVersion are texts if they are present. Throws {@link InvalidObject}. */
 export function readRawObject(value: unknown): RawObject {
   const metadata = new ObjectReader(value).object('metadata');
   metadata.requiredText('name');

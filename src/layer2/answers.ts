@@ -24,7 +24,7 @@ export interface AnswersOptions {
   readonly responder: Pick<NeighbourResponder, 'add' | 'remove' | 'announce' | 'probe' | 'carriers'>;
   readonly ownership: Pick<Ownership, 'entry' | 'isAnswering'>;
   readonly nodeName: string;
-  /** Called each time this node finds out whether another host uses an address that this node owns. */
+  /** Called when a probe of an owned address ends, and when this node yields an address to another host. */
   readonly onConflictState: (address: string, inConflict: boolean) => void;
 }
 
@@ -72,7 +72,7 @@ export class Answers {
     return this.#sinceMs;
   }
 
-  /** Prevents the node from answering for any further address. */
+  /** Prevents the node from answering for an address that is being probed or waits for a probe. */
   end(): void {
     this.#isEnding = true;
   }

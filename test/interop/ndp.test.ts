@@ -87,7 +87,7 @@ test('the node joins the solicited-node group that two addresses share, and leav
   assert.equal(await isJoined(), false);
 });
 
-test('the node joins thousands of groups, more than one socket can hold', async () => {
+test('the node joins thousands of groups, which are too many for a single socket', async () => {
   const addresses = Array.from({ length: 5000 }, (_, i) => `2001:db8::7:${(i + 1).toString(16)}`);
   await responder.ask({ do: 'add', addresses });
   const joined = (await node.ip('maddress', 'show', 'dev', 'eth0')).match(/inet6 ff02::1:ff/g) ?? [];

@@ -66,7 +66,7 @@ export interface FrozenSession {
   readonly prefixes: Iterable<Prefix>;
 }
 
-/** Longest wait for the kernel to take the changes of a session that stops. */
+/** Longest wait, when a session stops, until all its queued UPDATEs are written to the socket. */
 const flushDeadlineMs = 2000;
 const flushPollMs = 10;
 
@@ -208,7 +208,7 @@ export class Session implements ConnectionOwner {
     await connection?.closing;
   }
 
-  /** Waits until the kernel has taken all changes, or until the deadline. */
+  /** Waits until all queued UPDATEs are written to the socket, or until the deadline. */
   async flush(deadlineMs = flushDeadlineMs): Promise<void> {
     const deadline = this.clock.now() + deadlineMs;
     while (this.#isEstablished && !this.#output.isIdle && this.clock.now() < deadline)
@@ -402,7 +402,7 @@ export class Session implements ConnectionOwner {
     }
   }
 
-  /** The shell of the machine's connection with this id. */
+  /** Returns the `Connection` that the machine knows by this id. Creates it if there is none yet. */
   #connection(id: number): Connection {
     const known = this.#connections.get(id);
     if (known) return known;

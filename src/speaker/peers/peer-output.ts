@@ -4,7 +4,7 @@ import type { PeerSetChange } from './peer-set.ts';
 
 /** Receives the BFD sessions of the node. */
 export interface BfdSink {
-  /** `joined` are the ids of the peers that a different session now watches. */
+  /** `joined` are the ids of the peers whose BFD session is new, or is not the one that they had before. */
   setSessions(sessions: readonly BfdSessionSettings[], joined: readonly string[]): void;
 }
 

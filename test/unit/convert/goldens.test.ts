@@ -1,6 +1,7 @@
 /**
- * Converts each file in `sources/`, and compares the whole output with the `.txt` file of the same name in `goldens/`. The sources are written
- * from the API types of the programs and from their published examples. `BELLMAN_UPDATE_GOLDENS=1` writes the goldens, for the author to read.
+ * Converts each file in `sources/`, and compares the whole output with the `.txt` file of the same name in `goldens/`. The files in `sources/`
+ * follow the API types and the published examples of the programs that `bellman convert` reads.
+ * `BELLMAN_UPDATE_GOLDENS=1` writes the goldens, for the author to read.
  */
 import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';

@@ -22,7 +22,7 @@ test('Containerfile has the version and licence of package.json, and the user an
   }
 });
 
-test('Containerfile copies every file of the root folder that the scripts of the build name', () => {
+test('Containerfile copies every file of the root folder that a build script names', () => {
   const copied = [...read('Containerfile').matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap(
     ([, files = '']) => files.split(' '),
   );

@@ -51,7 +51,7 @@ describe('the HTTP endpoint', () => {
     await endpoint.close();
   });
 
-  /** Connects from `localAddress`. To the endpoint, 127.0.0.1 is its own host, and each other loopback address is a separate host. */
+  /** Connects from `localAddress`. The endpoint takes 127.0.0.1 for its own host, and every other loopback address for a separate host. */
   async function client(localAddress = '127.0.0.2'): Promise<Socket> {
     const socket = connect({ host: '127.0.0.1', port: endpoint.port, localAddress });
     sockets.push(socket);
@@ -108,7 +108,7 @@ describe('the HTTP endpoint', () => {
     await closed;
   });
 
-  test('when other hosts have too many connections, closes the longest idle one, and none from the host of the endpoint', async () => {
+  test('when hosts other than its own have too many connections, closes the one that has been idle longest, and none from its own host', async () => {
     const own = await client('127.0.0.1');
     const idle: Socket[] = [];
     for (let i = 0; i < maxConnections; i++) idle.push(await client());
