@@ -50,15 +50,19 @@ export function convertConfigMap(objects: readonly SourceObject[], report: Repor
       );
     return { kind: 'text', text };
   }
-  const warnings = new Set(parsed.warnings.filter((warning) => !isWithoutEffect(warning)));
+  // A list is one row, so a warning about an item belongs to the row of its list.
+  const warnings = Map.groupBy(
+    parsed.warnings.filter((warning) => !isWithoutEffect(warning)),
+    ({ path }) => path.replace(/\[\d+\]$/, ''),
+  );
   for (const path of leavesOf(text)) {
-    const own = [...warnings].filter((each) => each.path === path || each.path.startsWith(`${path}[`));
-    for (const each of own) warnings.delete(each);
     const at = placeOf(object, `data.${key}: ${path}`);
-    if (own.length === 0) report.row(at, 'carried', path);
-    else report.row(at, 'changed', `${path}: ${own.map(({ message }) => message).join('; ')}`);
+    const own = warnings.get(path);
+    if (own) report.row(at, 'changed', `${path}: ${own.map(({ message }) => message).join('; ')}`);
+    else report.row(at, 'carried', path);
+    warnings.delete(path);
   }
-  for (const { path, message } of warnings)
+  for (const { path, message } of [...warnings.values()].flat())
     report.row(placeOf(object, `data.${key}: ${path}`), 'changed', `${path}: ${message}`);
   const kept = withExcludedNodes(object, text, parsed.value.ignoreExcludedNodes);
   if (kept !== text) {
