@@ -162,6 +162,21 @@ describe('the admission policy of speakers', () => {
     assert.equal(refuse(before, { ...before, status: { loadBalancer: {} } })?.length, 1);
   });
 
+  test('refuses changes to owner references, which delete a Service, and to finalizers, which keep it', () => {
+    const owner = { apiVersion: 'v1', kind: 'ConfigMap', name: 'gone', uid: '1' };
+    const metadata = { annotations: other, labels: { app: 'a' } };
+    const withOwner = { metadata: { ...metadata, ownerReferences: [owner] }, status };
+    const withFinalizer = { metadata: { ...metadata, finalizers: ['example.com/keep'] }, status };
+    const message = ['a speaker may not change the owner references and finalizers of a Service'];
+    for (const changed of [withOwner, withFinalizer]) {
+      assert.deepEqual(refuse(service(other), changed), message);
+      assert.deepEqual(refuse(changed, service(other)), message);
+      assert.deepEqual(refuse(changed, changed), []);
+    }
+    const otherOwner = { metadata: { ...metadata, ownerReferences: [{ ...owner, uid: '2' }] }, status };
+    assert.deepEqual(refuse(withOwner, otherOwner), message);
+  });
+
   test('does not apply to other users', () => {
     const update = { user: account('controller'), before: service(), after: service(other) };
     assert.equal(refusals('bellman-speaker-services', update), undefined);
