@@ -19,7 +19,13 @@ import { decodePassedSession, encodePassedSession, type PassedSession } from './
 import { findSession, listenKeyOf, mayReceive, pathOf } from './demultiplexer.ts';
 import { type Floor, floors } from './floor.ts';
 import { Lateness } from './lateness.ts';
-import type { BfdChange, BfdDropReason, BfdProcessStatus, BfdSessionStatus } from './messages.ts';
+import {
+  type BfdChange,
+  type BfdDropReason,
+  type BfdProcessStatus,
+  type BfdSessionStatus,
+  bfdMachine,
+} from './messages.ts';
 import { packetsAtOnce, ReceivePorts } from './receive-ports.ts';
 import type { Scheduling } from './scheduling.ts';
 import { BfdSession } from './session.ts';
@@ -243,6 +249,10 @@ export class BfdEngine {
     session.close();
     this.#ports.leave(session);
     this.#sessionsChanged();
+    // The session of the same peer at another address records under the same name.
+    const { name } = session.settings;
+    if (!this.#all().some((other) => other !== session && other.settings.name === name))
+      this.#options.recorder.forget(bfdMachine(name));
   }
 
   #newDiscriminator(): number {

@@ -184,7 +184,6 @@ export class BfdSession {
     this.#sender?.close();
     this.#sender = undefined;
     this.#echo?.close();
-    this.#options.recorder.forget(bfdMachine(this.#settings.name));
   }
 
   change(): BfdChange {

@@ -12,12 +12,13 @@ export class Echo {
   readonly #schedule: SendSchedule;
   #intervalMs: number | undefined;
   #detectMultiplier = 0;
-  /** The number of the last packet that was sent. */
-  #sequence = 0;
+  /** The number of the last packet that was sent. A packet carries its low 32 bits. */
+  #sequence: number;
   /** All packets up to this number count as returned; `undefined` until one has returned since the sending began. */
   #lastReturned: number | undefined;
 
-  constructor(random: () => number) {
+  constructor(random: () => number, lastSequence = 0) {
+    this.#sequence = lastSequence;
     this.#schedule = new SendSchedule(random);
   }
 
@@ -55,10 +56,11 @@ export class Echo {
 
   /** A packet with this sequence number has returned. Returns false for a number that was never sent, and while no packets are sent. */
   returned(sequence: number): boolean {
-    if (!this.isActive || sequence === 0 || sequence > this.#sequence) return false;
+    const number = this.#sequence - ((this.#sequence - sequence) >>> 0);
+    if (!this.isActive || number < 1) return false;
     // The first packet that returns proves the path. Packets that were sent before its return never count as missing.
     this.#lastReturned =
-      this.#lastReturned === undefined ? this.#sequence : Math.max(this.#lastReturned, sequence);
+      this.#lastReturned === undefined ? this.#sequence : Math.max(this.#lastReturned, number);
     return true;
   }
 
@@ -66,6 +68,6 @@ export class Echo {
   wake(nowMs: number): number | undefined {
     if (nowMs < this.#schedule.dueMs) return undefined;
     this.#schedule.sentPeriodic(nowMs);
-    return ++this.#sequence;
+    return ++this.#sequence >>> 0;
   }
 }

@@ -202,6 +202,7 @@ export class SessionMachine {
   /** Replaces the settings. The session goes on. */
   configure(settings: MachineSettings, nowMs: number): readonly SessionAction[] {
     this.#settings = settings;
+    this.#scheduleEcho(nowMs);
     this.#updateIntervals();
     return this.#finish(nowMs);
   }
@@ -226,7 +227,10 @@ export class SessionMachine {
     const refusal = verify(packet, octets, this.#settings.authentication, this.#window);
     if (refusal) return drop(refusal.reason, refusal.detail);
     this.#storeRemote(packet);
-    if (packet.final && this.#intervals.confirm()) this.#actions.push({ kind: 'poll', is: 'ended' });
+    if (packet.final && this.#intervals.confirm()) {
+      this.#actions.push({ kind: 'poll', is: 'ended' });
+      if (this.#intervals.isPolling) this.#actions.push({ kind: 'poll', is: 'started' });
+    }
     this.#detection.received(nowMs);
     if (this.#state === 'AdminDown') {
       this.#actions.push(...drop('admin-down', 'this end is administratively down'));
@@ -301,9 +305,9 @@ export class SessionMachine {
   #change({ state, diagnostic: code }: Transition, nowMs: number): void {
     const from = this.#state;
     this.#state = state;
-    this.#scheduleEcho(nowMs);
     this.#diagnostic = code;
     this.#reportChange(from);
+    this.#scheduleEcho(nowMs);
     this.#updateIntervals();
   }
 
@@ -358,7 +362,10 @@ export class SessionMachine {
     const { requiredMinEchoRxInterval: peerInterval } = this.#remote;
     const isActive = echoInterval !== undefined && this.#state === 'Up' && peerInterval > 0;
     const intervalMs = isActive ? Math.max(echoInterval, peerInterval) / microsecondsPerMs : undefined;
+    const wasProven = this.#echo.isProven;
     this.#echo.setInterval(intervalMs, detectMultiplier, nowMs);
+    // Control packets watch the path again, so they must not stay slow.
+    if (wasProven && !this.#echo.isProven) this.#updateIntervals();
   }
 
   /** The contents have changed, so one packet goes out at once (section 6.8.7). */

@@ -304,12 +304,18 @@ describe('BfdEngine', () => {
     assert.deepEqual([only(a).localDiscriminator, only(a).state], [localDiscriminator, 'Up']);
   });
 
-  test('an edit of the peer address makes another session', () => {
-    const { a } = pair();
+  test('an edit of the peer address makes another session, and the trace of the peer goes on', () => {
+    const { clock, a } = pair();
     const { localDiscriminator } = only(a);
     a.engine.setSessions([{ ...base, peerAddress: '192.0.2.3' }]);
     assert.notEqual(only(a).localDiscriminator, localDiscriminator);
     assert.equal(only(a).peerAddress, '192.0.2.3');
+    const recorded = a.recorder.events('bfd router').length;
+    clock.advance(6000);
+    assert.ok(a.recorder.events('bfd router').length >= recorded);
+    a.engine.setSessions([]);
+    clock.advance(6000);
+    assert.deepEqual(a.recorder.events('bfd router'), []);
   });
 
   test('a socket that cannot be opened is a fault, and the engine tries to open it again', () => {

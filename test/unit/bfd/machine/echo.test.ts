@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type BfdPacket, encodePacket } from '../../../../src/bfd/codec/packet.ts';
+import { Echo } from '../../../../src/bfd/machine/echo.ts';
 import { SessionMachine } from '../../../../src/bfd/machine/session-machine.ts';
 import { decoded, packet } from '../packets.ts';
 
@@ -62,6 +63,37 @@ describe('the echo function', () => {
     session.receive({ requiredMinEchoRxInterval: 0 });
     session.runTo(2000);
     assert.equal(session.echoes.length, length);
+    assert.equal(session.machine.intervals.advertised.requiredMinRx, 100_000);
+  });
+
+  test('asks for fast control packets again when the configuration turns the echo function off', () => {
+    const session = new EchoSession();
+    session.runTo(500);
+    session.receive({ final: true });
+    assert.equal(session.machine.detectionTime, 255 * 1_000_000);
+    const { echoInterval: _, ...withoutEcho } = settings;
+    session.machine.configure(withoutEcho, session.nowMs);
+    session.receive({ final: true });
+    assert.equal(session.machine.detectionTime, 255 * 100_000);
+  });
+
+  test('goes on beyond the largest sequence number that a packet can carry', () => {
+    const echo = new Echo(() => 0, 2 ** 32 - 2);
+    echo.setInterval(50, 3, 0);
+    let nowMs = 0;
+    const send = () => {
+      nowMs = echo.wakeAtMs;
+      const sequence = echo.wake(nowMs);
+      assert.ok(sequence !== undefined);
+      return sequence;
+    };
+    assert.equal(echo.returned(send()), true);
+    for (const expected of [0, 1, 2, 3, 4, 5]) {
+      assert.equal(echo.isDetectionDue(echo.wakeAtMs), false);
+      const sequence = send();
+      assert.equal(sequence, expected);
+      assert.equal(echo.returned(sequence), true);
+    }
   });
 
   test('asks for slow control packets only after an Echo packet has returned', () => {
