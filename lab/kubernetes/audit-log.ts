@@ -28,9 +28,13 @@ export interface AuditEvent {
   readonly responseObject?: unknown;
 }
 
-/** Whether this event counts as its request. When a watch ends, it has a second event, which does not count. */
-export function isFirstOfRequest({ stage, verb }: AuditEvent): boolean {
-  return stage === (verb === 'watch' ? 'ResponseStarted' : 'ResponseComplete');
+/**
+ * Whether this event counts as its request. When a watch ends, it has a second event, which does not count. A request whose token is invalid has
+ * only the event `ResponseStarted`.
+ */
+export function isFirstOfRequest({ stage, verb, responseStatus }: AuditEvent): boolean {
+  const isEarly = verb === 'watch' || responseStatus?.code === 401;
+  return stage === (isEarly ? 'ResponseStarted' : 'ResponseComplete');
 }
 
 /** The resource of a request, with its subresource: `services/status`. `undefined` for a path outside the API, such as `/readyz`. */

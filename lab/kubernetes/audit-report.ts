@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { loadAll } from 'js-yaml';
 import { type AuditEvent, AuditLog, isFirstOfRequest } from './audit-log.ts';
-import { accountOf, allows, grantsOf, type Manifest, type Use, usesIn } from './grants.ts';
+import { accountOf, type Grant, grantsOf, type Manifest, rightsUsed, type Use, usesIn } from './grants.ts';
 import { type Fault, isExcused, isOurs, isRefused } from './refusals.ts';
 
 const { values, positionals } = parseArgs({
@@ -68,23 +68,26 @@ function lineOf(
   return `${log}: ${requestReceivedTimestamp} ${accountOf(user.username)} ${verb} ${requestURI}: ${code} ${message}`;
 }
 
-const rows = grantsOf(manifests).map((grant) => {
-  const matching = [...uses.values()].filter(({ use }) => allows(grant, use));
-  return { grant, uses: matching.reduce((sum, { count: times }) => sum + times, 0) };
-});
+const grants = grantsOf(manifests);
+const usesOf = new Map<Grant, number>();
+for (const { use, count: times } of uses.values())
+  for (const grant of rightsUsed(grants, use)) usesOf.set(grant, (usesOf.get(grant) ?? 0) + times);
+const rows = grants.map((grant) => ({ grant, uses: usesOf.get(grant) ?? 0 }));
 console.log(`\n── rights of the manifests, and their uses in ${logs.length} audit logs`);
-console.log('| account | verb | resource | only | uses |\n|---|---|---|---|---|');
+console.log('| account | verb | resource | namespace | only | uses |\n|---|---|---|---|---|---|');
 for (const { grant, uses: times } of rows)
   console.log(
-    `| ${[grant.account, grant.verb, grant.resource, grant.names.join(', '), times].join(' | ')} |`,
+    `| ${[grant.account, grant.verb, grant.resource, grant.namespace ?? 'all', grant.names.join(', '), times].join(' | ')} |`,
   );
 const unused = rows.filter((row) => row.uses === 0);
 console.log(
-  `\n── ${requests.ours} requests of Bellman: ${refused.length} refused; ${requests.excused} more refused because a test had just started the server or had taken rights away`,
+  `\n── ${requests.ours} requests of Bellman: ${refused.length} refused; ${requests.excused} more refused because of what a test did`,
 );
 for (const line of refused.slice(0, 50)) console.log(`refused: ${line}`);
 for (const { grant } of unused)
-  console.log(`granted and not used in this run: ${grant.account} ${grant.verb} ${grant.resource}`);
+  console.log(
+    `granted and not used in this run: ${grant.account} ${grant.verb} ${grant.resource} in ${grant.namespace ?? 'all namespaces'}`,
+  );
 if (logs.length === 0) console.log(`there is no audit log in ${folder}`);
 const isGood = logs.length > 0 && refused.length === 0 && (!values.complete || unused.length === 0);
 process.exitCode = isGood ? 0 : 1;

@@ -10,6 +10,8 @@ export interface Grant {
   readonly resource: string;
   /** The objects that the right is limited to; empty for all. */
   readonly names: readonly string[];
+  /** The namespace that the right is limited to; absent for a right to all namespaces. */
+  readonly namespace?: string;
 }
 
 /** The fields of RBAC objects that matter here. Objects of other kinds are ignored. */
@@ -43,8 +45,12 @@ const builtIn: Readonly<Record<string, Manifest['rules']>> = {
 export function grantsOf(manifests: readonly Manifest[]): readonly Grant[] {
   return manifests.flatMap(({ metadata, roleRef, subjects = [] }) => {
     if (!roleRef) return [];
+    const limit = metadata.namespace === undefined ? {} : { namespace: metadata.namespace };
     const role = manifests.find(
-      ({ kind, metadata: { name } }) => kind === roleRef.kind && name === roleRef.name,
+      ({ kind, metadata: { name, namespace } }) =>
+        kind === roleRef.kind &&
+        name === roleRef.name &&
+        (kind === 'ClusterRole' || namespace === metadata.namespace),
     );
     const rules = role?.rules ?? builtIn[roleRef.name];
     if (!rules)
@@ -54,7 +60,7 @@ export function grantsOf(manifests: readonly Manifest[]): readonly Grant[] {
         const { apiGroups = [''], resources = [], nonResourceURLs = [], resourceNames: names = [] } = rule;
         const full = apiGroups.flatMap((group) => resources.map((resource) => qualified(resource, group)));
         return [...full, ...nonResourceURLs].flatMap((resource) =>
-          rule.verbs.map((verb) => ({ account: `${namespace}/${name}`, verb, resource, names })),
+          rule.verbs.map((verb) => ({ account: `${namespace}/${name}`, verb, resource, names, ...limit })),
         );
       }),
     );
@@ -67,6 +73,8 @@ export interface Use {
   readonly verb: string;
   readonly resource: string;
   readonly name: string | undefined;
+  /** `undefined` for a request to all namespaces, and for objects outside namespaces. */
+  readonly namespace: string | undefined;
 }
 
 /**
@@ -82,6 +90,7 @@ export function usesIn(event: AuditEvent): readonly Use[] {
     verb: event.verb,
     resource: qualified(resource, event.objectRef?.apiGroup ?? ''),
     name: event.objectRef?.name,
+    namespace: event.objectRef?.namespace,
   };
   if (resource !== 'subjectaccessreviews') return [own];
   const { spec, status } = (event.responseObject ?? {}) as {
@@ -93,7 +102,10 @@ export function usesIn(event: AuditEvent): readonly Use[] {
   };
   const { path = '', verb = '' } = spec?.nonResourceAttributes ?? {};
   return status?.allowed === true
-    ? [own, { account: accountOf(spec?.user ?? ''), verb, resource: path, name: undefined }]
+    ? [
+        own,
+        { account: accountOf(spec?.user ?? ''), verb, resource: path, name: undefined, namespace: undefined },
+      ]
     : [own];
 }
 
@@ -111,7 +123,15 @@ export function allows(grant: Grant, use: Use): boolean {
     ? use.resource.startsWith(grant.resource.slice(0, -1))
     : grant.resource === use.resource;
   const isNamed = grant.names.length === 0 || (use.name !== undefined && grant.names.includes(use.name));
-  return grant.account === use.account && grant.verb === use.verb && matches && isNamed;
+  const isInNamespace = grant.namespace === undefined || grant.namespace === use.namespace;
+  return grant.account === use.account && grant.verb === use.verb && matches && isNamed && isInNamespace;
+}
+
+/** The rights that allowed the use. A right to all namespaces is one of them only if no right to the request's own namespace allows it. */
+export function rightsUsed(grants: readonly Grant[], use: Use): readonly Grant[] {
+  const allowing = grants.filter((grant) => allows(grant, use));
+  const narrow = allowing.filter(({ namespace }) => namespace !== undefined);
+  return narrow.length > 0 ? narrow : allowing;
 }
 
 function qualified(resource: string, group: string): string {

@@ -298,6 +298,8 @@ export class Kubernetes implements ApiServer {
         '--kubelet-preferred-address-types=InternalIP',
         ...['--audit-policy-file', join(import.meta.dirname, 'audit-policy.yaml')],
         ...['--audit-log-path', auditPath],
+        // By default, the server moves the log away at 100 MB, and the report would not see the moved part.
+        ...['--audit-log-maxsize', '100000'],
       ],
       goEnvironment,
     );

@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { AuditEvent } from '../../../../lab/kubernetes/audit-log.ts';
-import { allows, type Grant, grantsOf, type Manifest, usesIn } from '../../../../lab/kubernetes/grants.ts';
+import {
+  allows,
+  type Grant,
+  grantsOf,
+  type Manifest,
+  rightsUsed,
+  usesIn,
+} from '../../../../lab/kubernetes/grants.ts';
 
 const account = { kind: 'ServiceAccount', namespace: 'system', name: 'speaker' };
 const role: Manifest = {
@@ -20,7 +27,7 @@ const role: Manifest = {
 };
 const binding = (kind: string, name: string): Manifest => ({
   kind: `${kind}Binding`,
-  metadata: { name },
+  metadata: { name, ...(kind === 'Role' ? { namespace: 'system' } : {}) },
   roleRef: { kind, name },
   subjects: [account],
 });
@@ -38,13 +45,33 @@ function event(changes: Partial<AuditEvent>): AuditEvent {
   };
 }
 
+const own = { account: 'system/speaker', namespace: 'system' };
+
 test('grantsOf returns one right for each verb on each resource that a binding grants to an account', () => {
   assert.deepEqual(grantsOf([role, binding('Role', 'leases')]), [
-    { account: 'system/speaker', verb: 'get', resource: 'leases.coordination.k8s.io', names: ['leader'] },
-    { account: 'system/speaker', verb: 'update', resource: 'leases.coordination.k8s.io', names: ['leader'] },
-    { account: 'system/speaker', verb: 'patch', resource: 'services/status', names: [] },
-    { account: 'system/speaker', verb: 'get', resource: '/debug/*', names: [] },
+    { ...own, verb: 'get', resource: 'leases.coordination.k8s.io', names: ['leader'] },
+    { ...own, verb: 'update', resource: 'leases.coordination.k8s.io', names: ['leader'] },
+    { ...own, verb: 'patch', resource: 'services/status', names: [] },
+    { ...own, verb: 'get', resource: '/debug/*', names: [] },
   ]);
+});
+
+test('grantsOf takes the Role of the namespace of its binding', () => {
+  const elsewhere: Manifest = { ...role, metadata: { name: 'leases', namespace: 'other' }, rules: [] };
+  assert.equal(grantsOf([elsewhere, role, binding('Role', 'leases')]).length, 4);
+  assert.throws(() => grantsOf([elsewhere, binding('Role', 'leases')]), /binds Role leases/);
+});
+
+test('a request in a namespace uses the right to that namespace, and a request to all namespaces the wider right', () => {
+  const everywhere: Grant = { account: 'system/speaker', verb: 'list', resource: 'pods', names: [] };
+  const here: Grant = { ...everywhere, namespace: 'system' };
+  const used = (namespace?: string) =>
+    usesIn(
+      event({ verb: 'list', objectRef: { resource: 'pods', ...(namespace ? { namespace } : {}) } }),
+    ).flatMap((use) => rightsUsed([everywhere, here], use));
+  assert.deepEqual(used('system'), [here]);
+  assert.deepEqual(used('other'), [everywhere]);
+  assert.deepEqual(used(), [everywhere]);
 });
 
 test('grantsOf knows the rules of a built-in role, and rejects a role that it does not know', () => {
@@ -65,6 +92,7 @@ const cases: readonly (readonly [string, Grant, Partial<AuditEvent>, boolean])[]
     { user: { username: 'system:serviceaccount:system:controller' } },
     false,
   ],
+  ['a request in another namespace', { ...patching, namespace: 'system' }, {}, false],
   ['a request with another verb', patching, { verb: 'get' }, false],
   ['a request for the whole Service', patching, { objectRef: { resource: 'services', name: 'web' } }, false],
   ['a refused request', patching, { responseStatus: { code: 403 } }, false],

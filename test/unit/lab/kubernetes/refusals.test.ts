@@ -5,7 +5,8 @@ import { isExcused, isRefused } from '../../../../lab/kubernetes/refusals.ts';
 
 function event(code: number, changes: Partial<AuditEvent> = {}): AuditEvent {
   return {
-    stage: 'ResponseComplete',
+    // The server writes no other event of a request that it cannot authenticate.
+    stage: code === 401 ? 'ResponseStarted' : 'ResponseComplete',
     verb: 'list',
     requestURI: '/api/v1/services',
     user: { username: 'system:serviceaccount:bellman-system:speaker' },
@@ -26,6 +27,7 @@ test('only requests of Bellman count, including those whose token names no accou
   const other = { username: 'admin' };
   assert.ok(!isRefused(event(403, { user: other, userAgent: 'kubectl/v1.37.2' })));
   assert.ok(isRefused(event(401, { user: {} })));
+  assert.ok(isRefused(event(401, { user: {}, verb: 'watch' })));
 });
 
 test('a denied list does not count as a refusal when `bellman status` can do without the list', () => {
