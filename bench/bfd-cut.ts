@@ -10,7 +10,7 @@
  * longer than the limit: 200 ms at 50 ms × 3, 350 ms where BFD raises its intervals to 100 ms, and 1 s at 300 ms × 3.
  */
 import { writeFileSync } from 'node:fs';
-import { setPriority } from 'node:os';
+import { getPriority, setPriority } from 'node:os';
 import { parseArgs } from 'node:util';
 import { addresses, birdConfig } from '../lab/fabric.ts';
 import { birdSocketPath, Lab } from '../lab/lab.ts';
@@ -130,7 +130,10 @@ function loggedAt(sinceEpochMs: number, message: RegExp): number | undefined {
   return undefined;
 }
 
-/** A cluster runs the speaker with the nice value 0. This program may have a larger one, which the speaker has inherited. */
+/**
+ * A cluster runs the speaker with the nice value 0. This program may have a larger one, which the speaker has inherited. The BFD process may have
+ * given itself a smaller one, and keeps it.
+ */
 async function giveOrdinaryPriority(): Promise<void> {
   const pids = (await lab.fabric.control.exec('ip', 'netns', 'pids', node.name))
     .trim()
@@ -138,7 +141,7 @@ async function giveOrdinaryPriority(): Promise<void> {
     .map(Number);
   for (const pid of pids)
     try {
-      setPriority(pid, 0);
+      if (getPriority(pid) > 0) setPriority(pid, 0);
     } catch {
       // Only root may do this, and a process may have ended.
     }

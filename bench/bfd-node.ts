@@ -13,7 +13,7 @@
  * Without sudo the kernel refuses real-time scheduling and the nice value -20. Without real-time scheduling, BFD raises its intervals to its
  * floor. The routers get real-time scheduling where the kernel permits it.
  *
- * Prints how late packets were, as a histogram. Fails when a BFD session goes down.
+ * Prints how late packets were, as a histogram. Fails when a BFD session goes down, or when the neighbour sends fewer than half of its requests.
  */
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -24,6 +24,8 @@ import { Lab } from '../lab/lab.ts';
 import { NetworkNamespace, plug } from '../lab/netns.ts';
 import { bfdProcessOf } from '../test/e2e/bfd-fixtures.ts';
 import type { FrameAttack } from './attackers/frames.ts';
+import { sentBy } from './support/attacker.ts';
+import { knownNames } from './support/choice.ts';
 import { makeManyServices } from './support/many-services.ts';
 import { usageOf } from './support/processes.ts';
 import { realtime } from './support/realtime.ts';
@@ -38,6 +40,7 @@ const { values } = parseArgs({
     scheduling: { type: 'string', default: 'fifo,nice' },
   },
 });
+const kinds = knownNames('--scheduling', values.scheduling.split(','), ['fifo', 'nice', 'normal']);
 const services = Number(values.services);
 const seconds = Number(values.minutes) * 60;
 const intervalMs = Number(values.interval);
@@ -217,7 +220,7 @@ async function measure(): Promise<boolean> {
   const loops = Array.from({ length: Number(values.loops) }, () =>
     spawn(process.execPath, ['-e', 'for (;;);'], { stdio: 'ignore' }),
   );
-  const asking: FrameAttack = {
+  const attack: FrameAttack = {
     ...{ kind: 'arp', from: '02:00:00:00:00:66', asked: layer2Address, rate: Number(values.arp), seconds },
     ...{ targets: [{ mac: await lab.macOf(node), address: node.addresses[0] }], recorded: [] },
   };
@@ -228,16 +231,12 @@ async function measure(): Promise<boolean> {
     [
       ...asksWith,
       process.execPath,
-      ...[fileURLToPath(new URL('attackers/frames.ts', import.meta.url)), 'eth0', JSON.stringify(asking)],
+      ...[fileURLToPath(new URL('attackers/frames.ts', import.meta.url)), 'eth0', JSON.stringify(attack)],
     ],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   );
-  let printed = '';
-  asker.stdout?.setEncoding('utf8').on('data', (text: string) => {
-    printed += text;
-  });
   let isOver = false;
-  asker.once('close', () => {
+  const asking = sentBy(asker, Number(values.arp) * seconds).finally(() => {
     isOver = true;
   });
   const startedAt = performance.now();
@@ -246,7 +245,7 @@ async function measure(): Promise<boolean> {
     await lab.api('cut-watches');
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
-  const asked = Number(/(\d+)\s*$/.exec(printed)?.[1] ?? 0);
+  const { sent: asked, isEnough } = await asking;
   const usage = usageOf([bfdPid]);
   const lasted = (performance.now() - startedAt) / 1000;
   for (const loop of loops) loop.kill('SIGKILL');
@@ -275,11 +274,12 @@ async function measure(): Promise<boolean> {
       .map(([bound, count], i) => `${bound}: ${count - (before.lateness[i]?.[1] ?? 0)}`)
       .join(', ')}`,
   );
-  return after.bfdDowns === before.bfdDowns && after.downs === before.downs;
+  if (!isEnough) console.log(`the neighbour should have sent ${values.arp} ARP requests a second`);
+  return isEnough && after.bfdDowns === before.bfdDowns && after.downs === before.downs;
 }
 
 const results: boolean[] = [];
-for (const scheduling of values.scheduling.split(',')) {
+for (const scheduling of kinds) {
   await startSpeaker(scheduling);
   await areReady();
   if (scheduling === 'nice') raisePriority(await bfdProcessOf(lab, node));

@@ -23,6 +23,7 @@ import { bfdNodeFlags } from '../src/bfd/parent.ts';
 import type { BfdSessionSettings } from '../src/bfd/session-settings.ts';
 import { wire } from '../test/interop/scenario.ts';
 import { eventually } from '../test/support/eventually.ts';
+import { knownNames } from './support/choice.ts';
 import { usageOf } from './support/processes.ts';
 
 const { values } = parseArgs({
@@ -33,6 +34,7 @@ const { values } = parseArgs({
     loops: { type: 'string', default: '6' },
   },
 });
+const parts = knownNames('--part', values.part.split(','), ['silence', 'load', 'many']);
 const { BELLMAN_PROGRAM: program } = process.env;
 
 /** The BFD process, with its last report. */
@@ -260,7 +262,6 @@ async function probeScheduling(): Promise<BfdProcessStatus['scheduling']> {
 
 scheduling = await probeScheduling();
 const fast: Timers = { intervalMs: scheduling === 'fifo' ? 50 : 100, multiplier: 3 };
-const parts = values.part.split(',');
 const results: boolean[] = [];
 if (parts.includes('many'))
   for (const count of [1, 100]) results.push(await many({ intervalMs: 100, multiplier: 3 }, count));

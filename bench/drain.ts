@@ -14,15 +14,14 @@
  * separately, and they do not make it fail: an open connection breaks when the router moves it to another node.
  */
 import type { LabNode } from '../lab/fabric.ts';
+import type { NetworkNamespace } from '../lab/netns.ts';
 import { untilOwner } from '../lab/steps.ts';
 import { bird, frr, gobgp, type Router, type Signal, signals, startDrainLab } from '../test/support/drain.ts';
 import { nextHops } from '../test/support/next-hops.ts';
+import { matching } from './support/choice.ts';
 
 const rounds = Number(process.argv[2] ?? 20);
-const wanted = new RegExp(process.argv[3] ?? '');
 const connectionIntervalMs = 5;
-const { lab, routed, routedV6, local } = await startDrainLab();
-const { nodes, far, near } = lab.fabric;
 
 interface Count {
   readonly asked: number;
@@ -32,7 +31,7 @@ interface Count {
 }
 
 /** Lets a client send to the address while `move` runs. Returns the counts. */
-type Counter = (client: typeof far, address: string, move: () => Promise<void>) => Promise<Count>;
+type Counter = (client: NetworkNamespace, address: string, move: () => Promise<void>) => Promise<Count>;
 
 interface Case {
   readonly name: string;
@@ -72,12 +71,13 @@ function announcing(address: string, count: number): Promise<boolean> {
   return lab.until(`${count} nodes announce`, async () => (await nextHops(lab, address)).length === count);
 }
 
-function byRouter(router: Router, { address = routed, suffix = '', counter = datagrams } = {}): Case {
+function byRouter(router: Router, { isIpv6 = false, suffix = '', counter = datagrams } = {}): Case {
   return {
     name: `${router.name}${suffix}`,
     router,
     what: counter === connections ? 'connections' : 'datagrams',
     async round(signal, number) {
+      const address = isIpv6 ? routedV6 : routed;
       // Each pass through the signals begins one node later, so that each signal meets each node.
       const node = inTurn(nodes, (number % signals.length) + Math.floor(number / signals.length));
       await announcing(address, nodes.length);
@@ -112,12 +112,16 @@ const inLayer2: Case = {
 
 const cases: readonly Case[] = [
   byRouter(bird),
-  byRouter(bird, { address: routedV6, suffix: ', IPv6' }),
+  byRouter(bird, { isIpv6: true, suffix: ', IPv6' }),
   byRouter(frr),
   byRouter(frr, { suffix: ', TCP', counter: connections }),
   byRouter(gobgp),
   inLayer2,
 ];
+
+const chosen = matching('CASES', process.argv[3] ?? '', cases, ({ name }) => name);
+const { lab, routed, routedV6, local } = await startDrainLab();
+const { nodes, far, near } = lab.fabric;
 
 /** Returns how many datagrams or connections were lost. */
 async function measure({ name, what, round }: Case): Promise<number> {
@@ -139,7 +143,7 @@ let router = bird;
 let endRouter = () => lab.stop('bird');
 let lost = 0;
 try {
-  for (const one of cases.filter(({ name }) => wanted.test(name))) {
+  for (const one of chosen) {
     if (one.router && one.router !== router) {
       await endRouter();
       router = one.router;

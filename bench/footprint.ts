@@ -10,7 +10,9 @@ import { mkdirSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { nodeFlags } from '../scripts/node-flags.ts';
-import { BuiltLab, executable, processesByRole, protocolOf } from './support/built-lab.ts';
+import { executable, processesByRole } from './support/bellman-processes.ts';
+import { BuiltLab, protocolOf } from './support/built-lab.ts';
+import { ascending } from './support/choice.ts';
 import { type MemoryParts, memoryParts, memoryPartsOf, probedEnvironment } from './support/memory-parts.ts';
 import { usageOf } from './support/processes.ts';
 
@@ -35,7 +37,7 @@ console.log(
   '| protocol | Services | process | PSS, MB | not shared, MB | CPU until announced, s | announced after, s |',
 );
 console.log('|---|---|---|---|---|---|---|');
-for (const count of services.split(',').map(Number)) {
+for (const count of ascending(services)) {
   const announcedSeconds = await lab.restartWith(count);
   const atStart = new Map([...processesByRole()].map(([role, pids]) => [role, usageOf(pids)]));
   const bare = values.parts ? startBareNode() : undefined;

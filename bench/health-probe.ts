@@ -1,6 +1,6 @@
 /**
- * Asks a process for `/healthz` again and again. Prints a line when the first request is over. On SIGTERM, prints how long the answers took. Runs
- * as a process of its own, because the work of a bench would delay its requests.
+ * Asks a process for `/healthz` again and again. Prints a line when the first request is over. On SIGTERM, prints how long the answers took. A
+ * request that is open then counts with its age. Runs as a process of its own, because the work of a bench would delay its requests.
  *   .cache/bin/node bench/health-probe.ts URL
  */
 import { Agent, get } from 'node:http';
@@ -20,8 +20,12 @@ const [url = ''] = process.argv.slice(2);
 const agent = new Agent({ keepAlive: true });
 const tookMs: number[] = [];
 let bad = 0;
+/** When the open request began; `undefined` between two requests. */
+let openSinceMs: number | undefined;
 
 process.once('SIGTERM', () => {
+  // A process that hangs shows in the age of the request that it does not answer.
+  if (openSinceMs !== undefined) tookMs.push(performance.now() - openSinceMs);
   const sorted = tookMs.sort((a, b) => a - b);
   const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
   const answers: HealthAnswers = {
@@ -37,6 +41,7 @@ process.once('SIGTERM', () => {
 
 for (;;) {
   const beganMs = performance.now();
+  openSinceMs = beganMs;
   await new Promise<void>((resolve) => {
     const request = get(url, { agent }, (response) => {
       if (response.statusCode !== 200) bad++;
@@ -47,6 +52,7 @@ for (;;) {
       resolve();
     });
   });
+  openSinceMs = undefined;
   tookMs.push(performance.now() - beganMs);
   if (tookMs.length === 1) console.log('asking');
   await pause(everyMs);

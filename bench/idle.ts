@@ -11,7 +11,8 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { BuiltLab, processesByRole, protocolOf } from './support/built-lab.ts';
+import { processesByRole } from './support/bellman-processes.ts';
+import { BuiltLab, protocolOf } from './support/built-lab.ts';
 import { usageOf } from './support/processes.ts';
 import { type Sample, slopeOf } from './support/slope.ts';
 

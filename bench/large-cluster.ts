@@ -11,16 +11,17 @@
  * because a busy machine stretches the time that passes. Collections of garbage that V8 decides on do not count, because slicing the work cannot
  * shorten them.
  */
-import { mkdirSync, realpathSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { mkdirSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Lab } from '../lab/lab.ts';
 import { askDuring, paced } from './support/asker.ts';
+import { layer2Processes, speakerProcesses } from './support/bellman-processes.ts';
+import { bgpRoutes } from './support/bgp-routes.ts';
 import { makeManyServices } from './support/many-services.ts';
 import { longestTurnOf, loopProbeVariables, probeHealth, turnText } from './support/process-probes.ts';
-import { processesOf, usageOf } from './support/processes.ts';
+import { usageOf } from './support/processes.ts';
 
 const { values } = parseArgs({
   options: {
@@ -118,25 +119,14 @@ const listen = ['--metrics-address', `127.0.0.1:7472,${node.addresses[0]}`];
 lab.startSpeakerAs(node, ...['env', ...variables, program, 'speaker', '--node-name', node.name, ...listen]);
 const speakerStatus = async () =>
   (await lab.status(node.namespace)) as { longWork: object[]; announcing: object; advertised: object };
-const count = async (filter: string) =>
-  Number(
-    /(\d+) of \d+ routes for/.exec(
-      await lab.birdc('show', 'route', ...filter.split(' ').filter(Boolean), 'count'),
-    )?.[1] ?? 0,
-  );
 const announced = async () => {
   await pause(1000);
-  if (protocol === 'bgp') return count('');
+  if (protocol === 'bgp') return bgpRoutes(lab);
   return Object.keys((await speakerStatus()).announcing).length;
 };
 await lab.until('all addresses are announced', async () => (await announced()) >= services, patienceMs);
-const executable =
-  process.env.BELLMAN_PROGRAM === undefined
-    ? realpathSync(process.execPath)
-    : join(dirname(process.env.BELLMAN_PROGRAM), 'bin/node');
-const isLayer2 = (command: readonly string[]) => command.some((part) => /layer2.process\.[jt]s$/.test(part));
-const main = processesOf(executable, (command) => command.includes('speaker') && !isLayer2(command));
-const all = [...main, ...processesOf(executable, isLayer2)];
+const main = speakerProcesses();
+const all = [...main, ...layer2Processes()];
 
 async function longestTurns(): Promise<string> {
   const turns = await Promise.all(all.map((pid) => longestTurnOf(pid, probes)));
@@ -207,7 +197,7 @@ async function edit(): Promise<void> {
     'the edit is in force',
     async () => {
       await pause(1000);
-      return (await count('where bgp_med = 50')) >= services;
+      return (await bgpRoutes(lab, 'bgp_med = 50')) >= services;
     },
     patienceMs,
   );

@@ -2,7 +2,7 @@
  * The membership in virtual time: clusters of 10, 100 and 1,000 speakers with a datagram loss of 0, 5 and 20 %.
  *   .cache/bin/node bench/membership.ts [--nodes N,…] [--loss PERCENT,…] [--scale FACTOR]
  * Detection: time from a death until the first speaker knows of it, and until all know. False positives: how often a speaker takes a living one for
- * dead, per simulated node-day. Traffic: datagrams per speaker and second while nothing happens.
+ * dead, per simulated node-day. Traffic: datagrams per speaker and second while nothing happens. Fails when a death is not known to all after 60 s.
  */
 import { parseArgs } from 'node:util';
 import { MembershipNet } from '../test/support/membership-net.ts';
@@ -60,19 +60,17 @@ for (const nodes of numbers(values.nodes))
     const allMs: number[] = [];
     for (let i = 0; i < deaths; i++) {
       const name = net.names[i % nodes] ?? '';
-      net.runUntil(() => net.allAgree(), 60_000);
+      if (!net.runUntil(() => net.allAgree(), 60_000)) throw new Error('the members do not agree');
       net.losses.length = 0;
       const diedAt = net.now;
       net.kill(name);
       const observers = new Set<string>();
-      net.runUntil(
-        () => {
-          for (const { observer, subject } of net.losses) if (subject === name) observers.add(observer);
-          return observers.size === nodes - 1;
-        },
-        60_000,
-        20,
-      );
+      const allKnow = () => {
+        for (const { observer, subject } of net.losses) if (subject === name) observers.add(observer);
+        return observers.size === nodes - 1;
+      };
+      if (!net.runUntil(allKnow, 60_000, 20))
+        throw new Error(`${observers.size} of ${nodes - 1} members know of a death after 60 s`);
       const times = net.losses.filter(({ subject }) => subject === name).map(({ at }) => at - diedAt);
       firstMs.push(Math.min(...times));
       allMs.push(Math.max(...times));

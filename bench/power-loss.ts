@@ -26,12 +26,12 @@ import { bfdProfile, startBird } from '../test/support/upgrade.ts';
 import { configureMetalLb, makeMetalLbPods } from './rivals/ground.ts';
 import { metalLbVersion } from './rivals/paths.ts';
 import { bellman, metalLb, type System } from './rivals/system.ts';
+import { matching } from './support/choice.ts';
 
 if (!isKubernetes)
   throw new Error('BELLMAN_KUBERNETES is not set: only Kubernetes itself judges which nodes live');
 
 const rounds = Number(process.argv[2] ?? 5);
-const wanted = new RegExp(process.argv[3] ?? '');
 const intervalMs = 20;
 const limitMs = 3000;
 /** While Kubernetes sends requests to dead endpoints, more than one fails within this time. A longer time without a failure ends the count. */
@@ -75,6 +75,8 @@ const kinds: readonly Kind[] = [
   { name: 'Bellman with dead-nodes', system: ours, watchedMs: 15_000, marksDeadNodes: true },
   { name: `MetalLB ${metalLbVersion}`, system: theirs, watchedMs: 90_000 },
 ];
+
+const chosen = matching('KINDS', process.argv[3] ?? '', kinds, ({ name }) => name);
 
 const pools = [
   { name: 'office', protocol: 'layer2', addresses: ['192.0.2.240-192.0.2.250'] },
@@ -216,7 +218,7 @@ try {
       },
     });
   const missing = metalLbMissing(metalLbPrograms(metalLbVersion));
-  for (const kind of kinds.filter(({ name }) => wanted.test(name))) {
+  for (const kind of chosen) {
     if (kind.system === theirs && missing !== undefined) {
       console.log(`${kind.name} is not measured: ${missing}`);
       continue;

@@ -10,6 +10,7 @@
 import type { LabNode } from '../lab/fabric.ts';
 import { Lab } from '../lab/lab.ts';
 import { askDuring, paced } from './support/asker.ts';
+import { bgpRoutes } from './support/bgp-routes.ts';
 
 const count = Number(process.argv[2] ?? 10_000);
 const only = process.argv[3];
@@ -63,9 +64,7 @@ await lab.until('the address is answered', async () =>
     await lab.fabric.near.exec('arping', '-c', '1', '-w', '1', '-I', 'eth0', service),
   ),
 );
-const routes = async () =>
-  Number(/(\d+) of \d+ routes for/.exec(await lab.birdc('show', 'route', 'count'))?.[1] ?? 0);
-await lab.until('BIRD has all routes', async () => (await routes()) >= count, 60_000);
+await lab.until('BIRD has all routes', async () => (await bgpRoutes(lab)) >= count, 60_000);
 
 async function statusOfAllocation(): Promise<string> {
   const { services } = (await lab.status(lab.fabric.control)) as { services: { addresses: object[] }[] };

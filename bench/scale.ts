@@ -8,22 +8,22 @@
  */
 import { parseArgs } from 'node:util';
 import { bounds, quickBounds } from './scale/bounds.ts';
-import { fullEffort, measureSweep, quickEffort } from './scale/sweep.ts';
+import { fullEffort, measureSweep, quickEffort, type Sweep } from './scale/sweep.ts';
 import { sweeps } from './scale/sweeps.ts';
+import { matching } from './support/choice.ts';
 
 const { values } = parseArgs({
   options: { quick: { type: 'boolean', default: false }, only: { type: 'string', default: '' } },
 });
 const limits = values.quick ? quickBounds : bounds;
-const only = new RegExp(values.only);
+const titleOf = ({ part, work, by }: Sweep) => `${part}: ${work}, by ${by}`;
+const chosen = matching('--only', values.only, sweeps, titleOf);
 const tooSteep: string[] = [];
 
 console.log('| part | work | by | CPU time at each size | exponent | at most |');
 console.log('|---|---|---|---|---|---|');
-for (const sweep of sweeps) {
+for (const sweep of chosen) {
   const { part, work, by, kind } = sweep;
-  const title = `${part}: ${work}, by ${by}`;
-  if (!only.test(title)) continue;
   const result = values.quick
     ? measureSweep(sweep, sweep.quickSizes, quickEffort)
     : measureSweep(sweep, sweep.sizes, fullEffort);
@@ -33,7 +33,8 @@ for (const sweep of sweeps) {
   const limit = limits[kind];
   const cells = [part, work, by, points.join(', '), result.exponent.toFixed(2), limit];
   console.log(`| ${cells.join(' | ')} |`);
-  if (!(result.exponent <= limit)) tooSteep.push(`${title}: ${result.exponent.toFixed(2)}, at most ${limit}`);
+  if (!(result.exponent <= limit))
+    tooSteep.push(`${titleOf(sweep)}: ${result.exponent.toFixed(2)}, at most ${limit}`);
 }
 if (tooSteep.length > 0) {
   console.error(`\nThe cost grows too fast:\n${tooSteep.join('\n')}`);

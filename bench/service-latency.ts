@@ -24,6 +24,7 @@ import { createLogger } from '../src/log.ts';
 import { NodeSpeaker } from '../src/speaker/node-speaker.ts';
 import { Guard } from '../src/telemetry/guard.ts';
 import { Turns } from '../src/turns.ts';
+import { eventually } from '../test/support/eventually.ts';
 
 const { values } = parseArgs({
   options: { services: { type: 'string', default: '10000' }, changes: { type: 'string', default: '2000' } },
@@ -31,6 +32,7 @@ const { values } = parseArgs({
 const count = Number(values.services);
 const changes = Number(values.changes);
 const p99LimitMs = 10;
+const patienceMs = 60_000;
 const options = { fourOctetAs: true };
 
 /** A peer that establishes a session and calls back for every chunk that it receives. */
@@ -128,7 +130,7 @@ for (let i = 0; i < count; i++) {
   speaker.setEndpointSlice(`default/s${i}`, decodeEndpointSlice(sliceObject(i) as unknown as RawObject));
 }
 speaker.start();
-while (bgp.status()[0]?.state !== 'Established') await sleep(10);
+await eventually('the session', () => bgp.status()[0]?.state === 'Established');
 await sleep(500);
 
 async function* line(text: string): AsyncGenerator<Buffer> {
@@ -146,7 +148,10 @@ for (let change = 0; change < changes; change++) {
     const read = readWatchEvent(text);
     if (read.kind === 'changed') speaker.setService(`default/s${i}`, decodeService(read.object));
   }
-  while (heardAt < began) await new Promise((resolve) => setImmediate(resolve));
+  while (heardAt < began) {
+    if (performance.now() - began > patienceMs) throw new Error(`change ${change} did not reach the peer`);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
   delays.push(heardAt - began);
 }
 delays.sort((a, b) => a - b);

@@ -22,6 +22,10 @@ import { metalLbVersion } from './rivals/paths.ts';
 const rounds = Number(process.argv[2] ?? 20);
 const services = Number(process.argv[3] ?? 50);
 const intervalMs = 1;
+if (!Number.isInteger(services / 2)) {
+  console.error(`SERVICES is ${services}: use an even number, because each half has its own protocol`);
+  process.exit(2);
+}
 const missing = metalLbMissing(metalLbPrograms(metalLbVersion));
 if (missing !== undefined) {
   console.error(missing);

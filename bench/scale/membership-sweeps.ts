@@ -18,7 +18,11 @@ const addressSizes = [1000, 3000, 10_000, 30_000, 100_000] as const;
 const quickAddresses = [200, 800, 3200] as const;
 const memberSizes = [10, 100, 1000, 5000] as const;
 const quickMembers = [10, 50, 250] as const;
-const units = 16;
+/** A bucket of the hash tree holds one claim of 64. Leaves are compared only where it holds more than 16 claims. */
+const comparedSizes = [3000, 10_000, 30_000, 100_000] as const;
+const quickCompared = [2000, 6000, 18_000] as const;
+/** Number of units in a run. Even the smallest cluster has more members than this, so no two units of a run touch the same member. */
+const units = 8;
 const self = nodeName(0);
 const endpoint = { host: '192.0.2.1', port: 7946 };
 const subnets = ['10.0.0.0/8'];
@@ -67,7 +71,9 @@ function memberMerges(members: number): Work {
       incarnation++;
       for (let i = 0; i < units; i++) {
         const name = nodeName(1 + ((i * 7919) % (members - 1)));
-        table.merge({ kind: 'member', name, state: 'alive', incarnation, endpoint, metadata: '' }, 0);
+        const update = { kind: 'member', name, state: 'alive', incarnation } as const;
+        if (table.merge({ ...update, endpoint, metadata: '' }, 0) !== 'newer')
+          throw new Error('a merge without work');
         knowledge.summary();
       }
     },
@@ -87,11 +93,12 @@ function comparisons(claims: number): Work {
   return {
     units,
     run: () => {
-      for (let i = 0; i < units; i++)
-        for (const { bucket } of knowledge.compare(digests, true).branches) {
-          const branch = before.get(bucket);
-          if (branch) knowledge.compareLeaves(branch);
-        }
+      for (let i = 0; i < units; i++) {
+        const { branches } = knowledge.compare(digests, true);
+        const [branch = undefined] = branches.map(({ bucket }) => before.get(bucket));
+        if (branch === undefined || branches.length !== 1) throw new Error('the leaves are not compared');
+        knowledge.compareLeaves(branch);
+      }
     },
   };
 }
@@ -229,7 +236,8 @@ export const membershipSweeps: readonly Sweep[] = [
     prepare: memberMerges,
   },
   {
-    ...{ ...byAddresses, part: 'membership', kind: 'event', prepare: comparisons },
+    ...{ part: 'membership', kind: 'event', prepare: comparisons },
+    ...{ by: 'addresses', sizes: comparedSizes, quickSizes: quickCompared },
     work: 'a comparison with a member that lacks one claim',
   },
   {

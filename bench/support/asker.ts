@@ -31,13 +31,11 @@ export async function askDuring(
     { stdio: 'inherit' },
   );
   let exit: number | null | undefined;
-  const over = new Promise<void>((resolve) =>
-    asker.once('exit', (code) => {
-      exit = code;
-      resolve();
-    }),
-  );
-  while (exit === undefined) await Promise.race([over, action()]);
+  asker.once('exit', (code) => {
+    exit = code;
+  });
+  // The last action ends too, because the next measurement must not begin beside it.
+  while (exit === undefined) await action();
   return exit === 0;
 }
 

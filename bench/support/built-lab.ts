@@ -1,36 +1,17 @@
 /**
  * A lab with one node, for benches of memory and CPU time. It runs the program that `make build` wrote. BELLMAN_PROGRAM is the path of this program.
  */
-import { dirname, join } from 'node:path';
 import type { LabNode } from '../../lab/fabric.ts';
 import { Lab } from '../../lab/lab.ts';
+import { processesByRole } from './bellman-processes.ts';
+import { bgpRoutes } from './bgp-routes.ts';
 import { makeManyServices } from './many-services.ts';
-import { processesOf } from './processes.ts';
 
 export type Protocol = 'bgp' | 'layer2';
 
 const announcedPatienceMs = 300_000;
-const { BELLMAN_PROGRAM: program } = process.env;
-if (program === undefined)
+if (process.env.BELLMAN_PROGRAM === undefined)
   throw new Error('BELLMAN_PROGRAM is not set; run `make build` and set it to dist/bellman');
-export const executable = join(dirname(program), 'bin/node');
-
-const isLayer2 = (command: readonly string[]) => command.some((part) => part.endsWith('/layer2-process.js'));
-const roles: Readonly<Record<string, (command: readonly string[]) => boolean>> = {
-  controller: (command) => command.includes('controller'),
-  speaker: (command) => command.includes('speaker') || isLayer2(command),
-  'its layer-2 process': isLayer2,
-};
-
-/** The processes of Bellman by role. The speaker includes its layer-2 process. */
-export function processesByRole(): Map<string, readonly number[]> {
-  return new Map(
-    Object.entries(roles).flatMap(([role, matches]) => {
-      const pids = processesOf(executable, matches);
-      return pids.length > 0 ? [[role, pids] as const] : [];
-    }),
-  );
-}
 
 export class BuiltLab {
   readonly #lab: Lab;
@@ -74,7 +55,11 @@ address-pools:
     this.#lab.startSpeaker(this.#node);
     await this.#lab.until(
       'every address is announced',
-      async () => (await this.#announced().catch(() => -1)) >= count,
+      async () => {
+        // With no Services nothing is announced, and then this shows that the processes have started.
+        processesByRole();
+        return (await this.#announced()) >= count;
+      },
       announcedPatienceMs,
     );
     return (performance.now() - startedAtMs) / 1000;
@@ -89,7 +74,7 @@ address-pools:
       const { announcing } = (await this.#lab.status(this.#node.namespace)) as { announcing: object };
       return Object.keys(announcing).length;
     }
-    return Number(/(\d+) of \d+ routes for/.exec(await this.#lab.birdc('show', 'route', 'count'))?.[1]);
+    return bgpRoutes(this.#lab);
   }
 }
 

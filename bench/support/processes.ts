@@ -1,5 +1,5 @@
 /** Memory and CPU time of processes, from /proc. */
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
 
 const clockTicksPerSecond = 100;
 
@@ -14,12 +14,14 @@ export interface Usage {
 
 /** The processes whose executable is this file and whose command line matches. */
 export function processesOf(executable: string, matches: (command: readonly string[]) => boolean): number[] {
+  // The kernel shows the path without symbolic links, and from the root of the file system.
+  const path = realpathSync(executable);
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .filter((pid) => {
       try {
         return (
-          readlinkSync(`/proc/${pid}/exe`) === executable &&
+          readlinkSync(`/proc/${pid}/exe`) === path &&
           matches(readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0'))
         );
       } catch {

@@ -5,6 +5,7 @@
  */
 import { join } from 'node:path';
 import { Lab } from '../../../lab/lab.ts';
+import { ascending } from '../../support/choice.ts';
 import { usageOf } from '../../support/processes.ts';
 import { Figures } from '../figures.ts';
 import { configure, makePods, makeServices } from '../ground.ts';
@@ -49,7 +50,7 @@ await runTable(flags, async (values, rounds) => {
   };
 
   let made = 0;
-  for (const count of values.services.split(',').map(Number)) {
+  for (const count of ascending(values.services)) {
     await makeServices(lab, { from: made, to: count, addressOf, pods: ['10.244.1.2'], node });
     made = count;
     for (let round = 0; round < rounds; round++)

@@ -5,6 +5,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Lab } from '../../../lab/lab.ts';
+import { ascending } from '../../support/choice.ts';
 import { usageOf } from '../../support/processes.ts';
 import { BirdControl, RouteWatch } from '../bird.ts';
 import { type Figure, Figures, quantile, unfinished } from '../figures.ts';
@@ -108,7 +109,7 @@ await runTable(flags, async (values, rounds) => {
   };
 
   let made = 0;
-  for (const count of values.services.split(',').map(Number)) {
+  for (const count of ascending(values.services)) {
     await makeServices(lab, { from: made, to: count, addressOf, pods: ['10.244.1.2'], node });
     made = count;
     for (let round = 0; round < rounds; round++) for (const system of systems) await measure(system, count);

@@ -5,6 +5,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Lab } from '../../../lab/lab.ts';
+import { ascending } from '../../support/choice.ts';
 import { usageOf } from '../../support/processes.ts';
 import { BirdControl } from '../bird.ts';
 import { type Figure, Figures, unfinished } from '../figures.ts';
@@ -83,10 +84,12 @@ await runTable(flags, async (values, rounds) => {
 
   let made = 0;
   let configured = '';
-  for (const [protocol = '', count = 0] of values.cases
-    .split(',')
-    .map((each) => each.split(':'))
-    .map(([protocol, count]) => [protocol, Number(count)] as const)) {
+  // The sizes of a protocol ascend, because Services are deleted only when the protocol changes.
+  const sizes = Map.groupBy(values.cases.split(','), (each) => each.split(':')[0] ?? '');
+  const cases = [...sizes].flatMap(([protocol, its]) =>
+    ascending(its.map((each) => each.split(':')[1]).join(',')).map((count) => [protocol, count] as const),
+  );
+  for (const [protocol, count] of cases) {
     if (protocol !== configured) {
       await deleteServices(lab, 0, made);
       made = 0;
