@@ -26,7 +26,7 @@ export class EchoFunction {
     this.maintain();
   }
 
-  /** Opens the socket when it is missing, or when its interface has been replaced. */
+  /** Opens the socket when it is missing, or when its interface or our address has been replaced. */
   maintain(): void {
     if (this.#socket && !this.#socket.isAlive()) this.close();
     if (this.#socket) return;
@@ -49,12 +49,15 @@ export class EchoFunction {
     return this.#socket?.returnsEcho() ?? false;
   }
 
-  send(sequence: number): void {
+  /** Returns whether the packet was sent. */
+  send(sequence: number): boolean {
     const { discriminator, cookie } = this.#options;
-    if (!this.#socket) return;
+    if (!this.#socket) return false;
     const refused = this.#socket.send(encodeEcho({ discriminator, sequence, cookie }, this.#socket.address));
     this.fault = refused === undefined ? undefined : `Echo packets are not sent: ${refused}`;
-    if (refused === undefined) this.sent++;
+    if (refused !== undefined) return false;
+    this.sent++;
+    return true;
   }
 
   /** Reads what has arrived. `handle` gets the sequence number of each packet of this session. Returns whether more may wait. */

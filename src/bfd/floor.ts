@@ -35,20 +35,24 @@ export function machineSettings(
   };
   const interval = (name: string, value: number) =>
     Math.round(atLeast(name, value, floor.minimumIntervalMs, ' ms') * 1000);
-  const { echo, authentication } = settings;
+  const { authentication } = settings;
+  const echo = echoOf(settings);
   const result: MachineSettings = {
     desiredMinTxInterval: interval('transmit interval', settings.transmitIntervalMs),
     requiredMinRxInterval: interval('receive interval', settings.receiveIntervalMs),
     detectMultiplier: atLeast('detect multiplier', settings.detectMultiplier, floor.minimumDetectMultiplier),
     passive: settings.passive,
     ...(authentication ? { authentication: machineAuthentication(authentication) } : {}),
-    ...(echo && settings.mode.kind === 'single-hop'
-      ? { echoInterval: interval('echo interval', echo.intervalMs), returnsEcho }
-      : {}),
+    ...(echo ? { echoInterval: interval('echo interval', echo.intervalMs), returnsEcho } : {}),
   };
   if (raised.length === 0) return { settings: result };
   const warning = `this node does not grant BFD real-time scheduling, so ${raised.join(', ')}`;
   return { settings: result, warning };
+}
+
+/** The settings of the echo function; `undefined` when it is not wanted, or not possible. Echo packets need a single hop and IPv4. */
+export function echoOf({ echo, mode, peerAddress }: BfdSessionSettings): BfdSessionSettings['echo'] {
+  return mode.kind === 'single-hop' && !peerAddress.includes(':') ? echo : undefined;
 }
 
 /** Throws a RangeError when the keys are not valid. This would be a bug, because the speaker has checked them as it read the Secret. */

@@ -2,6 +2,7 @@
  * The receive sockets of all BFD sessions. Sessions with the same listen key share one socket, which is closed with the last of them.
  *
  * The kernel filters the packets of a socket: by TTL always, and by discriminator during a flood, when more packets arrive than can be handled.
+ * It has little memory for filters (net.core.optmem_max). Where a filter does not fit, a simpler one lets more packets through.
  */
 import type { Clock, Timer } from '../clock.ts';
 import type { Logger } from '../log.ts';
@@ -9,7 +10,7 @@ import { reasonOf } from '../result.ts';
 import type { BfdState } from './codec/state.ts';
 import { listenKeyOf, listenKeyText, mayReceive, minimumTtlOf } from './demultiplexer.ts';
 import type { BfdSessionSettings } from './session-settings.ts';
-import type { BfdTransport, ListenKey, ReceivePort } from './transport/transport.ts';
+import type { BfdTransport, ListenKey, PacketFilter, ReceivePort } from './transport/transport.ts';
 
 /** The part of a session that its receive socket needs. */
 export interface Receiver {
@@ -44,6 +45,10 @@ interface Port<Session> {
   /** Present while a flood is kept out. */
   shield: Timer | undefined;
   socket: ReceivePort | undefined;
+  /** The filter that the socket has, or that a simpler one stands for, as text. */
+  filter: string | undefined;
+  /** Says how much the simpler filter checks, when the kernel had no room for the whole one. */
+  checks: string | undefined;
 }
 
 export class ReceivePorts<Session extends Receiver> {
@@ -108,6 +113,8 @@ export class ReceivePorts<Session extends Receiver> {
       receivers: new Set<Session>(),
       shield: undefined,
       socket: undefined,
+      filter: undefined,
+      checks: undefined,
     };
     this.#ports.set(text, port);
     return port;
@@ -118,17 +125,18 @@ export class ReceivePorts<Session extends Receiver> {
     let fault: string | undefined;
     try {
       port.socket ??= this.#options.transport.listen(port.key, () => this.#read(port, packetsAtOnce));
+      fault = this.#updateFilter(port);
     } catch (error) {
       fault = reasonOf(error);
     }
     for (const session of port.sessions) session.setReceiveFault(fault);
-    this.#updateFilter(port);
   }
 
   #close(port: Port<Session>): void {
     this.#droppedByClosed += port.socket?.droppedByKernel() ?? 0;
     port.socket?.close();
     port.socket = undefined;
+    port.filter = undefined;
     port.shield?.cancel();
     port.shield = undefined;
   }
@@ -141,16 +149,36 @@ export class ReceivePorts<Session extends Receiver> {
     pause();
   }
 
-  /**
-   * The sessions of a socket share its filter, so the smallest of their minimum TTLs applies. During a flood, a packet passes only when its Your
-   * Discriminator is one of ours. While at least one session is not Up, 0 passes too, because that session may need the packet.
-   */
-  #updateFilter({ socket, receivers, shield }: Port<Session>): void {
-    const machines = [...receivers].map(({ machine }) => machine);
-    const minimumTtl = Math.min(255, ...[...receivers].map(({ settings }) => minimumTtlOf(settings.mode)));
-    const known = machines.map(({ localDiscriminator }) => localDiscriminator);
-    const discriminators = machines.every(({ state }) => state === 'Up') ? known : [...known, 0];
-    socket?.setFilter({ minimumTtl, ...(shield ? { discriminators } : {}) });
+  /** Attaches the best filter that the kernel has room for. Returns why it has room for none. */
+  #updateFilter(port: Port<Session>): string | undefined {
+    const { key, receivers, shield, socket } = port;
+    const wanted = filterOf(receivers, shield !== undefined);
+    const text = JSON.stringify(wanted);
+    if (!socket || port.filter === text) return undefined;
+    const { discriminators: _, ...withoutDiscriminators } = wanted;
+    const filters: readonly (readonly [PacketFilter, checks: string | undefined])[] = [
+      [wanted, undefined],
+      [withoutDiscriminators, 'only the TTL'],
+      [{ minimumTtl: wanted.minimumTtl }, 'only the smallest minimum-ttl'],
+    ];
+    port.filter = undefined;
+    let reason: string | undefined;
+    for (const [filter, checks] of filters)
+      try {
+        socket.setFilter(filter);
+        // A change of a session brings another filter, which often does not fit either.
+        if (checks !== undefined && checks !== port.checks)
+          this.#options.logger.warn(
+            { port: key.port, reason: `${reason}; it checks ${checks}` },
+            'the kernel has no room for the filter of BFD packets; a simpler one lets more packets through',
+          );
+        port.filter = text;
+        port.checks = checks;
+        return undefined;
+      } catch (error) {
+        reason = reasonOf(error);
+      }
+    return `the kernel has no room for the filter of BFD packets: ${reason}`;
   }
 
   /** More packets arrive than can be handled. The kernel keeps out those that no session expects, for a while. */
@@ -167,4 +195,26 @@ export class ReceivePorts<Session extends Receiver> {
     });
     this.#updateFilter(port);
   }
+}
+
+/**
+ * The sessions of a socket share its filter. A packet needs the smallest minimum TTL of the sessions with its sender. During a flood, it passes
+ * only when its Your Discriminator is one of ours. While at least one session is not Up, 0 passes too, because that session may need the packet.
+ */
+function filterOf(receivers: ReadonlySet<Receiver>, isFlooded: boolean): PacketFilter {
+  const ttls = new Map<string, number>();
+  for (const { peerAddress, mode } of [...receivers].map(({ settings }) => settings))
+    ttls.set(peerAddress, Math.min(ttls.get(peerAddress) ?? 255, minimumTtlOf(mode)));
+  const minimumTtl = Math.min(255, ...ttls.values());
+  const peerMinimumTtls = [...ttls]
+    .filter(([, ttl]) => ttl > minimumTtl)
+    .map(([peerAddress, ttl]) => ({ peerAddress, minimumTtl: ttl }));
+  const machines = [...receivers].map(({ machine }) => machine);
+  const known = machines.map(({ localDiscriminator }) => localDiscriminator);
+  const discriminators = machines.every(({ state }) => state === 'Up') ? known : [...known, 0];
+  return {
+    minimumTtl,
+    ...(peerMinimumTtls.length > 0 ? { peerMinimumTtls } : {}),
+    ...(isFlooded ? { discriminators } : {}),
+  };
 }

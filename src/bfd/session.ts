@@ -11,7 +11,7 @@ import type { ReceivedPacket } from './codec/packet.ts';
 import type { PassedSession } from './codec/passed-session.ts';
 import { pathOf, portOf } from './demultiplexer.ts';
 import { EchoFunction } from './echo-function.ts';
-import { type Floor, machineSettings } from './floor.ts';
+import { echoOf, type Floor, machineSettings } from './floor.ts';
 import type { Lateness } from './lateness.ts';
 import { type SessionAction, SessionMachine } from './machine/session-machine.ts';
 import {
@@ -234,9 +234,7 @@ export class BfdSession {
 
   /** Opens, maintains or closes the socket of the echo function, as the settings say. */
   #openEcho(discriminator: number): void {
-    const { echo, mode, peerAddress } = this.#settings;
-    const isWanted = echo !== undefined && mode.kind === 'single-hop' && !peerAddress.includes(':');
-    if (!isWanted) {
+    if (!echoOf(this.#settings)) {
       this.#echo?.close();
       this.#echo = undefined;
     } else if (this.#echo) this.#echo.maintain();
@@ -282,7 +280,8 @@ export class BfdSession {
             this.#options.lateness.add(action.lateMs, this.#options.clock.now());
           break;
         case 'echo':
-          this.#echo?.send(action.sequence);
+          if (!this.#echo?.send(action.sequence))
+            this.#run({ kind: 'echo-not-sent' }, this.machine.echoNotSent(this.#options.clock.now()));
           break;
         case 'drop':
           this.#countDrop(action.reason, action.detail);

@@ -20,6 +20,8 @@ export class MemoryPort implements ReceivePort {
   readonly #onReadable: () => void;
   readonly #waiting: Waiting[] = [];
   filter: PacketFilter = { minimumTtl: 0 };
+  /** Parts of a filter for which there is no room. */
+  noRoomFor: readonly (keyof PacketFilter)[] = [];
   dropped = 0;
   isReplaced = false;
   isClosed = false;
@@ -51,7 +53,10 @@ export class MemoryPort implements ReceivePort {
   }
 
   setFilter(filter: PacketFilter): void {
-    this.filter = filter;
+    const part = this.noRoomFor.find((each) => filter[each]);
+    // An attempt that fails may leave a filter that drops everything.
+    this.filter = part ? { minimumTtl: 256 } : filter;
+    if (part) throw new Error(`no room for ${part}`);
   }
 
   droppedByKernel(): number {
@@ -75,6 +80,8 @@ export class MemoryBfdTransport implements BfdTransport {
   fault: string | undefined;
   /** While this is set, each `send` fails with this errno. */
   refusal: string | undefined;
+  /** While this is set, each `send` of an Echo packet fails with this errno. */
+  echoRefusal: string | undefined;
   /** Echo packets that wait to be read. */
   readonly echoes: Uint8Array[] = [];
   /** Echo packets that were sent. */
@@ -112,7 +119,8 @@ export class MemoryBfdTransport implements BfdTransport {
         return false;
       },
       send: (packet) => {
-        if (this.refusal !== undefined) return this.refusal;
+        const refusal = this.refusal ?? this.echoRefusal;
+        if (refusal !== undefined) return refusal;
         this.sentEchoes.push(packet);
         return undefined;
       },

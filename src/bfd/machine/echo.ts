@@ -16,6 +16,8 @@ export class Echo {
   #sequence: number;
   /** All packets up to this number count as returned; `undefined` until one has returned since the sending began. */
   #lastReturned: number | undefined;
+  /** Packets that could not be sent since the last return. */
+  #unsent = 0;
 
   constructor(random: () => number, lastSequence = 0) {
     this.#sequence = lastSequence;
@@ -58,6 +60,7 @@ export class Echo {
   returned(sequence: number): boolean {
     const number = this.#sequence - ((this.#sequence - sequence) >>> 0);
     if (!this.isActive || number < 1) return false;
+    this.#unsent = 0;
     // The first packet that returns proves the path. Packets that were sent before its return never count as missing.
     this.#lastReturned =
       this.#lastReturned === undefined ? this.#sequence : Math.max(this.#lastReturned, number);
@@ -69,5 +72,15 @@ export class Echo {
     if (nowMs < this.#schedule.dueMs) return undefined;
     this.#schedule.sentPeriodic(nowMs);
     return ++this.#sequence >>> 0;
+  }
+
+  /**
+   * The packet of the last `wake` could not be sent. It says nothing about the peer, so it does not count as missing. After Detect Mult such
+   * packets nothing watches the path here, so the peer has to prove it again.
+   */
+  notSent(): void {
+    this.#sequence--;
+    this.#unsent++;
+    if (this.#unsent >= this.#detectMultiplier) this.#lastReturned = undefined;
   }
 }

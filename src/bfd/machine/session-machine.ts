@@ -252,6 +252,14 @@ export class SessionMachine {
     return this.#finish(nowMs);
   }
 
+  /** The Echo packet that the last `wake` asked for could not be sent. */
+  echoNotSent(nowMs: number): readonly SessionAction[] {
+    const wasProven = this.#echo.isProven;
+    this.#echo.notSent();
+    if (wasProven && !this.#echo.isProven) this.#updateIntervals();
+    return this.#finish(nowMs);
+  }
+
   /** Sends what is due, and judges whether the peer is silent. The caller has delivered the packets that arrived before `nowMs`. */
   wake(nowMs: number): readonly SessionAction[] {
     if (this.#detection.isWindowDue(nowMs)) {

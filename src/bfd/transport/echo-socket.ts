@@ -3,8 +3,6 @@
  * node over a link, and it drops a received packet whose source is an address of this node. The socket needs CAP_NET_RAW.
  */
 import { readFileSync } from 'node:fs';
-import { networkInterfaces } from 'node:os';
-import { parseIp, prefixContains, prefixOf } from '../../address/index.ts';
 import * as libc from '../../linux/libc.ts';
 import {
   acceptPacket,
@@ -17,7 +15,7 @@ import {
   loadOctet,
 } from '../../linux/socket-filter.ts';
 import { echoPort } from '../codec/echo-packet.ts';
-import { octetsOf } from './address-octets.ts';
+import { isOwnAddress, linkTo } from './echo-link.ts';
 import type { EchoKey, EchoSocket } from './transport.ts';
 
 const AF_PACKET = 17;
@@ -59,7 +57,7 @@ export function openEchoSocket(key: EchoKey, onReadable: () => void): EchoSocket
   return {
     address,
     returnsEcho: () => forwards(device),
-    isAlive: () => libc.interfaceIndex(device) === index,
+    isAlive: () => libc.interfaceIndex(device) === index && isOwnAddress(address),
     drain(limit, handle) {
       for (let read = 0; read < limit; read++) {
         const length = libc.receive(fd, buffer);
@@ -83,22 +81,6 @@ export function openEchoSocket(key: EchoKey, onReadable: () => void): EchoSocket
       libc.closeDescriptor(fd);
     },
   };
-}
-
-/** Finds the interface and our address on the link to the peer. */
-function linkTo(key: EchoKey): { readonly device: string; readonly address: Uint8Array } {
-  const { peerAddress, interface: device, localAddress } = key;
-  const peer = parseIp(peerAddress);
-  for (const [name, addresses = []] of Object.entries(networkInterfaces())) {
-    if (device !== undefined && name !== device) continue;
-    for (const { address, cidr } of addresses) {
-      const [own, length] = [parseIp(address), Number(cidr?.split('/')[1])];
-      if (own?.family !== 4 || peer?.family !== 4) continue;
-      if (localAddress === undefined ? prefixContains(prefixOf(own, length), peer) : address === localAddress)
-        return { device: name, address: octetsOf(address) };
-    }
-  }
-  throw new Error(`Echo packets need an IPv4 address of ours on the link to ${peerAddress}`);
 }
 
 /** Whether the kernel forwards IPv4 packets that arrive on the interface, and so returns the Echo packets of a peer. */

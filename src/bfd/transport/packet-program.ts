@@ -10,33 +10,63 @@ import {
   networkHeader,
   ttlAt,
 } from '../../linux/socket-filter.ts';
+import { octetsOf } from './address-octets.ts';
 import type { PacketFilter } from './transport.ts';
 
 /** Offset of Your Discriminator from the UDP header. */
 const yourDiscriminatorAt = 8 + 8;
-/**
- * The kernel accepts at most 4096 instructions, and each discriminator takes two. With more discriminators than `maxDiscriminators`, the filter
- * checks only the TTL.
- */
-const maxDiscriminators = 2000;
+/** Offset of the source address in the IP header. */
+const sourceAt = { 4: 12, 6: 8 } as const;
+/** The kernel accepts no longer program (BPF_MAXINSNS). */
+const maxInstructions = 4096;
 
 /**
  * The program that accepts datagrams with at least this TTL or hop limit (RFC 5881 section 5, RFC 5883 section 5). With discriminators, the
  * program also keeps a flood of other packets out of the queue. The kernel's own option for the TTL, IP_MINTTL, has no effect on UDP.
+ * Throws a RangeError when the program is too long for the kernel.
  */
-export function packetProgram(family: 4 | 6, { minimumTtl, discriminators }: PacketFilter): Uint8Array {
-  const program: Instruction[] = [
-    [loadOctet, 0, 0, networkHeader + ttlAt[family]],
-    [jumpIfGreaterOrEqual, 1, 0, minimumTtl],
-    dropPacket,
-  ];
-  if (discriminators && discriminators.length <= maxDiscriminators) {
+export function packetProgram(
+  family: 4 | 6,
+  { minimumTtl, peerMinimumTtls = [], discriminators }: PacketFilter,
+): Uint8Array {
+  const program = requireTtl(family, minimumTtl);
+  for (const peer of peerMinimumTtls)
+    program.push(...requireTtlOfPeer(family, octetsOf(peer.peerAddress), peer.minimumTtl));
+  if (discriminators) {
     program.push([loadWord, 0, 0, yourDiscriminatorAt]);
     for (const discriminator of discriminators)
       program.push([jumpIfEqual, 0, 1, discriminator], acceptPacket);
     program.push(dropPacket);
   } else program.push(acceptPacket);
+  if (program.length > maxInstructions)
+    throw new RangeError(
+      `a program of ${program.length} instructions is longer than the limit of ${maxInstructions}`,
+    );
   return encodeProgram(program);
+}
+
+/** Drops a packet with a smaller TTL. Otherwise the program goes on. */
+function requireTtl(family: 4 | 6, minimumTtl: number): Instruction[] {
+  return [
+    [loadOctet, 0, 0, networkHeader + ttlAt[family]],
+    [jumpIfGreaterOrEqual, 1, 0, minimumTtl],
+    dropPacket,
+  ];
+}
+
+/** As `requireTtl`, but only for packets from the peer. */
+function requireTtlOfPeer(family: 4 | 6, peer: Uint8Array, minimumTtl: number): Instruction[] {
+  const view = new DataView(peer.buffer, peer.byteOffset, peer.length);
+  const check = requireTtl(family, minimumTtl);
+  const instructions: Instruction[] = [];
+  for (let at = 0; at < peer.length; at += 4) {
+    const comparisonsLeft = (peer.length - at) / 4 - 1;
+    instructions.push(
+      [loadWord, 0, 0, networkHeader + sourceAt[family] + at],
+      [jumpIfEqual, 0, 2 * comparisonsLeft + check.length, view.getUint32(at)],
+    );
+  }
+  return [...instructions, ...check];
 }
 
 /** Drops every packet, for a socket that only sends, and for one whose filter is not known yet. */

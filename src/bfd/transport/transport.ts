@@ -26,6 +26,8 @@ export type PacketHandler = (octets: Uint8Array, source: Uint8Array) => void;
 export interface PacketFilter {
   /** The smallest TTL or hop limit. */
   readonly minimumTtl: number;
+  /** Peers whose packets need a greater TTL than `minimumTtl`. The addresses are canonical text. */
+  readonly peerMinimumTtls?: readonly { readonly peerAddress: string; readonly minimumTtl: number }[];
   /** When present, only packets with one of these values of Your Discriminator pass. */
   readonly discriminators?: readonly number[];
 }
@@ -33,7 +35,10 @@ export interface PacketFilter {
 export interface ReceivePort {
   /** Reads what has arrived, at most `limit` packets. Returns true when it has read `limit` packets, because more may wait then. */
   drain(limit: number, handle: PacketHandler): boolean;
-  /** The kernel drops packets that the filter does not let pass. */
+  /**
+   * The kernel drops packets that the filter does not let pass. Throws an error when the kernel has no room for the filter. Then the port may
+   * receive nothing until a call succeeds.
+   */
   setFilter(filter: PacketFilter): void;
   /** Packets that the kernel has dropped: the filter did not let them pass, or the queue was full. */
   droppedByKernel(): number;
@@ -70,6 +75,7 @@ export interface EchoSocket {
   drain(limit: number, handle: (packet: Uint8Array) => void): boolean;
   /** Sends an IPv4 packet to the peer's MAC. Returns why it could not be sent, such as the name of the errno. */
   send(packet: Uint8Array): string | undefined;
+  /** Whether the interface still exists, and our address is still ours. */
   isAlive(): boolean;
   close(): void;
 }

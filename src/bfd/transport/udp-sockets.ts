@@ -76,7 +76,6 @@ class UdpReceivePort implements ReceivePort {
   readonly #stopPolling: () => void;
   readonly #buffer = new Uint8Array(maxPacketOctets);
   readonly #source = new Uint8Array(socketAddressOctets);
-  #program: Uint8Array | undefined;
 
   constructor(key: ListenKey, onReadable: () => void) {
     this.#key = key;
@@ -99,9 +98,13 @@ class UdpReceivePort implements ReceivePort {
 
   setFilter(filter: PacketFilter): void {
     const program = packetProgram(this.#key.family, filter);
-    if (this.#program && Buffer.from(program).equals(this.#program)) return;
-    libc.attachSocketFilter(this.#fd, program);
-    this.#program = program;
+    try {
+      libc.attachSocketFilter(this.#fd, program);
+    } catch {
+      // The old and the new program count together towards net.core.optmem_max. So a tiny one first takes the place of the old one.
+      libc.attachSocketFilter(this.#fd, dropAllProgram);
+      libc.attachSocketFilter(this.#fd, program);
+    }
   }
 
   drain(limit: number, handle: PacketHandler): boolean {

@@ -110,13 +110,19 @@ describe('ReceivePorts', () => {
     assert.deepEqual(received, [[2, 1]]);
   });
 
-  test('the filter of a socket has the smallest minimum TTL of its sessions', () => {
+  test('a packet needs the smallest minimum TTL of the sessions with its sender', () => {
     const { transport, join, leave } = fixture();
     join(new Session(1, { mode: multihop(250) }));
-    const far = join(new Session(2, { mode: multihop(200) }));
-    assert.equal(transport.port(4784).filter.minimumTtl, 200);
+    const far = join(new Session(2, { mode: multihop(200), peerAddress: '192.0.2.3' }));
+    const port = transport.port(4784);
+    assert.deepEqual(port.filter, {
+      minimumTtl: 200,
+      peerMinimumTtls: [{ peerAddress: '192.0.2.2', minimumTtl: 250 }],
+    });
+    join(new Session(3, { mode: multihop(220), interface: 'eth0' }));
+    assert.deepEqual(port.filter.peerMinimumTtls, [{ peerAddress: '192.0.2.2', minimumTtl: 220 }]);
     leave(far);
-    assert.equal(transport.port(4784).filter.minimumTtl, 250);
+    assert.deepEqual(port.filter, { minimumTtl: 220 });
   });
 
   test('during a flood, packets pass only with a known discriminator, or with discriminator 0 while a session is not Up', () => {
@@ -133,6 +139,66 @@ describe('ReceivePorts', () => {
     clock.advance(5000);
     assert.equal(port.filter.discriminators, undefined);
     assert.equal(lines.length, 1);
+  });
+
+  test('a filter that the kernel has no room for costs only the parts of it that do not fit', () => {
+    const { clock, transport, lines, received, ports, join } = fixture();
+    join(new Session(1, { mode: multihop(250) }));
+    const session = join(new Session(2, { mode: multihop(200), peerAddress: '192.0.2.3' }));
+    const port = transport.port(4784);
+    const { filter } = port;
+    const flood = () => {
+      for (let i = 0; i <= packetsAtOnce; i++) port.arrive(packetFor(7), '192.0.2.2');
+      port.poll();
+    };
+    port.noRoomFor = ['discriminators'];
+    flood();
+    flood();
+    session.machine.state = 'Down';
+    ports.maintain();
+    assert.deepEqual(port.filter, filter);
+    assert.equal(received.length, 2 * packetsAtOnce);
+    assert.deepEqual(
+      lines.slice(1).map(({ msg, reason }) => ({ msg, reason })),
+      [
+        {
+          msg: 'the kernel has no room for the filter of BFD packets; a simpler one lets more packets through',
+          reason: 'no room for discriminators; it checks only the TTL',
+        },
+      ],
+    );
+    port.noRoomFor = ['peerMinimumTtls'];
+    clock.advance(5000);
+    assert.deepEqual(port.filter, { minimumTtl: 200 });
+    const { length } = lines;
+    for (let i = 0; i < 3; i++) ports.maintain();
+    assert.equal(lines.length, length);
+    assert.equal(session.fault, undefined);
+  });
+
+  test('a kernel that has no room for any filter is a fault of the sessions until it has room', () => {
+    const { clock, transport, ports, join } = fixture();
+    const session = join(new Session(1));
+    const port = transport.port();
+    const { filter } = port;
+    port.noRoomFor = ['minimumTtl'];
+    for (let i = 0; i <= packetsAtOnce; i++) port.arrive(packetFor(1), '192.0.2.2');
+    port.poll();
+    ports.maintain();
+    assert.match(session.fault ?? '', /^the kernel has no room for the filter of BFD packets: no room/);
+    port.noRoomFor = [];
+    ports.maintain();
+    assert.equal(session.fault, undefined);
+    assert.deepEqual(port.filter, { ...filter, discriminators: [1] });
+    port.noRoomFor = ['minimumTtl'];
+    session.machine.state = 'Down';
+    ports.maintain();
+    session.machine.state = 'Up';
+    port.noRoomFor = [];
+    ports.maintain();
+    assert.deepEqual(port.filter, { ...filter, discriminators: [1] });
+    clock.advance(5000);
+    assert.deepEqual(port.filter, filter);
   });
 
   test('a socket that cannot be opened is a fault of its sessions until it is open', () => {

@@ -18,6 +18,8 @@ class EchoSession {
   last: ReturnType<typeof decoded> | undefined;
   /** Whether the peer returns Echo packets. */
   returns = true;
+  /** Whether this node can send Echo packets. */
+  sends = true;
 
   constructor() {
     this.receive({ state: 'Down', yourDiscriminator: 0 });
@@ -44,6 +46,10 @@ class EchoSession {
     for (const action of actions) {
       if (action.kind === 'send') this.last = decoded(action.octets);
       if (action.kind !== 'echo') continue;
+      if (!this.sends) {
+        this.#take(this.machine.echoNotSent(this.nowMs));
+        continue;
+      }
       this.echoes.push(action.sequence);
       if (this.returns) this.#take(this.machine.echoReturned(action.sequence, this.nowMs));
     }
@@ -126,6 +132,38 @@ describe('the echo function', () => {
     session.runTo(5000);
     assert.equal(session.machine.state, 'Up');
     assert.ok(session.echoes.length > 50);
+  });
+
+  test('does not count a packet that could not be sent, and asks for fast control packets again after 3 of them', () => {
+    const session = new EchoSession();
+    session.runTo(500);
+    const { requiredMinRx: slow } = session.machine.intervals.advertised;
+    session.sends = false;
+    session.runTo(560);
+    assert.equal(session.machine.intervals.advertised.requiredMinRx, slow);
+    session.runTo(5000);
+    assert.equal(session.machine.state, 'Up');
+    assert.equal(session.machine.intervals.advertised.requiredMinRx, 100_000);
+    session.sends = true;
+    session.runTo(5100);
+    assert.equal(session.machine.intervals.advertised.requiredMinRx, slow);
+    assert.deepEqual(
+      session.echoes,
+      session.echoes.map((_, i) => i + 1),
+    );
+  });
+
+  test('still counts the packets that did not return when others could not be sent', () => {
+    const session = new EchoSession();
+    session.runTo(500);
+    session.returns = false;
+    session.runTo(560);
+    session.sends = false;
+    session.runTo(620);
+    assert.equal(session.machine.echo.isProven, true);
+    session.sends = true;
+    session.runTo(800);
+    assert.deepEqual([session.machine.state, session.machine.diagnostic], ['Down', 2]);
   });
 
   test('does not take a pause of this process for silence', () => {
