@@ -6,18 +6,22 @@ import type { Incoming } from './transport/transport.ts';
 type Ends = Pick<Incoming, 'remoteAddress' | 'localAddress' | 'interface'>;
 
 /**
- * The session whose peer made a connection between these addresses. Several peers may share an address. A passive peer then takes
- * precedence, because its session comes up in no other way.
+ * The session that takes the connection. Several peers may share an address. A passive peer then takes precedence, because its session comes
+ * up in no other way. The kernel has checked only the password in force for the address, so no peer with a different password takes the connection.
  */
 export function sessionOf<T extends { readonly peer: ResolvedPeer }>(
   sessions: readonly T[],
-  ends: Ends,
+  incoming: Ends & Pick<Incoming, 'password'>,
 ): T | undefined {
-  const expecting = sessions.filter(({ peer }) => isFromPeer(peer, ends));
-  return expecting.find(({ peer }) => peer.settings.passive) ?? expecting[0];
+  const able = sessions.filter(
+    ({ peer }) =>
+      isFromPeer(peer, incoming) && peer.waitingFor === undefined && peer.password === incoming.password,
+  );
+  return able.find(({ peer }) => peer.settings.passive) ?? able[0];
 }
 
-function isFromPeer({ settings }: ResolvedPeer, ends: Ends): boolean {
+/** Whether the peer may have made a connection between these addresses. */
+export function isFromPeer({ settings }: ResolvedPeer, ends: Ends): boolean {
   const { address, interface: zone, sourceAddress } = settings;
   if (!sameIp(address, ends.remoteAddress)) return false;
   if (sourceAddress && !sameIp(sourceAddress, ends.localAddress)) return false;

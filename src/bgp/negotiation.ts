@@ -75,7 +75,7 @@ export interface Negotiated {
   readonly bfdStrict?: true;
   /** Names of the peer's capabilities. */
   readonly capabilities: readonly string[];
-  /** Names of our capabilities that were left out because the peer refused an OPEN with them. */
+  /** Names of our capabilities that our OPEN left out. The peer refused an OPEN with them, or the session is older than this version. */
   readonly withheld: readonly string[];
 }
 
@@ -120,14 +120,17 @@ export function localOpen(local: LocalEnd): OpenMessage {
 
 /**
  * Our side of a session that an earlier process started with the OPEN `sent`; `undefined` if this process would send a different OPEN.
- * Capabilities that this process offers and `sent` lacks are left out, so that a newer version of Bellman can go on with the session. The two
- * restart flags describe the past, and BFD strict mode matters only before a session is up, so flags and strict mode are not compared.
+ * Capabilities that this process offers and `sent` lacks are left out, so that a newer version of Bellman can go on with the session. An OPEN without
+ * the configured graceful restart is a different one, unless it has no capabilities at all because the peer refused them: the configuration has
+ * changed since. The two restart flags describe the past, and BFD strict mode matters only before a session is up, so flags and strict mode are
+ * not compared.
  */
 export function localEndThatSent(sent: OpenMessage, local: LocalEnd): LocalEnd | undefined {
   const codes = new Set(sent.capabilities.map(capabilityCode));
   const missing = offeredCapabilities(local)
     .map(capabilityCode)
     .filter((code) => !codes.has(code));
+  if (codes.size > 0 && missing.some((code) => configuredCapabilities.has(code))) return undefined;
   const known = local.refusedCapabilities === 'all' ? [] : local.refusedCapabilities;
   const end: LocalEnd = {
     ...local,
@@ -136,6 +139,9 @@ export function localEndThatSent(sent: OpenMessage, local: LocalEnd): LocalEnd |
   };
   return comparable(localOpen(end)) === comparable(sent) ? end : undefined;
 }
+
+/** Codes of the capabilities for graceful restart, which the configuration turns on. */
+const configuredCapabilities: ReadonlySet<number> = new Set([64, 71]);
 
 function comparable({ myAs, holdTimeSeconds, routerId, capabilities }: OpenMessage): string {
   const compared = capabilities.filter(({ kind }) => kind !== 'bfd-strict');
@@ -201,8 +207,7 @@ function longLived(
 export function judgeOpen(open: OpenMessage, local: LocalEnd): Result<Negotiated, NotificationError> {
   const ours = localOpen(local).capabilities;
   const theirs = open.capabilities;
-  const fourOctet = find(theirs, 'four-octet-as');
-  const peerAsn = fourOctet ? fourOctet.asn : open.myAs;
+  const peerAsn = asnOf(open, local);
   if (!acceptsAsn(local, peerAsn))
     return fail(openError(2, `peer said AS ${peerAsn}, configured ${expectedAs(local)}`));
   const internal = peerAsn === local.asn;
@@ -249,35 +254,73 @@ export function keepaliveSeconds(configured: number, holdTimeSeconds: number): n
 
 /**
  * The capabilities to leave out of our OPEN after this NOTIFICATION, including those in `refused`. Returns `undefined` when the
- * NOTIFICATION refuses no capability, or when our OPEN already leaves every capability out.
+ * NOTIFICATION refuses no capability, or when our OPEN already leaves every capability out. Unsupported Capability can also name a capability
+ * that the peer requires (RFC 5492 section 3). Only `offered`, the capabilities of our OPEN, can have been refused.
  */
 export function refusedAfter(
   { code, subcode, data }: NotificationError,
   refused: ReadonlySet<number> | 'all',
+  offered?: readonly Capability[],
 ): ReadonlySet<number> | 'all' | undefined {
   const unsupportedOptionalParameter = code === 2 && subcode === 4;
   const unsupportedCapability = code === 2 && subcode === 7;
   if (refused === 'all' || !(unsupportedOptionalParameter || unsupportedCapability)) return undefined;
   const named = unsupportedCapability ? capabilitiesIn(data) : [];
-  const wider = new Set([...refused, ...named]);
+  const ours = named.filter((one) => !offered || offered.some((capability) => isNamed(capability, one)));
+  const isRequired = named.length > 0 && ours.length === 0 && !named.some((one) => refused.has(one.code));
+  if (isRequired) return undefined;
+  const wider = new Set([...refused, ...ours.map((one) => one.code)]);
   return wider.size > refused.size ? wider : 'all';
 }
 
-/**
- * The capability codes in the data of an Unsupported Capability NOTIFICATION. The data is a list of `code | length | value` (RFC 5492
- * section 5).
- */
-function capabilitiesIn(data: Uint8Array): number[] {
-  const codes: number[] = [];
-  for (let at = 0; at + 2 <= data.length; at += 2 + (data[at + 1] ?? 0)) codes.push(data[at] ?? 0);
-  return codes;
+/** A capability that a NOTIFICATION names. */
+interface NamedCapability {
+  readonly code: number;
+  readonly value: Uint8Array;
 }
 
-function acceptsAsn({ peerAsn, asn }: LocalEnd, offered: number): boolean {
-  if (peerAsn === 'internal') return offered === asn;
-  if (peerAsn === 'external') return offered !== asn;
-  // RFC 6793 section 4.2.1: a peer that supports only two-octet AS numbers sends AS_TRANS in place of a greater number.
-  return offered === peerAsn || (peerAsn > 0xffff && offered === asTrans);
+/**
+ * The capabilities in the data of an Unsupported Capability NOTIFICATION. The data is a list of `code | length | value` (RFC 5492 section 5).
+ */
+function capabilitiesIn(data: Uint8Array): NamedCapability[] {
+  const named: NamedCapability[] = [];
+  let at = 0;
+  while (at + 2 <= data.length) {
+    const end = at + 2 + (data[at + 1] ?? 0);
+    named.push({ code: data[at] ?? 0, value: data.subarray(at + 2, end) });
+    at = end;
+  }
+  return named;
+}
+
+/** Compares by code, and multiprotocol also by family, unless the value is missing. Other values are those of the peer, and may differ from ours. */
+function isNamed(capability: Capability, { code, value }: NamedCapability): boolean {
+  if (capabilityCode(capability) !== code) return false;
+  if (capability.kind !== 'multiprotocol' || value.length !== 4) return true;
+  const { afi, safi } = capability.family;
+  return value[0] === afi >>> 8 && value[1] === (afi & 0xff) && value[3] === safi;
+}
+
+/**
+ * The AS number of the peer that sent this OPEN. A peer that supports only two-octet AS numbers sends AS_TRANS in place of a greater number
+ * (RFC 6793 section 4.2.1), which is then the configured one.
+ */
+function asnOf({ myAs, capabilities }: OpenMessage, local: LocalEnd): number {
+  const fourOctet = find(capabilities, 'four-octet-as');
+  if (fourOctet) return fourOctet.asn;
+  const expected = expectedAsn(local);
+  return myAs === asTrans && expected !== undefined && expected > 0xffff ? expected : myAs;
+}
+
+function acceptsAsn(local: LocalEnd, offered: number): boolean {
+  const expected = expectedAsn(local);
+  return expected === undefined ? offered !== local.asn : offered === expected;
+}
+
+/** The only AS number that the peer may have; `undefined` when it may have any but ours. */
+function expectedAsn({ peerAsn, asn }: LocalEnd): number | undefined {
+  if (peerAsn === 'external') return undefined;
+  return peerAsn === 'internal' ? asn : peerAsn;
 }
 
 function expectedAs({ peerAsn, asn }: LocalEnd): string {

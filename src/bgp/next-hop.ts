@@ -33,16 +33,19 @@ export interface SessionAddress {
  */
 export function nextHopsOf(family: Family, session: SessionAddress): readonly IpAddress[] | undefined {
   const { local, extendedNextHop } = session;
-  if (isLoopback(local)) {
-    const ofAllInterfaces = session.interfaces.flatMap(({ addresses }) => addresses);
-    return firstGlobal(family, ofAllInterfaces);
-  }
-  const ofInterface = interfaceOf(session)?.addresses ?? [];
-  if (family === 6 && isLinkLocal(local)) return [...(firstGlobal(6, ofInterface) ?? []), local];
+  const candidates = nextHopCandidates(session);
+  if (isLoopback(local)) return firstGlobal(family, candidates);
+  if (family === 6 && isLinkLocal(local)) return [...(firstGlobal(6, candidates) ?? []), local];
   if (family === local.family) return [local];
-  const other = firstGlobal(family, ofInterface);
+  const other = firstGlobal(family, candidates);
   if (other || family === 6 || !extendedNextHop) return other;
-  return isLinkLocal(local) ? [...(firstGlobal(6, ofInterface) ?? []), local] : [local];
+  return isLinkLocal(local) ? [...(firstGlobal(6, candidates) ?? []), local] : [local];
+}
+
+/** The addresses that next hops are chosen from; empty while the session's interface is not listed. */
+export function nextHopCandidates(session: SessionAddress): readonly IpAddress[] {
+  if (isLoopback(session.local)) return session.interfaces.flatMap(({ addresses }) => addresses);
+  return interfaceOf(session)?.addresses ?? [];
 }
 
 function interfaceOf({ local, interfaces, interfaceName }: SessionAddress): InterfaceAddresses | undefined {

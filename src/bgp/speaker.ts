@@ -25,7 +25,7 @@ import type { FlightRecorder } from '../telemetry/flight-recorder.ts';
 import { Guard } from '../telemetry/guard.ts';
 import { Cease, cease } from './cease.ts';
 import type { BfdReport } from './fsm/bfd-watch.ts';
-import { describeWrongTarget, sessionOf } from './incoming-peer.ts';
+import { describeWrongTarget, isFromPeer, sessionOf } from './incoming-peer.ts';
 import { Inheritances, offeredItems } from './inheritances.ts';
 import { InterfaceWatch } from './interface-watch.ts';
 import { BgpMetrics } from './metrics.ts';
@@ -296,6 +296,8 @@ class Speaker implements BgpSpeaker, SessionSuccession {
       return;
     }
     incoming.reject();
+    // A peer that cannot connect now has made this connection, so no other peer has missed its target.
+    if (sessions.some(({ peer }) => isFromPeer(peer, incoming))) return;
     for (const one of sessions) {
       const reason = describeWrongTarget(one.peer, incoming);
       if (reason !== undefined) one.unreachable(reason);

@@ -125,7 +125,7 @@ export class PeerConnections {
   }
 
   #down(id: number, cause: DownCause, wasUp: boolean): void {
-    this.#learnRefusal(cause, wasUp);
+    this.#learnRefusal(id, cause, wasUp);
     const { contender } = this.#draft.state;
     if (contender?.id === id) {
       this.#draft.act({ kind: 'connection-lost', cause });
@@ -140,10 +140,15 @@ export class PeerConnections {
   }
 
   /** A peer that refuses capabilities gets OPENs without them until a session has come up and ended. Then all are offered again. */
-  #learnRefusal(cause: DownCause, wasUp: boolean): void {
+  #learnRefusal(id: number, cause: DownCause, wasUp: boolean): void {
     if (wasUp) this.#draft.set({ refusedCapabilities: new Set() });
     if (cause.kind !== 'received') return;
-    const refused = refusedAfter(cause.error, this.#draft.state.refusedCapabilities);
+    const { refusedCapabilities: known } = this.#draft.state;
+    // The NOTIFICATION answers the OPEN of its own connection. The peer may have refused more on the other one since.
+    const local = this.#draft.find(id)?.local;
+    const omitted = local?.refusedCapabilities ?? known;
+    const offered = local && localOpen(local).capabilities;
+    const refused = widened(known, refusedAfter(cause.error, omitted, offered));
     if (!refused) return;
     this.#draft.set({ refusedCapabilities: refused });
     this.#draft.act({
@@ -158,4 +163,15 @@ export class PeerConnections {
     if (id !== this.#draft.state.primary.id) return { ...fsm, passive: true, delayOpenMs: 0 };
     return { ...fsm, startReadiness: this.startReadiness };
   }
+}
+
+/** Both sets of refused capabilities together; `undefined` when `refused` adds nothing to `known`. */
+function widened(
+  known: ReadonlySet<number> | 'all',
+  refused: ReadonlySet<number> | 'all' | undefined,
+): ReadonlySet<number> | 'all' | undefined {
+  if (known === 'all' || refused === undefined) return undefined;
+  if (refused === 'all') return refused;
+  const both = new Set([...known, ...refused]);
+  return both.size > known.size ? both : undefined;
 }

@@ -181,7 +181,7 @@ class PeerTransition {
       return;
     }
     if (restart) this.#draft.set({ refusedCapabilities: new Set() });
-    const { primary } = this.#draft.state;
+    const { primary, contender } = this.#draft.state;
     const { name } = primary.fsm;
     const isConnecting = name === 'Idle' || name === 'Connect' || name === 'Active';
     // `#readinessChanged` can make a connection wait longer for BFD, so it runs only when an edit changes one of these two settings.
@@ -189,12 +189,14 @@ class PeerTransition {
       this.#readinessChanged();
     if (wasPassive !== settings.fsm.passive && isConnecting && !waitsForBfd) this.#restart({ kind: 'stop' });
     this.#draft.act({ kind: 'apply-socket-rules', connection: primary.id });
-    const holdTimeSeconds = primary.negotiated?.holdTimeSeconds;
-    if (holdTimeSeconds)
-      this.#connections.feed(primary.id, {
-        kind: 'keepalive-interval',
-        keepaliveMs: keepaliveSeconds(settings.localEnd.keepaliveTimeSeconds, holdTimeSeconds) * 1000,
-      });
+    for (const connection of [primary, contender]) {
+      const holdTimeSeconds = connection?.negotiated?.holdTimeSeconds;
+      if (connection && holdTimeSeconds)
+        this.#connections.feed(connection.id, {
+          kind: 'keepalive-interval',
+          keepaliveMs: keepaliveSeconds(settings.localEnd.keepaliveTimeSeconds, holdTimeSeconds) * 1000,
+        });
+    }
   }
 
   /** Ends all connections without damping, and starts again with the current settings. */
@@ -334,7 +336,9 @@ class PeerTransition {
       return;
     }
     const local = this.#connections.localOf(connection);
-    const judged = judgeOpen(open, local);
+    // An OPEN does not carry the keepalive time, so the configured one applies, even if it has changed since we sent our OPEN.
+    const { keepaliveTimeSeconds } = this.#draft.state.settings.localEnd;
+    const judged = judgeOpen(open, { ...local, keepaliveTimeSeconds });
     if (!judged.ok) {
       this.#connections.feed(id, { kind: 'open-error', error: judged.error });
       return;

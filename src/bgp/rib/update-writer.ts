@@ -64,7 +64,7 @@ export class UpdateWriter {
     let outgoing = this.#rib.next();
     if (!outgoing) return undefined;
     // The socket keeps a buffer until its octets are sent, so each call allocates its own. `allocUnsafeSlow` does not fill the buffer with
-    // zeros first.
+    // zeros first. A peer that does not read could pin a buffer for each small change, so few octets are copied out of the buffer.
     this.#chunk = Buffer.allocUnsafeSlow(Math.max(chunkBytes, this.#session.sendLimit));
     this.#view = new DataView(this.#chunk.buffer);
     const updates: number[] = [];
@@ -87,7 +87,8 @@ export class UpdateWriter {
       if (this.#chunk.length - end < this.#session.sendLimit) break;
       outgoing = this.#rib.next();
     }
-    return { bytes: this.#chunk.subarray(0, end), updates, routeRefreshes };
+    const bytes = this.#chunk.subarray(0, end);
+    return { bytes: end < this.#chunk.length / 2 ? new Uint8Array(bytes) : bytes, updates, routeRefreshes };
   }
 
   #update(outgoing: Outgoing, start: number): { end: number; prefixes: number } {

@@ -1,12 +1,18 @@
 /** The address families that a session carries, and their next hops. Pure. */
 import { type Family, type IpAddress, sameIp } from '../../address/index.ts';
 import { familyName, type Negotiated } from '../negotiation.ts';
-import { type InterfaceAddresses, nextHopsOf } from '../next-hop.ts';
+import { type InterfaceAddresses, nextHopCandidates, nextHopsOf, type SessionAddress } from '../next-hop.ts';
 import type { PeerSettings } from '../peer.ts';
 
 export interface CarriedFamilies {
   readonly families: readonly Family[];
   readonly nextHops: Readonly<Partial<Record<Family, readonly IpAddress[]>>>;
+  /**
+   * Negotiated families without a next hop. The peer gets their End-of-RIB, which is due also when there is no route to send (RFC 4724 section
+   * 4.1). A family is missing here while the session's interface is not listed. Its next hop may be found soon, and a peer that keeps our
+   * earlier routes would drop them at the End-of-RIB.
+   */
+  readonly empty: readonly Family[];
   /** One sentence for each family that the session should carry but does not. */
   readonly warnings: readonly string[];
 }
@@ -15,7 +21,7 @@ const both: readonly Family[] = [4, 6];
 
 /**
  * Decides which families the session carries, and their next hops. `before` is the decision in force. A family keeps its next hops of
- * `before` while the node still has all these addresses and the family still needs as many next hops. So one more address of the
+ * `before` while the session's interface still has all these addresses and the family still needs as many next hops. So one more address of the
  * interface, such as a temporary IPv6 address, does not replace them.
  */
 export function carriedFamilies(
@@ -27,7 +33,15 @@ export function carriedFamilies(
 ): CarriedFamilies {
   const families: Family[] = [];
   const nextHops: Partial<Record<Family, readonly IpAddress[]>> = {};
+  const empty: Family[] = [];
   const warnings: string[] = [];
+  const session: SessionAddress = {
+    local,
+    interfaces,
+    extendedNextHop: negotiated.extendedNextHop,
+    ...(settings.interface === undefined ? {} : { interfaceName: settings.interface }),
+  };
+  const candidates = nextHopCandidates(session);
   for (const family of both) {
     // The operator has excluded the family, so its absence is no surprise.
     if (settings.families && !settings.families.includes(family)) continue;
@@ -38,30 +52,25 @@ export function carriedFamilies(
       warnings.push(`${familyName(family)} is not sent: ${why}`);
       continue;
     }
-    const found = nextHopsOf(family, {
-      local,
-      interfaces,
-      extendedNextHop: negotiated.extendedNextHop,
-      ...(settings.interface === undefined ? {} : { interfaceName: settings.interface }),
-    });
+    const found = nextHopsOf(family, session);
     if (!found) {
+      if (candidates.length > 0) empty.push(family);
       warnings.push(
         `${familyName(family)} is not sent: there is no global IPv${family} address to use as the next hop`,
       );
       continue;
     }
     families.push(family);
-    nextHops[family] = stillValid(before?.nextHops[family], found, interfaces) ?? found;
+    nextHops[family] = stillValid(before?.nextHops[family], found, candidates) ?? found;
   }
-  return { families, nextHops, warnings };
+  return { families, nextHops, empty, warnings };
 }
 
 function stillValid(
   before: readonly IpAddress[] | undefined,
   found: readonly IpAddress[],
-  interfaces: readonly InterfaceAddresses[],
+  candidates: readonly IpAddress[],
 ): readonly IpAddress[] | undefined {
-  const isOnNode = (address: IpAddress) =>
-    interfaces.some(({ addresses }) => addresses.some((one) => sameIp(one, address)));
-  return before?.length === found.length && before.every(isOnNode) ? before : undefined;
+  const isCandidate = (address: IpAddress) => candidates.some((one) => sameIp(one, address));
+  return before?.length === found.length && before.every(isCandidate) ? before : undefined;
 }

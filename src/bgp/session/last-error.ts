@@ -12,7 +12,8 @@ const unexplained: ReadonlySet<string> = new Set([
 
 /**
  * The reason why the last session ended or did not come up. A reason that explains nothing does not overwrite one that explains the failure:
- * `Bad Peer AS` stays when `connection reset` follows. Once a session has come up, any reason may overwrite the last one.
+ * `Bad Peer AS` stays when `connection reset` follows. Once the session has come up or gone down or its settings have changed, any reason may
+ * overwrite the last one.
  */
 export class LastError {
   readonly #clock: Clock;
@@ -46,8 +47,8 @@ export class LastError {
     return true;
   }
 
-  /** A session is up. The last error stays for the record, and any newer one replaces it. */
-  sessionUp(): void {
+  /** The last error explains no later failure. It stays for the record, and any newer one replaces it. */
+  outdate(): void {
     this.#explains = false;
   }
 }

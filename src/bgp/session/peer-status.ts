@@ -61,7 +61,9 @@ function warningsOf({ peer, carried, negotiated, routesRefused, isBfdDamped }: S
     ...(carried?.warnings ?? []),
     ...(withheld.length === 0
       ? []
-      : [`the peer has refused our OPEN, so we now send it without ${withheld.join(', ')}`]),
+      : [
+          `our OPEN was sent without ${withheld.join(', ')}: the peer refused an OPEN with them, or the session is older than this version`,
+        ]),
     ...(routesRefused === 0
       ? []
       : [

@@ -35,8 +35,13 @@ export class SessionLog {
     this.#logger.info({ before }, 'peer renamed');
   }
 
-  established(negotiated: Negotiated, { families, warnings }: CarriedFamilies): void {
+  /** Logs the next failure even if it has been logged before. */
+  forgetFailures(): void {
     this.#failures.clear();
+  }
+
+  established(negotiated: Negotiated, { families, warnings }: CarriedFamilies): void {
+    this.forgetFailures();
     this.#faults.clear();
     this.#isUnsendableLogged = false;
     const { peerAsn, peerRouterId, holdTimeSeconds } = negotiated;

@@ -69,13 +69,15 @@ export class SessionReport {
         this.metrics.stateChanged(action.from, action.to);
         return;
       case 'session-up':
-        this.lastError.sessionUp();
+        this.lastError.outdate();
         this.#onChange?.({ kind: 'up', peer: this.#name });
         return;
       case 'session-down':
         // The observer learns of failures only. An intended end is not a failure, but `#ended` logs it.
         if (action.cause.kind !== 'stopped')
           this.#onChange?.({ kind: 'down', peer: this.#name, reason: describeCause(action.cause) });
+        // A failure of another connection, while the session was up, does not explain the end of the session.
+        this.#outdateFailures();
         this.#ended(action.cause);
         return;
       case 'attempt-failed':
@@ -120,6 +122,11 @@ export class SessionReport {
     this.#keep(reason);
   }
 
+  /** The session has started over with new settings, so earlier failures explain no later one. */
+  startedOver(): void {
+    this.#outdateFailures();
+  }
+
   /** A session or an attempt has failed, or an attempt could not begin. */
   failed(reason: string): void {
     if (this.#keep(reason)) this.log.down(reason);
@@ -142,15 +149,22 @@ export class SessionReport {
     this.log.closed(reason);
   }
 
+  #outdateFailures(): void {
+    this.lastError.outdate();
+    this.log.forgetFailures();
+  }
+
   /**
    * One of two connections has ended, normally by a collision. A collision is not an error, so it does not become the last error. The
-   * exception is a collision whose cause has a text. The text says that a silent connection has yielded to a newer one.
+   * exception is a collision whose cause has a text. The text says that a silent connection has yielded to a newer one. A peer may end a
+   * collision without a NOTIFICATION, so the end of TCP is not even logged.
    */
   #connectionEnded(cause: DownCause): void {
     this.metrics.ended(cause);
-    if (cause.kind !== 'received' && cause.kind !== 'sent') return;
+    if (cause.kind === 'tcp') return;
     const reason = describeCause(cause);
-    if (!isCollision(cause.error) || cause.error.text !== undefined) this.#keep(reason);
+    const isNotification = cause.kind === 'received' || cause.kind === 'sent';
+    if (isNotification && (!isCollision(cause.error) || cause.error.text !== undefined)) this.#keep(reason);
     this.log.oneConnectionClosed(reason);
   }
 

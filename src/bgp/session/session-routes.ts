@@ -21,6 +21,7 @@ export class SessionRoutes {
   readonly #log: SessionLog;
   #session: Established | undefined;
   #carried: CarriedFamilies | undefined;
+  /** The interface over which the peer is directly connected; `undefined` when routers may lie between. */
   #link: string | undefined;
   /** The interface that has the session's local address. */
   #addressInterface: string | undefined;
@@ -33,11 +34,6 @@ export class SessionRoutes {
   /** The families that the session carries; `undefined` unless it is up. */
   get carried(): CarriedFamilies | undefined {
     return this.#carried;
-  }
-
-  /** Name of the interface over which the peer is directly connected; `undefined` when routers may lie between, or the session is down. */
-  get link(): string | undefined {
-    return this.#link;
   }
 
   /**
@@ -73,6 +69,7 @@ export class SessionRoutes {
       sink: stream,
       wire: { internal, fourOctetAs, sendLimit, localAsn: settings.localAsn, nextHops: carried.nextHops },
       families: carried.families,
+      emptyFamilies: carried.empty,
       enhancedRefresh: enhancedRouteRefresh,
       unsendable: () => this.#log.unsendable(),
     });
@@ -87,21 +84,21 @@ export class SessionRoutes {
     this.#findLink(local, settings, interfaces);
     const carried = carriedFamilies(local, negotiated, settings, interfaces, before);
     this.#carried = carried;
-    this.#output.recarry(carried.families, carried.nextHops);
+    this.#output.recarry(carried);
     this.#log.familiesChanged(before, carried);
   }
 
   /**
-   * Finds the interfaces that are not known yet. A session can come up before its interface is in the list, because the kernel may report
-   * the carrier up to a second after the first packets pass.
+   * Finds the interfaces, which change when an address moves. An interface that is not listed keeps its place. A session can come up before its
+   * interface is in the list, because the kernel may report the carrier up to a second after the first packets pass.
    */
   #findLink(
     local: IpAddress,
     { address, interface: zone }: PeerSettings,
     interfaces: readonly NodeInterface[],
   ): void {
-    this.#link ??= directLink(local, address, zone, interfaces);
-    this.#addressInterface ??= interfaceWith(local, interfaces);
+    this.#link = directLink(local, address, zone, interfaces) ?? this.#link;
+    this.#addressInterface = interfaceWith(local, interfaces) ?? this.#addressInterface;
   }
 
   down(): void {

@@ -159,18 +159,18 @@ export class Session implements ConnectionOwner {
     this.#output.showAs(undefined);
   }
 
-  /** Applies an edit of the peer. */
+  /** Applies an edit of the peer. Before an edit that renames the peer, call `forget`. */
   update(peer: ResolvedPeer): void {
     const change = settingsChange(this.#peer, peer);
-    const { name } = this.#peer.settings;
     this.#peer = peer;
-    if (peer.settings.name !== name) this.#context.recorder?.forget(peerMachine(name));
     this.#report.rename(peer.settings.name);
     this.#output.showAs(peer.settings.name);
     if (change === 'none') return;
     const settings = machineSettingsOf(peer, this.#context.hostName);
     this.#handle({ kind: 'configure', settings, restart: change === 'restart' });
-    if (change === 'restart') this.#reportWaiting();
+    if (change !== 'restart') return;
+    this.#report.startedOver();
+    this.#reportWaiting();
   }
 
   /** BFD reports a change of its session with the peer. */

@@ -1,7 +1,8 @@
 /**
  * Listens for peers over TCP. Keys and TTL rules are set on the listener before the first segment can arrive. A connection without the
  * peer's key, or from further away than the peer's TTL security allows, is therefore never established. If the kernel refuses a peer's key,
- * the listener closes every connection from that peer's address.
+ * the listener closes every connection from that peer's address. Peers that share an address may have different passwords, and the kernel
+ * checks only one of them. Each connection therefore carries the password in force.
  */
 import { createServer, type Server, type Socket } from 'node:net';
 import { type Family, formatIp, parseIp } from '../../address/index.ts';
@@ -46,8 +47,8 @@ export function listenFamily(options: FamilyListenerOptions): Server | undefined
   for (const { peer, reason } of keys.failures) onFailed({ family, peer, reason });
   const server = createServer({ pauseOnConnect: true }, (socket) => {
     socket.on('error', () => socket.destroy());
-    const incoming = incomingOf(socket, clock);
-    if (incoming && !keys.unguarded.has(formatIp(incoming.remoteAddress))) onIncoming(incoming);
+    const incoming = incomingOf(socket, keys, clock);
+    if (incoming) onIncoming(incoming);
     else socket.destroy();
   });
   server.on('error', (error) => onFailed({ family, reason: failureReason(error) }));
@@ -83,19 +84,20 @@ function open({
 interface Keys {
   /** Peers that cannot connect, and why. */
   readonly failures: readonly { readonly peer: AcceptedPeer; readonly reason: string }[];
+  readonly inForce: ReadonlyMap<string, AddressKey>;
+}
+
+interface AddressKey {
+  readonly password: string | undefined;
   /**
-   * Addresses whose key could not be set. The kernel accepts connections from these addresses without a key, so the listener closes such
-   * connections.
+   * Why the key could not be set. The kernel then accepts connections from the address without a key, so the listener closes such connections.
    */
-  readonly unguarded: ReadonlySet<string>;
+  readonly fault: string | undefined;
 }
 
 /** Sets the peers' keys. The kernel keeps one key for each address, so the first peer at an address decides the key of the address. */
 function setKeys(fd: number, peers: readonly AcceptedPeer[]): Keys {
-  const inForce = new Map<
-    string,
-    { readonly password: string | undefined; readonly fault: string | undefined }
-  >();
+  const inForce = new Map<string, AddressKey>();
   const failures = peers.flatMap((peer) => {
     const { address, password } = peer;
     const text = formatIp(address);
@@ -107,8 +109,7 @@ function setKeys(fd: number, peers: readonly AcceptedPeer[]): Keys {
         : 'another peer at the address has a different password, and the kernel keeps one for each address';
     return reason === undefined ? [] : { peer, reason };
   });
-  const unguarded = new Set([...inForce].flatMap(([text, { fault }]) => (fault === undefined ? [] : text)));
-  return { failures, unguarded };
+  return { failures, inForce };
 }
 
 /** Sets the key of the peer's address; returns the reason when the kernel refuses it. */
@@ -122,18 +123,21 @@ function keyFault(fd: number, { address, password }: AcceptedPeer): string | und
   }
 }
 
-/** The connection as its owner sees it; `undefined` when it is closed already. */
-function incomingOf(socket: Socket, clock: Clock): Incoming | undefined {
+/** The connection as its owner sees it; `undefined` when it is closed already, or when the key of its address could not be set. */
+function incomingOf(socket: Socket, keys: Keys, clock: Clock): Incoming | undefined {
   const [remote = '', zone] = (socket.remoteAddress ?? '').split('%');
   const remoteAddress = parseIp(remote);
   const localAddress = parseIp((socket.localAddress ?? '').replace(/%.*$/, ''));
   const fd = descriptorOf(socket);
   if (!remoteAddress || !localAddress || fd < 0) return undefined;
+  const key = keys.inForce.get(formatIp(remoteAddress));
+  if (key?.fault !== undefined) return undefined;
   const { family } = remoteAddress;
   return {
     remoteAddress,
     localAddress,
     ...(zone === undefined ? {} : { interface: zone }),
+    password: key?.password,
     accept(rules, handler) {
       try {
         setSessionDefaults(fd, family);

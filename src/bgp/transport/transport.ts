@@ -82,6 +82,8 @@ export interface Incoming {
   readonly localAddress: IpAddress;
   /** Zone of a link-local address. */
   readonly interface?: string;
+  /** The password in force for `remoteAddress`. The kernel has checked the connection against it, and against no other password. */
+  readonly password: string | undefined;
   accept(rules: SocketRules, handler: StreamHandler): Stream;
   reject(): void;
 }

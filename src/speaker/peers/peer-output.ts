@@ -55,8 +55,9 @@ export class PeerOutput {
   }
 
   #pass({ peers, bfd }: PeerSetChange, replaced: readonly string[]): void {
-    this.#bgp.setPeers(peers);
+    // BGP restarts the session of an edited peer at once, so it must know by then that BFD has not seen the peer at its new address.
     for (const peer of replaced) this.#bgp.bfdChanged(peer, unknownToBfd);
+    this.#bgp.setPeers(peers);
     this.#bfd.setSessions(bfd.sessions, replaced);
   }
 }

@@ -152,6 +152,20 @@ describe('AdjRibOut', () => {
     assert.deepEqual(drain(), ['announce med 7 2001:db8::1/128']);
   });
 
+  test('carry() without routes sends only the End-of-RIB of a family, once', () => {
+    const { rib, drain } = fixture();
+    rib.announce(c, plain);
+    rib.up([4], false);
+    rib.carry(6, false);
+    assert.deepEqual(drain(), []);
+    rib.synced();
+    assert.deepEqual(drain(), ['end-of-rib 4', 'end-of-rib 6']);
+    rib.carry(6, true);
+    rib.carry(6, false);
+    rib.carry(6, true);
+    assert.deepEqual(drain(), ['announce med - 2001:db8::1/128']);
+  });
+
   test('resend() sends the routes of only one family again', () => {
     const { rib, drain } = fixture();
     rib.announce(a, plain);
@@ -418,7 +432,7 @@ describe('PrefixTable', () => {
 
   test('returns each prefix by its number, and reuses free numbers', () => {
     fc.assert(
-      fc.property(fc.array(anyPrefix, { minLength: 1, maxLength: 300 }), (all) => {
+      fc.property(fc.array(anyPrefix, { minLength: 1, maxLength: 300, size: 'max' }), (all) => {
         const table = new PrefixTable();
         const given = all.map(([family, value, length]): Prefix => {
           const host = BigInt((family === 4 ? 32 : 128) - length);

@@ -7,12 +7,16 @@ import { peer } from './session-fixture.ts';
 const linkLocal = { address: ip('fe80::1'), interface: 'eth0' };
 const fromLinkLocal = { remoteAddress: ip('fe80::1'), localAddress: ip('fe80::2') };
 const toSource = { remoteAddress: ip('192.0.2.2'), localAddress: ip('192.0.2.1') };
+const unsigned = { password: undefined };
 const sourced = { address: ip('192.0.2.2'), sourceAddress: ip('192.0.2.1') };
 
-function namesTaken(peers: readonly ReturnType<typeof peer>[], ends: Parameters<typeof sessionOf>[1]) {
+function namesTaken(
+  peers: readonly ReturnType<typeof peer>[],
+  incoming: Omit<Parameters<typeof sessionOf>[1], 'password'> & { readonly password?: string },
+) {
   const session = sessionOf(
     peers.map((each) => ({ peer: each })),
-    ends,
+    { ...unsigned, ...incoming },
   );
   return session?.peer.settings.name;
 }
@@ -47,6 +51,40 @@ describe('sessionOf()', () => {
     const passive = peer({ name: 'passive', address, passive: true });
     assert.equal(namesTaken([first, second], toSource), 'first');
     assert.equal(namesTaken([first, passive, second], toSource), 'passive');
+  });
+
+  for (const [name, own, elsewhere, ends] of [
+    ['source-address', { ...sourced, passive: true }, { address: sourced.address, passive: true }, toSource],
+    ['interface', linkLocal, { ...linkLocal, interface: 'eth1' }, { ...fromLinkLocal, interface: 'eth0' }],
+  ] as const)
+    test(`takes a peer, told apart by ${name}, only if its password is the one in force for the address`, () => {
+      const others = { ...peer({ name: 'elsewhere', ...elsewhere, sourceAddress: ip('192.0.2.9') }) };
+      for (const [configured, inForce, isTaken] of [
+        [undefined, undefined, true],
+        ['a', 'a', true],
+        ['a', 'b', false],
+        ['a', undefined, false],
+        [undefined, 'b', false],
+      ] as const) {
+        const router = {
+          ...peer({ name: 'router', ...own }),
+          ...(configured ? { password: configured } : {}),
+        };
+        const incoming = { ...ends, ...(inForce ? { password: inForce } : {}) };
+        const expected = isTaken ? 'router' : undefined;
+        assert.equal(namesTaken([others, router], incoming), expected, `${configured}, ${inForce} in force`);
+      }
+    });
+
+  test('takes no peer that waits for its password, and prefers it to no other peer', () => {
+    const address = ip('192.0.2.2');
+    const waiting = {
+      ...peer({ name: 'waiting', address, passive: true }),
+      waitingFor: 'Secret bellman-system/tor does not exist',
+    };
+    assert.equal(namesTaken([waiting], toSource), undefined);
+    for (const passive of [false, true])
+      assert.equal(namesTaken([waiting, peer({ name: 'ready', address, passive })], toSource), 'ready');
   });
 });
 

@@ -106,6 +106,32 @@ describe('incoming connections', () => {
     );
   });
 
+  test('a peer whose password is not in force for its address is not Established, and the other peer there gets no error', () => {
+    const { speaker, transport } = fixture();
+    const at = (name: string, source: string) => peer({ name, sourceAddress: ip(source), passive: true });
+    speaker.setPeers([at('open', '192.0.2.1'), { ...at('guarded', '192.0.2.4'), password: 'secret' }]);
+    const states = () => speaker.status().map(({ state }) => state);
+    transport.arrive(routerAddress, ip('192.0.2.4'))?.send(open(), keepalive);
+    assert.deepEqual(states(), ['Active', 'Active']);
+    assert.equal(speaker.status()[0]?.lastError, undefined);
+    transport.arrive(routerAddress, ip('192.0.2.1'))?.send(open(), keepalive);
+    assert.deepEqual(states(), ['Established', 'Active']);
+  });
+
+  test('a passive peer that waits for its password does not keep another peer at its address out', () => {
+    const { speaker, transport } = fixture();
+    const waitingFor = 'Secret bellman-system/tor does not exist';
+    speaker.setPeers([
+      { ...peer({ name: 'waiting', passive: true }), waitingFor },
+      peer({ name: 'ready', passive: true }),
+    ]);
+    transport.arrive(routerAddress)?.send(open(), keepalive);
+    assert.deepEqual(
+      speaker.status().map(({ state }) => state),
+      ['Idle', 'Established'],
+    );
+  });
+
   const passiveElsewhere = peer({ name: 'elsewhere', address: ip('192.0.2.99'), passive: true });
 
   for (const [theirId, stays] of [
@@ -154,6 +180,51 @@ describe('incoming connections', () => {
     assert.equal(status().lastError, 'Hold Timer Expired');
     assert.ok(lines.some((line) => line.includes('Hold Timer Expired')));
     assert.equal(status().state, 'OpenSent', 'the contender goes on');
+  });
+
+  test('the end of a session is logged and becomes the last error, whatever has failed on other connections meanwhile', () => {
+    const others: readonly ((one: ReturnType<typeof fixture>) => void)[] = [
+      // An OPEN with another AS.
+      ({ transport }) => transport.arrive(routerAddress)?.send({ ...open(), capabilities: [], myAs: 64501 }),
+      // A third connection.
+      ({ transport }) => {
+        assert.ok(transport.arrive(routerAddress));
+        assert.equal(transport.arrive(routerAddress), undefined);
+      },
+      // More different failures than the log remembers.
+      ({ transport, clock }) => {
+        for (let code = 0; code < 100; code++) {
+          transport.arrive(routerAddress)?.send(notification(100 + code, 0));
+          clock.advance(5001);
+          transport.streams[0]?.send(keepalive);
+        }
+      },
+    ];
+    for (const fail of others) {
+      const one = fixture();
+      one.speaker.setPeers([peer({ gracefulRestart: { restartTimeSeconds: 120 } }), passiveElsewhere]);
+      const stream = one.establish(gracefulRestart);
+      fail(one);
+      assert.ok(one.status().lastError);
+      stream.closed('connection reset by the peer');
+      assert.equal(one.status().lastError, 'connection reset by the peer');
+      assert.equal(one.lines.filter((line) => line.includes('session down')).length, 1);
+    }
+  });
+
+  test('the hold timer of one of two connections is logged, and the end of its TCP connection is not', () => {
+    const { speaker, transport, clock, status, lines } = fixture();
+    speaker.setPeers([peer(), passiveElsewhere]);
+    transport.last.connected();
+    transport.arrive(routerAddress)?.send(open());
+    clock.advance(90_001);
+    const closed = () => lines.filter((line) => line.includes('one of two connections closed'));
+    assert.equal(closed().length, 1);
+    assert.match(closed().join(), /Hold Timer Expired/);
+    clock.advance(5001);
+    transport.arrive(routerAddress)?.closed('connection reset by the peer');
+    assert.equal(closed().length, 1);
+    assert.equal(status().lastError, undefined);
   });
 
   test('a refused OPEN on one connection causes no warning when the session uses the other connection, whose OPEN had all capabilities', () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Family, IpAddress } from '../../../src/address/index.ts';
+import { type Family, type IpAddress, sameIp } from '../../../src/address/index.ts';
 import { decodeMessage, encodeMessage, FrameReader } from '../../../src/bgp/codec/index.ts';
 import type { Message } from '../../../src/bgp/message.ts';
 import type {
@@ -147,12 +147,15 @@ export class MemoryTransport implements Transport {
     };
   }
 
-  /** Connects as a peer at the address. Returns `undefined` when the speaker rejects the connection. */
+  /**
+   * Connects as a peer at the address, with the password that is in force there. Returns `undefined` when the speaker rejects the connection.
+   */
   arrive(remoteAddress: IpAddress, localAddress = ourAddress): MemoryStream | undefined {
     let taken: MemoryStream | undefined;
     this.#onIncoming?.({
       remoteAddress,
       localAddress,
+      password: this.listening?.find(({ address }) => sameIp(address, remoteAddress))?.password,
       accept: (rules, handler) => {
         taken = new MemoryStream(handler, rules);
         this.streams.push(taken);

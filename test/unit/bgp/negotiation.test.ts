@@ -149,7 +149,13 @@ describe('judgeOpen()', () => {
       { myAs: 23456, capabilities: [ipv4] },
       { peerAsn: 4_200_000_002 },
     );
-    assert.deepEqual([fourOctetAs, peerAsn], [false, 23456]);
+    assert.deepEqual([fourOctetAs, peerAsn], [false, 4_200_000_002]);
+    for (const ours of [4_200_000_001, 'internal'] as const) {
+      const inside = { asn: 4_200_000_001, peerAsn: ours };
+      assert.equal(agreed({ myAs: 23456, capabilities: [] }, inside).internal, true, String(ours));
+    }
+    assert.equal(refused({ myAs: 23456, capabilities: [] }, { peerAsn: 'internal' }), '2/2');
+    assert.equal(agreed({ myAs: 23456, capabilities: [] }, { peerAsn: 'external' }).peerAsn, 23456);
   });
 
   test('agrees on the families that both ends offer, and treats an end that offers none as if it offered IPv4 (RFC 4760 section 8)', () => {
@@ -212,6 +218,17 @@ describe('refusedAfter()', () => {
     assert.equal(refusedAfter(error(4), none), 'all');
     assert.equal(refusedAfter(error(7), none), 'all');
     assert.equal(refusedAfter(error(7, 73, 0), new Set([73])), 'all');
+  });
+
+  test('returns undefined when the peer names only capabilities that our OPEN did not carry, because it requires them (RFC 5492 section 3)', () => {
+    const offered = localOpen({ ...local, families: [4] }).capabilities;
+    const multiprotocol = (afi: number) => [1, 4, 0, afi, 0, 1];
+    assert.equal(refusedAfter(error(7, ...multiprotocol(2)), none, offered), undefined);
+    assert.equal(refusedAfter(error(7, 64, 0), none, offered), undefined);
+    assert.deepEqual(refusedAfter(error(7, ...multiprotocol(1)), none, offered), new Set([1]));
+    assert.deepEqual(refusedAfter(error(7, ...multiprotocol(2), 73, 0), none, offered), new Set([73]));
+    assert.equal(refusedAfter(error(7), none, offered), 'all');
+    assert.equal(refusedAfter(error(7, 73, 0), new Set([73]), []), 'all');
   });
 
   test('returns undefined for an error that is not about capabilities, and when we already leave out all capabilities', () => {

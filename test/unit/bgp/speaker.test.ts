@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import type { Message } from '../../../src/bgp/message.ts';
+import type { ResolvedPeer } from '../../../src/bgp/peer.ts';
 import { FlightRecorder } from '../../../src/telemetry/flight-recorder.ts';
 import { ip, prefix } from '../../support/addresses.ts';
+import { VirtualClock } from '../../support/virtual-clock.ts';
 import type { MemoryStream } from './memory-transport.ts';
 import {
   fixture,
@@ -172,8 +174,8 @@ describe('a session in virtual time', () => {
     assert.equal(offered(), 0);
     assert.deepEqual(status().warnings, [
       'ipv6-unicast is not sent: the peer has refused an OPEN that offered it',
-      'the peer has refused our OPEN, so we now send it without ipv4-unicast, ipv6-unicast, route-refresh, ' +
-        'enhanced-route-refresh, extended-message, four-octet-as, fqdn',
+      'our OPEN was sent without ipv4-unicast, ipv6-unicast, route-refresh, enhanced-route-refresh, extended-message, ' +
+        'four-octet-as, fqdn: the peer refused an OPEN with them, or the session is older than this version',
     ]);
     stream.closed('connection reset by the peer');
     clock.advance(2_100);
@@ -245,6 +247,48 @@ describe('a session in virtual time', () => {
     establish();
     speaker.setPeers([]);
     assert.ok(lines.some((line) => line.includes('NOTIFICATION sent: Cease/Peer De-configured')));
+  });
+
+  test('after an edit, a failure becomes the last error and is logged, whatever was known before the edit', () => {
+    const reset = 'connection reset by the peer';
+    const waiting = { ...peer(), waitingFor: 'Secret bellman-system/tor does not exist' };
+    const fails = ({ transport }: ReturnType<typeof fixture>) => transport.last.closed(reset);
+    const cases: readonly (readonly [
+      ResolvedPeer,
+      (one: ReturnType<typeof fixture>) => void,
+      ResolvedPeer,
+    ])[] = [
+      [waiting, () => undefined, { ...peer(), password: 'one' }],
+      [peer(), ({ establish }) => establish(), peer({ address: ip('192.0.2.9') })],
+      [peer(), fails, peer({ peerAsn: 64501 })],
+    ];
+    for (const [before, run, after] of cases) {
+      const one = fixture();
+      one.speaker.setPeers([before]);
+      run(one);
+      one.speaker.setPeers([after]);
+      const count = () => one.lines.filter((line) => line.includes('session down')).length;
+      const logged = count();
+      fails(one);
+      assert.equal(one.status().lastError, reset);
+      assert.equal(count(), logged + 1);
+    }
+  });
+
+  test('peers that swap names keep their recordings apart', () => {
+    const recorder = new FlightRecorder({ clock: new VirtualClock() });
+    const { speaker } = fixture({ recorder });
+    const named = (id: string, name: string, address: string, holdTimeSeconds: number) => ({
+      ...peer({ name, address: ip(address), holdTimeSeconds }),
+      id,
+    });
+    speaker.setPeers([named('1', 'a', '192.0.2.2', 90), named('2', 'b', '192.0.2.3', 90)]);
+    speaker.setPeers([named('1', 'b', '192.0.2.2', 30), named('2', 'a', '192.0.2.3', 30)]);
+    for (const name of ['a', 'b'])
+      assert.deepEqual(
+        recorder.events(`peer ${name}`).map(({ event }) => (event as { kind: string }).kind),
+        ['configure'],
+      );
   });
 
   test('the R bit is set until a session has been up, and the F bit is set as long as this process lives (RFC 4724)', () => {
@@ -384,9 +428,9 @@ describe('a session in virtual time', () => {
 
 describe('a peer that sends arbitrary octets', () => {
   const message = fc.oneof(
-    fc.uint8Array({ maxLength: 80 }),
+    fc.uint8Array({ maxLength: 80, size: 'max' }),
     fc
-      .tuple(fc.integer({ min: 0, max: 6 }), fc.uint8Array({ maxLength: 60 }))
+      .tuple(fc.integer({ min: 0, max: 6 }), fc.uint8Array({ maxLength: 60, size: 'max' }))
       .map(([type, body]) =>
         Uint8Array.of(...new Uint8Array(16).fill(0xff), 0, 19 + body.length, type, ...body),
       ),
@@ -395,7 +439,7 @@ describe('a peer that sends arbitrary octets', () => {
 
   test('keeps its connection, or loses it and is retried', () => {
     fc.assert(
-      fc.property(fc.array(message, { maxLength: 12 }), fc.boolean(), (sent, isUp) => {
+      fc.property(fc.array(message, { maxLength: 12, size: 'max' }), fc.boolean(), (sent, isUp) => {
         const { speaker, transport, clock, establish, status } = fixture();
         speaker.setPeers([peer()]);
         speaker.announce('router', host, plain);

@@ -149,6 +149,30 @@ describe('a session that is passed on', () => {
     assert.equal(to.status().state, 'Established');
   });
 
+  test('goes on without the capabilities that its OPEN lacks, and the status says so', async () => {
+    const peers = [peer({ gracefulRestart: { restartTimeSeconds: 60 } })];
+    for (const [refusal, lacking] of [
+      [notification(2, 7, Uint8Array.of(73, 0)), /sent without fqdn: .* or the session is older than/],
+      [notification(2, 4), /sent without .*graceful-restart/],
+    ] as const) {
+      const from = fixture();
+      from.speaker.setPeers(peers);
+      from.transport.last.connected();
+      from.transport.last.send(refusal);
+      from.clock.advance(1100);
+      from.establish(gracefulRestart);
+      from.speaker.synced();
+      const offer = await from.speaker.offer();
+      assert.ok(offer);
+      const to = fixture();
+      assert.ok(to.speaker.inherit(offer.items).ok);
+      await offer.letGo();
+      to.speaker.setPeers(peers);
+      assert.equal(to.status().state, 'Established');
+      assert.match(to.status().warnings.join(), lacking);
+    }
+  });
+
   test('goes on although the second process would wait for BFD', async () => {
     const from = fixture();
     const bfd = { strict: 'negotiate', holdDownSeconds: 0 } as const;
@@ -211,11 +235,16 @@ describe('a session that cannot be passed on', () => {
   });
 
   test('starts over when the second process would send a different OPEN', async () => {
-    const { to } = await passed();
-    to.speaker.setPeers([peer({ holdTimeSeconds: 30, keepaliveTimeSeconds: 10 })]);
-    assert.equal(to.transport.rejected.length, 1);
-    assert.notEqual(to.status().state, 'Established');
-    assert.match(to.lines.join(''), /would send a different OPEN/);
+    for (const edit of [
+      { holdTimeSeconds: 30, keepaliveTimeSeconds: 10 },
+      { gracefulRestart: { restartTimeSeconds: 60 } },
+    ]) {
+      const { to } = await passed();
+      to.speaker.setPeers([peer(edit)]);
+      assert.equal(to.transport.rejected.length, 1);
+      assert.notEqual(to.status().state, 'Established');
+      assert.match(to.lines.join(''), /would send a different OPEN/);
+    }
   });
 
   test('is closed when its peer is not configured, or has a different password', async () => {

@@ -193,17 +193,53 @@ test('listen() reports which peers cannot connect and why, and accepts no connec
   }
 });
 
+test('an incoming connection carries the password in force for its address, which is that of the first peer there', async () => {
+  const port = await freePort();
+  const unsigned = ip('127.0.0.5');
+  const signed = ip('127.0.0.6');
+  const passwords: [string, string | undefined][] = [];
+  const listener = tcpTransport.listen(
+    port,
+    [
+      { address: unsigned },
+      { address: unsigned, password: 'a' },
+      { address: signed, password: 'b' },
+      { address: signed },
+    ],
+    (incoming) => {
+      passwords.push([formatIp(incoming.remoteAddress), incoming.password]);
+      incoming.reject();
+    },
+    () => undefined,
+  );
+  try {
+    assert.ok(await handshake(port, '127.0.0.5', 64, { deadlineMs: patienceMs }));
+    assert.ok(await handshake(port, '127.0.0.6', 64, { deadlineMs: patienceMs, password: 'b' }));
+    await eventually('both connections', () => passwords.length === 2);
+    assert.deepEqual(passwords.toSorted(), [
+      ['127.0.0.5', undefined],
+      ['127.0.0.6', 'b'],
+    ]);
+  } finally {
+    listener.close();
+  }
+});
+
 /** Connects from the address with the TTL, and returns whether the handshake completes before the deadline. */
 async function handshake(
   port: number,
   localAddress: string,
   ttl: number,
-  { to = '127.0.0.1', deadlineMs }: { readonly to?: string; readonly deadlineMs: number },
+  {
+    to = '127.0.0.1',
+    deadlineMs,
+    ...key
+  }: { readonly to?: string; readonly deadlineMs: number; readonly password?: string },
 ): Promise<boolean> {
   const target = ip(to);
   const outcome = Promise.withResolvers<boolean>();
   const stream = tcpTransport.connect(
-    { address: target, port, sourceAddress: ip(localAddress), ttl, userTimeoutMs: 0 },
+    { address: target, port, sourceAddress: ip(localAddress), ttl, userTimeoutMs: 0, ...key },
     {
       onConnected: () => outcome.resolve(true),
       onData: () => undefined,

@@ -176,6 +176,14 @@ describe('UpdateWriter: packing', () => {
         }
       });
 
+  test('a few octets that wait for the socket do not keep a large buffer', () => {
+    const { rib, writer } = fixture();
+    rib.announce(host(4, 1), plain);
+    const bytes = writer.next()?.bytes ?? assert.fail();
+    assert.ok(bytes.length < 200);
+    assert.ok(bytes.buffer.byteLength < 1024, `${bytes.buffer.byteLength} octets`);
+  });
+
   test('attributes that fit into no message are refused without being encoded', () => {
     for (const huge of [
       { communities: Array.from({ length: 20_000 }, (_, i) => i) },

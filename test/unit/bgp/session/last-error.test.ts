@@ -16,7 +16,7 @@ describe('LastError', () => {
   test('takes any reason after a session has been up', () => {
     const last = new LastError(new VirtualClock());
     last.set('Hold Timer Expired');
-    last.sessionUp();
+    last.outdate();
     assert.equal(last.reason, 'Hold Timer Expired', 'the last error stays for the record');
     assert.equal(last.set('connection closed by the peer'), true);
   });

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { IpAddress } from '../../../../src/address/index.ts';
 import { PeerOutput } from '../../../../src/speaker/peers/peer-output.ts';
 import { PeerSet } from '../../../../src/speaker/peers/peer-set.ts';
+import { ip } from '../../../support/addresses.ts';
+import { fixture } from '../../bgp/session-fixture.ts';
 import { config, node, peer } from '../fixtures.ts';
 
 const bfdProfiles = [
@@ -29,7 +32,7 @@ function setUp(isOpen: boolean) {
   return { output, change, take: () => calls.splice(0) };
 }
 
-const passedOn = ['peers watched,plain', 'bfd Down', 'sessions 1, joined 1'];
+const passedOn = ['bfd Down', 'peers watched,plain', 'sessions 1, joined 1'];
 
 test('PeerOutput passes peers on at once while it is open', () => {
   const { output, change, take } = setUp(true);
@@ -50,6 +53,23 @@ test('PeerOutput passes peers on whenever it is opened, and removes them from BG
   assert.deepEqual(take(), ['peers ', 'sessions 0, joined 0']);
   output.open();
   assert.deepEqual(take(), passedOn);
+});
+
+test('after an edit of its address, a peer with `bfd-strict: local` connects only when BFD is Up with the new address', () => {
+  const { speaker, transport } = fixture();
+  const output = new PeerOutput(speaker, { setSessions: () => undefined }, { isOpen: true });
+  const set = new PeerSet('node-1', 'bellman-system', () => true);
+  const up = { state: 'Up', remoteState: 'Up', diagnostic: 0, remoteControlPlaneIndependent: false } as const;
+  const targets = () => transport.streams.map(({ target }) => target.address);
+  const expected: IpAddress[] = [];
+  for (const to of [ip('192.0.2.2'), ip('192.0.2.3')]) {
+    const strict = peer('watched', { address: to, bfd: { ...bfd, strict: 'local' } });
+    output.set(set.update({ ...config([], [strict]), bfdProfiles }, node('node-1')) ?? assert.fail());
+    assert.deepEqual(targets(), expected);
+    speaker.bfdChanged(set.idOf('watched'), up);
+    expected.push(to);
+    assert.deepEqual(targets(), expected);
+  }
 });
 
 test('PeerSet lists the peers of a shared BFD session, and the session has the name of the first peer', () => {
