@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts';
 import { readMembershipKeys } from '../cluster/membership-keys.ts';
 import { membershipSecretKey, membershipSecretName } from '../cluster/names.ts';
 import type { Api, RawObject } from '../kubernetes/api.ts';
-import { isConflict, isNotFound } from '../kubernetes/api-error.ts';
+import { ApiError, isConflict, isNotFound } from '../kubernetes/api-error.ts';
 import { decodeSecret } from '../kubernetes/decode.ts';
 import { WorkQueue } from '../kubernetes/work-queue.ts';
 import { paths } from '../kubernetes/write.ts';
@@ -71,8 +71,7 @@ export class MembershipSecretKeeper {
       firstRetryMs: 500,
       reachability: options.client.reachability,
       work: () => this.#check(),
-      onError: (_, error) =>
-        options.logger.debug({ reason: String(error) }, 'membership Secret not checked yet'),
+      onError: (_, error) => this.#failed(error),
     });
   }
 
@@ -84,6 +83,18 @@ export class MembershipSecretKeeper {
   async stop(): Promise<void> {
     this.#queue.stop();
     await this.#queue.settled();
+  }
+
+  /** Warns once about a missing right, which stays missing until an operator grants it. Other failures pass by themselves. */
+  #failed(error: unknown): void {
+    const { logger } = this.#options;
+    const reason = String(error);
+    if (!(error instanceof ApiError && error.status === 403))
+      logger.debug({ reason }, 'membership Secret not checked yet');
+    else if (reason !== this.#fault) {
+      this.#fault = reason;
+      logger.warn({ reason }, 'membership Secret not checked: the controller lacks a right');
+    }
   }
 
   async #check(): Promise<void> {

@@ -14,7 +14,7 @@
  * While gathering, it makes no decision, because the addresses in use are not known yet. While held, it makes no decision, because a new
  * configuration is accepted but not written yet. An address that is assigned now might be in no pool of that configuration.
  */
-import { formatIp, parseIp, sameIp } from '../../address/index.ts';
+import { formatIp, type IpAddress, parseIp, sameIp } from '../../address/index.ts';
 import type { Clock, Timer } from '../../clock.ts';
 import type { AssignedAddress, Config, Labels, Protocol } from '../../config/index.ts';
 import type { Api } from '../../kubernetes/api.ts';
@@ -344,9 +344,15 @@ export class ServiceReconciler {
     const { client, allocator, metrics } = this.#options;
     const service = this.#services.get(key);
     if (!service || service.deleting) return;
-    const assigned = this.#decider.isOurs(service) ? allocator.holdingOf(key) : [];
-    const change = this.#decider.isOurs(service) ? serviceChange(service, assigned) : removalChange(service);
-    if (!change || this.#mustWait(key, assigned)) return;
+    const isOurs = this.#decider.isOurs(service);
+    let assigned = isOurs ? allocator.holdingOf(key) : [];
+    let change = isOurs ? serviceChange(service, assigned) : removalChange(service);
+    if (change && this.#mustWait(key, assigned)) {
+      if (!this.#writeOrder.isCircular(key)) return;
+      assigned = assigned.filter(({ address }) => isShown(service, address));
+      change = serviceChange(service, assigned);
+    }
+    if (!change) return;
     // This must be read before the request, because the watch may deliver our own write before the response arrives.
     const lackingSinceMs = this.#reporter.lackingSinceMs(key);
     try {
@@ -410,6 +416,10 @@ export class ServiceReconciler {
       }
     return mustWait;
   }
+}
+
+function isShown({ ingress }: Service, address: IpAddress): boolean {
+  return ingress.some(({ ip }) => ip === formatIp(address));
 }
 
 /** Whether the decision assigned an address or took one back. */

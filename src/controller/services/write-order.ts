@@ -1,6 +1,9 @@
 /**
  * The order of writes when an address moves from one Service to another. The new holder's status is written only after the address is gone from
  * the old holder's status. The API therefore never shows an address on two Services that do not share it.
+ *
+ * Services can wait for each other in a circle, for example when two of them swap their addresses. Then one of them first clears the addresses
+ * that it has lost.
  */
 export class WriteOrder {
   /** For each blocking Service, the Services whose write waits for it. */
@@ -16,6 +19,13 @@ export class WriteOrder {
     const keys = this.#waiting.get(blocker) ?? [];
     this.#waiting.delete(blocker);
     return keys;
+  }
+
+  /** Whether the write of `key` waits for a Service whose own write waits, through others or not, for `key`. */
+  isCircular(key: string): boolean {
+    const waiting = new Set(this.#waiting.get(key));
+    for (const each of waiting) for (const next of this.#waiting.get(each) ?? []) waiting.add(next);
+    return waiting.has(key);
   }
 
   /** Drops a Service that is gone. */

@@ -312,6 +312,41 @@ test('a Service that is being deleted keeps its address until the Service is gon
   await harness.stop();
 });
 
+test('two Services that wait for each other’s address both get theirs', async () => {
+  const harness = await started(pool('a', '192.0.2.1-192.0.2.2'));
+  const shared = (key: string, port: number) => ({
+    annotations: { 'bellman.dev/allow-shared-ip': key },
+    ports: [{ port, protocol: 'TCP' }],
+  });
+  harness.service('a', shared('one', 80));
+  await harness.pass();
+  harness.service('b', shared('one', 81));
+  harness.service('c', shared('two', 82));
+  await harness.pass();
+  assert.deepEqual(['a', 'b', 'c'].map((name) => harness.addresses(name)[0]), [
+    '192.0.2.1',
+    '192.0.2.1',
+    '192.0.2.2',
+  ]);
+  harness.service('c', { ...shared('two', 82), loadBalancerIP: '192.0.2.1' });
+  await harness.pass();
+  assert.deepEqual(harness.addresses('c'), ['192.0.2.2'], 'the requested address has another sharing key');
+  // The first write of b, which clears its status, is refused. When it is tried again, the freed address of c is b's.
+  let refusals = 1;
+  harness.api.before = ({ method, path }) => {
+    if (method !== 'PATCH' || !path.includes('/services/b') || refusals-- <= 0) return;
+    throw new ApiError(409, 'Conflict', 'the object has been modified');
+  };
+  harness.service('a', shared('two', 80));
+  await harness.pass(20_000);
+  assert.deepEqual(['a', 'b', 'c'].map((name) => harness.addresses(name)[0]), [
+    '192.0.2.1',
+    '192.0.2.2',
+    '192.0.2.1',
+  ]);
+  await harness.stop();
+});
+
 test('a write that conflicts is retried from the new state', async () => {
   const harness = await started(pool('a', '192.0.2.0/28'));
   let once = true;
@@ -407,6 +442,28 @@ test('a missing membership Secret is created with 32 random octets, and an exist
   await harness.stop();
   await harness.start();
   assert.deepEqual(harness.api.get(path)?.data, data);
+  await harness.stop();
+});
+
+test('a controller that may not read the membership Secret warns once, until it has the right', async () => {
+  const harness = new ControllerHarness();
+  let isForbidden = true;
+  harness.api.before = ({ path }) => {
+    if (isForbidden && path.includes('/secrets')) throw new ApiError(403, 'Forbidden', 'secrets is forbidden');
+  };
+  await harness.start();
+  await harness.pass(120_000);
+  const warnings = () => harness.logLines.filter(({ msg }) => msg.startsWith('membership Secret not checked: '));
+  assert.deepEqual(
+    warnings().map(({ level, reason }) => [level, reason]),
+    [['warn', 'Error: secrets is forbidden']],
+  );
+  isForbidden = false;
+  await harness.pass(60_000);
+  assert.ok(harness.log.includes('membership Secret created'));
+  isForbidden = true;
+  await harness.pass(60_000);
+  assert.equal(warnings().length, 2);
   await harness.stop();
 });
 
