@@ -51,7 +51,7 @@ function shownTwice(harness: ControllerHarness): string[] {
 test('after any edits and failures, no two Services have the same address, memory equals the API, and a restart changes nothing', async () => {
   let writes = 0;
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 60 }), async (steps) => {
+    fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 60, size: 'max' }), async (steps) => {
       const harness = new ControllerHarness();
       harness.editConfig(texts[0]);
       await harness.start();

@@ -440,7 +440,7 @@ test('watch() survives arbitrary events and ends up in step with the server', as
     anything,
   );
   await fc.assert(
-    fc.asyncProperty(fc.array(event, { maxLength: 20 }), async (events) => {
+    fc.asyncProperty(fc.array(event, { maxLength: 20, size: 'max' }), async (events) => {
       const api = new ScriptedApi();
       api.lists.push(list('7', []));
       for (let i = 0; i < 40; i++)

@@ -16,7 +16,7 @@ const ipv6 = fc.record({
 test('AddressIndex behaves like a Map keyed by address, with keys read at any offset', () => {
   const step = fc.record({ address: fc.oneof(ipv4, ipv6), add: fc.boolean(), offset: fc.nat(20) });
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
+    fc.property(fc.array(step, { maxLength: 80, size: 'max' }), (steps) => {
       const index = new AddressIndex<{ readonly address: IpAddress }>();
       const model = new Map<string, { readonly address: IpAddress }>();
       for (const { address, add, offset } of steps) {

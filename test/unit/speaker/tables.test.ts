@@ -76,7 +76,7 @@ test('RouteTable gives a peer the union of the routes of all Services, whatever 
     hosts: fc.uniqueArray(fc.integer({ min: 1, max: 5 })),
   });
   fc.assert(
-    fc.property(fc.array(update, { maxLength: 60 }), (updates) => {
+    fc.property(fc.array(update, { maxLength: 60, size: 'max' }), (updates) => {
       const table = new RouteTable();
       const atPeer = new Set<string>();
       const wanted = new Map<string, number[]>();
@@ -107,7 +107,7 @@ test('RouteTable merges the attributes that all Services want for a prefix, what
     indexes: fc.array(fc.integer({ min: 0, max: 2 }), { maxLength: 3 }),
   });
   fc.assert(
-    fc.property(fc.array(update, { maxLength: 60 }), (updates) => {
+    fc.property(fc.array(update, { maxLength: 60, size: 'max' }), (updates) => {
       const table = new RouteTable();
       const wanted = new Map<string, number[]>();
       let atPeer: unknown;

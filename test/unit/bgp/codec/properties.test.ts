@@ -27,7 +27,11 @@ const asn = uint32.map((value) => value || 1);
 const octetsOf = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
 const afiSafi = record({ afi: uint16, safi: uint8 });
 
-const name = fc.string({ maxLength: 16, unit: 'grapheme' });
+/** A longer name is cut when it is encoded. */
+const longestName = 64;
+const name = fc
+  .string({ maxLength: 16, size: 'max', unit: 'grapheme' })
+  .filter((text) => Buffer.byteLength(text) <= longestName);
 const capability: fc.Arbitrary<Capability> = fc.oneof(
   afiSafi.map((family) => ({ kind: 'multiprotocol', family }) as const),
   fc.constantFrom(
@@ -44,7 +48,7 @@ const capability: fc.Arbitrary<Capability> = fc.oneof(
     .array(record({ afi: uint16, safi: uint8, mode: uint8 }), { maxLength: 5 })
     .map((tuples) => ({ kind: 'add-path', tuples }) as const),
   record({ host: name, domain: name }).map((names) => ({ kind: 'fqdn', ...names }) as const),
-  record({ code: fc.integer({ min: 75, max: 255 }), value: fc.uint8Array({ maxLength: 40 }) }).map(
+  record({ code: fc.integer({ min: 75, max: 255 }), value: fc.uint8Array({ maxLength: 40, size: 'max' }) }).map(
     (unknown) => ({ kind: 'unknown', ...unknown }) as const,
   ),
 );
@@ -78,7 +82,7 @@ const message: fc.Arbitrary<Message> = fc.oneof(
     routerId: asn,
     capabilities: fc
       .tuple(
-        fc.array(capability, { maxLength: 12 }),
+        fc.array(capability, { maxLength: 12, size: 'max' }),
         fc.array(gracefulRestart, { maxLength: 1 }),
         fc.array(longLived, { maxLength: 1 }),
         fc.array(role, { maxLength: 1 }),
@@ -89,7 +93,7 @@ const message: fc.Arbitrary<Message> = fc.oneof(
     kind: fc.constant('notification' as const),
     code: uint8,
     subcode: uint8,
-    data: fc.uint8Array({ maxLength: 300 }),
+    data: fc.uint8Array({ maxLength: 300, size: 'max' }),
   }),
   record({ kind: fc.constant('route-refresh' as const), afi: uint16, subtype: uint8, safi: uint8 }),
   fc.constant({ kind: 'keepalive' as const }),
@@ -103,7 +107,7 @@ function nlriOf(family: 4 | 6, hasPathId: boolean): fc.Arbitrary<Nlri[]> {
       const of = prefixOf({ family, value }, length);
       return hasPathId ? { ...of, pathId } : of;
     });
-  return fc.array(prefix, { maxLength: 20 });
+  return fc.array(prefix, { maxLength: 20, size: 'max' });
 }
 
 const ipv4 = fc.tuple(fc.integer({ min: 1, max: 126 }), fc.nat(0xff_ffff)).map(([net, host]) => ({
@@ -114,7 +118,7 @@ const ipv6 = fc.bigInt(0n, (1n << 128n) - 1n).map((value) => ({ family: 6 as con
 
 const segment: fc.Arbitrary<AsPathSegment> = record({
   type: fc.constantFrom('sequence', 'set', 'confed-sequence', 'confed-set'),
-  asns: fc.array(asn, { minLength: 1, maxLength: 300 }),
+  asns: fc.array(asn, { minLength: 1, maxLength: 300, size: 'max' }),
 });
 
 /** The segments as a round trip returns them, with at most 255 AS numbers each. */
@@ -128,7 +132,7 @@ function cut(path: readonly AsPathSegment[]): AsPathSegment[] {
 }
 
 function listOf<T>(element: fc.Arbitrary<T>): fc.Arbitrary<T[]> {
-  return fc.array(element, { minLength: 1, maxLength: 90 });
+  return fc.array(element, { minLength: 1, maxLength: 90, size: 'max' });
 }
 
 const attributes: fc.Arbitrary<PathAttributes> = fc
@@ -148,7 +152,7 @@ const attributes: fc.Arbitrary<PathAttributes> = fc
         record({
           type: fc.integer({ min: 100, max: 255 }),
           flags: fc.constantFrom(0x80, 0xc0, 0xe0),
-          value: fc.uint8Array({ maxLength: 300 }),
+          value: fc.uint8Array({ maxLength: 300, size: 'max' }),
         }),
         { minLength: 1, maxLength: 4, selector: ({ type }) => type },
       ),

@@ -476,7 +476,7 @@ test('stepConnection(): invariants over random sequences of events', () => {
     ),
   });
   fc.assert(
-    fc.property(settings, fc.array(event, { maxLength: 60 }), (changed, sequence) => {
+    fc.property(settings, fc.array(event, { maxLength: 60, size: 'max' }), (changed, sequence) => {
       const settled = { ...config, ...changed };
       let state: FsmState = initialFsmState;
       const running = new Set<FsmTimer>();

@@ -27,8 +27,8 @@ function assertSameTree(one: ClaimStore, other: ClaimStore): void {
 test('stores that merge the same claims, in any order and with repetitions, hold the same claims', () => {
   fc.assert(
     fc.property(
-      fc.array(claim, { maxLength: 20 }),
-      fc.array(fc.nat(), { maxLength: 40 }),
+      fc.array(claim, { maxLength: 20, size: 'max' }),
+      fc.array(fc.nat(), { maxLength: 40, size: 'max' }),
       (claims, again) => {
         const [one, other] = [new ClaimStore(), new ClaimStore()];
         for (const each of claims) one.merge(each);
@@ -50,7 +50,7 @@ test('stores that merge the same claims, in any order and with repetitions, hold
 test('the tree holds the claims of live owners, in whatever order owners and claims come and go', () => {
   const step = fc.oneof(claim, fc.record({ live: fc.constantFrom(...owners), isLive: fc.boolean() }));
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+    fc.property(fc.array(step, { maxLength: 40, size: 'max' }), (steps) => {
       const [store, plain] = [new ClaimStore(), new ClaimStore()];
       const live = new Set<string>();
       for (const each of steps) {

@@ -532,7 +532,7 @@ test('after a restart of all nodes, recorded owners keep their addresses, and th
 test('after a restart of all nodes, the addresses of a node that was recorded for far more than its share are spread', () => {
   const uneven: number[][] = [];
   fc.assert(
-    fc.property(fc.integer(), fc.array(fc.nat(4), { minLength: 5, maxLength: 30 }), (seed, others) => {
+    fc.property(fc.integer(), fc.array(fc.nat(4), { minLength: 5, maxLength: 30, size: 'max' }), (seed, others) => {
       const names = allNames.slice(0, 5);
       const cluster = new Layer2Cluster({ names, seed, maxDelayMs });
       cluster.check = () => atMostOnePerView(cluster);

@@ -313,7 +313,7 @@ test('NeighbourResponder survives random, changed and truncated frames, and repo
       bytes[at] = octet;
       return bytes.subarray(0, length).toString('hex');
     });
-  const random = fc.uint8Array({ maxLength: 512 }).map((bytes) => hex(bytes));
+  const random = fc.uint8Array({ maxLength: 512, size: 'max' }).map((bytes) => hex(bytes));
   fc.assert(
     fc.property(fc.oneof(known, random), fc.constantFrom(0, 200, 5000), (text, ageMs) => {
       host.hear(text, 'eth0', ageMs);

@@ -16,7 +16,7 @@ test('DrainSchedule agrees with a model that looks at all drains each time', () 
     kept: fc.option(fc.subarray([...addresses]), { nil: undefined }),
   });
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+    fc.property(fc.array(step, { maxLength: 60, size: 'max' }), (steps) => {
       const schedule = new DrainSchedule();
       const model = new Map<string, number>();
       let nowMs = 0;
