@@ -18,7 +18,7 @@ const exitMeanings: Record<keyof typeof exitCodes, Readonly<Record<string, strin
     capture: 'Every node captured. The file may be without a frame, when none was seen.',
     collect: 'The archive was written. Its `README.txt` names what could not be read.',
     drain:
-      'The annotation is written. With `--wait`: the speaker of the node runs, knows that the node leaves, and announces nothing.',
+      'The annotation is written. With `--wait`: the speaker of the node runs, has read all objects, knows that the node leaves, and announces nothing.',
     undrain: 'The node no longer has the annotation of `drain`.',
     takeover: 'The next command may be run, or nothing is left to do.',
     page: 'A signal ended it or, with `--end-with-input`, the end of standard input.',
@@ -36,7 +36,8 @@ const exitMeanings: Record<keyof typeof exitCodes, Readonly<Record<string, strin
     explain:
       'The Service or the address does not exist, or does not belong to Bellman; the Service has no address; or one of its addresses is not announced.',
     trace: 'No events were found.',
-    capture: 'A node did not capture. The file holds the frames of the others.',
+    capture:
+      'A node did not capture. The file holds the frames of the others. Or no node that was reached announces the address, and a speaker was not reached.',
     collect: 'Not used.',
     drain: 'The annotation is written, but the condition of code 0 did not hold before the timeout.',
     undrain: 'Not used.',

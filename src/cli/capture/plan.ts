@@ -15,28 +15,41 @@ export interface NodeCapture {
 
 /** Hundreds of nodes may announce a Service by BGP. The frames of a few of them are enough. */
 const maxNodes = 8;
-const notReached = 'no speaker was reached';
 
 export interface CapturePlan {
   readonly captures: readonly NodeCapture[];
   /** Nodes beyond `maxNodes`, which do not capture. */
   readonly omitted: readonly string[];
+  /** Nodes whose speakers were not reached. Empty when the user has named the node. */
+  readonly unreached: readonly string[];
+  /** Whether a speaker that was not reached may be the only one that announces the address. */
+  readonly mayLackAnnouncer: boolean;
 }
 
-/** Finds the peer with this name or this address. Returns its name. */
-export function peerNamed(text: string, config: Config | undefined): string | undefined {
+/** Finds the peers with this name or this address. Returns their names. Peers of different nodes may share an address. */
+export function peersNamed(text: string, config: Config | undefined): string[] {
   const ip = parseIp(text);
   const address = ip && formatIp(ip);
-  return config?.peers.find((peer) => peer.name === text || formatIp(peer.address) === address)?.name;
+  const named = config?.peers.filter((peer) => peer.name === text || formatIp(peer.address) === address);
+  return named?.map(({ name }) => name) ?? [];
 }
 
-/** Plans the capture of the session with a peer, on each node that has this session. At most `maxNodes` nodes capture. */
-export function planPeer(peer: string, speakers: readonly SpeakerView[], only: string | undefined) {
+/** Plans the capture of the sessions with some peers, on each node that has such a session. At most `maxNodes` nodes capture. */
+export function planPeers(
+  peers: readonly string[],
+  speakers: readonly SpeakerView[],
+  only: string | undefined,
+): Result<CapturePlan, string> {
+  const fault = `no speaker that was reached has a session with the peer ${peers.join(' or ')}`;
+  const captures = reached(speakers, only).map(({ node, status }) => ({
+    ...{ node, addresses: [] },
+    peers: peers.filter((peer) => status.peers.some(({ name }) => name === peer)),
+  }));
   return limited(
-    reached(speakers, only)
-      .filter(({ status }) => status.peers.some(({ name }) => name === peer))
-      .map(({ node }) => ({ node, addresses: [], peers: [peer] })),
-    `no speaker that was reached has a session with the peer ${peer}`,
+    captures.filter((each) => each.peers.length > 0),
+    speakers,
+    only,
+    fault,
   );
 }
 
@@ -60,11 +73,17 @@ export function planAddresses(
   if (only !== undefined)
     return limited(
       announcing.map((each) => ({ ...each, addresses })),
-      notReached,
+      speakers,
+      only,
     );
   const found = announcing.filter((each) => each.addresses.length > 0 || each.peers.length > 0);
-  const listening = all.map(({ node }) => ({ node, addresses, peers: [] }));
-  return limited(found.length > 0 ? found : listening, notReached);
+  if (found.length > 0) return limited(found, speakers, only);
+  const plan = limited(
+    all.map(({ node }) => ({ node, addresses, peers: [] })),
+    speakers,
+    only,
+  );
+  return plan.ok ? ok({ ...plan.value, mayLackAnnouncer: plan.value.unreached.length > 0 }) : plan;
 }
 
 function reached(
@@ -76,17 +95,38 @@ function reached(
   );
 }
 
-function limited(captures: readonly NodeCapture[], fault: string): Result<CapturePlan, string> {
-  if (captures.length === 0) return fail(fault);
+function limited(
+  captures: readonly NodeCapture[],
+  speakers: readonly SpeakerView[],
+  only: string | undefined,
+  fault = 'no speaker was reached',
+): Result<CapturePlan, string> {
+  if (captures.length === 0) return fail((only !== undefined && faultOf(only, speakers)) || fault);
+  const unreached = speakers.filter(({ status }) => only === undefined && !status.ok);
   return ok({
     captures: captures.slice(0, maxNodes),
     omitted: captures.slice(maxNodes).map(({ node }) => node),
+    unreached: unreached.map(({ node }) => node),
+    mayLackAnnouncer: false,
   });
 }
 
-/** Says which nodes are left out; empty when none are. */
-export function omittedText({ omitted }: CapturePlan): string {
-  return omitted.length === 0
-    ? ''
-    : `not captured on ${shortList(omitted)}; name a node with --node to capture there`;
+/** Why the node cannot capture anything; `undefined` when its speaker was reached. */
+function faultOf(name: string, speakers: readonly SpeakerView[]): string | undefined {
+  const status = speakers.find(({ node }) => node === name)?.status;
+  if (!status) return `there is no node ${name}`;
+  return status.ok ? undefined : `the speaker of node ${name} was not reached: ${status.error}`;
+}
+
+/** Says which nodes are left out. */
+export function leftOutTexts({ omitted, unreached }: CapturePlan): string[] {
+  const speaker = unreached.length === 1 ? 'its speaker was' : 'their speakers were';
+  return [
+    ...(omitted.length > 0
+      ? [`not captured on ${shortList(omitted)}; name a node with --node to capture there`]
+      : []),
+    ...(unreached.length > 0
+      ? [`not captured on ${shortList(unreached)}, because ${speaker} not reached`]
+      : []),
+  ];
 }

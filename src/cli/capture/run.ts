@@ -14,11 +14,11 @@ import { parseSubject } from '../../report/subject.ts';
 import { fail, type Result } from '../../result.ts';
 import {
   type CapturePlan,
+  leftOutTexts,
   type NodeCapture,
-  omittedText,
-  peerNamed,
+  peersNamed,
   planAddresses,
-  planPeer,
+  planPeers,
 } from './plan.ts';
 
 export interface CaptureSource extends StatusSource {
@@ -42,7 +42,8 @@ const extraMs = 5000;
 
 /**
  * Rejects when the API server cannot be reached, when the subject does not exist or has no address, or when there is no node to ask. A node that
- * does not capture causes no rejection: a note says so, and the answer is not complete.
+ * does not capture causes no rejection: a note says so, and the answer is not complete. Nor is it complete when no speaker announces the address, and
+ * one that may announce it was not reached.
  */
 export async function runCapture(subject: string, source: CaptureSource): Promise<CaptureAnswer> {
   const client = await connect(source.kubeconfig, 'bellman-capture');
@@ -63,7 +64,7 @@ export async function runCapture(subject: string, source: CaptureSource): Promis
         answer: await captureOn(capture, nodes, source, capturer.token),
       })),
     );
-    const omitted = omittedText(plan.value);
+    const { unreached, mayLackAnnouncer } = plan.value;
     return {
       file: results.some(({ answer }) => answer.ok)
         ? Buffer.concat(results.flatMap(({ answer }) => (answer.ok ? [answer.value] : [])))
@@ -74,12 +75,13 @@ export async function runCapture(subject: string, source: CaptureSource): Promis
             ? `node ${capture.node}: captured ${[...capture.addresses, ...capture.peers.map((peer) => `peer ${peer}`)].join(', ')}`
             : `node ${capture.node}: not captured: ${answer.error}`,
         ),
-        ...(omitted === '' ? [] : [omitted]),
+        ...leftOutTexts(plan.value),
+        ...(viewer.problem !== undefined && unreached.length > 0 ? [viewer.problem] : []),
         ...(capturer.problem !== undefined && results.some(({ answer }) => !answer.ok)
           ? [capturer.problem]
           : []),
       ],
-      isComplete: results.every(({ answer }) => answer.ok),
+      isComplete: !mayLackAnnouncer && results.every(({ answer }) => answer.ok),
     };
   } finally {
     client.close();
@@ -94,8 +96,8 @@ async function planOf(
 ): Promise<Result<CapturePlan, string>> {
   const view = await collectView(client, source, { ...before, services: [] });
   const config = recallAcceptedConfig(view.configMap, view.acceptedCopy)?.config;
-  const peer = peerNamed(text, config);
-  if (peer !== undefined) return planPeer(peer, view.speakers, source.node);
+  const peers = peersNamed(text, config);
+  if (peers.length > 0) return planPeers(peers, view.speakers, source.node);
   const subject = parseSubject(text, source.serviceNamespace);
   if (subject.kind === 'address') return planAddresses([subject.address], view.speakers, source.node);
   const key = objectKey(subject);

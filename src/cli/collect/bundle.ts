@@ -12,7 +12,7 @@ import { decodeNode, decodeService } from '../../kubernetes/decode.ts';
 import { type Node, objectKey } from '../../kubernetes/model.ts';
 import { paths } from '../../kubernetes/write.ts';
 import { explain } from '../../report/explain/explain.ts';
-import { readList, readOptionalList } from '../../report/read/api-read.ts';
+import { readList, readOptional, readOptionalList } from '../../report/read/api-read.ts';
 import { collectView, type StatusSource } from '../../report/read/cluster-view.ts';
 import { queryDaemon } from '../../report/read/daemon-query.ts';
 import { readSlices } from '../../report/read/explain-facts.ts';
@@ -34,7 +34,9 @@ export interface BundleFile {
 
 /** Largest number of Services with a problem that are explained. Each costs a request for its endpoints. */
 const maxExplained = 50;
-/** Largest number of Kubernetes Events that are read. Most come from other programs, and the bundle gets only those of Bellman. */
+/** The daemons, as Kubernetes Events name them. */
+const components = ['bellman-controller', 'bellman-speaker'] as const;
+/** Largest number of Kubernetes Events of a component that are read. */
 const maxListedEvents = 5000;
 
 interface Collected {
@@ -136,19 +138,26 @@ async function* objectFiles({
   const pods = await readOptionalList(client, `${paths.pods(source.namespace)}`);
   if (pods) yield json('kubernetes/pods.json', pods.map(shownPod));
   else faults.push(`the Pods of ${source.namespace}: you may not list them`);
-  const all = (await readOptionalList(client, `/api/v1/events?limit=${maxListedEvents}`)) as
-    | readonly RawEvent[]
-    | undefined;
-  if (all) yield json('kubernetes/events.json', all.filter(isOwnEvent).map(shown));
-  else faults.push('the events: you may not list them');
+  const events: RawEvent[] = [];
+  for (const component of components) {
+    const query = `fieldSelector=reportingComponent%3D${component}&limit=${maxListedEvents}`;
+    const list = await readOptional<RawEvents>(client, `/api/v1/events?${query}`);
+    // A server that does not support the field selector sends all events.
+    events.push(...(list?.items ?? []).filter((event) => event.reportingComponent === component));
+    if (!list) faults.push(`the events of ${component}: you may not list them`);
+    else if (list.metadata?.continue)
+      faults.push(`the events of ${component} beyond the first ${maxListedEvents}`);
+  }
+  yield json('kubernetes/events.json', events.map(shown));
 }
 
 interface RawEvent extends RawObject {
   readonly reportingComponent?: string;
 }
 
-function isOwnEvent({ reportingComponent }: RawEvent): boolean {
-  return reportingComponent?.startsWith('bellman-') === true;
+interface RawEvents {
+  readonly metadata?: { readonly continue?: string };
+  readonly items: readonly RawEvent[];
 }
 
 /** An object without its managed fields and without the annotations of other programs. */
@@ -184,21 +193,22 @@ async function* daemonFiles(collected: Collected, events: TracedEvent[]): AsyncG
   const addresses = new Map(nodes.map(decodeNode).map(({ name, internalIPs }) => [name, internalIPs]));
   for (const { node, status } of view.speakers) {
     const folder = `speakers/${fileName(node)}`;
+    const query = (path: string) => ({ port: source.speakerPort, path, token });
+    // Metrics need no token, so a speaker may send them although it does not show its state.
+    const metrics = await queryDaemon(addresses.get(node) ?? [], query('/metrics'), ok);
+    if (metrics.ok) yield { name: `${folder}/metrics.txt`, text: metrics.value };
+    else if (status.ok) faults.push(`the metrics of the speaker of node ${node}: ${metrics.error}`);
     if (!status.ok) {
       faults.push(`the speaker of node ${node}: ${status.error}`);
       continue;
     }
     yield json(`${folder}/status.json`, status.value);
-    const query = (path: string) => ({ port: source.speakerPort, path, token });
     const recorded = await queryDaemon(addresses.get(node) ?? [], query('/debug/events'), decodeEvents);
     if (recorded.ok) {
       events.push(...recorded.value.map((event) => ({ node, ...event })));
       const lines = recorded.value.map((event) => `${JSON.stringify(event)}\n`);
       yield { name: `${folder}/events.jsonl`, text: lines.join('') };
     } else faults.push(`the events of the speaker of node ${node}: ${recorded.error}`);
-    const metrics = await queryDaemon(addresses.get(node) ?? [], query('/metrics'), ok);
-    if (metrics.ok) yield { name: `${folder}/metrics.txt`, text: metrics.value };
-    else faults.push(`the metrics of the speaker of node ${node}: ${metrics.error}`);
   }
   events.sort((a, b) => a.at - b.at);
 }

@@ -51,14 +51,19 @@ export function redactConfig(text: string): string {
   return clean + text.slice(at);
 }
 
-/** The end of the YAML scalar that begins at `start`. A scalar may go on in the lines that are indented further than its key. */
+/** White space, comments, an anchor and a tag, which may precede a scalar. */
+const properties = /(?:\s|#.*|!<[^>]*>|[&!][^\s,[\]{}]*)*/y;
+
+/** The end of the YAML value that begins at `start`. A scalar may go on in the lines that are indented further than its key. */
 function valueEnd(text: string, start: number, keyAt: number): number {
-  const first = text[start] ?? '';
   const end = endOfDeeperLines(text, endOfLine(text, start), columnOf(text, keyAt));
-  if (first === '"') return closing(text, start, /"(?:[^"\\]|\\[\s\S])*"/y) ?? end;
-  if (first === "'") return closing(text, start, /'(?:[^']|'')*'/y) ?? end;
+  const inFlow = isInFlow(text, keyAt);
+  const scalarAt = closing(text, start, properties) ?? start;
+  const first = inFlow || scalarAt < end ? text[scalarAt] : undefined;
+  if (first === '"') return closing(text, scalarAt, /"(?:[^"\\]|\\[\s\S])*"/y) ?? end;
+  if (first === "'") return closing(text, scalarAt, /'(?:[^']|'')*'/y) ?? end;
   // In a flow mapping, `,`, `}` or `]` ends a plain scalar. Elsewhere the scalar may contain these characters, so it ends where its lines end.
-  return isInFlow(text, keyAt) ? (closing(text, start, /[^,}\]]*/y) ?? end) : end;
+  return inFlow ? (closing(text, scalarAt, /[^,}\]]*/y) ?? end) : end;
 }
 
 /** The end of a scalar that the pattern matches; `undefined` for an unfinished one. */

@@ -9,14 +9,24 @@ export interface DrainProgress {
   readonly text: string;
 }
 
-/** Judges a status of the node's speaker. Pure. */
-export function drainProgress({ leaving, announcing, advertised, peers }: SpeakerStatus): DrainProgress {
+/**
+ * Judges a status of the node's speaker. Pure. A speaker that has just started announces nothing before it has read and planned everything, although
+ * routers with graceful restart keep its earlier routes until then.
+ */
+export function drainProgress(status: SpeakerStatus): DrainProgress {
+  const { leaving, announcing, advertised, peers, waitingFor, longWork } = status;
+  if (waitingFor.length > 0)
+    return { isDone: false, text: `the speaker still reads: ${waitingFor.join(', ')}` };
   if (!leaving) return { isDone: false, text: 'the speaker does not know yet that the node leaves' };
   const inLayer2 = Object.keys(announcing).length;
   const byBgp = Object.keys(advertised).length;
   const peersWithRoutes = peers.filter(({ routesSent }) => routesSent > 0).map(({ name }) => name);
-  if (inLayer2 + byBgp + peersWithRoutes.length === 0)
-    return { isDone: true, text: 'the node announces nothing' };
+  if (inLayer2 + byBgp + peersWithRoutes.length === 0) {
+    const unfinished = longWork.map(({ work }) => work).join(', ');
+    return unfinished === ''
+      ? { isDone: true, text: 'the node announces nothing' }
+      : { isDone: false, text: `the speaker has not finished: ${unfinished}` };
+  }
   if (inLayer2 + byBgp === 0)
     return {
       isDone: false,

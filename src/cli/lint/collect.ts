@@ -40,6 +40,11 @@ export async function collectEdited(source: StatusSource): Promise<EditedCluster
         nodes,
         namespaces,
         loadBalancerClass: source.loadBalancerClass,
+        nodeRules: new Map(
+          view.speakers.flatMap(({ node, status }) =>
+            status.ok && status.value.nodeRules ? [[node, status.value.nodeRules] as const] : [],
+          ),
+        ),
       },
       accepted: recallAcceptedConfig(view.configMap, view.acceptedCopy),
     };

@@ -2,16 +2,17 @@
  * Computes the effects that an edit of the configuration has in a cluster. It runs the code of the daemons: the allocator, the plan of the speakers,
  * and the comparison of the settings of BGP sessions. Pure.
  */
+import { formatIp, formatPrefix, parseIp } from '../../address/index.ts';
 import { isServed } from '../../cluster/service-class.ts';
-import type { Config, Labels } from '../../config/index.ts';
+import type { SpeakerStatus } from '../../cluster/status.ts';
+import { type Config, type Labels, poolIndexOf } from '../../config/index.ts';
 import { addressEffects } from '../../controller/services/edit-outcome.ts';
 import { type EndpointSlice, type Node, objectKey, type Service } from '../../kubernetes/model.ts';
+import { AddressPlanner } from '../../report/explain/node-plan.ts';
 import { shortList } from '../../report/status/words.ts';
 import { sessionEffects } from '../../speaker/peers/session-effects.ts';
 import { CandidateSetTable } from '../../speaker/plan/candidate-set-table.ts';
-import { leavingNodes } from '../../speaker/plan/leaving.ts';
-import { planService } from '../../speaker/plan/plan.ts';
-import type { PlanContext } from '../../speaker/plan/service-plan.ts';
+import { peersOfNode } from '../../speaker/plan/peer-routes.ts';
 import { counted } from '../counted.ts';
 
 export interface EditFacts {
@@ -22,6 +23,8 @@ export interface EditFacts {
   /** `undefined` when the user may not list them. */
   readonly namespaces: ReadonlyMap<string, Labels> | undefined;
   readonly loadBalancerClass: string | undefined;
+  /** The rules that the speakers report, by node. */
+  readonly nodeRules: ReadonlyMap<string, NonNullable<SpeakerStatus['nodeRules']>>;
 }
 
 /** Largest number of pairs of a Service and a node for which announcements are judged. Each pair takes two plans: before and after the edit. */
@@ -63,7 +66,7 @@ function listed(effects: readonly string[], noun: string, plural = 's'): string[
     : [...effects];
 }
 
-/** One sentence for each address for which the edit changes the set of nodes that may announce it. */
+/** One sentence for each address for which the edit changes which nodes may announce it, to which peers, or how. */
 function announcementEffects(before: Config, after: Config, facts: EditFacts): string[] {
   const own = facts.services.filter(
     (service) => isServed(service, facts.loadBalancerClass) && service.ingress.length > 0,
@@ -72,64 +75,134 @@ function announcementEffects(before: Config, after: Config, facts: EditFacts): s
   if (own.length * facts.nodes.length > maxPlans)
     return [`the announcements of ${own.length} Services on ${facts.nodes.length} nodes were not judged`];
   const slices = Map.groupBy(facts.slices, ({ namespace, serviceName }) => `${namespace}/${serviceName}`);
-  const old = announcements(before, own, slices, facts.nodes);
-  const now = announcements(after, own, slices, facts.nodes);
-  return [...old].flatMap(([address, was]) => {
-    const is = now.get(address);
-    if (was.nodes.length > 0 && is?.nodes.length === 0)
-      return [`no node announces ${address} any more${is.reason === undefined ? '' : `: ${is.reason}`}`];
-    const lost = was.nodes.filter((node) => !is?.nodes.includes(node));
-    const gained = (is?.nodes ?? []).filter((node) => !was.nodes.includes(node));
-    if (lost.length === 0 && gained.length === 0) return [];
-    return [
-      [
-        ...(lost.length > 0 ? [`${shortList(lost)} may not announce ${address} any more`] : []),
-        ...(gained.length > 0 ? [`${shortList(gained)} may announce ${address} too`] : []),
-      ].join('; '),
-    ];
-  });
-}
-
-interface Announced {
-  readonly nodes: string[];
-  /** Why the first node that is not in `nodes` may not announce the address. */
-  reason?: string;
-}
-
-/** The nodes that may announce each address. The keys are texts like `192.0.2.1 of Service default/web`. */
-function announcements(
-  config: Config,
-  services: readonly Service[],
-  slices: ReadonlyMap<string, readonly EndpointSlice[]>,
-  all: readonly Node[],
-): Map<string, Announced> {
-  const nodes = new Map(all.map((node) => [node.name, node]));
-  const rules = {
-    leavesWhenCordoned: false,
-    ignoresExcludeLabel: config.ignoreExcludedNodes,
-    leaveOnTaints: config.leaveOnTaints,
-  };
-  const context: Omit<PlanContext, 'nodeName'> = {
-    ...{ config, nodes, leaving: leavingNodes(nodes, rules), ...rules },
-    candidateSets: new CandidateSetTable(nodes, rules),
-    isOurs: () => true,
-    isDrainOver: () => false,
-    fresh: () => undefined,
-    isAnnounced: () => true,
-  };
-  const found = new Map<string, Announced>();
-  for (const service of services)
-    for (const nodeName of nodes.keys()) {
+  const old = announcements(before, before, facts);
+  const now = announcements(after, before, facts);
+  const ways = new Map(facts.nodes.map((node) => [node.name, lastingWays(before, after, node)]));
+  return own.flatMap((service) =>
+    service.ingress.flatMap(({ ip }) => {
       const key = objectKey(service);
-      const plan = planService(service, slices.get(key) ?? [], { ...context, nodeName });
-      for (const { ip } of service.ingress) {
-        const name = `${ip} of Service ${key}`;
-        const announced: Announced = found.get(name) ?? { nodes: [] };
-        found.set(name, announced);
-        const refusal = plan.refusals.find(({ address }) => address === ip);
-        if (refusal) announced.reason ??= refusal.reason;
-        else if (plan.routes.length > 0 || plan.layer2.length > 0) announced.nodes.push(nodeName);
+      const ofService = slices.get(key) ?? [];
+      const name = `${ip} of Service ${key}`;
+      return addressEffect(name, ways, old(service, ofService, ip), now(service, ofService, ip));
+    }),
+  );
+}
+
+/** A way in which a node may announce an address before and after the edit: in layer 2, or by a BGP session that lasts. */
+interface LastingWay {
+  /** Keys of `Announced`. */
+  readonly before: string;
+  readonly after: string;
+  readonly text: string;
+  readonly change: string;
+}
+
+const inLayer2: LastingWay = {
+  ...{ before: 'layer 2', after: 'layer 2', text: 'in layer 2' },
+  change: 'on other interfaces or with another preference',
+};
+
+/**
+ * Sessions that start or end are effects of their own, so they are left out. A peer may have another name or another endpoint after the edit, as in
+ * `sessionEffects`.
+ */
+function lastingWays(before: Config, after: Config, node: Node): LastingWay[] {
+  const old = peersOfNode(before, node);
+  const sessions = peersOfNode(after, node).flatMap((peer) => {
+    const sameEnd = old.filter((each) => endpointOf(each) === endpointOf(peer));
+    const was = [sameEnd, old].map((peers) => peers.find(({ name }) => name === peer.name));
+    const name = (was[0] ?? sameEnd[0] ?? was[1])?.name;
+    if (name === undefined) return [];
+    const change = 'with another prefix or other attributes';
+    return [{ before: peerKey(name), after: peerKey(peer.name), text: `to peer ${peer.name}`, change }];
+  });
+  return [inLayer2, ...sessions];
+}
+
+function endpointOf({ address, interface: zone, port }: Config['peers'][number]): string {
+  return JSON.stringify([formatIp(address), zone, port]);
+}
+
+function peerKey(name: string): string {
+  return `peer ${name}`;
+}
+
+function addressEffect(
+  address: string,
+  ways: ReadonlyMap<string, readonly LastingWay[]>,
+  old: (node: string) => Announced,
+  now: (node: string) => Announced,
+): string[] {
+  const changes = new Map<string, string[]>();
+  const note = (node: string, text: string) => changes.set(text, [...(changes.get(text) ?? []), node]);
+  let wasAnnounced = false;
+  let isAnnounced = false;
+  let reason: string | undefined;
+  for (const [node, ofNode] of ways) {
+    const [was, is] = [old(node), now(node)];
+    wasAnnounced ||= was.ways.size > 0;
+    isAnnounced ||= is.ways.size > 0;
+    reason ??= is.reason;
+    if (was.ways.size > 0 && is.ways.size === 0) note(node, `may not announce ${address} any more`);
+    else if (was.ways.size === 0 && is.ways.size > 0) note(node, `may announce ${address} too`);
+    else
+      for (const { before, after, text, change } of ofNode) {
+        const [how, will] = [was.ways.get(before), is.ways.get(after)];
+        if (how === will) continue;
+        if (will === undefined) note(node, `may not announce ${address} ${text} any more`);
+        else note(node, `may announce ${address} ${text} ${how === undefined ? 'too' : change}`);
       }
-    }
-  return found;
+  }
+  if (wasAnnounced && !isAnnounced)
+    return [`no node announces ${address} any more${reason === undefined ? '' : `: ${reason}`}`];
+  if (changes.size === 0) return [];
+  return [[...changes].map(([text, nodes]) => `${shortList(nodes)} ${text}`).join('; ')];
+}
+
+/** How a node may announce an address. */
+interface Announced {
+  /** The details of each way. Empty if the node may not announce the address. */
+  readonly ways: ReadonlyMap<string, string>;
+  /** Why the node may not announce the address by one of the protocols of its pool. */
+  readonly reason?: string;
+}
+
+/** Returns a function that plans an address on one node after another. `inForce` is the configuration with which the speakers have reported. */
+function announcements(config: Config, inForce: Config, { nodes, nodeRules }: EditFacts) {
+  const { leaveOnTaints } = config;
+  const candidates = new CandidateSetTable(new Map(nodes.map((node) => [node.name, node])), {
+    ...{ leavesWhenCordoned: false, ignoresExcludeLabel: true, leaveOnTaints },
+  });
+  const rulesOf = (node: string) => {
+    const reported = nodeRules.get(node);
+    // A speaker reports what its flag and the configuration in force result in. The flag alone is unknown if that configuration suffices.
+    const hasFlag = reported?.ignoresExcludeLabel === true && !inForce.ignoreExcludedNodes;
+    return reported && { rules: { ...reported, ignoresExcludeLabel: hasFlag || config.ignoreExcludedNodes } };
+  };
+  return (service: Service, slices: readonly EndpointSlice[], address: string) => {
+    const ip = parseIp(address);
+    const pool = ip && poolIndexOf(config).poolOf(ip);
+    const planners = (pool?.protocols ?? []).map(
+      (protocol) =>
+        [protocol, new AddressPlanner({ config, service, slices, nodes }, address, protocol)] as const,
+    );
+    const notToAnnounce = pool ? `pool ${pool.name} has the protocol none` : 'no pool holds it';
+    return (node: string): Announced => {
+      const ways = new Map<string, string>();
+      const reasons = new Set(planners.length > 0 ? [] : [notToAnnounce]);
+      for (const [protocol, planner] of planners) {
+        const { refusal, routes } = planner.plan(node, { isAdvertised: true, ...rulesOf(node) });
+        if (refusal) reasons.add(refusal.reason);
+        for (const [peer, toPeer] of Map.groupBy(routes, (route) => route.peer)) {
+          const texts = toPeer.map(
+            ({ prefix, attributes }) => `${formatPrefix(prefix)} ${JSON.stringify(attributes)}`,
+          );
+          ways.set(peerKey(peer), texts.sort().join());
+        }
+        if (pool && protocol === 'layer2' && !refusal)
+          ways.set(inLayer2.before, JSON.stringify(candidates.setFor(pool, service.labels).nodes.get(node)));
+      }
+      return { ways, ...(reasons.size > 0 ? { reason: [...reasons].join('; ') } : {}) };
+    };
+  };
 }

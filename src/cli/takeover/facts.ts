@@ -17,7 +17,7 @@ export interface TakeoverFacts {
 
 export interface MetalLbFacts {
   readonly namespace: string;
-  /** Number of Pods of MetalLB's controller. */
+  /** Number of Pods of MetalLB's controller that have not ended. */
   readonly controllers: number;
   /** Name of the Deployment. It is not the same in MetalLB's manifests and in its Helm chart. */
   readonly deployment: string;

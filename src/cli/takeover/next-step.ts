@@ -92,7 +92,7 @@ function layer2(facts: TakeoverFacts): Step | undefined {
       kind: 'repair',
       text: `a host without a speaker of Bellman answers for ${foreign.foreign[0]} of pool ${foreign.pool}`,
     };
-  const open = progress.find((each) => !each.isAdmitted || each.answered < each.addresses);
+  const open = progress.find((each) => !each.isAdmitted || each.answered + each.idle.size < each.addresses);
   if (!open) return undefined;
   if (open.isAdmitted) return { kind: 'wait', text: remaining(open) };
   const [stale] = open.stale;
@@ -103,21 +103,28 @@ function layer2(facts: TakeoverFacts): Step | undefined {
       text: `the record of ${stale.address} names ${stale.recordedNode}, which no longer answers; a speaker removes the line within ten seconds`,
     };
   const isFirstPool = progress.every((each) => !each.isAdmitted);
-  if (isFirstPool && !progress.some(({ first }) => first)) return firstService(facts, open);
-  const tried = progress.find(({ first }) => first);
-  if (isFirstPool && tried && tried.answered === 0) return { kind: 'wait', text: remaining(tried) };
+  const tried = progress.find(({ first, idle }) => first && !idle.has(first.address));
+  const [trial] = isFirstPool && !tried ? progress.flatMap((each) => firstService(facts, each) ?? []) : [];
+  if (trial) return trial;
+  if (isFirstPool && tried?.answered === 0) return { kind: 'wait', text: remaining(tried) };
   const before = facts.admittedPools;
   const annotate = `kubectl -n ${facts.namespace} annotate --overwrite configmap config ${takeoverKey}`;
+  const canBeNamed = !open.pool.includes(',') && open.pool === open.pool.trim();
+  const which = canBeNamed
+    ? `pool ${open.pool}`
+    : `all pools, because the annotation cannot name pool ${open.pool}`;
   return {
     kind: 'run',
-    text: `let Bellman answer for all addresses of pool ${open.pool}, each from the node that answers now`,
-    command: `${annotate}=${[...before, open.pool].join()}`,
-    back: before.length === 0 ? `${annotate}-` : `${annotate}=${before.join()}`,
+    text: `let Bellman answer for all addresses of ${which}${canBeNamed ? ', each from the node that answers now' : ''}`,
+    command: `${annotate}=${word(canBeNamed ? [...before, open.pool].join() : '*')}`,
+    back: before.length === 0 ? `${annotate}-` : `${annotate}=${word(before.join())}`,
   };
 }
 
-function firstService({ pools }: TakeoverFacts, { pool }: Layer2Progress): Step | undefined {
-  const first = pools.find(({ name }) => name === pool)?.addresses[0];
+/** The first address of the pool that a node may answer for is tried. */
+function firstService({ pools }: TakeoverFacts, { pool, idle }: Layer2Progress): Step | undefined {
+  const addresses = pools.find(({ name }) => name === pool)?.addresses;
+  const first = addresses?.find(({ address }) => !idle.has(address));
   if (!first) return undefined;
   const annotate = `kubectl -n ${first.namespace} annotate service ${first.service} ${takeoverKey}`;
   return {
@@ -128,8 +135,9 @@ function firstService({ pools }: TakeoverFacts, { pool }: Layer2Progress): Step 
   };
 }
 
-function remaining({ pool, addresses, answered }: Layer2Progress): string {
-  return `pool ${pool}: Bellman answers for ${answered} of ${counted(addresses, 'address', 'es')}`;
+function remaining({ pool, addresses, answered, idle }: Layer2Progress): string {
+  const more = idle.size === 0 ? '' : `; ${idle.size} ${idle.size === 1 ? 'has' : 'have'} no ready endpoint`;
+  return `pool ${pool}: Bellman answers for ${answered} of ${counted(addresses, 'address', 'es')}${more}`;
 }
 
 function nodes(facts: TakeoverFacts): Step | undefined {
@@ -174,7 +182,12 @@ function avoidNodes(namespace: string, daemonSet: DaemonSetFacts): Step {
   };
 }
 
-/** The text as one word of a shell. */
+/** The text as one word of a shell, with quotes only where it needs them. */
+function word(text: string): string {
+  return /^[\w.,:@%+/-]+$/.test(text) ? text : quoted(text);
+}
+
+/** The text in the quotes of a shell. */
 function quoted(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }

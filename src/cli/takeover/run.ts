@@ -80,6 +80,7 @@ interface RawWorkload extends RawObject {
     readonly updateStrategy?: DaemonSetFacts['updateStrategy'];
     readonly template?: { readonly spec?: { readonly affinity?: DaemonSetFacts['affinity'] } };
   };
+  readonly status?: { readonly phase?: string };
 }
 
 /** The component of MetalLB to which an object belongs. The labels of MetalLB's manifests differ from those of its Helm chart. */
@@ -96,11 +97,13 @@ async function readMetalLb(
 ): Promise<{ readonly facts: MetalLbFacts; readonly nodes: ReadonlySet<string> }> {
   const apps = `/apis/apps/v1/namespaces/${namespace}`;
   const workloads = async (path: string) => (await readList(client, path)) as readonly RawWorkload[];
-  const [pods, deployments, daemonSets] = await Promise.all([
+  const [allPods, deployments, daemonSets] = await Promise.all([
     workloads(paths.pods(namespace)),
     workloads(`${apps}/deployments`),
     workloads(`${apps}/daemonsets`),
   ]);
+  // A Pod that its node has evicted stays as a Failed one.
+  const pods = allPods.filter(({ status }) => status?.phase !== 'Failed' && status?.phase !== 'Succeeded');
   const speakers = pods.filter((pod) => componentOf(pod) === 'speaker');
   const daemonSet = daemonSets.find((each) => componentOf(each) === 'speaker');
   const deployment = deployments.find((each) => componentOf(each) === 'controller');

@@ -1,8 +1,16 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { describe, test } from 'node:test';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import { bundleFiles } from '../../../src/cli/collect/bundle.ts';
 import { redactConfig, scrubber, secretsOf } from '../../../src/cli/collect/redact.ts';
 import { tarEnd, tarEntry } from '../../../src/cli/collect/tar.ts';
+import { systemClock } from '../../../src/clock.ts';
 
 describe('redactConfig()', () => {
   const rows: readonly (readonly [string, string])[] = [
@@ -23,6 +31,16 @@ describe('redactConfig()', () => {
       '- password: plan\n    planted: x\n\n    planted\n  my-asn: 1\n',
       '- password: <redacted>\n  my-asn: 1\n',
     ],
+    ['- {password: &pw "plan, ted", a: 1}', '- {password: <redacted>, a: 1}'],
+    ["- {password: !!str 'plan, ted', a: 1}", '- {password: <redacted>, a: 1}'],
+    ['- {password: !<tag:yaml.org,2002:str> &pw "plan, ted", a: 1}', '- {password: <redacted>, a: 1}'],
+    ['- {password: &pw\n    "plan, ted", a: 1}', '- {password: <redacted>, a: 1}'],
+    ['- {password: &pw !!str planted, a: 1}', '- {password: <redacted>, a: 1}'],
+    ['- {password:\n    "plan, ted", a: 1}', '- {password:<redacted>, a: 1}'],
+    ['- password: &pw "plan\n  planted"\n  a: 1\n', '- password: <redacted>\n  a: 1\n'],
+    ['- {password: # plan, ted\n    "plan, ted", a: 1}', '- {password: <redacted>, a: 1}'],
+    ['- password:\n  "a": 1\n', '- password:\n  "a": 1\n'],
+    ['- {a: 1,\n   password: "plan, ted", b: 1}', '- {a: 1,\n   password: <redacted>, b: 1}'],
     ['- {password: plan\n    planted, my-asn: 1}\n', '- {password: <redacted>, my-asn: 1}\n'],
     ['- password: "plan\n    planted\n  my-asn: 1\n', '- password: <redacted>\n  my-asn: 1\n'],
   ];
@@ -76,4 +94,62 @@ test('tarEntry() writes what tar reads', () => {
       execFileSync('tar', ['-xOf', '-', `bellman/${i}.txt`], { input: archive, encoding: 'utf8' }),
       text,
     );
+});
+
+const folder = mkdtempSync(join(tmpdir(), 'bellman-collect-'));
+after(() => rmSync(folder, { recursive: true }));
+
+test('bundleFiles() reads only the events of Bellman, and the metrics of a speaker that hides its state', async () => {
+  const event = (name: string, reportingComponent: string) => ({ metadata: { name }, reportingComponent });
+  const node = {
+    metadata: { name: 'node-1' },
+    status: { addresses: [{ type: 'InternalIP', address: '127.0.0.1' }] },
+  };
+  const server = createServer(({ url = '' }, response) => {
+    const { pathname, searchParams } = new URL(url, 'http://server');
+    const answer = (body: unknown) => response.end(typeof body === 'string' ? body : JSON.stringify(body));
+    if (pathname === '/metrics') return answer('bellman_build_info 1\n');
+    if (pathname === '/api/v1/nodes') return answer({ items: [node] });
+    if (pathname === '/api/v1/services') return answer({ items: [] });
+    if (pathname === '/api/v1/namespaces/bellman-system/pods') return answer({ items: [] });
+    if (pathname !== '/api/v1/events') return response.writeHead(404).end('{}');
+    const [, component = 'other'] =
+      /^reportingComponent=(.+)$/.exec(searchParams.get('fieldSelector') ?? '') ?? [];
+    const rest = component === 'bellman-speaker' ? { continue: 'more' } : {};
+    return answer({
+      metadata: rest,
+      items: [event(`of-${component}`, component), event('stray', 'kubelet')],
+    });
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const kubeconfig = join(folder, 'kubeconfig');
+  writeFileSync(
+    kubeconfig,
+    JSON.stringify({
+      'current-context': 'c',
+      contexts: [{ name: 'c', context: { cluster: 'c', user: 'u' } }],
+      clusters: [{ name: 'c', cluster: { server: `http://127.0.0.1:${port}` } }],
+      users: [{ name: 'u', user: { token: 'secret' } }],
+    }),
+  );
+  const source = { kubeconfig, namespace: 'bellman-system', speakerPort: port, controllerPort: port };
+  const found = new Map<string, string>();
+  try {
+    for await (const { name, text } of bundleFiles({ ...source, clock: systemClock }, 'test'))
+      found.set(name, text);
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+  const events = JSON.parse(found.get('kubernetes/events.json') ?? '') as readonly ReturnType<typeof event>[];
+  assert.deepEqual(
+    events.map(({ metadata }) => metadata.name),
+    ['of-bellman-controller', 'of-bellman-speaker'],
+  );
+  assert.equal(found.get('speakers/node-1/metrics.txt'), 'bellman_build_info 1\n');
+  const readme = found.get('README.txt') ?? '';
+  assert.match(readme, /^- the speaker of node node-1: HTTP status 404/m);
+  assert.match(readme, /^- the events of bellman-speaker beyond the first 5000$/m);
+  assert.doesNotMatch(readme, /the events of bellman-controller|the metrics of/);
 });

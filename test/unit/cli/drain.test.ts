@@ -36,6 +36,18 @@ const cases: readonly (readonly [string, object, boolean, RegExp])[] = [
     false,
     /keeps announcing 192\.0\.2\.1, 192\.0\.2\.2, 192\.0\.2\.3 and 2 more/,
   ],
+  [
+    'has not read all objects',
+    { waitingFor: ['services', 'endpoints'] },
+    false,
+    /reads: services, endpoints$/,
+  ],
+  [
+    'has read all objects and has not planned',
+    { longWork: [{ work: 'plans of Services', remaining: 3, seconds: 0.1 }] },
+    false,
+    /not finished: plans of Services$/,
+  ],
   ['announces nothing', { peers: [{ ...peer, routesSent: 0 }] }, true, /announces nothing/],
 ];
 for (const [name, over, isDone, text] of cases)

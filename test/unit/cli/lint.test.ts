@@ -254,6 +254,7 @@ address-pools:
     nodes: [node('node-1', { labels: { rack: 'a' } }), node('node-2')],
     namespaces: new Map([['default', {}]]),
     loadBalancerClass: undefined,
+    nodeRules: new Map(),
   };
   const effects = (now: string, before = `${peers}${pools}`) =>
     editEffects(configOf(before), configOf(now), facts);
@@ -324,5 +325,108 @@ address-pools:
     const found = effects(`peers: []${pools}`);
     assert.match(found[0] ?? '', /^the session with peer router ends at node-1, node-2$/);
     assert.match(found[1] ?? '', /^no node announces 198\.51\.100\.1 of Service default\/web any more/);
+  });
+  const two = `peers:
+- {name: a, my-asn: 64512, peer-asn: 64500, peer-address: 192.0.2.1}
+- {name: b, my-asn: 64512, peer-asn: 64500, peer-address: 192.0.2.2}
+`;
+  const both = pools.replace('protocol: bgp', 'protocol: [bgp, layer2]');
+  const web = '198.51.100.1 of Service default/web';
+  const advertised = (text: string, of = pools) =>
+    `${two}${of.replace('198.51.100.0/28]', `198.51.100.0/28], ${text}`)}`;
+  const changes: readonly (readonly [string, string, string, readonly string[]])[] = [
+    [
+      'withdraws all routes from one of two peers',
+      `${two}${pools}`,
+      advertised('bgp-advertisements: [{peers: [a]}]'),
+      [`node-1, node-2 may not announce ${web} to peer b any more`],
+    ],
+    [
+      'sends routes to a further peer',
+      advertised('bgp-advertisements: [{peers: [a]}]'),
+      `${two}${pools}`,
+      [`node-1, node-2 may announce ${web} to peer b too`],
+    ],
+    [
+      'drops one of two protocols',
+      `${two}${both}`,
+      `${two}${pools.replace('protocol: bgp', 'protocol: layer2')}`,
+      [
+        `node-1, node-2 may not announce ${web} to peer a any more; node-1, node-2 may not announce ${web} to peer b any more`,
+      ],
+    ],
+    [
+      'adds layer 2',
+      `${two}${pools}`,
+      `${two}${both}`,
+      [`node-1, node-2 may announce ${web} in layer 2 too`],
+    ],
+    [
+      'adds communities at one peer',
+      advertised('bgp-advertisements: [{peers: [a]}, {peers: [b]}]'),
+      advertised('bgp-advertisements: [{peers: [a], communities: ["64512:1"]}, {peers: [b]}]'),
+      [`node-1, node-2 may announce ${web} to peer a with another prefix or other attributes`],
+    ],
+    [
+      'announces an aggregate',
+      advertised('bgp-advertisements: [{peers: [a]}]'),
+      advertised('bgp-advertisements: [{peers: [a], aggregation-length: 30}]'),
+      [`node-1, node-2 may announce ${web} to peer a with another prefix or other attributes`],
+    ],
+    [
+      'prefers a node in layer 2',
+      advertised('l2-advertisements: [{}]', both),
+      advertised(
+        'l2-advertisements: [{preferred-node-selectors: [{weight: 1, preference: {match-labels: {rack: a}}}]}]',
+        both,
+      ),
+      [`node-1 may announce ${web} in layer 2 on other interfaces or with another preference`],
+    ],
+    ['renames a peer', `${two}${pools}`, `${two.replace('name: b', 'name: c')}${pools}`, []],
+  ];
+  for (const [name, before, after, expected] of changes)
+    test(`of an edit that ${name}`, () => assert.deepEqual(effects(after, before), expected));
+
+  const excluded = { 'node.kubernetes.io/exclude-from-external-load-balancers': '' };
+  const labelled = {
+    ...facts,
+    nodes: [node('node-1', { labels: excluded }), node('node-2', { labels: excluded })],
+  };
+  const ignoring = new Map(
+    ['node-1', 'node-2'].map((name) => [name, { leavesWhenCordoned: false, ignoresExcludeLabel: true }]),
+  );
+  test('on labelled nodes whose speakers have the flag --ignore-exclude-label', () => {
+    const [before, after] = [
+      `${peers}${pools}`,
+      `${peers}${pools.replace('protocol: bgp', 'protocol: none')}`,
+    ];
+    const judge = (nodeRules: typeof ignoring) =>
+      editEffects(configOf(before), configOf(after), { ...labelled, nodeRules });
+    assert.deepEqual(judge(ignoring), [
+      `no node announces ${web} any more: pool public has the protocol none`,
+    ]);
+    assert.deepEqual(judge(new Map()), []);
+  });
+  test('of an edit that removes ignore-excluded-nodes, although the speakers report the result', () => {
+    const found = editEffects(
+      configOf(`ignore-excluded-nodes: true\n${peers}${pools}`),
+      configOf(`${peers}${pools}`),
+      { ...labelled, nodeRules: ignoring },
+    );
+    assert.equal(found.length, 2, found.join('\n'));
+    for (const each of found) assert.match(each, /^no node announces .* any more: node node-1 is labelled /);
+  });
+  test('on a Service that also has an address in no pool: only its other address counts', () => {
+    const [, printer] = facts.services;
+    assert.ok(printer);
+    const odd = { ...printer, ingress: [{ ip: '203.0.113.1' }, ...printer.ingress] };
+    const found = editEffects(
+      configOf(`${peers}${pools}`),
+      configOf(`${peers}${pools.replace('protocol: layer2', 'protocol: none')}`),
+      { ...facts, services: [odd] },
+    );
+    assert.deepEqual(found, [
+      'no node announces 192.0.2.241 of Service default/printer any more: pool office has the protocol none',
+    ]);
   });
 });

@@ -52,6 +52,11 @@ function bodyOf(path: string, cluster: Cluster): object | undefined {
       metadata: { name: `controller-${i}`, labels: labels('controller') },
       spec: { nodeName: 'node-1' },
     })),
+    // Pods that have ended, for instance because their node evicted them, stay until they are cleaned up.
+    ...['Failed', 'Succeeded'].map((phase) => ({
+      metadata: { name: `ended-${phase}`, labels: labels('controller') },
+      ...{ spec: { nodeName: 'node-1' }, status: { phase } },
+    })),
     { metadata: { name: 'speaker-x', labels: labels('speaker') }, spec: { nodeName: 'node-1' } },
     { metadata: { name: 'other', labels: {} }, spec: { nodeName: 'node-1' } },
   ];

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { NodeFacts, TakeoverFacts } from '../../../src/cli/takeover/facts.ts';
+import type { AddressFacts, NodeFacts, TakeoverFacts } from '../../../src/cli/takeover/facts.ts';
 import { nextStep } from '../../../src/cli/takeover/next-step.ts';
 import {
   avoidingPatch,
@@ -40,6 +40,17 @@ const node = (
 const office = ['192.0.2.150', '192.0.2.151'].map((address, i) => ({
   ...{ address, namespace: 'default', service: `printer-${i}`, isAdmitted: false, recordedNode: undefined },
 }));
+/** The pool office, with these fields of its addresses replaced. */
+const officePool = (...over: readonly Partial<AddressFacts>[]) => ({
+  ...{ name: 'office', protocols: ['layer2'] as const },
+  addresses: office.map((each, i) => ({ ...each, ...over[i] })),
+});
+const refused = (...indices: readonly number[]) => ({
+  notAnnounced: indices.map((i) => ({
+    ...{ service: `default/printer-${i}`, address: `192.0.2.15${i}` },
+    ...{ reason: 'no endpoint of this address family is ready', cause: 'no-endpoint' as const },
+  })),
+});
 const answering = { announcing: { '192.0.2.150': '', '192.0.2.151': '' } };
 
 const facts = (over: Partial<TakeoverFacts> = {}): TakeoverFacts => ({
@@ -210,6 +221,91 @@ const rows: readonly (readonly [
     }),
     'repair',
     /a host without a speaker of Bellman answers for 192.0.2.151 \(no node, 02:00:00:00:00:01\)/,
+  ],
+  [
+    'layer 2, a foreign host and a node answer for the same address',
+    inLayer2({
+      nodes: [
+        node('node-1', {}, { adoption: adoption({ held: [held('192.0.2.151')] }) }),
+        node(
+          'node-2',
+          {},
+          {
+            adoption: adoption({ held: [held('192.0.2.151', { seenOn: '', seenMac: '02:00:00:00:00:99' })] }),
+          },
+        ),
+      ],
+    }),
+    'repair',
+    /answers for 192.0.2.151 \(no node, 02:00:00:00:00:99\)/,
+  ],
+  [
+    'layer 2, a speaker does not know yet the node of a MAC that another speaker knows',
+    inLayer2({
+      nodes: [
+        node('node-1', {}, { adoption: adoption({ held: [held('192.0.2.151')] }) }),
+        node('node-2', {}, { adoption: adoption({ held: [held('192.0.2.150', { seenOn: '' })] }) }),
+      ],
+    }),
+    'run',
+    /try it with one Service/,
+  ],
+  [
+    'layer 2, the first owner has written its line and does not answer yet',
+    inLayer2({ pools: [officePool({ isAdmitted: true, recordedNode: 'node-1' })] }),
+    'wait',
+    /Bellman answers for 0 of 2 addresses/,
+  ],
+  [
+    'layer 2, the first Service has no ready endpoint',
+    inLayer2({ nodes: [node('node-1', {}, refused(0))] }),
+    'run',
+    /let Bellman answer for 192.0.2.151/,
+  ],
+  [
+    'layer 2, the admitted Service has no ready endpoint',
+    inLayer2({ nodes: [node('node-1', {}, refused(0))], pools: [officePool({ isAdmitted: true })] }),
+    'run',
+    /let Bellman answer for 192.0.2.151/,
+  ],
+  [
+    'layer 2, no Service has a ready endpoint',
+    inLayer2({ nodes: [node('node-1', {}, refused(0, 1))] }),
+    'run',
+    /all addresses of pool office/,
+    `${annotate}=office`,
+  ],
+  [
+    'layer 2, pool admitted, one Service without a ready endpoint',
+    inLayer2({
+      admittedPools: ['office'],
+      nodes: [node('node-1', {}, { ...refused(1), announcing: { '192.0.2.150': '' } })],
+    }),
+    'run',
+    /MetalLB avoid nodes/,
+  ],
+  [
+    'layer 2, pool admitted, no answer for a Service with a ready endpoint',
+    inLayer2({ admittedPools: ['office'], nodes: [node('node-1', {}, refused(1))] }),
+    'wait',
+    /Bellman answers for 0 of 2 addresses; 1 has no ready endpoint$/,
+  ],
+  [
+    'layer 2, a pool whose name has a space',
+    inLayer2({
+      nodes: [node('node-1', {}, refused(0, 1))],
+      pools: [{ ...officePool(), name: "the boss's" }],
+    }),
+    'run',
+    /all addresses of pool the boss's/,
+    `${annotate}='the boss'\\''s'`,
+  ],
+  [
+    'layer 2, a pool whose name has a comma',
+    inLayer2({ nodes: [node('node-1', {}, refused(0, 1))], pools: [{ ...officePool(), name: 'a,b' }] }),
+    'run',
+    /all addresses of all pools, because the annotation cannot name pool a,b$/,
+    `${annotate}='*'`,
   ],
   [
     'nodes, DaemonSet not prepared',
