@@ -84,10 +84,14 @@ export class KubernetesClient implements Api {
       const { signal: outer, timeoutMs = requestTimeoutMs } = request;
       // `AbortSignal.timeout` cannot be cancelled. After thousands of writes, thousands of signals would abort for nothing.
       const late = new AbortController();
-      const limit = this.#clock.after(timeoutMs, () => late.abort(new Error('no answer in time')));
+      const limit = this.#clock.after(timeoutMs, () => late.abort(exceeded('no answer in time')));
       try {
         const signal = outer ? AbortSignal.any([outer, late.signal]) : late.signal;
-        return (await readJson(await this.#send(request, signal), request)) as T;
+        const response = await this.#send(request, signal);
+        return (await readJson(response, request).catch((error: unknown) => {
+          // When the limit ends a body, Node's error does not say so.
+          throw late.signal.aborted ? noAnswer(request.method, request.path, late.signal.reason) : error;
+        })) as T;
       } finally {
         limit.cancel();
       }
@@ -100,18 +104,18 @@ export class KubernetesClient implements Api {
       this.#open(path, AbortSignal.any([signal, silence.signal])),
     );
     const { socket } = response;
-    const fellSilent = () => silence.abort(new Error('the watch fell silent'));
+    const fellSilent = () => silence.abort(exceeded('the watch fell silent'));
     socket.setKeepAlive(keepAlive);
     socket.setTimeout(watchSilenceMs, fellSilent);
     // When the server ends a watch, the agent keeps the connection for other requests. The limit on silence is not meant for them.
     const ended = () => void socket.off('timeout', fellSilent);
-    return this.#lines(response, { path, signal, ended });
+    return this.#lines(response, { path, signal, silence: silence.signal, ended });
   }
 
   /** Opens a watch. Limits only the wait for the headers, which arrive at once even when no event follows for minutes. */
   async #open(path: string, signal: AbortSignal): Promise<IncomingMessage> {
     const opening = new AbortController();
-    const limit = this.#clock.after(requestTimeoutMs, () => opening.abort(new Error('no answer in time')));
+    const limit = this.#clock.after(requestTimeoutMs, () => opening.abort(exceeded('no answer in time')));
     try {
       return await this.#send({ method: 'GET', path }, AbortSignal.any([signal, opening.signal]));
     } finally {
@@ -121,12 +125,18 @@ export class KubernetesClient implements Api {
 
   async *#lines(
     response: IncomingMessage,
-    { path, signal, ended }: { readonly path: string; readonly signal: AbortSignal; ended(): void },
+    {
+      path,
+      signal,
+      silence,
+      ended,
+    }: { readonly path: string; readonly signal: AbortSignal; readonly silence: AbortSignal; ended(): void },
   ): AsyncGenerator<string> {
     try {
       yield* textLines(response, maxLineLength);
     } catch (cause) {
-      const error = cause instanceof ApiError ? cause : noAnswer('GET', path, cause);
+      const reason = silence.aborted ? silence.reason : cause;
+      const error = cause instanceof ApiError ? cause : noAnswer('GET', path, reason);
       this.#observeFailure(error, signal);
       throw error;
     } finally {
@@ -279,4 +289,9 @@ async function findCredentials(kubeconfig: string | undefined, clock: Clock): Pr
   if (existsSync(serviceAccountDirectory) && process.env.KUBERNETES_SERVICE_HOST)
     return new InClusterCredentials(process.env, clock);
   throw new Error('no way to the API server: outside a cluster, give --kubeconfig FILE or set KUBECONFIG');
+}
+
+/** The error of a time limit. */
+function exceeded(text: string): NodeJS.ErrnoException {
+  return Object.assign(new Error(text), { code: 'ETIMEDOUT' });
 }

@@ -8,10 +8,11 @@ const maxBodyLength = 64 * 2 ** 20;
 
 /** The error of a request without a response. */
 export function noAnswer(method: string, path: string, cause: unknown): ApiError {
-  const { code, name, message } = cause as NodeJS.ErrnoException;
+  const { code, name, message, cause: reason } = cause as NodeJS.ErrnoException;
   // The error of an aborted or broken connection has a code or at least a name. The error has no message when each of several addresses
-  // refused the connection.
-  return new ApiError(0, code ?? name, `${method} ${path.split('?')[0]}: ${message || code}`, { cause });
+  // refused the connection. When a time limit aborted the request, the limit is the cause of the error.
+  const text = (reason instanceof Error ? reason.message : message) || code;
+  return new ApiError(0, code ?? name, `${method} ${path.split('?')[0]}: ${text}`, { cause });
 }
 
 /**

@@ -1,12 +1,15 @@
 /**
  * The decisions of `watch.ts` as a pure function: when a watch tries again, and what it logs. The delay doubles with each failure. The
- * delay is reset when the watch delivers a change or a bookmark, and when the server ends the watch.
+ * delay is reset when the watch delivers a change or a bookmark, when the server ends the watch, and when the server accepts a request after an
+ * outage.
  */
 import { type Refusal, refused } from './retry.ts';
 
 export interface WatchRetryState {
-  /** Failures since the watch last delivered a change or a bookmark, or was ended by the server. */
+  /** Failures since the delay was last reset. */
   readonly failures: number;
+  /** Whether the server did not answer one of the requests since it last accepted one. */
+  readonly isAfterOutage: boolean;
   readonly refusal: Refusal | undefined;
   /** Objects in one page of a list. */
   readonly pageSize: number;
@@ -46,6 +49,7 @@ const relistJitterMs = 500;
 
 export const initialWatchRetry: WatchRetryState = {
   failures: 0,
+  isAfterOutage: false,
   refusal: undefined,
   pageSize: largestPage,
 };
@@ -60,9 +64,15 @@ export function nextWatchTry(
   const onward = { delayMs: 0, endsOnReturn: true, relist: false, report: undefined };
   switch (outcome.kind) {
     case 'accepted':
+      // After an outage, a resumed watch often opens and then expires. Its list must not wait for the delay that the outage has raised.
       return {
         ...onward,
-        state: { ...state, refusal: undefined },
+        state: {
+          ...state,
+          refusal: undefined,
+          failures: state.isAfterOutage ? 0 : state.failures,
+          isAfterOutage: false,
+        },
         report: state.refusal?.logged === undefined ? undefined : 'granted',
       };
     case 'delivered':
@@ -74,7 +84,7 @@ export function nextWatchTry(
         delayMs: outcome.openForMs < shortWatch.openForMs ? shortWatch.pauseMs * jitter(random) : 0,
       };
     case 'unanswered':
-      return { ...failed(state, random), relist: false };
+      return { ...failed({ ...state, isAfterOutage: true }, random), relist: false };
     case 'expired': {
       // An expired resourceVersion is not a fault, so the list follows soon. If the lists themselves expire, the delay grows.
       const step = failed(state, random);

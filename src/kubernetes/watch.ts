@@ -171,8 +171,7 @@ class CollectionWatch<T> {
     for (const key of [...this.#known.keys()]) if (!listed.has(key)) this.#apply(key, undefined);
     for (const key of [...this.#failed.keys()]) if (!listed.has(key)) this.#apply(key, undefined);
     this.#resourceVersion = resourceVersion;
-    if (!this.#isSynced) this.#guarded(() => handler.synced());
-    this.#isSynced = true;
+    this.#isSynced ||= this.#guarded(() => handler.synced());
   }
 
   /** Waits for the next turn of the event loop when this one has no time left. */

@@ -108,18 +108,27 @@ export class WorkQueue {
 
   /**
    * Starts no work for the time that the server asks for, and for longer if it keeps refusing. The answers to several requests that were under
-   * way together make one hold.
+   * way together make one hold, as long as the longest of them.
    */
   #holdFor(retryAfterMs: number): void {
-    if (this.#stopped || this.#hold !== undefined) return;
+    if (this.#stopped) return;
     const { clock } = this.#options;
+    if (this.#hold !== undefined) {
+      if (clock.now() + retryAfterMs > this.#hold.untilMs) this.#holdUntil(clock.now() + retryAfterMs);
+      return;
+    }
     const durationMs = Math.max(
       retryAfterMs,
       Math.min(maxHoldMs, retryAfterMs * 2 ** Math.min(this.#holds, 10)),
     );
     this.#holds++;
-    const untilMs = clock.now() + durationMs;
-    const timer = clock.after(durationMs, () => {
+    this.#holdUntil(clock.now() + durationMs);
+  }
+
+  #holdUntil(untilMs: number): void {
+    const { clock } = this.#options;
+    this.#hold?.timer.cancel();
+    const timer = clock.after(untilMs - clock.now(), () => {
       this.#hold = undefined;
       this.#fill();
     });

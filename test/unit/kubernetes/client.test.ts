@@ -150,11 +150,15 @@ test('request() rejects with status 0 when there is no server, when the response
       if (request.url === '/prefix/slow') return;
       response.writeHead(200, { 'content-length': 100 });
       response.write('{');
-      setTimeout(() => response.destroy(), 10);
+      if (request.url === '/prefix/broken') setTimeout(() => response.destroy(), 10);
     },
     async (client) => {
       await assert.rejects(client.request({ method: 'GET', path: '/broken' }), { status: 0 });
-      await assert.rejects(client.request({ method: 'GET', path: '/slow', timeoutMs: 50 }), { status: 0 });
+      for (const path of ['/slow', '/slow-body'])
+        await assert.rejects(client.request({ method: 'GET', path, timeoutMs: 50 }), (error: ApiError) => {
+          assert.equal(error.status, 0);
+          return /^GET .*\/slow.*: no answer in time$/.test(error.message);
+        });
     },
   );
 });

@@ -50,6 +50,22 @@ test('nextWatchTry() resets the delay when the watch delivers something or the s
   }
 });
 
+test('nextWatchTry() lists within half a second when the watch that opens after a long outage has expired', () => {
+  const opened = nextWatchTry(repeat({ kind: 'unanswered' }, 10).state, { kind: 'accepted' }, 0, 1);
+  assert.equal(nextWatchTry(opened.state, { kind: 'expired' }, 0, 1).delayMs, 500);
+});
+
+test('nextWatchTry() backs off when every watch that the server accepts expires', () => {
+  let { state } = repeat({ kind: 'unanswered' }, 10);
+  const delays = Array.from({ length: 4 }, () => {
+    ({ state } = nextWatchTry(state, { kind: 'accepted' }, 0, 1));
+    const step = nextWatchTry(state, { kind: 'expired' }, 0, 1);
+    state = step.state;
+    return step.delayMs;
+  });
+  assert.deepEqual(delays, [500, 400, 800, 1600]);
+});
+
 test('nextWatchTry() pauses after a watch that ends at once', () => {
   assert.equal(nextWatchTry(initialWatchRetry, { kind: 'ended', openForMs: 10 }, 0, 1).delayMs, 1000);
   assert.equal(nextWatchTry(initialWatchRetry, { kind: 'ended', openForMs: 5000 }, 0, 1).delayMs, 0);

@@ -176,6 +176,28 @@ test('WorkQueue waits as long as the server asks, even when an outage ends and w
   assert.equal(begun, 3);
 });
 
+test('WorkQueue waits for the longest pause that the answers to requests under way ask for', async () => {
+  const clock = new VirtualClock();
+  const pauses = [1000, 8000];
+  let begun = 0;
+  const queue = new WorkQueue({
+    clock,
+    concurrency: 2,
+    work: async () => {
+      const retryAfterMs = pauses[begun++];
+      if (retryAfterMs !== undefined)
+        throw new ApiError(429, 'TooManyRequests', 'too many requests', { retryAfterMs });
+    },
+    onError: () => {},
+  });
+  queue.add('a');
+  queue.add('b');
+  await pass(clock, 7900, 100);
+  assert.equal(begun, 2);
+  await pass(clock, 200, 100);
+  assert.equal(begun, 4);
+});
+
 test('WorkQueue starts nothing after stop() when the pause that the server asked for ends', async () => {
   const clock = new VirtualClock();
   let begun = 0;
