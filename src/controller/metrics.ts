@@ -101,7 +101,7 @@ export class ControllerMetrics {
       '1 while a configuration is in force.',
     );
     const stale =
-      '1 while the text of the ConfigMap is rejected and the last accepted configuration is in force.';
+      '1 while the text of the ConfigMap is rejected or missing. The last accepted configuration, if there is one, stays in force.';
     this.#configStale = ['bellman_k8s_client_config_stale_bool', 'bellman_config_stale'].map((name) =>
       gauge(name, stale),
     );

@@ -101,6 +101,11 @@ const rows: Readonly<Record<string, Row | readonly Row[]>> = {
       // By BGP, several nodes may announce the same address.
       'bellman_speaker_announced{service="default/api",protocol="bgp",node="node-1",ip="192.0.2.2"}': '1x30',
       'bellman_speaker_announced{service="default/api",protocol="bgp",node="node-2",ip="192.0.2.2"}': '1x30',
+      // During a rollout, the old and the new Pod of a node share an address and a port, so both targets return the metrics of one process.
+      'bellman_speaker_announced{service="default/dns",protocol="layer2",node="node-1",ip="192.0.2.3",pod="old"}':
+        '1x30',
+      'bellman_speaker_announced{service="default/dns",protocol="layer2",node="node-1",ip="192.0.2.3",pod="new"}':
+        '1x30',
     },
     ...{ quietAt: 6, firesAt: 10, resolvedAt: 20, labels: { service: 'default/web', ip: '192.0.2.1' } },
     description: '2 nodes answer for 192.0.2.1 of the Service default/web.',

@@ -89,7 +89,7 @@ export function readSharingKeys(service: Service): readonly string[] {
   return [...new Set(keys)].filter((key) => key !== '');
 }
 
-/** The request of this name. Fails when two places ask for different things. */
+/** The request of this name. Fails when two places ask for different things. An empty list asks for nothing. */
 function agreedRequest(
   service: Service,
   name: string,
@@ -98,9 +98,9 @@ function agreedRequest(
 ): Result<string | undefined, string> {
   const found = new Map<string, { where: string; text: string }>();
   const collect = (where: string, text: string | undefined) => {
-    const trimmed = text?.trim();
-    if (trimmed !== undefined && trimmed !== '' && !found.has(canonical(trimmed)))
-      found.set(canonical(trimmed), { where, text: trimmed });
+    const trimmed = text?.trim() ?? '';
+    const key = canonical(trimmed);
+    if (key !== '' && !found.has(key)) found.set(key, { where, text: trimmed });
   };
   collect('spec.loadBalancerIP', field);
   for (const prefix of requestPrefixes)
@@ -124,11 +124,9 @@ function poolNames(text: string | undefined): string[] {
 }
 
 function canonicalList(text: string): string {
-  return splitList(text)
-    .map((item) => {
-      const address = parseIp(item);
-      return address ? formatIp(address) : item;
-    })
-    .sort()
-    .join(',');
+  const items = splitList(text).map((item) => {
+    const address = parseIp(item);
+    return address ? formatIp(address) : item;
+  });
+  return [...new Set(items)].sort().join(',');
 }

@@ -17,7 +17,7 @@ import type { Clock } from '../../clock.ts';
 import { type AcceptedConfig, recallAcceptedConfig } from '../../cluster/accepted-config.ts';
 import { acceptedConfigMapName, annotations, configMapKey, configMapName } from '../../cluster/names.ts';
 import type { Config, PoolConfig } from '../../config/index.ts';
-import type { Api } from '../../kubernetes/api.ts';
+import type { Api, RawObject } from '../../kubernetes/api.ts';
 import { ApiError, isConflict, isNotFound } from '../../kubernetes/api-error.ts';
 import { decodeConfigMap } from '../../kubernetes/decode.ts';
 import type { EventRecorder } from '../../kubernetes/event-recorder.ts';
@@ -189,11 +189,15 @@ export class ConfigReconciler {
       const refusal = await this.#storeAndApply(configMap, verdict);
       if (refusal !== undefined) verdict = notStored(verdict.accepted, this.#accepted, refusal);
     }
-    if (configMap && verdict.kind !== 'none' && !(verdict.kind === 'active' && verdict.isNew))
-      await this.#annotate(configMap, configMapChange(configMap, verdict, this.#clusterWarnings));
-    this.#verdict = verdict;
-    if (this.#reporter.report(verdict, this.#uid)) this.#record(verdict);
-    if (verdict.kind !== 'none') await this.#storeCopy(configMap, verdict);
+    try {
+      if (configMap && verdict.kind !== 'none' && !(verdict.kind === 'active' && verdict.isNew))
+        await this.#annotate(configMap, configMapChange(configMap, verdict, this.#clusterWarnings));
+    } finally {
+      // The API server may refuse the annotations again and again, for instance because the ConfigMap would exceed its limit on their size.
+      this.#verdict = verdict;
+      if (this.#reporter.report(verdict, this.#uid)) this.#record(verdict);
+      if (verdict.kind !== 'none') await this.#storeCopy(configMap, verdict);
+    }
   }
 
   /** Stores an accepted text and puts it in force; returns the reason when the API server refuses to store it. */
@@ -253,10 +257,15 @@ export class ConfigReconciler {
       // The watch may be ahead of the response, and have reported that the ConfigMap is deleted.
       if (this.#configMap) this.#configMap = newer(this.#configMap, decodeConfigMap(written));
     } catch (error) {
-      metrics.writes.inc({ object: 'configmap', result: isConflict(error) ? 'conflict' : 'error' });
+      this.#countFailedWrite(error);
       // The ConfigMap was deleted meanwhile. The watch will report the deletion.
       if (!isNotFound(error)) throw error;
     }
+  }
+
+  #countFailedWrite(error: unknown): void {
+    const result = isConflict(error) ? 'conflict' : 'error';
+    this.#options.metrics.writes.inc({ object: 'configmap', result });
   }
 
   async #storeCopy(
@@ -271,20 +280,25 @@ export class ConfigReconciler {
     const collection = paths.configMaps(namespace);
     const copy = this.#copy;
     const reports = this.#copyReports;
-    const written = await client.request<Parameters<typeof decodeConfigMap>[0]>(
-      copy
-        ? {
-            method: 'PATCH',
-            path: `${collection}/${acceptedConfigMapName}`,
-            contentType: 'application/merge-patch+json',
-            body: { metadata: { ...metadata, resourceVersion: copy.resourceVersion }, data },
-          }
-        : {
-            method: 'POST',
-            path: collection,
-            body: { apiVersion: 'v1', kind: 'ConfigMap', metadata: withoutNulls(metadata), data },
-          },
-    );
+    const request = copy
+      ? ({
+          method: 'PATCH',
+          path: `${collection}/${acceptedConfigMapName}`,
+          contentType: 'application/merge-patch+json',
+          body: { metadata: { ...metadata, resourceVersion: copy.resourceVersion }, data },
+        } as const)
+      : ({
+          method: 'POST',
+          path: collection,
+          body: { apiVersion: 'v1', kind: 'ConfigMap', metadata: withoutNulls(metadata), data },
+        } as const);
+    let written: RawObject;
+    try {
+      written = await client.request<RawObject>(request);
+    } catch (error) {
+      this.#countFailedWrite(error);
+      throw error;
+    }
     metrics.writes.inc({ object: 'configmap', result: 'ok' });
     // The watch may be ahead of the response. It may already have reported that the copy is deleted, even if this write created the copy.
     const isDeleted = !this.#copy && this.#copyReports !== reports;

@@ -57,7 +57,7 @@ const reportPageSize = 500;
 const reportsFreshMs = 300;
 /** Pause before a round of reads. `first`: a decision has just begun to wait for one. `urgent`: a decision still waits. `calm`: no decision waits. */
 const roundMs = { first: 0, urgent: 100, calm: 1000 } as const;
-/** Maximum number of nodes whose Leases one round reads. When more are reported, `max-nodes` most likely forbids marking any of them. */
+/** Maximum number of nodes whose Leases one round reads. When there are more, the next rounds read the others. */
 const maxReads = 50;
 /**
  * Largest number of rounds of marking that miss a Pod of one dead node because the Pod changed after it was listed. Rounds in which a request
@@ -196,9 +196,13 @@ export class DeathWatch {
   }
 
   #readSoon(): void {
-    if (this.#reading || this.#timer || this.#judge.watched().length === 0) return;
+    if (this.#reading || this.#judge.watched().length === 0) return;
     const isWaiting = this.#decisions.some(({ state }) => state === 'waiting');
-    const pauseMs = isWaiting ? (this.#wasWaiting ? roundMs.urgent : roundMs.first) : roundMs.calm;
+    const isFirst = isWaiting && !this.#wasWaiting;
+    if (this.#timer && !isFirst) return;
+    // A decision that begins to wait also ends a calm pause.
+    this.#timer?.cancel();
+    const pauseMs = isFirst ? roundMs.first : isWaiting ? roundMs.urgent : roundMs.calm;
     this.#wasWaiting = isWaiting;
     this.#timer = this.#options.clock.after(pauseMs, () => {
       this.#timer = undefined;
@@ -304,13 +308,14 @@ export class DeathWatch {
     for (let conflicts = 0; conflicts < maxMarkTries && !signal.aborted; ) {
       let hasFailed = false;
       try {
-        const { marked, skipped, isStopped } = await markPods(node, {
+        const { marked, skipped, isStopped, failure } = await markPods(node, {
           client,
           epochMs: () => clock.epochMs(),
           isStillDead,
         });
         total += marked;
         metrics.podsMarked.inc(marked);
+        if (failure !== undefined) throw failure;
         if (!isStopped && skipped === 0) break;
         if (isStopped) hasFailed = true;
         else conflicts++;

@@ -25,13 +25,15 @@ export interface MarkedPods {
   readonly skipped: number;
   /** Whether `isStillDead` resolved to false before all Pods were marked. */
   readonly isStopped: boolean;
+  /** The first error of a request; `undefined` when no request failed. */
+  readonly failure: unknown;
 }
 
 const pageSize = 500;
 /** Writes under way at once. */
 const lanes = 8;
 
-/** Marks all ready Pods of the node. Rejects when a request fails, unless it fails because a Pod has changed or is gone. */
+/** Marks all ready Pods of the node. Rejects when they cannot be listed. A write that fails because a Pod has changed or is gone is no failure. */
 export async function markPods(node: string, options: PodMarkerOptions): Promise<MarkedPods> {
   const waiting = await readyPods(options.client, node);
   const done = { marked: 0, skipped: 0, isStopped: false };
@@ -42,10 +44,10 @@ export async function markPods(node: string, options: PodMarkerOptions): Promise
       else done.skipped++;
     }
   };
-  // After a failure the caller lists the Pods again, so all lanes must have stopped writing before this rejects.
+  // After a failure the caller lists the Pods again, so all lanes must have stopped writing before this resolves.
   const ends = await Promise.allSettled(Array.from({ length: lanes }, work));
-  for (const end of ends) if (end.status === 'rejected') throw end.reason;
-  return done;
+  const failed = ends.find((end) => end.status === 'rejected');
+  return { ...done, failure: failed?.reason };
 }
 
 async function readyPods(client: Api, node: string): Promise<RawObject[]> {

@@ -80,7 +80,7 @@ interface Report {
 interface LeaseReads {
   /** `undefined` when the node has no Lease. */
   readonly renewTime: string | undefined;
-  /** Time of the first read in the present row. All reads of a row returned this renewTime, and no gap in the row exceeds `maxGapMs`. */
+  /** Time of the first read in the present row. No read of a row showed a renewal, and no gap in the row exceeds `maxGapMs`. */
   readonly firstAtMs: number;
   readonly lastAtMs: number;
   /** When a renewal was last seen. */
@@ -162,7 +162,8 @@ export class DeathJudge {
    */
   setLease(node: string, renewTime: string | undefined, nowMs: number, sentMs = nowMs): void {
     const before = this.#leases.get(node);
-    const isRenewed = before !== undefined && before.renewTime !== renewTime;
+    // Any client may delete a Lease. The kubelet renews its Lease, and creates it again.
+    const isRenewed = before !== undefined && renewTime !== undefined && before.renewTime !== renewTime;
     const isInRow = before !== undefined && !isRenewed && nowMs - before.lastAtMs <= deathTiming.maxGapMs;
     this.#leases.set(node, {
       renewTime,
@@ -172,10 +173,14 @@ export class DeathJudge {
     });
   }
 
-  /** Nodes whose Leases and reports the shell reads again and again: those that a majority reports, and those that are marked. */
+  /**
+   * Nodes whose Leases and reports the shell reads again and again: those that a majority reports, and those that are marked. The nodes whose
+   * last read is the oldest come first.
+   */
   watched(): string[] {
     const reported = [...this.#reportedSinceMs.keys()].filter((node) => this.#isCandidate(node));
-    return [...new Set([...reported, ...this.#markedAtMs.keys()])];
+    const readAtMs = (node: string) => this.#leases.get(node)?.lastAtMs ?? Number.MIN_SAFE_INTEGER;
+    return [...new Set([...reported, ...this.#markedAtMs.keys()])].sort((a, b) => readAtMs(a) - readAtMs(b));
   }
 
   /** Notes that the shell begins to mark the node. */
@@ -195,6 +200,7 @@ export class DeathJudge {
       this.hasMark(node) &&
       this.#nodes.get(node)?.isReady === true &&
       this.#isMajority(this.#counted(node, nowMs)) &&
+      this.#leases.get(node)?.renewTime !== undefined &&
       this.#isFresh(node, nowMs)
     );
   }

@@ -14,7 +14,7 @@ const terms = fc.record({
 test('Crowd agrees with sharing terms exactly when each of its Services does', () => {
   fc.assert(
     fc.property(
-      fc.array(fc.record({ terms, isRemoved: fc.boolean() }), { maxLength: 12 }),
+      fc.array(fc.record({ terms, isRemoved: fc.boolean() }), { maxLength: 12, size: 'max' }),
       terms,
       fc.boolean(),
       (all, asked, acrossNamespaces) => {

@@ -19,7 +19,6 @@ import { VirtualClock } from '../../support/virtual-clock.ts';
 import { pass, settle } from '../../support/virtual-run.ts';
 
 const namespace = 'bellman-system';
-const nodes = ['n1', 'n2', 'n3'];
 const leasePath = (node: string) => `/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/${node}`;
 const reportPath = (node: string) =>
   `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/speaker-${node}`;
@@ -42,8 +41,12 @@ class RightsApi extends MemoryApi {
   }
 }
 
-/** The dead-node part of a leader, and three nodes. Each node has a speaker, a Lease, an old death report and two Pods. */
-async function setUp(t: TestContext, { missing = [] as readonly string[], isBroken = false } = {}) {
+/** The dead-node part of a leader, and the nodes n1, n2…. Each node has a speaker, a Lease, an old death report and two Pods. */
+async function setUp(
+  t: TestContext,
+  { missing = [] as readonly string[], isBroken = false, count = 3, maxNodes = 1 } = {},
+) {
+  const nodes = Array.from({ length: count }, (_, i) => `n${i + 1}`);
   const clock = new VirtualClock();
   const { logger, lines } = memoryLogger();
   const api = new RightsApi(clock, logger);
@@ -101,7 +104,7 @@ async function setUp(t: TestContext, { missing = [] as readonly string[], isBrok
     end.abort();
     await deadNodes.stop();
   });
-  deadNodes.setConfig({ deadNodes: { maxNodes: { kind: 'number', nodes: 1 } } });
+  deadNodes.setConfig({ deadNodes: { maxNodes: { kind: 'number', nodes: maxNodes } } });
   await pass(clock, 2 * deathTiming.quietMs, 500);
   /** Names of the Pods that are marked, sorted. */
   const marked = () =>
@@ -123,6 +126,48 @@ describe('DeadNodes', () => {
     };
     await pass(clock, 30_000, 500);
     assert.equal(requests, 0);
+  });
+
+  test('reads the Lease of a node at once when a majority begins to report it, even while another node is marked', async (t) => {
+    const { api, clock, report, marked } = await setUp(t, { count: 5, maxNodes: 2 });
+    const reportAll = (...dead: readonly string[]) => {
+      for (const speaker of ['n1', 'n2', 'n3']) report(speaker, ...dead);
+    };
+    reportAll('n5');
+    await pass(clock, 5000);
+    assert.deepEqual(marked(), ['a-n5', 'b-n5']);
+    let readAtMs: number | undefined;
+    api.before = ({ path }) => {
+      if (path === leasePath('n4')) readAtMs ??= clock.now();
+    };
+    const reportedAtMs = clock.now();
+    reportAll('n4', 'n5');
+    await pass(clock, 2000, 10);
+    assert.ok(readAtMs !== undefined && readAtMs - reportedAtMs <= 10, `${readAtMs} after ${reportedAtMs}`);
+  });
+
+  test('marks more nodes than one round of reads reads, if max-nodes allows it', async (t) => {
+    const { clock, report, reasons } = await setUp(t, { count: 121, maxNodes: 100 });
+    const dead = Array.from({ length: 60 }, (_, i) => `n${i + 62}`);
+    for (let i = 1; i <= 61; i++) report(`n${i}`, ...dead);
+    await pass(clock, 2000);
+    assert.deepEqual(reasons().sort(), dead.map((node) => `NodeDead ${node}`).sort());
+  });
+
+  test('counts the Pods that were marked in a round in which a request failed', async (t) => {
+    const { api, clock, report, marked, registry } = await setUp(t);
+    let isFirst = true;
+    api.before = ({ method, path }) => {
+      if (method !== 'PATCH' || path !== `${podPath('a-n3')}/status` || !isFirst) return;
+      isFirst = false;
+      throw new ApiError(500, 'InternalError', 'no');
+    };
+    report('n1', 'n3');
+    report('n2', 'n3');
+    await pass(clock, 5000);
+    assert.deepEqual(marked(), ['a-n3', 'b-n3']);
+    const pods = await registry.getSingleMetric('bellman_controller_pods_marked_total')?.get();
+    assert.equal(pods?.values[0]?.value, 2);
   });
 
   test('sets the ready Pods of a dead node to not ready, and keeps their other conditions', async (t) => {
@@ -319,7 +364,7 @@ describe('DeadNodes', () => {
   });
 });
 
-test('markPods() rejects only when no more writes are under way', async () => {
+test('markPods() returns after a failure only when no more writes are under way, and counts the Pods that it marked', async () => {
   const api = new MemoryApi(new VirtualClock());
   for (let i = 0; i < 40; i++)
     api.put(podPath(`pod-${i}`), {
@@ -337,10 +382,14 @@ test('markPods() rejects only when no more writes are under way', async () => {
     await setImmediate();
     underWay--;
   };
-  const marking = markPods('n1', { client: api, epochMs: () => 0, isStillDead: async () => true });
-  await assert.rejects(marking, /^Error: no$/);
+  const { marked, failure } = await markPods('n1', {
+    client: api,
+    epochMs: () => 0,
+    isStillDead: async () => true,
+  });
+  assert.match(String(failure), /^Error: no$/);
   const before = writes;
-  assert.equal(underWay, 0);
+  assert.deepEqual([underWay, marked], [0, before - 1]);
   await settle();
   assert.equal(writes, before);
 });

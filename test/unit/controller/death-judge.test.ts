@@ -297,6 +297,29 @@ describe('DeathJudge', () => {
       assert.equal(world.pass(returnedMs), 'e');
     });
 
+  test('a Lease that is deleted is no sign of life, and no Pod is marked while the node has no Lease', () => {
+    const world = new Case();
+    world.report('abcd', 'e');
+    assert.equal(world.pass(2000), 'e');
+    world.renewTimes.delete('e');
+    assert.equal(world.pass(2000), '');
+    assert.deepEqual([world.judge.hasMark('e'), world.judge.isMarked('e', world.now)], [true, false]);
+    world.renewTimes.set('e', 't1');
+    assert.equal(world.pass(stepMs), 'e has renewed its Lease');
+    const silent = new Case();
+    silent.report('e', '');
+    silent.report('abcd', 'e');
+    assert.equal(silent.pass(silenceMs + 2000), 'e');
+    silent.renewTimes.delete('e');
+    assert.equal(silent.pass(2000), '');
+    const unmarked = new Case();
+    unmarked.report('abcd', 'e');
+    unmarked.pass(stepMs);
+    unmarked.renewTimes.delete('e');
+    assert.equal(unmarked.pass(5000), '');
+    assert.equal(unmarked.reasonFor('e'), 'has no Lease in kube-node-lease');
+  });
+
   test('isMarked(), which the shell asks before each write, returns false when the last reads are old', () => {
     const world = new Case();
     world.report('abcd', 'e');

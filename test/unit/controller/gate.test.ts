@@ -299,6 +299,53 @@ test('the controller rejects a text that the API server refuses to store', async
   await harness.stop();
 });
 
+test('the controller reports a bad text in event, metric and status even if the API server refuses the annotations', async () => {
+  const harness = await started(good);
+  harness.api.before = ({ method, path }) => {
+    if (method === 'PATCH' && path === configPath)
+      throw new ApiError(422, 'Invalid', 'metadata.annotations: Too long');
+  };
+  harness.editConfig(bad);
+  await harness.pass();
+  assert.match(harness.events('config').at(-1) ?? '', /^ConfigStale: .*address-pools\[0\]\.protocol/);
+  assert.equal(harness.events('config').length, 2);
+  assert.equal(await harness.metric('bellman_config_stale'), 1);
+  assert.match(JSON.stringify(harness.status()), /"status":"stale"/);
+  await harness.stop();
+});
+
+test('the controller repairs the copy even if the API server refuses the annotations of the ConfigMap', async () => {
+  const harness = await started(good);
+  harness.api.before = ({ method, path }) => {
+    if (method === 'PATCH' && path === configPath)
+      throw new ApiError(413, 'RequestEntityTooLarge', 'too large');
+  };
+  harness.editConfig(bad);
+  await harness.pass();
+  harness.api.remove(copyPath);
+  await harness.pass(40_000);
+  assert.equal(harness.annotation('accepted-config', copyPath), good);
+  await harness.stop();
+});
+
+test('the controller counts each failed write of the copy', async () => {
+  const harness = await started(good);
+  let failures = 0;
+  harness.api.before = ({ method, path }) => {
+    if (method !== 'PATCH' || path !== copyPath || ++failures > 3) return;
+    throw failures === 1
+      ? new ApiError(409, 'Conflict', 'the object has been modified')
+      : new ApiError(500, 'InternalError', 'no');
+  };
+  harness.editConfig(other);
+  await harness.pass();
+  assert.equal(harness.annotation('accepted-config', copyPath), other);
+  const writes = (result: string) =>
+    harness.metric('bellman_controller_writes_total', { object: 'configmap', result });
+  assert.deepEqual([await writes('conflict'), await writes('error')], [1, 2]);
+  await harness.stop();
+});
+
 test('the controller assigns no address between accepting a configuration and storing it', async () => {
   const harness = await started(other);
   let answer: () => void = () => {};

@@ -30,6 +30,12 @@ test('each alert has a unique name, a severity, and a runbook_url that leads to 
   }
 });
 
+test('an alert that counts nodes counts two Pods of one node once', () => {
+  for (const { alert, expr, annotations } of rules)
+    if (/\$value \}\} nodes/.test(annotations.description))
+      assert.match(expr, /group by \([^)]*\bnode\b/, alert);
+});
+
 test('alerts use metrics that exist', () => {
   const known = new Set(allMetrics().map(({ name }) => name));
   for (const { alert, expr } of rules) {
