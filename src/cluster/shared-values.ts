@@ -11,6 +11,7 @@ export class SharedValues<T> {
 
   /**
    * Equal values have equal keys. A key is about as long as its value. All values are forgotten when the keys together exceed the limit.
+   * A value whose key alone exceeds the limit is never kept.
    */
   shared(key: string, make: () => T): T {
     const known = this.#values.get(key);
@@ -18,11 +19,11 @@ export class SharedValues<T> {
     const value = make();
     // Each entry of the map takes memory, however short its key is.
     const characters = key.length + 64;
+    if (characters > maxCharacters) return value;
     if (this.#characters + characters > maxCharacters) {
       this.#values.clear();
       this.#characters = 0;
     }
-    if (characters > maxCharacters) return value;
     this.#values.set(key, value);
     this.#characters += characters;
     return value;

@@ -3,7 +3,7 @@ import type { BfdProfile, PeerBfd } from '../config.ts';
 import { type Path, show, showSome } from '../errors.ts';
 import type { Findings, RawBfdProfile, RawPeer, Sound } from '../schema/index.ts';
 import { spellingHint } from '../spelling.ts';
-import { readSeconds } from './values.ts';
+import { isUnsound, readSeconds } from './values.ts';
 
 /** MetalLB's defaults, which are those of FRR. Neither authenticates BFD, so the key id has a default of our own. */
 const defaults = {
@@ -75,7 +75,8 @@ export function resolvePeerBfd(
   const holdDownSeconds = resolveHoldDown(raw, traits.holdTimeSeconds, at('bfd-hold-down'), findings);
   if (name === undefined) {
     for (const key of ['bfd-strict', 'bfd-hold-down'] as const)
-      if (raw[key]) findings.error(at(key), () => `${key} needs a bfd-profile`, 'key');
+      if (raw[key] && !isUnsound(raw, 'bfd-profile'))
+        findings.error(at(key), () => `${key} needs a bfd-profile`, 'key');
     return undefined;
   }
   if (!profiles.names.has(name))
@@ -93,7 +94,8 @@ function resolveHoldDown(
 ): number {
   const seconds = readSeconds(raw['bfd-hold-down'], path, findings) ?? 0;
   if (seconds === 0) return 0;
-  if ((raw['bfd-strict'] ?? 'off') === 'off' && raw['bfd-profile'])
+  const isOff = (raw['bfd-strict'] ?? 'off') === 'off' && !isUnsound(raw, 'bfd-strict');
+  if (isOff && raw['bfd-profile'])
     findings.error(path, () => 'bfd-hold-down needs bfd-strict: negotiate or local', 'key');
   // While the hold-down runs, we send the peer no KEEPALIVE. The hold time must therefore be longer than the hold-down.
   if (holdTimeSeconds > 0 && seconds >= holdTimeSeconds)

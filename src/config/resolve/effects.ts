@@ -11,11 +11,12 @@ import type {
 import type { ConfigError, Path } from '../errors.ts';
 import type { Findings } from '../schema/index.ts';
 
-const noEffect = 'it has no effect: ';
+/** The begin of a warning about a value that has no effect. */
+export const noEffect = 'it has no effect: ';
 
 /** Whether a warning says that a value has no effect. Such a value stays in the configuration as it is written. */
 export function isWithoutEffect({ message }: ConfigError): boolean {
-  return message.startsWith(noEffect);
+  return message.startsWith(noEffect) || / has no effect here: /.test(message);
 }
 
 /** `paths` gives the place of each pool in the document, by its name. */

@@ -4,7 +4,7 @@ import type { Path } from '../errors.ts';
 import type { Findings, RawConfig, RawTaintMatch, RawToleration, Sound } from '../schema/index.ts';
 import { type Community, resolveCommunity } from './communities.ts';
 import { labelKeyFault, labelValueFault } from './selectors.ts';
-import { readSeconds } from './values.ts';
+import { isUnsound, readSeconds } from './values.ts';
 
 const maxDelaySeconds = 3600;
 const maxAnnounceDelaySeconds = 300;
@@ -21,13 +21,13 @@ export function resolveTaintMatches(
 function resolveTaintMatch(raw: Sound<RawTaintMatch>, path: Path, findings: Findings): TaintMatch {
   const { key, value, effect } = raw;
   const tolerations = raw.tolerations ?? [];
+  const hasKey = key !== undefined || isUnsound(raw, 'key');
   checkLabel(raw, path, findings);
-  if (key === undefined && effect === undefined)
+  if (!hasKey && effect === undefined && !isUnsound(raw, 'effect'))
     findings.error(path, () => 'a match needs a key or an effect; without both it would match every taint');
-  if (key === undefined && value !== undefined)
-    findings.error([...path, 'value'], () => 'value needs a key', 'key');
+  if (!hasKey && value !== undefined) findings.error([...path, 'value'], () => 'value needs a key', 'key');
   // Kubernetes itself sets taints with NoSchedule and with NoExecute, for instance on control-plane nodes and on nodes that run out of memory.
-  if (key === undefined && tolerations.length === 0)
+  if (!hasKey && tolerations.length === 0)
     findings.warning(
       path,
       () =>
@@ -47,7 +47,7 @@ function resolveTaintMatch(raw: Sound<RawTaintMatch>, path: Path, findings: Find
 function resolveToleration(raw: Sound<RawToleration>, path: Path, findings: Findings): Toleration {
   const { key, operator = 'Equal', value = '', effect } = raw;
   checkLabel(raw, path, findings);
-  if (key === undefined && operator === 'Equal')
+  if (key === undefined && operator === 'Equal' && !isUnsound(raw, 'key') && !isUnsound(raw, 'operator'))
     findings.error(path, () => 'a toleration without a key needs operator: Exists');
   if (operator === 'Exists' && value !== '')
     findings.error([...path, 'value'], () => 'operator Exists takes no value');

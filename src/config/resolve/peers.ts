@@ -5,8 +5,9 @@ import type { GracefulRestartConfig, PeerConfig } from '../config.ts';
 import { type Path, show } from '../errors.ts';
 import type { Findings, RawPeer, Sound } from '../schema/index.ts';
 import { type BfdProfiles, resolvePeerBfd } from './bfd.ts';
+import { noEffect } from './effects.ts';
 import { resolveSelectors } from './selectors.ts';
-import { interfaceNameFault, readAddress, readPeerAddress, readSeconds } from './values.ts';
+import { interfaceNameFault, isUnsound, readAddress, readPeerAddress, readSeconds } from './values.ts';
 
 const defaults = { port: 179, holdTimeSeconds: 90, connectTimeSeconds: 5, secretKey: 'password' } as const;
 /** Meaning of `ebgp-multihop: true`: the largest possible TTL. */
@@ -100,14 +101,13 @@ function draftPeer(
     bfdProfiles,
     findings,
   );
-  const myAsn = raw['my-asn'];
-  const peerAsn = raw['peer-asn'];
-  if (!endpoint || myAsn === undefined || peerAsn === undefined) return undefined;
+  if (!endpoint) return undefined;
   return {
     ...(raw.name === undefined ? {} : { name: raw.name }),
-    myAsn,
+    // Without a sound AS number, the configuration has an error and is not used. The peer still has a name, which advertisements may use.
+    myAsn: raw['my-asn'] ?? 0,
     ...(raw['local-asn'] === undefined ? {} : { localAsn: raw['local-asn'] }),
-    peerAsn,
+    peerAsn: raw['peer-asn'] ?? 0,
     ...endpoint,
     ...times,
     ...(routerId === undefined ? {} : { routerId }),
@@ -130,12 +130,12 @@ type Times = Pick<PeerConfig, 'holdTimeSeconds' | 'keepaliveTimeSeconds' | 'conn
 function resolveTimes(raw: Sound<RawPeer>, path: Path, findings: Findings): Times {
   const seconds = (key: 'hold-time' | 'keepalive-time' | 'connect-time'): number | undefined =>
     readSeconds(raw[key], [...path, key], findings);
-  const holdTimeSeconds = seconds('hold-time') ?? defaults.holdTimeSeconds;
-  if (holdTimeSeconds === 1 || holdTimeSeconds === 2 || holdTimeSeconds > 65535)
-    findings.error(
-      [...path, 'hold-time'],
-      () => `${holdTimeSeconds}s is not allowed: 0, or 3s to 65535s (RFC 4271)`,
-    );
+  const written = seconds('hold-time');
+  if (written !== undefined && (written === 1 || written === 2 || written > 65535))
+    findings.error([...path, 'hold-time'], () => `${written}s is not allowed: 0, or 3s to 65535s (RFC 4271)`);
+  const isWrong = written === undefined && (raw['hold-time'] || isUnsound(raw, 'hold-time'));
+  // A hold time that cannot be read must not make other times wrong.
+  const holdTimeSeconds = written ?? (isWrong ? Number.POSITIVE_INFINITY : defaults.holdTimeSeconds);
   const keepaliveTimeSeconds = seconds('keepalive-time') ?? Math.floor(holdTimeSeconds / 3);
   if (keepaliveTimeSeconds > holdTimeSeconds)
     findings.error(
@@ -192,11 +192,17 @@ function resolveEndpoint(raw: Sound<RawPeer>, path: Path, findings: Findings): E
       () =>
         `a link-local address needs its interface; write ${formatIp(to.address)}%eth0, or interface: eth0`,
     );
+  const port = raw['peer-port'] || defaults.port;
+  if (raw.passive && port !== defaults.port)
+    findings.warning(
+      at('peer-port'),
+      () => `${noEffect}the peer opens the connection, to port ${defaults.port} of the node`,
+    );
   return {
     address: to.address,
     ...(zone === undefined ? {} : { interface: zone }),
     ...(source ? { sourceAddress: source } : {}),
-    port: raw['peer-port'] || defaults.port,
+    port,
   };
 }
 

@@ -150,15 +150,16 @@ function resolveProtocols(
 ): readonly Protocol[] | undefined {
   if (raw === undefined) return undefined;
   if (typeof raw === 'string') return raw === 'none' ? [] : [raw];
-  const named = raw.flatMap((protocol) => protocol ?? []);
   if (raw.length === 0)
     findings.error(
       path,
       () => 'expected bgp or layer2 in the list; write protocol: none for a pool that is not announced',
     );
-  named.forEach((protocol, i) => {
-    if (named.indexOf(protocol) < i) findings.error([...path, i], () => `${protocol} is listed twice`);
+  raw.forEach((protocol, i) => {
+    if (protocol !== undefined && raw.indexOf(protocol) < i)
+      findings.error([...path, i], () => `${protocol} is listed twice`);
   });
+  const named = raw.flatMap((protocol) => protocol ?? []);
   return named.length < raw.length ? undefined : [...new Set(named)].sort();
 }
 

@@ -2,6 +2,7 @@
 import type { LabelSelector } from '../config.ts';
 import { type Path, show } from '../errors.ts';
 import type { Findings, RawSelector, Sound } from '../schema/index.ts';
+import { isUnsound } from './values.ts';
 
 export function resolveSelectors(
   raw: readonly (Sound<RawSelector> | undefined)[] | undefined,
@@ -22,18 +23,18 @@ export function resolveSelector(
       const at = [...path, 'match-expressions', j];
       if (!requirement) return [];
       const { key, operator, values } = requirement;
-      const named = (values ?? []).flatMap((value) => value ?? []);
       const keyFault = key === undefined ? undefined : labelKeyFault(key);
       if (keyFault !== undefined) findings.error([...at, 'key'], () => keyFault);
-      named.forEach((value, n) => {
-        const fault = labelValueFault(value);
+      values?.forEach((value, n) => {
+        const fault = value === undefined ? undefined : labelValueFault(value);
         if (fault !== undefined) findings.error([...at, 'values', n], () => fault);
       });
       const takesValues = operator === 'In' || operator === 'NotIn';
-      if (takesValues && (values ?? []).length === 0)
+      if (takesValues && (values ?? []).length === 0 && !isUnsound(requirement, 'values'))
         findings.error([...at, 'values'], () => `${operator} needs at least one value`);
       if (operator !== undefined && !takesValues && (values ?? []).length > 0)
         findings.error([...at, 'values'], () => `${operator} takes no values`);
+      const named = (values ?? []).flatMap((value) => value ?? []);
       return key === undefined || operator === undefined ? [] : [{ key, operator, values: named }];
     }),
   };

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseConfig } from '../../../src/config/index.ts';
+import { isWithoutEffect, parseConfig } from '../../../src/config/index.ts';
 
 const internal = '{name: inner, my-asn: 64512, peer-asn: 64512, peer-address: 10.0.0.1}';
 const external = '{name: outer, my-asn: 64512, peer-asn: 64500, peer-address: 10.0.0.2}';
@@ -116,4 +116,19 @@ for (const [name, [peers = '', ...rest], pattern] of rows)
       assert.equal(found.length, 1, found.join('\n'));
       assert.match(found[0] ?? '', pattern);
     } else assert.deepEqual(found, []);
+  });
+
+const peers: readonly (readonly [string, string, boolean])[] = [
+  ['echo over IPv6', "peer-address: '2001:db8::1', bfd-profile: echo", true],
+  ['echo over several hops', 'peer-address: 10.0.0.1, ebgp-multihop: true, bfd-profile: echo', true],
+  ['the port of a passive peer', 'peer-address: 10.0.0.1, peer-port: 1179, passive: true', true],
+  ['a keepalive time of half the hold time', 'peer-address: 10.0.0.1, keepalive-time: 45s', false],
+];
+for (const [name, keys, expected] of peers)
+  test(`isWithoutEffect() is ${expected} for the warning about ${name}`, () => {
+    const parsed = parseConfig(
+      `peers: [{my-asn: 64512, peer-asn: 64500, ${keys}}]\nbfd-profiles: [{name: echo, echo-mode: true}]\n`,
+    );
+    assert.ok(parsed.ok);
+    assert.deepEqual(parsed.warnings.map(isWithoutEffect), [expected]);
   });

@@ -52,7 +52,11 @@ const refused: readonly (readonly [string, string, RegExp])[] = [
     filled('- ', 'a: [\nb\n]\nc:\n'),
     /nested too deeply|not valid YAML/,
   ],
-  ['a long line of words without a colon', `a: [\nb\n]\n${filled('a ', 'c')}`.slice(0, mebibyte), /./],
+  [
+    'a long line of words without a colon',
+    `a: [\nb\n]\n${filled('a ', 'c')}`.slice(0, mebibyte),
+    /expected ':'/,
+  ],
   ['pools without any key', `address-pools:\n${'- {}\n'.repeat(199_000)}`, /name is missing/],
   [
     'almost as many wrong items in one list as the limit on values allows',
@@ -83,8 +87,8 @@ const refused: readonly (readonly [string, string, RegExp])[] = [
   ['a key of a mebibyte', filled('k').replace(/kkk$/, ': 1'), /unknown key "k{63}…"/],
   [
     'a value of a mebibyte',
-    filled('1s', `peers: [{hold-time: `).replace(/1s$/, '}]'),
-    /is not a duration|missing/,
+    filled('1s', 'peers: [{my-asn: 1, peer-asn: 2, peer-address: 10.0.0.1, hold-time: ').replace(/1s$/, '}]'),
+    /^"(1s){31}1…" is not a duration like 90s or 1m30s$/,
   ],
   ['a quote that is never closed', filled('"'), /not valid YAML/],
   ['a null byte', 'peers: \0', /not valid YAML: null byte/],

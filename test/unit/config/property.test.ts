@@ -88,11 +88,13 @@ const yamlScraps = fc.constantFrom(
 );
 
 test('parseConfig() never throws on any text', () => {
-  fc.assert(fc.property(fc.string({ unit: 'binary', maxLength: 200 }), holdsFor), { numRuns: 300 });
+  fc.assert(fc.property(fc.string({ unit: 'binary', maxLength: 200, size: 'max' }), holdsFor), {
+    numRuns: 300,
+  });
 });
 
 test('parseConfig() never throws on any sequence of YAML fragments', () => {
-  const scraps = fc.array(yamlScraps, { maxLength: 40 }).map((parts) => parts.join(''));
+  const scraps = fc.array(yamlScraps, { maxLength: 40, size: 'max' }).map((parts) => parts.join(''));
   fc.assert(fc.property(scraps, holdsFor), { numRuns: 1000 });
 });
 
@@ -134,7 +136,7 @@ const record = <T>(model: { [K in keyof T]: fc.Arbitrary<T[K]> }) =>
 const asn = fc.integer({ min: 1, max: 4294967295 });
 const uint32 = fc.nat({ max: 4294967295 });
 const word = fc.stringMatching(/^[a-z0-9]([-a-z0-9]{0,8}[a-z0-9])?$/);
-const anyName = fc.string({ minLength: 1, maxLength: 20 }).filter((name) => name.isWellFormed());
+const anyName = fc.string({ minLength: 1, maxLength: 20, size: 'max' }).filter((name) => name.isWellFormed());
 const selector: fc.Arbitrary<LabelSelector> = record({
   matchLabels: fc.dictionary(word, fc.oneof(word, fc.constant('')), { maxKeys: 3, noNullPrototype: true }),
   matchExpressions: fc.array(
@@ -195,7 +197,9 @@ const peer = fc
         localAsn: asn,
         ebgpMultihop: fc.constant(1),
         routerId: fc.integer({ min: 1, max: 4294967295 }),
-        password: fc.string({ minLength: 1, maxLength: 20 }).filter((text) => text.isWellFormed()),
+        password: fc
+          .string({ minLength: 1, maxLength: 20, size: 'max' })
+          .filter((text) => text.isWellFormed()),
         gracefulRestart: fc.record(
           {
             restartTimeSeconds: fc.integer({ min: 1, max: 4095 }),
