@@ -1,7 +1,6 @@
 /** Readers of single values. Each returns the value, or a sentence about what is wrong with the text. */
 import {
   compareIp,
-  type Family,
   familyBits,
   formatIp,
   formatPrefix,
@@ -20,17 +19,26 @@ import { fail, ok, type Result } from '../../result.ts';
 import { type Path, show } from '../errors.ts';
 import type { Findings } from '../schema/index.ts';
 
-/** Reads a duration in Go's notation, such as `90s`, `1m30s` or `1.5h`. Drops a fraction of a second, as MetalLB does. */
+/** Whether the key has a value of the wrong shape. Such a value is `undefined`, and an error about it is reported already. */
+export function isUnsound<T extends object>(raw: T, key: keyof T): boolean {
+  return key in raw && raw[key] === undefined;
+}
+
+/**
+ * Reads a duration in Go's notation, such as `90s`, `1m30s` or `1.5h`. Drops a fraction of a second, as MetalLB does. Counts
+ * in billionths of a nanosecond, because with floating point 4.1m would be less than 246 seconds.
+ */
 function readDurationSeconds(text: string): Result<number, string> {
   if (text === '0') return ok(0);
   if (/^\d{1,9}$/.test(text)) return fail(`${text} has no unit; write ${text}s`);
   if (!/^\+?((\d{1,9}(\.\d{0,9})?|\.\d{1,9})(h|m|s|ms|us|µs|ns)){1,8}$/.test(text))
     return fail(`${show(text)} is not a duration like 90s or 1m30s`);
-  let seconds = 0;
-  for (const [, amount, unit = ''] of text.matchAll(/([\d.]+)([a-zµ]+)/g))
-    seconds += Number(amount) * (unitSeconds.get(unit) ?? 0);
-  if (seconds > 0 && seconds < 1) return fail(`${text} is less than a second`);
-  return ok(Math.floor(seconds));
+  let billionths = 0n;
+  for (const [, whole = '', fraction = '', unit = ''] of text.matchAll(/(\d*)\.?(\d*)([a-zµ]+)/g))
+    billionths += BigInt(whole + fraction.padEnd(9, '0')) * (unitNanoseconds.get(unit) ?? 0n);
+  const second = 1_000_000_000n * 1_000_000_000n;
+  if (billionths > 0n && billionths < second) return fail(`${text} is less than a second`);
+  return ok(Number(billionths / second));
 }
 
 /** Reads a duration and returns it in whole seconds. Returns `undefined` for an empty text, and for a faulty one, which it reports. */
@@ -42,14 +50,14 @@ export function readSeconds(text: string | undefined, path: Path, findings: Find
   return undefined;
 }
 
-const unitSeconds: ReadonlyMap<string, number> = new Map([
-  ['h', 3600],
-  ['m', 60],
-  ['s', 1],
-  ['ms', 1e-3],
-  ['us', 1e-6],
-  ['µs', 1e-6],
-  ['ns', 1e-9],
+const unitNanoseconds: ReadonlyMap<string, bigint> = new Map([
+  ['h', 3_600_000_000_000n],
+  ['m', 60_000_000_000n],
+  ['s', 1_000_000_000n],
+  ['ms', 1_000_000n],
+  ['us', 1000n],
+  ['µs', 1000n],
+  ['ns', 1n],
 ]);
 
 /** Reads an address that has neither a zone nor a prefix length. */
@@ -160,7 +168,7 @@ function readFirstLast(firstText: string, lastText: string): Result<ReadRange, s
   if (!first.ok) return first;
   const last = readAddress(lastText);
   if (!last.ok) {
-    const whole = completedEnd(firstText, lastText, first.value.family);
+    const whole = completedEnd(first.value, lastText);
     return fail(last.error + (whole ? `; the end of a range is written in full: ${firstText}-${whole}` : ''));
   }
   const families = first.value.family + last.value.family;
@@ -173,13 +181,18 @@ function readFirstLast(firstText: string, lastText: string): Result<ReadRange, s
   });
 }
 
-/** Completes the end of a range. `192.0.2.10-20` most likely means `192.0.2.10-192.0.2.20`. */
-function completedEnd(firstText: string, lastText: string, family: Family): string | undefined {
-  if (family !== 4 || !/^[\d.]{1,15}$/.test(lastText)) return undefined;
-  const octets = firstText.split('.');
+/**
+ * Completes the end of a range. `192.0.2.10-20` most likely means `192.0.2.10-192.0.2.20`. An end that begins like the start, such as `192.0.2`,
+ * lacks its last octets, which only the author knows.
+ */
+function completedEnd(first: IpAddress, lastText: string): string | undefined {
+  if (first.family !== 4 || !/^[\d.]{1,15}$/.test(lastText)) return undefined;
+  const octets = formatIp(first).split('.');
   const given = lastText.split('.');
+  if (given.length > 1 && given[0] === octets[0]) return undefined;
   const whole = [...octets.slice(0, Math.max(0, 4 - given.length)), ...given].join('.');
-  return parseIp(whole) ? whole : undefined;
+  const last = parseIp(whole);
+  return last && compareIp(first, last) <= 0 ? whole : undefined;
 }
 
 /** Reads a peer's address. A link-local address has its interface after `%`. */
@@ -204,8 +217,8 @@ function isNoHost({ family, value }: IpAddress): boolean {
 
 /** The fault in the name of a Linux interface; `undefined` when the name is valid. */
 export function interfaceNameFault(name: string): string | undefined {
-  if (/^[!-.0-~]{1,15}$/.test(name) && name !== '.' && name !== '..') return undefined;
-  return `${show(name)} is not the name of an interface: 1 to 15 characters without spaces or slashes`;
+  if (/^[!-.0-9;-~]{1,15}$/.test(name) && name !== '.' && name !== '..') return undefined;
+  return `${show(name)} is not the name of an interface: 1 to 15 characters without spaces, slashes or colons`;
 }
 
 /** The fault in the name of a namespace (an RFC 1123 label); `undefined` when the name is valid. */

@@ -17,7 +17,7 @@ const opening = /^( *(?:- +)*)(?:(?:"[^"\n]*"|'[^'\n]*'|[^\s#"'[{&*!|>-][^:\n]*)
  */
 const indentOf = /^ *(?:- +)*/;
 /** The rest of the line after `indentOf`, if a block scalar begins there. The scalar may hold anything, so its lines are skipped. */
-const blockScalar = /^(?:[^#\n]*: +)?[|>][-+0-9]*\s*(?:#.*)?$/;
+const blockScalar = /^(?:[^#\n]*: +)?[|>][-+0-9]*\s*(?:#[^\n]*)?$/;
 
 /** Joins the underindented flow lines of a text. Returns `undefined` when there is no such line, or a bracket is never closed. */
 export function joinFlowLines(text: string): string | undefined {
@@ -27,9 +27,11 @@ export function joinFlowLines(text: string): string | undefined {
   while (lineStart < text.length) {
     const lineEnd = endOfLine(text, lineStart);
     const line = text.slice(lineStart, lineEnd);
-    const scalarIndent = indentOf.exec(line)?.[0].length ?? 0;
-    if (blockScalar.test(line.slice(scalarIndent))) {
-      lineStart = endOfBlockScalar(text, lineEnd + 1, scalarIndent);
+    const lead = indentOf.exec(line)?.[0] ?? '';
+    const rest = line.slice(lead.length);
+    if (blockScalar.test(rest)) {
+      const isItem = /^[|>]/.test(rest) && lead.includes('-');
+      lineStart = endOfBlockScalar(text, lineEnd + 1, isItem ? lead.lastIndexOf('-') : lead.length);
       continue;
     }
     const [head, indent = ''] = opening.exec(line) ?? [];
@@ -68,7 +70,9 @@ function scanFlow(text: string, start: number, keyColumn: number): Flow | undefi
       i = endOfQuotes(text, i);
     } else if (character === '\n' || (character === '#' && /\s/.test(text[i - 1] ?? ''))) {
       const next = nextToken(text, i);
-      if (next.column <= keyColumn) gaps.push({ from: i, to: next.offset });
+      // A carriage return that stays would be a line break too.
+      const from = character === '\n' && text[i - 1] === '\r' ? i - 1 : i;
+      if (next.column <= keyColumn) gaps.push({ from, to: next.offset });
       i = next.offset - 1;
     }
   }
@@ -98,12 +102,12 @@ function endOfQuotes(text: string, start: number): number {
   return text.length;
 }
 
-/** Start of the first line after a block scalar. This line is not blank and is indented no more than the scalar's key. */
-function endOfBlockScalar(text: string, from: number, keyColumn: number): number {
+/** Start of the first line after a block scalar. This line is not blank and is indented no more than the scalar's key, or its dash in a list. */
+function endOfBlockScalar(text: string, from: number, parentColumn: number): number {
   let lineStart = from;
   while (lineStart < text.length) {
     const line = text.slice(lineStart, endOfLine(text, lineStart));
-    if (line.trim() !== '' && line.search(/[^ ]/) <= keyColumn) return lineStart;
+    if (line.trim() !== '' && line.search(/[^ ]/) <= parentColumn) return lineStart;
     lineStart += line.length + 1;
   }
   return text.length;

@@ -216,7 +216,7 @@ class Reader {
   #scalar(event: Extract<Event, { type: typeof EVENT_ID.SCALAR }>, isItem: boolean): YamlScalar {
     if (event.valueStart < 0) {
       // The value is missing. An empty item gets the offset of its dash, an empty value the offset after its key.
-      const dash = isItem ? this.#text.indexOf('-', this.#cursor) : -1;
+      const dash = isItem ? indexOfDash(this.#text, this.#cursor) : -1;
       if (dash < 0) return { ...nothing, offset: this.#cursor };
       this.#cursor = dash + 1;
       return { ...nothing, offset: dash };
@@ -261,6 +261,18 @@ class Reader {
     if (tagStart >= 0)
       this.#error(path, tagStart, 'YAML tags are not supported; write the value without the tag');
   }
+}
+
+/** Offset of the first dash outside comments; -1 when there is none. */
+function indexOfDash(text: string, from: number): number {
+  let isComment = false;
+  for (let i = from; i < text.length; i++) {
+    const character = text[i];
+    if (character === '\n' || character === '\r') isComment = false;
+    else if (character === '#') isComment = true;
+    else if (character === '-' && !isComment) return i;
+  }
+  return -1;
 }
 
 const implicitTags = CORE_SCHEMA.tags.flatMap((tag) =>

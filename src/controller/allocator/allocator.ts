@@ -87,7 +87,7 @@ export class Allocator {
   /**
    * Notes that a Service holds the first address of each family in its status, if it may share the address with the present holders. The
    * caller learns all Services before it reconciles any. It begins with the oldest Service, because a Service that is learned earlier is
-   * senior to the later Services on the same address.
+   * senior to the later Services on the same address. A Service that held the address `before` is judged by its seniority.
    */
   learn(service: Service, before?: Holding): void {
     const terms = this.#termsOf(service, before?.terms.service ?? objectKey(service));
@@ -97,7 +97,9 @@ export class Allocator {
     const legal = recorded.filter(
       ({ address }, i) =>
         shown.findIndex(({ family }) => family === address.family) === i &&
-        this.#book.learnRefusal(address, terms) === undefined,
+        (before
+          ? this.#book.keepRefusal(address, terms, before)
+          : this.#book.learnRefusal(address, terms)) === undefined,
     );
     this.#book.hold(terms.service, legal, terms, before);
   }
@@ -126,7 +128,7 @@ export class Allocator {
         opensAddresses: this.#opensAddresses(key, before, terms),
       };
     } catch (error) {
-      if (before) this.#book.hold(before.terms.service, before.assigned, before.terms, before);
+      this.#restore(before);
       throw error;
     }
   }
@@ -134,18 +136,31 @@ export class Allocator {
   /**
    * Takes the addresses of a Service's status, which another program has assigned, into the books. The refusal names the first address that
    * no pool holds, that the Service may not share with its holders, or that follows another address of its family in the status. The
-   * Service gets no other address.
+   * Service gets no other address. After an exception, the Service holds what it held before.
    */
   adopt(service: Service): Outcome {
     const key = objectKey(service);
     const before = this.#book.release(key);
-    this.learn(service, before);
-    const assigned = this.#book.holdingOf(key);
-    const refusal = this.#conflictOf(service, assigned);
-    if (refusal) this.#waiting.set(key, refusal);
-    else this.#waiting.delete(key);
-    const opensAddresses = this.#opensAddresses(key, before);
-    return { assigned, ...(refusal ? { refusal } : {}), displaced: [], opensAddresses };
+    try {
+      this.learn(service, before);
+      const assigned = this.#book.holdingOf(key);
+      const refusal = this.#conflictOf(service, assigned);
+      if (refusal) this.#waiting.set(key, refusal);
+      else this.#waiting.delete(key);
+      return {
+        assigned,
+        ...(refusal ? { refusal } : {}),
+        displaced: this.#book.displacedBy(key),
+        opensAddresses: this.#opensAddresses(key, before),
+      };
+    } catch (error) {
+      this.#restore(before);
+      throw error;
+    }
+  }
+
+  #restore(before: Holding | undefined): void {
+    if (before) this.#book.hold(before.terms.service, before.assigned, before.terms, before);
   }
 
   /** Whether waiting Services may succeed now: the Service gave up an address, or the terms of sharing one changed. */

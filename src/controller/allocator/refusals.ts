@@ -131,14 +131,19 @@ export function about(address: IpAddress, { cause, message }: Refusal): Refusal 
 
 /**
  * Combines the refusals of several pools into one. The causes `pool-exhausted` and `limit-reached` may end when another Service gives up an
- * address. The result therefore has one of these if any refusal has one.
+ * address. The result therefore has one of these if any refusal has one. Refusals with the cause of the result are listed first, because
+ * the list may be cut.
  */
 export function together(reasons: readonly Refusal[]): Refusal {
   const order: readonly RefusalCause[] = ['pool-exhausted', 'limit-reached'];
   const cause = order.find((each) => reasons.some((reason) => reason.cause === each)) ?? 'pool-not-allowed';
+  const ordered = [
+    ...reasons.filter((reason) => reason.cause === cause),
+    ...reasons.filter((reason) => reason.cause !== cause),
+  ];
   return refusal(
     cause,
-    list(reasons, '; ', ({ message }) => message),
+    list(ordered, '; ', ({ message }) => message),
   );
 }
 

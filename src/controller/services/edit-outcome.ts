@@ -30,7 +30,7 @@ export function addressEffects(before: Config, after: Config, cluster: EditedClu
     loadBalancerClass: cluster.loadBalancerClass,
     adoptOnly: false,
   });
-  const own = store.byAge().filter((service) => decider.isOurs(service) && !service.deleting);
+  const own = store.byAge().filter((service) => decider.isOurs(service));
   const keys = own.map(objectKey);
   allocator.setNamespaces(cluster.namespaces);
   allocator.setConfig(before);

@@ -7,7 +7,7 @@
  */
 import { formatIp } from '../../address/index.ts';
 import { parseAnnouncing } from '../../cluster/announcing.ts';
-import type { Protocol } from '../../config/index.ts';
+import { anySelectorMatches, type Labels, type PoolConfig, type Protocol } from '../../config/index.ts';
 import type { Service, ServiceCondition, ServiceConditionType } from '../../kubernetes/model.ts';
 import type { Assigned } from '../allocator/address-book.ts';
 import type { Refusal } from '../allocator/refusals.ts';
@@ -19,8 +19,26 @@ export interface JudgedService {
   readonly service: Pick<Service, 'annotations'>;
   readonly assigned: readonly Assigned[];
   readonly refusal: Refusal | undefined;
-  /** The protocols of the pool that holds an assigned address. */
+  /** The protocols that may announce an assigned address. */
   readonly protocolsOf: (assigned: Assigned) => readonly Protocol[];
+}
+
+/**
+ * The protocols of a pool that may announce a Service with these labels. A protocol whose advertisements are all for other Services is left out,
+ * unless no other protocol remains.
+ */
+export function announcingProtocols(
+  { protocols, bgpAdvertisements, l2Advertisements }: PoolConfig,
+  labels: Labels,
+): readonly Protocol[] {
+  const selecting = protocols.filter((protocol) => {
+    const advertisements = protocol === 'bgp' ? bgpAdvertisements : l2Advertisements;
+    return (
+      advertisements.length === 0 ||
+      advertisements.some(({ serviceSelectors }) => anySelectorMatches(serviceSelectors, labels))
+    );
+  });
+  return selecting.length > 0 ? selecting : protocols;
 }
 
 /** The conditions to show, or `undefined` when the Service shows them already. */

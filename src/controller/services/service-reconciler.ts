@@ -16,7 +16,7 @@
  */
 import { formatIp, type IpAddress, parseIp, sameIp } from '../../address/index.ts';
 import type { Clock, Timer } from '../../clock.ts';
-import type { AssignedAddress, Config, Labels, Protocol } from '../../config/index.ts';
+import type { AssignedAddress, Config, Labels, PoolConfig } from '../../config/index.ts';
 import type { Api } from '../../kubernetes/api.ts';
 import { ApiError, isConflict, isNotFound } from '../../kubernetes/api-error.ts';
 import { decodeService } from '../../kubernetes/decode.ts';
@@ -36,7 +36,7 @@ import { ConditionWriter } from './condition-writer.ts';
 import { decisionRecord } from './decision-record.ts';
 import { ServiceKeeper } from './kept-service.ts';
 import { isMarked, isRecorded, removalChange, serviceChange } from './service-change.ts';
-import type { JudgedService } from './service-conditions.ts';
+import { announcingProtocols, type JudgedService } from './service-conditions.ts';
 import { type Decision, ServiceDecider } from './service-decider.ts';
 import { ServiceReporter } from './service-reporter.ts';
 import { ServiceStore } from './service-store.ts';
@@ -94,8 +94,7 @@ export class ServiceReconciler {
   readonly #failures = new Map<string, number>();
   /** Present while the server asks its clients to wait. */
   #throttling: Refusal | undefined;
-  /** The protocols of each pool. */
-  #protocols: ReadonlyMap<string, readonly Protocol[]> = new Map();
+  #pools: ReadonlyMap<string, PoolConfig> = new Map();
   #phase: Phase = 'gathering';
   #nextPass: Timer | undefined;
   /** The pass that is not finished. */
@@ -148,7 +147,7 @@ export class ServiceReconciler {
   setConfig(config: Config): void {
     const { allocator } = this.#options;
     allocator.setConfig(config);
-    this.#protocols = new Map(config.pools.map(({ name, protocols }) => [name, protocols]));
+    this.#pools = new Map(config.pools.map((pool) => [pool.name, pool]));
     if (this.#phase !== 'gathering') return this.#decideAll();
     const byAge = this.#services.byAge();
     for (const service of byAge) if (this.#decider.isOurs(service)) allocator.learn(service);
@@ -238,7 +237,10 @@ export class ServiceReconciler {
       service,
       assigned: allocator.holdingOf(key),
       refusal: allocator.refusalOf(key),
-      protocolsOf: ({ pool }) => this.#protocols.get(pool) ?? [],
+      protocolsOf: ({ pool: name }) => {
+        const pool = this.#pools.get(name);
+        return pool ? announcingProtocols(pool, service.labels) : [];
+      },
     };
   }
 

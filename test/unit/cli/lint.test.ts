@@ -287,6 +287,18 @@ address-pools:
       'Service default/late has 203.0.113.9 instead of no address',
     ]);
   });
+  test('of a Service that waits for the address of a Service that is being deleted', () => {
+    const one = (name: string) =>
+      `${peers}\naddress-pools: [{name: ${name}, protocol: none, addresses: [203.0.113.9/32]}]\n`;
+    const services = [
+      service('leaving', ['203.0.113.9'], {
+        deleting: true,
+        annotations: { 'bellman.dev/ip-allocated-from-pool': 'a' },
+      }),
+      { ...service('late', []), annotations: { 'bellman.dev/address-pool': 'b' } },
+    ];
+    assert.deepEqual(editEffects(configOf(one('a')), configOf(one('b')), { ...facts, services }), []);
+  });
   test('of a pool with namespace selectors, only if the user may list Namespaces', () => {
     const added = `${peers}${pools}- {name: new, protocol: none, addresses: [203.0.113.9/32], namespace-selectors: [{match-labels: {team: a}}]}\n`;
     const late = { ...service('late', []), annotations: { 'bellman.dev/address-pool': 'new' } };

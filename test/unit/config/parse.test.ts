@@ -72,6 +72,20 @@ peers:
   });
 });
 
+test('parseConfig() reads fractions of a duration exactly, as Go does', () => {
+  const seconds = (time: string) =>
+    parsed(`peers: [{my-asn: 1, peer-asn: 2, peer-address: 10.0.0.1, hold-time: ${time}}]`).peers[0]
+      ?.holdTimeSeconds;
+  for (const [time, expected] of [
+    ['4.1m', 246],
+    ['4.1h', 14_760],
+    ['1.1h0.7m.3s', 4002],
+    ['0.1h999.999999999ms', 360],
+    ['3.s700ms300000us', 4],
+  ] as const)
+    assert.equal(seconds(time), expected, time);
+});
+
 test('parseConfig() distinguishes ebgp-multihop: false from an absent ebgp-multihop', () => {
   const hops = (line: string) =>
     parsed(`peers: [{my-asn: 1, peer-asn: 2, peer-address: 10.0.0.1${line}}]`).peers[0]?.ebgpMultihop;
@@ -180,6 +194,11 @@ test('parseConfig() counts lines and columns after every kind of line break', ()
     );
     assert.deepEqual(result.ok ? [] : result.error.map(({ line, column: at }) => [line, at]), [[2, column]]);
   }
+});
+
+test('parseConfig() accepts a bracket that closes left of its key, with LF and with CRLF', () => {
+  const text = 'address-pools:\n- name: a\n  protocol: bgp\n  addresses: [\n    192.0.2.0/24,\n]\n';
+  assert.deepEqual(parsed(text.replaceAll('\n', '\r\n')), parsed(text));
 });
 
 test('parseConfig() accepts a byte order mark', () => {

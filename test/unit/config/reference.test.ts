@@ -8,6 +8,7 @@ import {
   configJsonSchema,
   findConfigs,
   formatConfigError,
+  isWithoutEffect,
   parseConfig,
 } from '../../../src/config/index.ts';
 import {
@@ -42,7 +43,12 @@ for (const file of examples) {
     const found = findConfigs(text, { name: 'config', key: 'config' });
     assert.ok(found.ok);
     assert.equal(found.value.length, 1);
-    for (const { text: inner } of found.value) assert.ok(parsed(inner).pools.length > 0);
+    for (const { text: inner } of found.value) {
+      const result = parseConfig(inner);
+      assert.ok(result.ok && result.value.pools.length > 0);
+      const idle = result.warnings.filter((one) => one.path.startsWith('peers') && isWithoutEffect(one));
+      assert.deepEqual(idle, [], 'each value of a peer has an effect');
+    }
   });
 }
 

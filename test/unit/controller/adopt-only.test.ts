@@ -89,6 +89,31 @@ test('with --adopt-only, an address that two Services have is adopted for the se
   await harness.stop();
 });
 
+test('with --adopt-only, the first holder of a shared address keeps it in the books when it takes a port of the other Service', async () => {
+  const harness = await adopting({});
+  const annotations = { 'bellman.dev/allow-shared-ip': 'k' };
+  const port = (number: number) => ({ annotations, ports: [{ port: number, protocol: 'TCP' }] });
+  harness.service('first', port(80));
+  harness.setStatus('first', ['192.0.2.3']);
+  await harness.pass();
+  harness.service('second', port(81));
+  harness.setStatus('second', ['192.0.2.3']);
+  await harness.pass();
+  assert.deepEqual(booksOf(harness), ['default/first 192.0.2.3', 'default/second 192.0.2.3']);
+  harness.service('first', port(81));
+  await harness.pass();
+  const [first, second] = booksOf(harness);
+  assert.equal(first, 'default/first 192.0.2.3');
+  assert.match(
+    second ?? '',
+    /^default\/second {2}address-in-use: .*port TCP\/81 on it is in use by default\/first/,
+  );
+  harness.service('second', port(82));
+  await harness.pass();
+  assert.deepEqual(booksOf(harness), ['default/first 192.0.2.3', 'default/second 192.0.2.3']);
+  await harness.stop();
+});
+
 test('a controller that starts without --adopt-only keeps all adopted addresses', async () => {
   const harness = await adopting({ web: ['192.0.2.3'], old: ['192.0.2.0'], waiting: [] });
   await harness.stop();

@@ -333,7 +333,8 @@ test('FreeList agrees with a plain set after any sequence of take and put', () =
         { family: 4 as const, first: 250n, last: 256n },
         { family: 4 as const, first: 767n, last: 768n },
       ];
-      const isUsable = (value: bigint) => !avoidBuggy || ![255n, 256n, 511n, 512n, 767n, 768n].includes(value);
+      const isUsable = (value: bigint) =>
+        !avoidBuggy || ![255n, 256n, 511n, 512n, 767n, 768n].includes(value);
       const list = new FreeList(ranges, avoidBuggy);
       const model = new Set(
         ranges.flatMap(({ first, last }) =>

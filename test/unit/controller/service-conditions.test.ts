@@ -3,18 +3,20 @@ import { describe, test } from 'node:test';
 import { parseIp } from '../../../src/address/index.ts';
 import type { Assigned } from '../../../src/controller/allocator/address-book.ts';
 import {
+  announcingProtocols,
   changedConditions,
   type JudgedService,
 } from '../../../src/controller/services/service-conditions.ts';
 import type { ServiceCondition } from '../../../src/kubernetes/model.ts';
+import { advertisement, pool } from '../speaker/fixtures.ts';
 
 const now = '2026-01-02T03:04:05Z';
 const later = '2026-01-02T04:00:00Z';
 
-function held(text: string, pool: string): Assigned {
+function held(text: string, name: string): Assigned {
   const address = parseIp(text);
   assert.ok(address);
-  return { address, pool, allocatedFrom: pool };
+  return { address, pool: name, allocatedFrom: name };
 }
 
 const protocols = { office: ['layer2'], public: ['bgp'], both: ['bgp', 'layer2'], silent: [] } as const;
@@ -24,7 +26,7 @@ function judged(assigned: readonly Assigned[], over: Partial<JudgedService> = {}
     service: { annotations: {} },
     assigned,
     refusal: undefined,
-    protocolsOf: ({ pool }) => protocols[pool as keyof typeof protocols] ?? [],
+    protocolsOf: (each) => protocols[each.pool as keyof typeof protocols] ?? [],
     ...over,
   };
 }
@@ -36,6 +38,37 @@ const office = held('192.0.2.241', 'office');
 function texts(conditions: readonly ServiceCondition[] | undefined): string[] | undefined {
   return conditions?.map(({ status, reason }) => `${status} ${reason}`);
 }
+
+describe('announcingProtocols()', () => {
+  const web = [{ matchLabels: { tier: 'web' }, matchExpressions: [] }];
+  const anywhere = { nodeSelectors: [], preferredNodes: [], interfaces: [] };
+  const layer2 = (serviceSelectors: typeof web) => [{ ...anywhere, serviceSelectors }];
+  const bgp = (serviceSelectors: typeof web) => [advertisement({ serviceSelectors })];
+  const mixed = { protocols: ['bgp', 'layer2'] } as const;
+  for (const [name, over, expected] of [
+    ['of a pool without l2-advertisements', mixed, ['bgp', 'layer2']],
+    ['of l2-advertisements for other Services', { ...mixed, l2Advertisements: layer2(web) }, ['bgp']],
+    [
+      'of l2-advertisements of which one is for all Services',
+      { ...mixed, l2Advertisements: [...layer2(web), ...layer2([])] },
+      ['bgp', 'layer2'],
+    ],
+    ['of bgp-advertisements for other Services', { ...mixed, bgpAdvertisements: bgp(web) }, ['layer2']],
+    [
+      'of advertisements that are all for other Services',
+      { ...mixed, l2Advertisements: layer2(web), bgpAdvertisements: bgp(web) },
+      ['bgp', 'layer2'],
+    ],
+    [
+      'of l2-advertisements for other Services in a layer-2 pool',
+      { protocols: ['layer2'], bgpAdvertisements: [], l2Advertisements: layer2(web) },
+      ['layer2'],
+    ],
+    ['of a pool with the protocol none', { protocols: [], bgpAdvertisements: [] }, []],
+  ] as const)
+    test(`returns the protocols ${name}`, () =>
+      assert.deepEqual(announcingProtocols(pool('a', [], over), { tier: 'db' }), expected));
+});
 
 describe('changedConditions()', () => {
   const rows: readonly (readonly [string, JudgedService, assigned: string, announced: string])[] = [

@@ -323,11 +323,10 @@ test('two Services that wait for each other’s address both get theirs', async 
   harness.service('b', shared('one', 81));
   harness.service('c', shared('two', 82));
   await harness.pass();
-  assert.deepEqual(['a', 'b', 'c'].map((name) => harness.addresses(name)[0]), [
-    '192.0.2.1',
-    '192.0.2.1',
-    '192.0.2.2',
-  ]);
+  assert.deepEqual(
+    ['a', 'b', 'c'].map((name) => harness.addresses(name)[0]),
+    ['192.0.2.1', '192.0.2.1', '192.0.2.2'],
+  );
   harness.service('c', { ...shared('two', 82), loadBalancerIP: '192.0.2.1' });
   await harness.pass();
   assert.deepEqual(harness.addresses('c'), ['192.0.2.2'], 'the requested address has another sharing key');
@@ -339,11 +338,10 @@ test('two Services that wait for each other’s address both get theirs', async 
   };
   harness.service('a', shared('two', 80));
   await harness.pass(20_000);
-  assert.deepEqual(['a', 'b', 'c'].map((name) => harness.addresses(name)[0]), [
-    '192.0.2.1',
-    '192.0.2.2',
-    '192.0.2.1',
-  ]);
+  assert.deepEqual(
+    ['a', 'b', 'c'].map((name) => harness.addresses(name)[0]),
+    ['192.0.2.1', '192.0.2.2', '192.0.2.1'],
+  );
   await harness.stop();
 });
 
@@ -449,11 +447,13 @@ test('a controller that may not read the membership Secret warns once, until it 
   const harness = new ControllerHarness();
   let isForbidden = true;
   harness.api.before = ({ path }) => {
-    if (isForbidden && path.includes('/secrets')) throw new ApiError(403, 'Forbidden', 'secrets is forbidden');
+    if (isForbidden && path.includes('/secrets'))
+      throw new ApiError(403, 'Forbidden', 'secrets is forbidden');
   };
   await harness.start();
   await harness.pass(120_000);
-  const warnings = () => harness.logLines.filter(({ msg }) => msg.startsWith('membership Secret not checked: '));
+  const warnings = () =>
+    harness.logLines.filter(({ msg }) => msg.startsWith('membership Secret not checked: '));
   assert.deepEqual(
     warnings().map(({ level, reason }) => [level, reason]),
     [['warn', 'Error: secrets is forbidden']],
