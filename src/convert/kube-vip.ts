@@ -99,13 +99,20 @@ function convertConfigMap(object: SourceObject, draft: Draft, report: Report): v
       placesOfLink.set(link, [...(placesOfLink.get(link) ?? []), `${place}.interfaces`]);
     }
   }
-  for (const link of linkOfNamespace.values()) {
+  const withList = new Set(data.names().map((key) => poolKey.exec(key)?.[2]));
+  for (const [namespace, link] of linkOfNamespace) {
     const places = placesOfLink.get(link);
     if (places) link.changed(places, 'written into each pool that it is for');
-    else
+    else if (namespace === allNamespaces)
       link.dropped(
-        'this namespace has no pool of its own; its Services use the interface of the pool that serves them',
+        draft.pools.length === 0 ? 'there is no pool' : 'each pool has the interface of its own namespace',
       );
+    else {
+      const why = withList.has(namespace)
+        ? 'the addresses of this namespace are not carried either'
+        : 'this namespace has no pool of its own';
+      link.dropped(`${why}; its Services use the interface of the pool that serves them`);
+    }
   }
   if (skipsEnds?.value)
     skipsEnds.changed('', 'the first and the last address of each IPv4 prefix are left out of the pools');

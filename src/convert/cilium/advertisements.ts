@@ -8,7 +8,7 @@ import { readRange, shortestLength } from '../ranges.ts';
 import type { Report } from '../report.ts';
 import { showSome } from '../text.ts';
 import { advertises, type PeerConfigSource } from './peer-configs.ts';
-import { advertisementSelector, reportSelector } from './service-selectors.ts';
+import { advertisementSelector, reportSelector, selectsNothing } from './service-selectors.ts';
 
 /** Number of items in a CiliumBGPAdvertisement. */
 export function advertisementsIn({ body: { spec } }: SourceObject): number {
@@ -53,13 +53,10 @@ function convertEntry(
   const service = entry.object('service');
   const addresses = service?.texts('addresses');
   const services = entry.selector('selector');
-  const why = leftOutReason(
-    type?.value,
-    addresses?.value,
-    services !== undefined,
-    isReceived,
-    pools.length > 0,
-  );
+  const selected = advertisementSelector(services?.value);
+  const why =
+    leftOutReason(type?.value, addresses?.value, services !== undefined, isReceived, pools.length > 0) ??
+    (selected.kind === 'none' ? selectsNothing : undefined);
   if (why !== undefined) {
     type?.dropped(why);
     addresses?.dropped(why);
@@ -74,7 +71,6 @@ function convertEntry(
   const attributes = entry.object('attributes');
   const localPreference = attributes?.number('localPreference');
   const communities = communitiesOf(attributes?.object('communities'));
-  const selected = advertisementSelector(services?.value);
   const places = pools.map((pool) => {
     const advertisement: RawBgpAdvertisement = {
       'aggregation-length': fits(lengths[0], pool, 4) ? lengths[0]?.value : undefined,

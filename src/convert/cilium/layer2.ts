@@ -6,7 +6,7 @@ import { placeOf, type SourceObject, specOf } from '../objects.ts';
 import type { SourcePool } from '../protocols.ts';
 import type { Report } from '../report.ts';
 import { isEmptySelector } from '../selectors.ts';
-import { advertisementSelector, reportSelector } from './service-selectors.ts';
+import { advertisementSelector, reportSelector, selectsNothing } from './service-selectors.ts';
 
 /** Converts a CiliumL2AnnouncementPolicy: each pool gets an advertisement in layer 2. */
 export function convertPolicy(object: SourceObject, pools: readonly SourcePool[], report: Report): void {
@@ -19,11 +19,17 @@ export function convertPolicy(object: SourceObject, pools: readonly SourcePool[]
     spec.dropOthers('the policy is left out, because it announces no address of a pool');
     return;
   }
+  const services = spec.selector('serviceSelector');
+  const selected = advertisementSelector(services?.value);
+  if (selected.kind === 'none') {
+    loadBalancer.dropped(selectsNothing);
+    services?.dropped(selectsNothing);
+    spec.dropOthers(selectsNothing);
+    return;
+  }
   const nodes = spec.selector('nodeSelector');
   const patterns = spec.texts('interfaces');
   const interfaces = patterns && namesOf(patterns);
-  const services = spec.selector('serviceSelector');
-  const selected = advertisementSelector(services?.value);
   const advertisement: RawLayer2Advertisement = {
     interfaces,
     'node-selectors': nodes && !isEmptySelector(nodes.value) ? [nodes.value] : undefined,

@@ -2,7 +2,7 @@
 import type { RawPeer } from '../../config/index.ts';
 import type { PlacedPeer } from '../draft.ts';
 import type { Field, Fields } from '../fields.ts';
-import { type SourceObject, specOf } from '../objects.ts';
+import { placeOf, type SourceObject, specOf } from '../objects.ts';
 import type { Report } from '../report.ts';
 import { secretAdvice } from '../secrets.ts';
 import { type Selector, selects } from '../selectors.ts';
@@ -43,7 +43,15 @@ export function readPeerConfigs(
   objects: readonly SourceObject[],
   report: Report,
 ): ReadonlyMap<string, PeerConfigSource> {
-  return new Map(objects.map((object) => [object.name, readPeerConfig(specOf(object, report))]));
+  const configs = new Map<string, PeerConfigSource>();
+  for (const object of objects)
+    if (configs.has(object.name))
+      report.refuse(
+        placeOf(object),
+        'there is another CiliumBGPPeerConfig of this name; give only one of them',
+      );
+    else configs.set(object.name, readPeerConfig(specOf(object, report)));
+  return configs;
 }
 
 function readPeerConfig(spec: Fields): PeerConfigSource {
@@ -140,7 +148,7 @@ export function reportPeerConfig(config: PeerConfigSource): void {
     to('password-secret'),
     secretAdvice(config.secret.value, "Cilium's namespace for BGP Secrets (kube-system by default)"),
   );
-  reportMultihop(config, to('ebgp-multihop'));
+  reportMultihop(config);
   if (restart.enabled?.value) {
     restart.enabled.carried(to('graceful-restart'));
     restart.time?.carried(to('graceful-restart.restart-time'));
@@ -164,9 +172,11 @@ export function reportPeerConfig(config: PeerConfigSource): void {
   spec.dropOthers('Bellman knows no such setting of a peer');
 }
 
-function reportMultihop({ multihop, users }: PeerConfigSource, to: readonly string[]): void {
-  const written = users.some(({ value }) => value['ebgp-multihop'] !== undefined);
-  if (!written) multihop?.changed('', 'left out; the peers have our AS number');
+function reportMultihop({ multihop, users }: PeerConfigSource): void {
+  const to = users
+    .filter(({ value }) => value['ebgp-multihop'] !== undefined)
+    .map(({ at }) => `${at}.ebgp-multihop`);
+  if (to.length === 0) multihop?.changed('', 'left out; the peers have our AS number');
   else if (multihop?.value === 1) multihop.changed(to, 'false, which allows one hop');
   else multihop?.carried(to);
 }

@@ -69,11 +69,8 @@ function convertPeer(fields: Fields, around: Surroundings, draft: Draft): void {
       `there is no CiliumBGPPeerConfig ${show(reference.value)}; there are: ${showSome([...configs.keys()])}`,
     );
   const base = name?.value ?? address.value;
-  const candidates = [
-    base,
-    `${instanceName?.value}-${base}`,
-    `${object.name}-${instanceName?.value}-${base}`,
-  ];
+  const ofInstance = instanceName ? `${instanceName.value}-${base}` : base;
+  const candidates = [base, ofInstance, `${object.name}-${ofInstance}`];
   const at = draft.nextPeer;
   const ourAsn = asn?.value ?? 0;
   const isKnown = peerAsn !== undefined && peerAsn.value !== 0;

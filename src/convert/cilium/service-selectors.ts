@@ -1,5 +1,5 @@
 import type { Field } from '../fields.ts';
-import { isEmptySelector, partsOf, type Requirement, type Selector, selectorOf } from '../selectors.ts';
+import { isEmptySelector, partsOf, type Selector, selectorOf, selects } from '../selectors.ts';
 
 /** Cilium applies its selectors as if every Service had these labels. The Service itself does not have them. */
 const namespaceLabel = 'io.kubernetes.service.namespace';
@@ -18,33 +18,44 @@ interface SplitSelector {
  * allows no namespace.
  */
 export function splitServiceSelector(selector: Selector): SplitSelector | undefined {
+  const namespaces = namespacesOf(selector);
+  // An empty list would mean every namespace.
+  if (namespaces === 'beyond' || namespaces?.length === 0) return undefined;
   const { labels, requirements } = partsOf(selector);
-  const { [namespaceLabel]: namespace, ...others } = labels;
-  const own: Requirement[] = [];
-  let namespaces = namespace === undefined ? undefined : [namespace];
-  for (const requirement of requirements) {
-    if (requirement.key === nameLabel) return undefined;
-    if (requirement.key !== namespaceLabel) own.push(requirement);
-    else if (requirement.operator === 'In') {
-      const allowed = namespaces;
-      namespaces = requirement.values.filter((name) => allowed?.includes(name) ?? true);
-      // No namespace meets all requirements, and an empty list would mean every namespace.
-      if (namespaces.length === 0) return undefined;
-    } else if (requirement.operator !== 'Exists') return undefined;
-  }
-  if (Object.hasOwn(others, nameLabel)) return undefined;
-  return { namespaces, rest: selectorOf(others, own) };
+  const { [namespaceLabel]: _, ...own } = labels;
+  const others = requirements.filter(({ key }) => key !== namespaceLabel);
+  if (Object.hasOwn(own, nameLabel) || others.some(({ key }) => key === nameLabel)) return undefined;
+  return { namespaces, rest: selectorOf(own, others) };
 }
 
-/** A selector of Services as an advertisement can express it: by labels, not by namespaces. `beyond`: no advertisement can express the selector. */
+/** The namespaces that a selector of Services allows; `undefined` when it allows all, and `beyond` when it allows all except some. */
+function namespacesOf(selector: Selector): string[] | undefined | 'beyond' {
+  const { labels, requirements } = partsOf(selector);
+  const about = requirements.filter(({ key }) => key === namespaceLabel);
+  const label = labels[namespaceLabel];
+  const named = label === undefined ? about.find(({ operator }) => operator === 'In')?.values : [label];
+  if (named) return named.filter((name) => selects(selectorOf({}, about), { [namespaceLabel]: name }));
+  if (about.some(({ operator }) => operator === 'DoesNotExist')) return [];
+  return about.some(({ operator }) => operator === 'NotIn') ? 'beyond' : undefined;
+}
+
+/**
+ * A selector of Services as an advertisement can express it: by labels, not by namespaces. `none`: the selector allows no namespace. `beyond`: no
+ * advertisement can express the selector.
+ */
 export type AdvertisementSelector =
   | { readonly kind: 'all' }
+  | { readonly kind: 'none' }
   | { readonly kind: 'labels'; readonly selectors: Selector[] }
   | { readonly kind: 'beyond' };
+
+/** Why an advertisement with a selector of the kind `none` is left out. */
+export const selectsNothing = 'its selector allows no namespace';
 
 /** Reads the selector of a policy or of an advertisement. Without a selector, a policy selects every Service. */
 export function advertisementSelector(selector: Selector | undefined): AdvertisementSelector {
   if (selector === undefined || isEmptySelector(selector)) return { kind: 'all' };
+  if (namespacesOf(selector)?.length === 0) return { kind: 'none' };
   const split = splitServiceSelector(selector);
   if (!split || split.namespaces) return { kind: 'beyond' };
   return isEmptySelector(split.rest) ? { kind: 'all' } : { kind: 'labels', selectors: [split.rest] };

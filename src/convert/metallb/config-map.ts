@@ -13,6 +13,7 @@ import type { SourceResult } from '../source.ts';
 import { show } from '../text.ts';
 
 const key = 'config';
+const excludedNodesKey = 'ignore-excluded-nodes';
 /** The text has been parsed as a configuration, which nests at most this deeply. */
 const maxDepth = 20;
 
@@ -55,7 +56,8 @@ export function convertConfigMap(objects: readonly SourceObject[], report: Repor
     parsed.warnings.filter((warning) => !isWithoutEffect(warning)),
     ({ path }) => path.replace(/\[\d+\]$/, ''),
   );
-  for (const path of leavesOf(text)) {
+  const leaves = leavesOf(text);
+  for (const path of leaves) {
     const at = placeOf(object, `data.${key}: ${path}`);
     const own = warnings.get(path);
     if (own) report.row(at, 'changed', `${path}: ${own.map(({ message }) => message).join('; ')}`);
@@ -64,27 +66,29 @@ export function convertConfigMap(objects: readonly SourceObject[], report: Repor
   }
   for (const { path, message } of [...warnings.values()].flat())
     report.row(placeOf(object, `data.${key}: ${path}`), 'changed', `${path}: ${message}`);
-  const kept = withExcludedNodes(object, text, parsed.value.ignoreExcludedNodes);
-  if (kept !== text) {
-    const why = `added: MetalLB v0.12 announces from nodes labelled ${excludeFromLoadBalancersLabel}`;
-    report.row(placeOf(object, `data.${key}`), 'changed', `ignore-excluded-nodes: true, ${why}`);
-  }
+  // MetalLB v0.12 announces from nodes with the label that excludes nodes from load balancers. A ConfigMap in the namespace of Bellman is Bellman's.
+  const isBellmans = object.namespace === defaultNamespace;
+  const kept = isBellmans || leaves.includes(excludedNodesKey) ? text : withExcludedNodes(text);
+  const why = `MetalLB v0.12 announces from nodes labelled ${excludeFromLoadBalancersLabel}`;
+  const at = placeOf(object, `data.${key}`);
+  if (kept === undefined)
+    report.row(
+      at,
+      'not carried',
+      `add ${excludedNodesKey}: true: ${why}, and a key cannot be added to this text`,
+    );
+  else if (kept !== text) report.row(at, 'changed', `${excludedNodesKey}: true, added: ${why}`);
   for (const name of Object.keys(data))
     if (name !== key)
       report.row(placeOf(object, `data.${name}`), 'not carried', `MetalLB reads only data.${key}`);
-  return { kind: 'text', text: kept };
+  return { kind: 'text', text: kept ?? text };
 }
 
-/**
- * The text with `ignore-excluded-nodes: true` added, because MetalLB v0.12 announces from nodes with the label that excludes nodes from load
- * balancers. A ConfigMap in the namespace of Bellman stays as it is. So does a text that already has the key, or that is one flow mapping, to
- * which no line can be added.
- */
-function withExcludedNodes({ namespace }: SourceObject, text: string, isSet: boolean): string {
-  if (namespace === defaultNamespace || isSet || /^ignore-excluded-nodes *:/m.test(text)) return text;
-  const longer = `${text.trimEnd()}\nignore-excluded-nodes: true\n`;
+/** The text with `ignore-excluded-nodes: true` added; `undefined` for a text to which no line can be added, such as one flow mapping. */
+function withExcludedNodes(text: string): string | undefined {
+  const longer = `${text.trimEnd()}\n${excludedNodesKey}: true\n`;
   const parsed = parseConfig(longer);
-  return parsed.ok && parsed.value.ignoreExcludedNodes ? longer : text;
+  return parsed.ok && parsed.value.ignoreExcludedNodes ? longer : undefined;
 }
 
 /** Paths of the scalars and of the lists of scalars, in the order of the text. */

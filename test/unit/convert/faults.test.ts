@@ -218,6 +218,12 @@ const rows: readonly (readonly [string, string, string | RegExp | readonly strin
     'CiliumBGPClusterConfig x: spec.bgpInstances[0].peers[0].peerConfigRef.name: there is no CiliumBGPPeerConfig c; there are: none',
   ],
   [
+    'two CiliumBGPPeerConfigs of one name',
+    object('cilium.io/v2', 'CiliumBGPPeerConfig', 'ebgpMultihop: 2') +
+      object('cilium.io/v2alpha1', 'CiliumBGPPeerConfig', 'ebgpMultihop: 3'),
+    'CiliumBGPPeerConfig x: there is another CiliumBGPPeerConfig of this name; give only one of them',
+  ],
+  [
     'an instance of Cilium without an AS number',
     object(
       'cilium.io/v2',

@@ -1,0 +1,173 @@
+/** The rows of the table, and the places in the configuration, of fields whose outcome depends on other fields or objects. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type Conversion, convert, formatFault, readObjects } from '../../../src/convert/index.ts';
+
+function converted(...objects: readonly object[]): Conversion {
+  const read = readObjects('f', objects.map((object) => JSON.stringify(object)).join('\n---\n'));
+  assert.ok(read.ok);
+  const result = convert(read.value, { from: 'auto' });
+  assert.ok(result.ok, result.ok ? '' : result.error.map(formatFault).join('\n'));
+  return result.value;
+}
+
+/** The rows of a field, each as `outcome: detail`. */
+const rowsOf = ({ rows }: Conversion, field: string) =>
+  rows.filter((row) => row.field === field).map(({ outcome, detail }) => `${outcome}: ${detail}`);
+
+const cilium = (kind: string, name: string, spec: object, metadata: object = {}) => ({
+  apiVersion: 'cilium.io/v2',
+  kind,
+  metadata: { name, ...metadata },
+  spec,
+});
+const configMap = (namespace: string, name: string, data: object) => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { namespace, name },
+  data,
+});
+
+const metallbPools = 'address-pools: [{name: a, protocol: layer2, addresses: [192.0.2.0/24]}]';
+const left =
+  'not carried: add ignore-excluded-nodes: true: MetalLB v0.12 announces from nodes labelled node.kubernetes.io/exclude-from-external-load-balancers, and a key cannot be added to this text';
+for (const [name, text, expected] of [
+  ['block mappings', `${metallbPools}\n`, /^changed: ignore-excluded-nodes: true, added: /],
+  ['one flow mapping', `{${metallbPools}}\n`, left],
+  ['one flow mapping with the key', `{${metallbPools}, ignore-excluded-nodes: false}\n`, undefined],
+  ['block mappings with the key', `${metallbPools}\n"ignore-excluded-nodes": false\n`, undefined],
+] as const)
+  test(`the table has the right row for ignore-excluded-nodes when the ConfigMap of MetalLB is ${name}`, () => {
+    const [row] = rowsOf(converted(configMap('metallb-system', 'config', { config: text })), 'data.config');
+    if (expected instanceof RegExp) assert.match(row ?? '', expected);
+    else assert.equal(row, expected);
+  });
+
+test('the table says why an interface of kube-vip is in no pool', () => {
+  const result = converted(
+    configMap('kube-system', 'kubevip', {
+      'cidr-web': '192.0.2.0/28',
+      'cidr-inner': '192.0.2.0/29',
+      'cidr-dhcp': '0.0.0.0/32',
+      'interface-web': 'eth0',
+      'interface-inner': 'eth1',
+      'interface-dhcp': 'eth2',
+      'interface-other': 'eth3',
+      'interface-global': 'eth4',
+    }),
+  );
+  const its = 'its Services use the interface of the pool that serves them';
+  for (const [namespace, expected] of [
+    [
+      'web',
+      'changed: address-pools[0].l2-advertisements[0].interfaces: written into each pool that it is for',
+    ],
+    ['inner', `not carried: the addresses of this namespace are not carried either; ${its}`],
+    ['dhcp', `not carried: the addresses of this namespace are not carried either; ${its}`],
+    ['other', `not carried: this namespace has no pool of its own; ${its}`],
+    ['global', 'not carried: each pool has the interface of its own namespace'],
+  ] as const)
+    assert.deepEqual(rowsOf(result, `data.interface-${namespace}`), [expected]);
+  const none = converted(configMap('kube-system', 'kubevip', { 'interface-global': 'eth0' }));
+  assert.deepEqual(rowsOf(none, 'data.interface-global'), ['not carried: there is no pool']);
+});
+
+const peer = (name: string, peerASN: number, address: string) => ({
+  name,
+  peerASN,
+  peerAddress: address,
+  peerConfigRef: { name: 'shared' },
+});
+const peerConfig = cilium('CiliumBGPPeerConfig', 'shared', {
+  ebgpMultihop: 4,
+  families: [{ afi: 'ipv4', safi: 'unicast', advertisements: { matchLabels: { a: 'b' } } }],
+});
+
+test('the row of ebgpMultihop names only the peers that have ebgp-multihop', () => {
+  const result = converted(
+    cilium('CiliumBGPClusterConfig', 'c', {
+      bgpInstances: [
+        {
+          name: 'i',
+          localASN: 64512,
+          peers: [peer('inner', 64512, '10.0.0.1'), peer('outer', 64513, '10.0.0.2')],
+        },
+      ],
+    }),
+    peerConfig,
+  );
+  assert.deepEqual(rowsOf(result, 'spec.ebgpMultihop'), ['carried: peers[1].ebgp-multihop']);
+});
+
+test('peers of instances without a name get names without the word undefined', () => {
+  const instance = (n: number) => ({ localASN: 64512, peers: [peer('p', 64513, `10.0.0.${n}`)] });
+  const result = converted(
+    cilium('CiliumBGPClusterConfig', 'c', { bgpInstances: [instance(1), instance(2)] }),
+    cilium('CiliumBGPClusterConfig', 'd', { bgpInstances: [instance(3)] }),
+    peerConfig,
+  );
+  assert.deepEqual(
+    result.config.peers.map(({ name }) => name),
+    ['p', 'c-p', 'd-p'],
+  );
+});
+
+const namespace = 'io.kubernetes.service.namespace';
+const requirement = (operator: string, ...values: string[]) => ({ key: namespace, operator, values });
+const selectors: readonly (readonly [string, object, isLeftOut: boolean])[] = [
+  [
+    'two lists without a common namespace',
+    { matchExpressions: [requirement('In', 'a'), requirement('In', 'b')] },
+    true,
+  ],
+  [
+    'a namespace that it also excludes',
+    { matchLabels: { [namespace]: 'a' }, matchExpressions: [requirement('NotIn', 'a')] },
+    true,
+  ],
+  [
+    'no namespace, and a name',
+    {
+      matchLabels: { 'io.kubernetes.service.name': 'web' },
+      matchExpressions: [requirement('DoesNotExist')],
+    },
+    true,
+  ],
+  ['one namespace', { matchLabels: { [namespace]: 'a' } }, false],
+  ['all namespaces but one', { matchExpressions: [requirement('NotIn', 'a')] }, false],
+];
+for (const [name, selector, isLeftOut] of selectors)
+  test(`an advertisement of Cilium whose selector allows ${name} is ${isLeftOut ? 'left out' : 'written for the whole pool'}`, () => {
+    const result = converted(
+      cilium('CiliumLoadBalancerIPPool', 'a', { blocks: [{ cidr: '192.0.2.0/24' }] }),
+      cilium('CiliumBGPClusterConfig', 'c', {
+        bgpInstances: [{ name: 'i', localASN: 64512, peers: [peer('p', 64513, '10.0.0.1')] }],
+      }),
+      peerConfig,
+      cilium(
+        'CiliumBGPAdvertisement',
+        'b',
+        {
+          advertisements: [
+            { advertisementType: 'Service', service: { addresses: ['LoadBalancerIP'] }, selector },
+          ],
+        },
+        { labels: { a: 'b' } },
+      ),
+      cilium('CiliumL2AnnouncementPolicy', 'l', {
+        loadBalancerIPs: true,
+        serviceSelector: selector,
+        interfaces: ['^eth0$'],
+      }),
+    );
+    assert.deepEqual(result.config.pools[0]?.protocols, isLeftOut ? [] : ['bgp', 'layer2']);
+    for (const field of [
+      'spec.advertisements[0].advertisementType',
+      'spec.loadBalancerIPs',
+      'spec.interfaces',
+    ]) {
+      const [row = ''] = rowsOf(result, field);
+      if (isLeftOut) assert.equal(row, 'not carried: its selector allows no namespace', field);
+      else assert.match(row, /^changed: address-pools/, field);
+    }
+  });
