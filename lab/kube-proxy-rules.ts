@@ -14,7 +14,8 @@ export interface ProxiedService {
   readonly ports: readonly {
     readonly protocol: string;
     readonly port: number;
-    readonly targetPort: number;
+    /** `undefined` for a name. Endpoints have no names of ports here, so a ruleset leaves such a port out. */
+    readonly targetPort: number | undefined;
   }[];
 }
 
@@ -31,8 +32,9 @@ export interface ProxiedEndpoint {
 const masqueradeMark = '0x4000';
 
 /**
- * The complete ruleset of a node, which `nft -f` loads in one transaction. Each flow goes to a random endpoint. A flow without an endpoint
- * is dropped. As in Kubernetes (KEP-1669), endpoints that terminate get traffic only while no endpoint is ready.
+ * The complete ruleset of a node, which `nft -f` loads in one transaction. Each flow goes to a random endpoint. A flow that arrives and has no
+ * endpoint is dropped. Such a flow of the node itself goes on into the network. As in Kubernetes (KEP-1669), endpoints that terminate get traffic
+ * only while no endpoint is ready.
  */
 export function rulesetOf(
   node: string,
@@ -51,6 +53,7 @@ export function rulesetOf(
     ] as const)
       for (const address of addresses)
         for (const { protocol, port, targetPort } of service.ports) {
+          if (targetPort === undefined) continue;
           const family = familyOf(address);
           const match = `${family} daddr ${address} ${protocol.toLowerCase()} dport ${port}`;
           const backends = usable(candidates.filter((endpoint) => familyOf(endpoint.address) === family));

@@ -41,7 +41,7 @@ function serviceOf(raw: RawObject): ProxiedService {
     ports: (spec?.ports ?? []).map(({ protocol = 'TCP', port, targetPort }) => ({
       protocol,
       port,
-      targetPort: Number(targetPort ?? port),
+      targetPort: typeof targetPort === 'string' ? undefined : (targetPort ?? port),
     })),
   };
 }

@@ -10,7 +10,9 @@ export interface ProbeResult {
 
 /** The probe waits for the requests that are in transit when it is stopped, so they count too. */
 export interface HttpProbeResult extends ProbeResult {
-  /** Counts of failed requests by cause: `timeout`, or the code of the error, such as `ECONNREFUSED`. */
+  /** When the latest of the answered requests was sent, in milliseconds since 1970; 0 without an answer. */
+  readonly lastAnsweredSentAtMs: number;
+  /** Counts of failed requests by cause: `timeout`, `aborted` for half an answer, or the code of the error, such as `ECONNREFUSED`. */
   readonly failures: Readonly<Record<string, number>>;
   /** When each failed request was sent, in milliseconds since 1970, in the order of the failures. */
   readonly failedAtMs: readonly number[];

@@ -1,10 +1,10 @@
 /**
  * A client that sends an HTTP request at an interval, each on a new connection. On SIGTERM or SIGINT it sends no more requests, waits for those
- * in transit, and prints one JSON object: the numbers of requests sent and answered, the longest time without an answer, the number of
- * failures by cause, and the time at which each failed request was sent.
+ * in transit, and prints one JSON object: the numbers of requests sent and answered, the longest time without an answer, the times at which
+ * the last answered request and each failed request were sent, and the number of failures by cause.
  *   node lab/prober.ts INTERVAL_MS URL
  */
-import { get } from 'node:http';
+import { get, type IncomingMessage } from 'node:http';
 
 /** Shorter than the second after which TCP sends a lost SYN again, so that a request with a lost SYN counts as failed. */
 const timeoutMs = 900;
@@ -15,6 +15,7 @@ let isStopping = false;
 let answered = 0;
 let lastAnswerAt = performance.now();
 let longestGapMs = 0;
+let lastAnsweredSentAtMs = 0;
 const failures: Record<string, number> = {};
 const failedAtMs: number[] = [];
 
@@ -27,18 +28,26 @@ function ask(): void {
   asked++;
   inTransit++;
   const sentAtMs = Date.now();
-  const request = get(url, { agent: false, timeout: timeoutMs }, (response) => {
-    response.resume();
-    response.on('end', () => {
+  let response: IncomingMessage | undefined;
+  let cause = 'aborted';
+  const request = get(url, { agent: false, timeout: timeoutMs }, (arriving) => {
+    response = arriving;
+    arriving.resume();
+    arriving.on('end', () => {
       answered++;
+      lastAnsweredSentAtMs = Math.max(lastAnsweredSentAtMs, sentAtMs);
       const now = performance.now();
       longestGapMs = Math.max(longestGapMs, now - lastAnswerAt);
       lastAnswerAt = now;
     });
   });
   request.on('timeout', () => request.destroy(Object.assign(new Error(), { code: 'timeout' })));
-  request.on('error', ({ code = 'error' }: NodeJS.ErrnoException) => countFailure(code, sentAtMs));
+  request.on('error', ({ code = 'error' }: NodeJS.ErrnoException) => {
+    cause = code;
+  });
   request.on('close', () => {
+    // A connection that closes in the middle of an answer need not be an error of the request.
+    if (!response?.complete) countFailure(cause, sentAtMs);
     inTransit--;
     if (isStopping && inTransit === 0) report();
   });
@@ -47,7 +56,7 @@ function ask(): void {
 function report(): void {
   const gapMs = Math.round(Math.max(longestGapMs, performance.now() - lastAnswerAt));
   process.stdout.write(
-    `${JSON.stringify({ asked, answered, longestGapMs: gapMs, failures, failedAtMs })}\n`,
+    `${JSON.stringify({ asked, answered, longestGapMs: gapMs, lastAnsweredSentAtMs, failures, failedAtMs })}\n`,
     () => process.exit(0),
   );
 }

@@ -88,15 +88,21 @@ export class Processes {
       .join('\n');
   }
 
-  /** Ends a process and waits for its exit. SIGKILL ends its children too. */
+  /** Ends a process and waits for its exit. SIGKILL ends its children too, even if the process itself has already ended. */
   async stop(name: string, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     const child = this.#running.get(name);
     if (child?.pid === undefined) throw new Error(`the lab runs no process ${name}`);
     this.#running.delete(name);
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    const gone = new Promise((resolve) => child.once('exit', resolve));
-    // SIGTERM goes only to the process, as a kubelet sends it. SIGKILL goes to the whole group.
-    process.kill(signal === 'SIGKILL' ? -child.pid : child.pid, signal);
+    const hasEnded = child.exitCode !== null || child.signalCode !== null;
+    if (hasEnded && signal !== 'SIGKILL') return;
+    const gone = hasEnded ? undefined : new Promise((resolve) => child.once('exit', resolve));
+    try {
+      // SIGTERM goes only to the process, as a kubelet sends it. SIGKILL goes to the whole group.
+      process.kill(signal === 'SIGKILL' ? -child.pid : child.pid, signal);
+    } catch (error) {
+      // The group of a process that has ended is gone, unless the process left children.
+      if (!hasEnded) throw error;
+    }
     await gone;
   }
 

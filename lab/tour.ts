@@ -28,7 +28,7 @@ export class Tour {
 
   /**
    * Waits until the probe holds or the deadline has passed, and shows the command with its last output in both cases. Returns that
-   * output.
+   * output. An error is shown as the output, but never holds, because a check that something is absent would otherwise hold for it.
    */
   async check(
     what: string,
@@ -38,8 +38,10 @@ export class Tour {
   ): Promise<string> {
     const end = performance.now() + patienceMs;
     for (;;) {
-      const output = await probe.run().catch((error: unknown) => String(error));
-      const held = probe.holds(output);
+      const { output, held } = await probe.run().then(
+        (output) => ({ output, held: probe.holds(output) }),
+        (error: unknown) => ({ output: String(error), held: false }),
+      );
       if (held || performance.now() > end) {
         this.show(host, command, output);
         this.verdict(what, held);

@@ -13,7 +13,7 @@ export type Admit = (
 
 type Fields = Record<string, unknown>;
 
-/** The most bytes that all values of a ConfigMap or a Secret may have together. */
+/** The most bytes that all values of a ConfigMap or a Secret may have together. The values of a Secret count without their base64 encoding. */
 const maxDataBytes = 1_048_576;
 /** A time with microseconds. In a field of the type MicroTime, the server accepts no other form. */
 const microTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}(Z|[+-]\d\d:\d\d)$/;
@@ -26,28 +26,34 @@ function dataOf(resource: Resource, object: KubernetesObject): [string, string][
       throw invalid(resource, name, `data[${key}]: Invalid value: "${key}"`);
     if (typeof value !== 'string') throw undecodable(`data.${key}: expected a string`);
   }
-  const data = entries as [string, string][];
-  if (data.reduce((sum, [, value]) => sum + Buffer.byteLength(value), 0) > maxDataBytes)
+  return entries as [string, string][];
+}
+
+function checkSize(resource: Resource, name: string, values: readonly (string | Buffer)[]): void {
+  if (values.reduce((sum, value) => sum + Buffer.byteLength(value), 0) > maxDataBytes)
     throw invalid(resource, name, `data: Too long: may not be more than ${maxDataBytes} bytes`);
-  return data;
 }
 
 const admitConfigMap: Admit = (resource, object) => {
-  dataOf(resource, object);
+  const values = dataOf(resource, object).map(([, value]) => value);
+  checkSize(resource, object.metadata.name, values);
   return object;
 };
 
 const admitSecret: Admit = (resource, object, before) => {
   const { stringData, ...rest } = object;
   const { name } = object.metadata;
-  for (const [key, value] of dataOf(resource, object))
-    if (Buffer.from(value, 'base64').toString('base64') !== value)
-      throw undecodable(`data.${key}: illegal base64 data`);
-  const plain = Object.entries((stringData ?? {}) as Record<string, string>);
-  const data = {
-    ...((rest.data ?? {}) as object),
-    ...Object.fromEntries(plain.map(([key, value]) => [key, Buffer.from(value).toString('base64')])),
-  };
+  const plain = dataOf(resource, { ...rest, data: stringData });
+  const data = Object.fromEntries([
+    ...dataOf(resource, object),
+    ...plain.map(([key, value]) => [key, Buffer.from(value).toString('base64')] as const),
+  ]);
+  const values = Object.entries(data).map(([key, value]) => {
+    const decoded = Buffer.from(value, 'base64');
+    if (decoded.toString('base64') !== value) throw undecodable(`data.${key}: illegal base64 data`);
+    return decoded;
+  });
+  checkSize(resource, name, values);
   const secret: KubernetesObject = {
     type: 'Opaque',
     ...rest,

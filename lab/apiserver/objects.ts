@@ -153,7 +153,7 @@ export class Objects {
     return this.#store.get(storageKey(resource), keyOf(resource, namespace, name)) !== undefined;
   }
 
-  /** Replaces an object. For some kinds, it creates an object that does not exist. */
+  /** Replaces an object. For some kinds, it creates an object that does not exist, but never on the status path. */
   update(target: Target, body: KubernetesObject): KubernetesObject {
     const { resource, namespace, name = '' } = target;
     checkKind(resource, body);
@@ -164,7 +164,7 @@ export class Objects {
         `the name of the object (${body.metadata.name}) is not that of the request (${name})`,
       );
     const before = this.#store.get(storageKey(resource), keyOf(resource, namespace, name));
-    if (!before && resource.createsOnUpdate) return this.create(target, body);
+    if (!before && resource.createsOnUpdate && !target.status) return this.create(target, body);
     if (!before) throw notFound(resource.plural, name);
     if (resource.needsVersion && !body.metadata.resourceVersion)
       throw invalid(

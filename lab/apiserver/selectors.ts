@@ -1,6 +1,12 @@
 import { ApiProblem } from './problem.ts';
 import { field, type KubernetesObject, type Resource, selectableFields } from './resources.ts';
 
+/** The selectable fields whose value is not just the text at their path. */
+const derivedFields: Readonly<Record<string, (object: KubernetesObject) => unknown>> = {
+  'spec.unschedulable': (node) => field(node, 'spec', 'unschedulable') ?? false,
+  source: (event) => field(event, 'source', 'component') || event.reportingComponent,
+};
+
 export type Matcher = (object: KubernetesObject) => boolean;
 
 /** A field selector: `metadata.name=a,involvedObject.uid!=b`. Throws 400 for a field by which the server cannot select. */
@@ -10,42 +16,43 @@ export function fieldMatcher({ kind }: Resource, selector: string | null): Match
     .split(',')
     .filter((term) => term !== '')
     .map((term) => {
-      const [, path, operator, value] = /^([\w./-]+?)(==|!=|=)(.*)$/.exec(term) ?? [];
+      const [, path, operator, value] = /^([\w./-]+?)(==|!=|=)([^=]*)$/.exec(term) ?? [];
       if (path === undefined)
         throw new ApiProblem(400, 'BadRequest', `field selector "${term}" cannot be read`);
       const stored = path.replace(/^regarding\./, 'involvedObject.');
       if (!known.includes(stored))
         throw new ApiProblem(400, 'BadRequest', `field label not supported: ${path}`);
-      const keys = stored.split('.');
-      return (object: KubernetesObject) =>
-        (String(field(object, ...keys) ?? '') === value) === (operator !== '!=');
+      const read =
+        derivedFields[stored] ?? ((object: KubernetesObject) => field(object, ...stored.split('.')));
+      return (object: KubernetesObject) => (String(read(object) ?? '') === value) === (operator !== '!=');
     });
   return (object) => terms.every((term) => term(object));
 }
 
-const labelKey = /^[A-Za-z0-9]([-A-Za-z0-9_./]*[A-Za-z0-9])?$/;
+const key = '[A-Za-z0-9](?:[-A-Za-z0-9_./]*[A-Za-z0-9])?';
+const value = '(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?)?';
+const isPresent = new RegExp(`^(!?)\\s*(${key})$`);
+const isEqual = new RegExp(`^(${key})\\s*(==|!=|=)\\s*(${value})$`);
+const isInSet = new RegExp(`^(${key})\\s+(in|notin)\\s*\\(\\s*(${value}(?:\\s*,\\s*${value})*)\\s*\\)$`);
+
+type LabelTest = (labels: Readonly<Record<string, string>>) => boolean;
 
 /** A label selector: `a=b,c!=d,e in (f,g),!h`. Throws 400 for malformed text. */
 export function labelMatcher(selector: string | null): Matcher {
-  const terms = (selector ?? '').match(/[^,(]+(\([^)]*\))?/g) ?? [];
-  const tests = terms.map((term): ((labels: Record<string, string>) => boolean) => {
-    const text = term.trim();
-    const [key = ''] = text.replace(/^!/, '').split(/[\s=!]/);
-    if (!labelKey.test(key))
-      throw new ApiProblem(400, 'BadRequest', `label selector "${text}" cannot be read`);
-    const set = /^(\S+)\s+(in|notin)\s+\(([^)]*)\)$/.exec(text);
-    if (set) {
-      const [, key = '', operator, list = ''] = set;
-      const values = list.split(',').map((value) => value.trim());
-      return (labels) => values.includes(labels[key] ?? '\0') === (operator === 'in');
-    }
-    const equality = /^([^=!\s]+)\s*(==|!=|=)\s*(.*)$/.exec(text);
-    if (equality) {
-      const [, key = '', operator, value] = equality;
-      return (labels) => (labels[key] === value) === (operator !== '!=');
-    }
-    if (text.startsWith('!')) return (labels) => labels[text.slice(1)] === undefined;
-    return (labels) => labels[text] !== undefined;
-  });
+  const text = (selector ?? '').trim();
+  // A comma inside parentheses does not end a term.
+  const tests = text === '' ? [] : text.split(/,(?![^(]*\))/).map((term) => labelTest(term.trim()));
   return (object) => tests.every((test) => test(object.metadata.labels ?? {}));
+}
+
+function labelTest(term: string): LabelTest {
+  const [, not, present] = isPresent.exec(term) ?? [];
+  if (present !== undefined) return (labels) => (labels[present] === undefined) === (not === '!');
+  const [, compared, comparison, wanted] = isEqual.exec(term) ?? [];
+  if (compared !== undefined) return (labels) => (labels[compared] === wanted) === (comparison !== '!=');
+  const [, member, membership, list] = isInSet.exec(term) ?? [];
+  if (member === undefined || list === undefined)
+    throw new ApiProblem(400, 'BadRequest', `label selector "${term}" cannot be read`);
+  const values = new Set<string | undefined>(list.split(/\s*,\s*/));
+  return (labels) => values.has(labels[member]) === (membership === 'in');
 }

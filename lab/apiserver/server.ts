@@ -92,7 +92,8 @@ export class ApiServer {
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const url = new URL(request.url ?? '/', 'http://localhost');
+    const url = URL.parse(request.url ?? '/', 'http://localhost');
+    if (!url) return send(response, 400, '400 Bad Request');
     const { token } = this.#options;
     try {
       if (url.pathname.startsWith('/lab/')) return this.#control(request, url, response);
@@ -140,12 +141,14 @@ export class ApiServer {
   }
 
   async #serve(target: Target, request: IncomingMessage, url: URL, response: ServerResponse): Promise<void> {
-    const { resource, name } = target;
+    const { resource, name, status } = target;
     const { method = 'GET', headers } = request;
     const asTable = wantsTable(headers.accept);
     const isWatch = asksForWatch(request, url);
     const isCollection = isWatch || name === undefined;
-    const isAllowed = isCollection ? ['GET', 'POST', 'DELETE'].includes(method) : method !== 'POST';
+    const isAllowed = isCollection
+      ? ['GET', 'POST', 'DELETE'].includes(method)
+      : method !== 'POST' && !(status && method === 'DELETE');
     if (!isAllowed)
       throw new ApiProblem(405, 'MethodNotAllowed', `${method} is not allowed on ${url.pathname}`);
     checkNumbers(url, isWatch);
@@ -163,7 +166,11 @@ export class ApiServer {
       case 'GET': {
         if (isWatch) {
           const bookmarkMs = this.#options.bookmarkMs ?? 30_000;
-          const options = watchOptionsOf(url, resource, matcherOf(target, url), asTable, bookmarkMs);
+          const matches = matcherOf(target, url);
+          const options = {
+            ...watchOptionsOf(url, resource, matches, asTable, bookmarkMs),
+            paused: () => this.#paused?.promise,
+          };
           this.#watches.add(response);
           response.on('close', () => this.#watches.delete(response));
           return serveWatch(this.#store, response, options);
@@ -250,13 +257,10 @@ export class ApiServer {
     const { logFolder } = this.#options;
     try {
       const text = readFileSync(`${logFolder}/${pod}.log`, 'utf8');
-      const tail = Number(searchParams.get('tailLines') ?? 0);
-      return tail > 0
-        ? text
-            .split('\n')
-            .slice(-tail - 1)
-            .join('\n')
-        : text;
+      const tail = searchParams.get('tailLines');
+      // Each line includes its newline, which the last line may lack.
+      const lines = text.match(/[^\n]*\n|[^\n]+$/g) ?? [];
+      return tail === null ? text : lines.slice(Math.max(0, lines.length - Number(tail))).join('');
     } catch {
       throw new ApiProblem(404, 'NotFound', `the lab has no log of pod ${pod}`);
     }

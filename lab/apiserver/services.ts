@@ -1,5 +1,6 @@
 /** Defaults and validation of Services. They follow the answers of Kubernetes in `test/e2e/apiserver-answers.json`. */
 import { BlockList, isIP, isIPv4 } from 'node:net';
+import { isDeepStrictEqual } from 'node:util';
 import { invalid, requireOneOf, undecodable } from './invalid.ts';
 import { field, type KubernetesObject, type Resource } from './resources.ts';
 
@@ -28,6 +29,11 @@ export function admitService(
   const spec: Spec = { ...((object.spec ?? {}) as Spec) };
   spec.type ??= 'ClusterIP';
   oneOf('spec.type', spec.type, types);
+  /** Drops fields that the new type does not have. The server refuses such a field only if the update itself sets it. */
+  const dropUnchanged = (...names: readonly string[]) => {
+    for (const name of names)
+      if (isDeepStrictEqual(spec[name] ?? undefined, field(before, 'spec', name))) delete spec[name];
+  };
   const isLoadBalancer = spec.type === 'LoadBalancer';
   const wasLoadBalancer = field(before, 'spec', 'type') === 'LoadBalancer';
   const ports = portsOf(resource, name, spec);
@@ -41,12 +47,12 @@ export function admitService(
   if (isLoadBalancer || spec.type === 'NodePort') {
     spec.externalTrafficPolicy ??= 'Cluster';
     oneOf('spec.externalTrafficPolicy', spec.externalTrafficPolicy, ['Cluster', 'Local']);
-  } else if (wasLoadBalancer) {
-    delete spec.externalTrafficPolicy;
-  } else if (spec.externalTrafficPolicy !== undefined) {
-    throw fail(
-      `spec.externalTrafficPolicy: Invalid value: "${spec.externalTrafficPolicy}": may only be set for externally-accessible services`,
-    );
+  } else {
+    dropUnchanged('externalTrafficPolicy');
+    if (spec.externalTrafficPolicy !== undefined)
+      throw fail(
+        `spec.externalTrafficPolicy: Invalid value: "${spec.externalTrafficPolicy}": may only be set for externally-accessible services`,
+      );
   }
   if (isLoadBalancer) {
     spec.allocateLoadBalancerNodePorts ??= true;
@@ -57,18 +63,21 @@ export function admitService(
         );
     if (wasLoadBalancer && field(before, 'spec', 'loadBalancerClass') !== spec.loadBalancerClass)
       throw fail('spec.loadBalancerClass: Invalid value: may not change once set');
-  } else if (wasLoadBalancer) {
-    delete spec.allocateLoadBalancerNodePorts;
-    delete spec.loadBalancerClass;
-  } else if (spec.loadBalancerClass !== undefined) {
-    throw fail('spec.loadBalancerClass: Forbidden: may only be used when `type` is `LoadBalancer`');
+  } else {
+    dropUnchanged('allocateLoadBalancerNodePorts', 'loadBalancerClass');
+    for (const name of ['allocateLoadBalancerNodePorts', 'loadBalancerClass'])
+      if (spec[name] !== undefined)
+        throw fail(`spec.${name}: Forbidden: may only be used when \`type\` is \`LoadBalancer\``);
   }
-  if (spec.type === 'ExternalName') return { ...object, spec, status: object.status ?? { loadBalancer: {} } };
-  spec.internalTrafficPolicy ??= 'Cluster';
-  completeFamilies(spec, before, fail, oneOf);
-  if (spec.clusterIP === 'None') spec.clusterIPs = ['None'];
-  else completeClusterIps(spec, before);
-  // The server itself clears the addresses of a Service that is no longer of type LoadBalancer.
+  if (spec.type === 'ExternalName') {
+    dropUnchanged('clusterIP', 'clusterIPs', 'ipFamilies', 'ipFamilyPolicy');
+  } else {
+    spec.internalTrafficPolicy ??= 'Cluster';
+    spec.clusterIPs = wantedClusterIps(spec, before, fail);
+    completeFamilies(spec, before, fail, oneOf);
+    if (spec.clusterIP !== 'None') completeClusterIps(spec);
+  }
+  // The server itself clears the addresses when a Service stops being of type LoadBalancer.
   const cleared = isLoadBalancer || !wasLoadBalancer ? {} : { loadBalancer: {} };
   return { ...object, spec, status: { ...((object.status ?? { loadBalancer: {} }) as Spec), ...cleared } };
 }
@@ -143,16 +152,39 @@ function completeFamilies(
   spec.ipFamilyPolicy ??= isHeadlessWithoutSelector ? 'RequireDualStack' : 'SingleStack';
   oneOf('spec.ipFamilyPolicy', spec.ipFamilyPolicy, familyPolicies);
   const familiesBefore = field(before, 'spec', 'ipFamilies') as readonly string[] | undefined;
-  const first = asked[0] ?? familiesBefore?.[0] ?? 'IPv4';
+  const familyOfIp = String((spec.clusterIPs as readonly string[])[0]).includes(':') ? 'IPv6' : 'IPv4';
+  const first = asked[0] ?? familiesBefore?.[0] ?? familyOfIp;
   if (familiesBefore?.[0] !== undefined && familiesBefore[0] !== first)
     throw fail('spec.ipFamilies[0]: Invalid value: the primary ipFamily may not change once set');
   spec.ipFamilies =
     spec.ipFamilyPolicy === 'SingleStack' ? [first] : [first, first === 'IPv4' ? 'IPv6' : 'IPv4'];
 }
 
-/** An update that leaves out the cluster IPs keeps those that the Service has. */
-function completeClusterIps(spec: Spec, before: KubernetesObject | undefined): void {
-  const had = (spec.clusterIPs ?? field(before, 'spec', 'clusterIPs') ?? []) as string[];
+/**
+ * The cluster IPs that the client wants or the Service has; may be empty. An update that leaves them out keeps those of the Service. An old
+ * client knows only `clusterIP`, which is the first of them.
+ */
+function wantedClusterIps(
+  spec: Spec,
+  before: KubernetesObject | undefined,
+  fail: (message: string) => Error,
+): readonly string[] {
+  const had = (field(before, 'spec', 'clusterIPs') ?? []) as readonly string[];
+  spec.clusterIP ||= had[0];
+  const first = spec.clusterIP as string | undefined;
+  if (first === undefined) return (spec.clusterIPs ?? []) as readonly string[];
+  if (first !== 'None' && isIP(first) === 0)
+    throw fail(`spec.clusterIPs[0]: Invalid value: "${first}": must be a valid IP address`);
+  if (had[0] !== undefined && had[0] !== first)
+    throw fail(`spec.clusterIPs[0]: Invalid value: "${first}": may not change once set`);
+  if (first === 'None') return [first];
+  const asked = (spec.clusterIPs ?? []) as readonly string[];
+  return asked.length > 0 ? asked : had.length > 0 ? had : [first];
+}
+
+/** Gives the Service a cluster IP of each of its families. */
+function completeClusterIps(spec: Spec): void {
+  const had = spec.clusterIPs as readonly string[];
   const wanted = spec.ipFamilies as string[];
   const ofFamily = (family: string) => had.find((ip) => ip.includes(':') === (family === 'IPv6'));
   const index = wanted.every(ofFamily) ? 0 : ++nextClusterIp;

@@ -5,22 +5,28 @@
 type Json = unknown;
 type JsonObject = Record<string, Json>;
 
-/** The lists of objects that a patch merges, with their merge keys. A patch replaces every other list of objects. */
+/**
+ * The lists of objects that a patch merges, with their merge keys. A patch replaces every other list of objects. A list has the name of the
+ * enclosing field before its own, because the same name has other keys, or none, in other places.
+ */
 const mergeKeys: Readonly<Record<string, string>> = {
-  ports: 'port',
-  containers: 'name',
-  initContainers: 'name',
-  env: 'name',
-  volumes: 'name',
-  conditions: 'type',
-  addresses: 'type',
-  ownerReferences: 'uid',
-  taints: 'key',
-  secrets: 'name',
+  'spec.ports': 'port',
+  'spec.containers': 'name',
+  'spec.initContainers': 'name',
+  'spec.volumes': 'name',
+  'containers.ports': 'containerPort',
+  'containers.env': 'name',
+  'initContainers.ports': 'containerPort',
+  'initContainers.env': 'name',
+  'status.conditions': 'type',
+  'status.addresses': 'type',
+  'metadata.ownerReferences': 'uid',
+  '.secrets': 'name',
 };
 const mergedPrimitives = new Set(['finalizers']);
 
-export function strategicMerge(target: Json, patch: Json): Json {
+/** `parent` is the name of the field that holds the target; empty for a whole object. */
+export function strategicMerge(target: Json, patch: Json, parent = ''): Json {
   if (!isObject(patch)) return patch;
   if (patch.$patch === 'replace') return without(patch, '$patch');
   if (patch.$patch === 'delete') return undefined;
@@ -36,9 +42,9 @@ export function strategicMerge(target: Json, patch: Json): Json {
     } else if (value === null) {
       delete result[key];
     } else if (Array.isArray(value)) {
-      result[key] = mergeList(key, result[key], value, patch[`$setElementOrder/${key}`]);
+      result[key] = mergeList([parent, key], result[key], value, patch[`$setElementOrder/${key}`]);
     } else {
-      const merged = strategicMerge(result[key], value);
+      const merged = strategicMerge(result[key], value, key);
       if (merged === undefined) delete result[key];
       else result[key] = merged;
     }
@@ -46,9 +52,14 @@ export function strategicMerge(target: Json, patch: Json): Json {
   return result;
 }
 
-function mergeList(name: string, target: Json, patch: readonly Json[], order: Json): Json {
+function mergeList(
+  [parent, name]: readonly [parent: string, name: string],
+  target: Json,
+  patch: readonly Json[],
+  order: Json,
+): Json {
   const before = Array.isArray(target) ? target : [];
-  const mergeKey = mergeKeys[name];
+  const mergeKey = mergeKeys[`${parent}.${name}`];
   if (mergedPrimitives.has(name)) return [...new Set([...before, ...patch])];
   if (mergeKey === undefined || !patch.every((item) => isObject(item))) return patch;
   if (patch.some((item) => isObject(item) && item.$patch === 'replace'))
@@ -64,8 +75,8 @@ function mergeList(name: string, target: Json, patch: readonly Json[], order: Js
     const index = result.findIndex((each) => isObject(each) && each[mergeKey] === item[mergeKey]);
     if (item.$patch === 'delete') {
       if (index >= 0) result.splice(index, 1);
-    } else if (index >= 0) result[index] = strategicMerge(result[index], item);
-    else result.push(strategicMerge({}, item));
+    } else if (index >= 0) result[index] = strategicMerge(result[index], item, name);
+    else result.push(strategicMerge({}, item, name));
   }
   const placeIn = (list: readonly Json[], item: Json) =>
     list.findIndex((each) => isObject(each) && isObject(item) && each[mergeKey] === item[mergeKey]);

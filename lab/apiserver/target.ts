@@ -14,12 +14,12 @@ export interface Target {
   readonly dryRun: boolean;
 }
 
-/** Reads the path and the query. `undefined` for an unknown resource or subresource. */
+/** Reads the path and the query. `undefined` for an unknown resource or subresource. Throws 400 for a path with a malformed escape. */
 export function targetOf({ pathname, searchParams }: URL): Target | undefined {
   const [, core, group = '', version, rest] =
     /^\/(?:(api)|apis\/([^/]+))\/([^/]+)\/(.+?)\/?$/.exec(pathname) ?? [];
   if (rest === undefined || (core === undefined && group === '')) return undefined;
-  const parts = rest.split('/').map(decodeURIComponent);
+  const parts = rest.split('/').map(unescaped);
   const namespaced = parts[0] === 'namespaces' && parts.length > 2 && parts[2] !== 'status';
   const namespace = namespaced ? parts[1] : undefined;
   const [plural, name, subresource] = namespaced ? parts.slice(2) : parts;
@@ -35,6 +35,14 @@ export function targetOf({ pathname, searchParams }: URL): Target | undefined {
     status: subresource === 'status',
     dryRun: searchParams.get('dryRun') === 'All',
   };
+}
+
+function unescaped(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw new ApiProblem(400, 'BadRequest', `invalid URL escape in "${part}"`);
+  }
 }
 
 /** Key of an object in the store. */

@@ -18,6 +18,8 @@ export interface WatchOptions {
   /** The watch starts with the existing objects and marks their end with a bookmark. */
   readonly sendInitialEvents: boolean;
   readonly timeoutMs: number;
+  /** Resolves at the end of the server's pause; `undefined` while the server is not paused. */
+  readonly paused?: () => Promise<void> | undefined;
 }
 
 const defaultTimeoutMs = 1_800_000;
@@ -97,8 +99,10 @@ export function serveWatch(store: Store, response: ServerResponse, options: Watc
     clearTimeout(limit);
   };
   // When the client reads slowly, the response closes long after `end`. Nothing may be written between the two.
-  const limit = setTimeout(() => {
+  const limit = setTimeout(async () => {
     stop();
+    // `end` would send the events that a pause holds back.
+    await options.paused?.();
     response.end();
   }, options.timeoutMs);
   response.on('close', stop);

@@ -112,8 +112,10 @@ rmSync(output, { recursive: true, force: true });
 mkdirSync(output, { recursive: true });
 const archives = readdirSync(images).map((name) => join(images, name));
 say(`starting a cluster of ${nodeCount} nodes`);
-const cluster = await Cluster.start(nodeCount, { images: archives, dns, reportsIpv6: false });
+let started: Cluster | undefined;
 try {
+  const cluster = await Cluster.start(nodeCount, { images: archives, dns, reportsIpv6: false });
+  started = cluster;
   const { far, control } = cluster.fabric;
   // The tests send requests to the API server, so their host has an interface in the management network. Everything else goes through the router.
   await plug({ namespace: far, interface: 'mgmt0', addresses: ['10.255.0.200/24'] }, control, 'mgmt', 'far');
@@ -141,7 +143,9 @@ try {
   say(`${passed} passed, ${failed} failed; reports are in ${output}`);
   if (problems.length > 0 || failed > 0 || passed === 0) process.exitCode = 1;
 } finally {
+  // A cluster that does not start leaves logs too.
+  mkdirSync('/tmp/cluster', { recursive: true });
   for (const name of readdirSync('/tmp/cluster').filter((file) => file.endsWith('.log')))
     copyFileSync(join('/tmp/cluster', name), join(output, name));
-  await cluster.close();
+  await started?.close();
 }

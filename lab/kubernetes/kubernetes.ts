@@ -304,10 +304,12 @@ export class Kubernetes implements ApiServer {
       goEnvironment,
     );
     await this.#until(`${name} is ready`, async () => {
-      if (!processes.isRunning(name)) throw new Error(`${name} has ended`);
+      // An error in here would not end the wait.
+      if (!processes.isRunning(name)) return true;
       const { stdout } = await run('curl', ['-sk', '--max-time', '2', `https://${address}:${port}/readyz`]);
       return stdout === 'ok';
     });
+    if (!processes.isRunning(name)) throw new Error(`${name} has ended\n${processes.lastLines(15)}`);
     this.#note('ready', auditPath);
   }
 

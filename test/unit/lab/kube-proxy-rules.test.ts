@@ -56,6 +56,11 @@ describe('rulesetOf()', () => {
     assert.match(cluster ?? '', /mod 1 map { 0 : 10\.244\.2\.3 }/);
   });
 
+  test('a port whose target is a name has no rules, and the other ports keep theirs', () => {
+    const named = { protocol: 'TCP', port: 443, targetPort: undefined };
+    assert.deepEqual(rules('node-1', { ...web, ports: [named, ...web.ports] }), rules('node-1', web));
+  });
+
   test('without Services the ruleset only removes the previous rules', () => {
     const ruleset = rulesetOf('node-1', [], []);
     assert.match(ruleset, /^table inet kube-proxy\ndelete table inet kube-proxy\ntable inet kube-proxy \{/);

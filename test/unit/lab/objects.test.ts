@@ -171,6 +171,119 @@ describe('Objects', () => {
     );
   });
 
+  const changesOfType: readonly (readonly [from: object, to: object, lost: readonly string[]])[] = [
+    [
+      { type: 'NodePort', allocateLoadBalancerNodePorts: null },
+      { type: 'ClusterIP' },
+      ['externalTrafficPolicy'],
+    ],
+    [
+      { type: 'LoadBalancer', loadBalancerClass: 'a/b' },
+      { type: 'ClusterIP' },
+      ['externalTrafficPolicy', 'allocateLoadBalancerNodePorts', 'loadBalancerClass'],
+    ],
+    [
+      { type: 'LoadBalancer' },
+      { type: 'ExternalName', externalName: 'example.com' },
+      [
+        'externalTrafficPolicy',
+        'allocateLoadBalancerNodePorts',
+        'clusterIP',
+        'clusterIPs',
+        'ipFamilies',
+        'ipFamilyPolicy',
+      ],
+    ],
+  ];
+  for (const [from, to, lost] of changesOfType)
+    test(`a Service that changes from ${JSON.stringify(from)} to ${JSON.stringify(to)} loses what only the old type has`, () => {
+      const objects = new Objects(new Store());
+      const { spec } = objects.create(target(base), service('web', from));
+      const isLoadBalancer = field(spec, 'type') === 'LoadBalancer';
+      const merge = (url: string, patch: object) =>
+        objects.patch(target(url), 'application/merge-patch+json', patch);
+      if (isLoadBalancer)
+        merge(`${base}/web/status`, { status: { loadBalancer: { ingress: [{ ip: '192.0.2.1' }] } } });
+      const changed = merge(`${base}/web`, { spec: to });
+      const kept = Object.entries(spec as object).filter(([name]) => !lost.includes(name));
+      assert.deepEqual(changed.spec, { ...Object.fromEntries(kept), ...to });
+      assert.deepEqual(changed.status, { loadBalancer: {} });
+    });
+
+  test('a change of type fails when it also sets a field that the new type does not have', () => {
+    for (const spec of [
+      { externalTrafficPolicy: 'Local' },
+      { loadBalancerClass: 'c/d' },
+      { allocateLoadBalancerNodePorts: false },
+    ]) {
+      const objects = new Objects(new Store());
+      objects.create(target(base), service('web', { loadBalancerClass: 'a/b' }));
+      const patch = { spec: { type: 'ClusterIP', ...spec } };
+      assert.throws(
+        () => objects.patch(target(`${base}/web`), 'application/merge-patch+json', patch),
+        refusal(422, new RegExp(`spec\\.${Object.keys(spec)[0]}: .*may only be`)),
+      );
+    }
+  });
+
+  const clusterIps: readonly (readonly [asked: object, clusterIPs: readonly string[]])[] = [
+    [{ clusterIP: '10.96.7.7' }, ['10.96.7.7']],
+    [{ clusterIP: 'fd00:96::77' }, ['fd00:96::77']],
+    [{ clusterIP: '10.96.7.7', clusterIPs: ['10.96.7.7'] }, ['10.96.7.7']],
+    [
+      {
+        clusterIP: '10.96.7.7',
+        clusterIPs: ['10.96.7.7', 'fd00:96::77'],
+        ipFamilyPolicy: 'RequireDualStack',
+      },
+      ['10.96.7.7', 'fd00:96::77'],
+    ],
+  ];
+  for (const [asked, expected] of clusterIps)
+    test(`a Service gets the cluster IPs that it asks for, and keeps them: ${JSON.stringify(asked)}`, () => {
+      const objects = new Objects(new Store());
+      const created = objects.create(target(base), service('web', asked));
+      assert.deepEqual(field(created, 'spec', 'clusterIPs'), expected);
+      assert.equal(field(created, 'spec', 'clusterIP'), expected[0]);
+      const web = target(`${base}/web`);
+      const { clusterIPs: _, ...old } = created.spec as Record<string, unknown>;
+      for (const spec of [old, { ...old, clusterIP: undefined }])
+        assert.deepEqual(objects.update(web, service('web', spec)).spec, created.spec);
+      for (const clusterIP of ['10.96.7.8', 'None', 'text'])
+        assert.throws(
+          () => objects.patch(web, 'application/merge-patch+json', { spec: { clusterIP } }),
+          refusal(422, /spec\.clusterIPs\[0\]: Invalid value/),
+        );
+    });
+
+  test('update() creates a Service on the main path, but not on the status path', () => {
+    const store = new Store();
+    const objects = new Objects(store);
+    assert.throws(
+      () => objects.update(target(`${base}/web/status`), service('web')),
+      refusal(404, /services "web" not found/),
+    );
+    assert.deepEqual(store.list('/v1/services'), []);
+    assert.equal(objects.update(target(`${base}/web`), service('web')).metadata.name, 'web');
+  });
+
+  test('the size of a Secret is that of its decoded values, whether they come as text or in base64', () => {
+    const objects = new Objects(new Store());
+    const secrets = target('http://lab/api/v1/namespaces/default/secrets');
+    const [half, over] = ['x'.repeat(524_288), 'x'.repeat(524_289)];
+    const secret = (name: string, text: string) => ({
+      metadata: { name },
+      data: { a: Buffer.from(half).toString('base64') },
+      stringData: { b: text },
+    });
+    assert.equal(objects.create(secrets, secret('full', half)).metadata.name, 'full');
+    assert.throws(() => objects.create(secrets, secret('over', over)), refusal(422, /data: Too long/));
+    assert.throws(
+      () => objects.create(secrets, { metadata: { name: 'bad' }, stringData: { 'a/b': 'c' } }),
+      refusal(422, /data\[a\/b\]: Invalid value/),
+    );
+  });
+
   test('delete() waits for finalizers, and fails when the uid differs', () => {
     const objects = new Objects(new Store());
     objects.create(target(base), service('web', {}, { finalizers: ['a/b'] }));

@@ -36,27 +36,32 @@ describe('strategicMerge()', () => {
   const rows: readonly (readonly [what: string, target: unknown, patch: unknown, result: unknown])[] = [
     [
       'merges ports by their number and keeps the others',
-      { ports: [{ port: 80, name: 'a' }, { port: 81 }] },
-      { ports: [{ port: 80, name: 'b' }] },
-      { ports: [{ port: 80, name: 'b' }, { port: 81 }] },
+      { spec: { ports: [{ port: 80, name: 'a' }, { port: 81 }] } },
+      { spec: { ports: [{ port: 80, name: 'b' }] } },
+      { spec: { ports: [{ port: 80, name: 'b' }, { port: 81 }] } },
     ],
     [
       'deletes one item of a list by its key',
-      { ports: [{ port: 80 }, { port: 81 }] },
-      { ports: [{ $patch: 'delete', port: 80 }] },
-      { ports: [{ port: 81 }] },
+      { spec: { ports: [{ port: 80 }, { port: 81 }] } },
+      { spec: { ports: [{ $patch: 'delete', port: 80 }] } },
+      { spec: { ports: [{ port: 81 }] } },
     ],
     [
       'orders a merged list by a directive',
-      { ports: [{ port: 80 }, { port: 81 }] },
-      { '$setElementOrder/ports': [{ port: 82 }, { port: 81 }, { port: 80 }], ports: [{ port: 82 }] },
-      { ports: [{ port: 82 }, { port: 81 }, { port: 80 }] },
+      { spec: { ports: [{ port: 80 }, { port: 81 }] } },
+      {
+        spec: {
+          '$setElementOrder/ports': [{ port: 82 }, { port: 81 }, { port: 80 }],
+          ports: [{ port: 82 }],
+        },
+      },
+      { spec: { ports: [{ port: 82 }, { port: 81 }, { port: 80 }] } },
     ],
     [
       'replaces a list on request',
-      { ports: [{ port: 80 }] },
-      { ports: [{ port: 82 }, { $patch: 'replace' }] },
-      { ports: [{ port: 82 }] },
+      { spec: { ports: [{ port: 80 }] } },
+      { spec: { ports: [{ port: 82 }, { $patch: 'replace' }] } },
+      { spec: { ports: [{ port: 82 }] } },
     ],
     ['replaces a map on request', { a: { b: 1 } }, { a: { $patch: 'replace', c: 2 } }, { a: { c: 2 } }],
     ['deletes a map on request', { a: { b: 1 }, c: 1 }, { a: { $patch: 'delete' } }, { c: 1 }],
@@ -76,19 +81,51 @@ describe('strategicMerge()', () => {
     ['keeps only the keys of $retainKeys', { a: 1, b: 2 }, { $retainKeys: ['a', 'c'], c: 3 }, { a: 1, c: 3 }],
     [
       'replaces the whole list of addresses when the patch has two of one type',
-      { addresses: [{ type: 'InternalIP', address: '192.0.2.1' }] },
+      { status: { addresses: [{ type: 'InternalIP', address: '192.0.2.1' }] } },
       {
-        addresses: [
-          { type: 'InternalIP', address: '192.0.2.2' },
-          { type: 'InternalIP', address: '2001:db8::2' },
-        ],
+        status: {
+          addresses: [
+            { type: 'InternalIP', address: '192.0.2.2' },
+            { type: 'InternalIP', address: '2001:db8::2' },
+          ],
+        },
       },
       {
-        addresses: [
-          { type: 'InternalIP', address: '192.0.2.2' },
-          { type: 'InternalIP', address: '2001:db8::2' },
-        ],
+        status: {
+          addresses: [
+            { type: 'InternalIP', address: '192.0.2.2' },
+            { type: 'InternalIP', address: '2001:db8::2' },
+          ],
+        },
       },
+    ],
+    [
+      'merges the ports of a container by their own key',
+      { spec: { containers: [{ name: 'a', ports: [{ containerPort: 80, name: 'x' }] }] } },
+      { spec: { containers: [{ name: 'a', ports: [{ containerPort: 443 }, { containerPort: 80 }] }] } },
+      {
+        spec: {
+          containers: [{ name: 'a', ports: [{ containerPort: 443 }, { containerPort: 80, name: 'x' }] }],
+        },
+      },
+    ],
+    [
+      'adds the ports of a container that has none',
+      { spec: { containers: [{ name: 'a' }] } },
+      { spec: { containers: [{ name: 'a', ports: [{ containerPort: 80 }, { containerPort: 443 }] }] } },
+      { spec: { containers: [{ name: 'a', ports: [{ containerPort: 80 }, { containerPort: 443 }] }] } },
+    ],
+    [
+      'replaces the ports of an EndpointSlice',
+      { ports: [{ port: 80, name: 'a' }, { port: 81 }] },
+      { ports: [{ port: 80 }] },
+      { ports: [{ port: 80 }] },
+    ],
+    [
+      'replaces the taints of a Node',
+      { spec: { taints: [{ key: 'a', effect: 'NoSchedule' }, { key: 'b' }] } },
+      { spec: { taints: [{ key: 'b' }] } },
+      { spec: { taints: [{ key: 'b' }] } },
     ],
   ];
   for (const [what, target, patch, result] of rows)

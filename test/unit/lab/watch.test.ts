@@ -26,3 +26,24 @@ test('a watch that has ended sends nothing more, even if the client has not read
   response.emit('close');
   assert.deepEqual(errors, []);
 });
+
+test('a watch whose time ends during a pause keeps the events until the end of the pause', async () => {
+  const resource = resources.find(({ plural }) => plural === 'configmaps');
+  assert.ok(resource);
+  const store = new Store();
+  const response = new ServerResponse(new IncomingMessage(new Socket()));
+  const pause = Promise.withResolvers<void>();
+  const asked = Promise.withResolvers<void>();
+  serveWatch(store, response, {
+    ...{ resource, matches: () => true, asTable: undefined, from: '', sendInitialEvents: false },
+    ...{ bookmarkMs: undefined, timeoutMs: 1 },
+    paused: () => {
+      asked.resolve();
+      return pause.promise;
+    },
+  });
+  await asked.promise;
+  assert.equal(response.writableEnded, false);
+  pause.resolve();
+  await eventually('the watch ends', async () => response.writableEnded);
+});
