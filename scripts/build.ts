@@ -47,6 +47,8 @@ const target = targetNamed(values.arch);
 const home = resolve(positionals[0] ?? join(root, 'dist'));
 const dist = values.root === undefined ? home : join(values.root, home);
 const modules = modulesFolder(target);
+/** The words before a program of the target. This throws for a target that cannot run here, before an earlier build is removed. */
+const before = runner(target, values.root);
 
 /**
  * The parts of prom-client that Bellman does not use. A bundler keeps them, because CommonJS modules have no static exports. The push gateway
@@ -207,19 +209,20 @@ const entered = new Set(
 );
 // Each of these files runs once, because Node keeps the compiled code of the modules that it has loaded. Some of the runs end with an error, because
 // they get no arguments. The fixed seed makes V8 write the same code in every build. The program does not need the same seed when it starts.
-const [command = '', ...options] = [
-  ...runner(target, values.root),
-  join(home, 'bin/node'),
-  ...[...nodeFlags, '--random-seed=1'],
-];
-for (const file of entered)
-  spawnSync(command, [...options, join(home, file)], {
+const [command = '', ...options] = [...before, join(home, 'bin/node'), ...[...nodeFlags, '--random-seed=1']];
+for (const file of entered) {
+  const { error, signal, status, stderr } = spawnSync(command, [...options, join(home, file)], {
+    encoding: 'utf8',
     env: {
       PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
       NODE_COMPILE_CACHE: join(home, 'compiled'),
       NODE_COMPILE_CACHE_PORTABLE: '1',
     },
   });
+  // Node writes no compiled code when a signal ends it. From 125 on, the exit code is that of chroot, which could not start Node.
+  if (error || signal !== null || (status ?? 0) >= 125)
+    throw new Error(`${file} did not run: ${error?.message ?? signal ?? `exit code ${status}`}\n${stderr}`);
+}
 // Node puts the number of the user into the name of the folder, and lets only this user read the files. The speaker runs as root, the controller as
 // another user, and a developer as a third. So all users may read the files of root's folder, and links with the other numbers lead to it.
 const folders = existsSync(join(dist, 'compiled')) ? readdirSync(join(dist, 'compiled')) : [];

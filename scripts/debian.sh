@@ -37,9 +37,11 @@ flock 9
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 trap 'exit 130' INT TERM
-if [ ! -e "$policy" ]; then
+# A killed run leaves its policy. Its comment tells it from the policy of another program.
+mark='# Bellman set-up'
+if [ ! -e "$policy" ] || grep -qxF "$mark" "$policy"; then
   trap 'rm -f "$log" "$policy"' EXIT
-  printf '#!/bin/sh\nexit 101\n' >"$policy"
+  printf '#!/bin/sh\n%s\nexit 101\n' "$mark" >"$policy"
   chmod +x "$policy"
 fi
 export DEBIAN_FRONTEND=noninteractive

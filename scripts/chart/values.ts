@@ -89,7 +89,7 @@ const speaker = z
       'UDP port on which the speakers probe each other. Speakers with different ports do not hear each other.',
     ),
     maxUnavailable: z
-      .union([z.int().min(1), text.regex(/^[0-9]+%$/)])
+      .union([z.int().min(1), text.regex(/^([1-9]\d?|100)%$/)])
       .default(1)
       .describe('On how many nodes at a time an upgrade replaces the speaker, as a number or a percentage.'),
     surge: enabled(

@@ -60,7 +60,7 @@ function buildImages(): void {
       'org.opencontainers.image.title': 'Bellman',
       'org.opencontainers.image.description': description,
       'org.opencontainers.image.version': version,
-      'org.opencontainers.image.revision': revision(),
+      ...revisionLabel(),
       'org.opencontainers.image.licenses': license,
       'org.opencontainers.image.created': new Date(createdSeconds * 1000).toISOString(),
     },
@@ -108,9 +108,12 @@ function commitSeconds(): number {
   return seconds;
 }
 
-function revision(): string {
+/** No label where there is no clone. The build then takes its time from SOURCE_DATE_EPOCH. */
+function revisionLabel(): Readonly<Record<string, string>> {
+  const commit = git('rev-parse', 'HEAD');
+  if (commit === '') return {};
   const changed = git('status', '--porcelain', '--untracked-files=no') === '' ? '' : '-changed';
-  return `${git('rev-parse', 'HEAD')}${changed}`;
+  return { 'org.opencontainers.image.revision': `${commit}${changed}` };
 }
 
 /** Returns an empty text where there is no Git or no clone. */

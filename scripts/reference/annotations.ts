@@ -28,7 +28,12 @@ const conditionRows: readonly (readonly [ServiceConditionType | undefined, strin
   ],
   [addressAssigned, 'False', '`NotDecided`', 'The controller has not decided yet.'],
   [announced, 'True', '`Answered`', 'A node answers for each address in layer 2.'],
-  [announced, 'False', '`NoNodeAnswers`', 'No node answers for an address of a layer-2 pool.'],
+  [
+    announced,
+    'False',
+    '`NoNodeAnswers`',
+    'No node answers for an address of a layer-2 pool. Not shown when only BGP advertisements select the Service.',
+  ],
   [announced, 'False', '`NoAddress`, `ProtocolNone`', 'There is nothing to announce.'],
   [
     announced,

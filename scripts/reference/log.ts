@@ -5,6 +5,8 @@ import { code, page, table } from './markdown.ts';
 
 const root = new URL('../../', import.meta.url);
 
+/** src/telemetry/log-output.ts writes the line with this field itself. */
+const fieldOfLostLines = 'lines';
 /** The meaning of each field of a log line. */
 const fields: Readonly<Record<string, string>> = {
   action: 'what the node does about the conflict',
@@ -17,7 +19,6 @@ const fields: Readonly<Record<string, string>> = {
   capabilities: 'codes of the capabilities, or `all`',
   cause: 'cause of a [refusal](../design/allocation.md#refusals)',
   entrance: 'where the input came from: `bgp`, `bfd`, `membership`, `frame`, `http`, `watch`, `succession`',
-  err: 'the exception, with its stack',
   event: 'reason of the Kubernetes event; at level debug, the input of a state machine',
   families: 'address families that the session carries',
   hash: 'hash of the configuration',
@@ -64,7 +65,6 @@ const fields: Readonly<Record<string, string>> = {
   sessions: 'number of BGP sessions',
   silentMs: 'milliseconds since the speaker was last heard',
   source: 'sender of the input',
-  speaker: 'name of the speaker that sent the packet',
   speakers: 'number of nodes that have a speaker',
   stack: 'stack of the exception',
   state: 'state of the machine after the event',
@@ -113,6 +113,9 @@ export function logPage(): string {
   for (const field of used)
     if (fields[field] === undefined)
       throw new Error(`scripts/reference/log.ts: say what the log field ${field} means`);
+  for (const field of Object.keys(fields))
+    if (!used.has(field) && field !== fieldOfLostLines)
+      throw new Error(`scripts/reference/log.ts: no line has the log field ${field}`);
   return page(
     'Log',
     'Each daemon writes one JSON object per line to standard output. `--log-level` sets the least severe level.',

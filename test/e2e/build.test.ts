@@ -5,6 +5,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { nodeFlags } from '../../scripts/node-flags.ts';
 import { exitCodes } from '../../src/cli/exit-codes.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -42,6 +43,19 @@ describe('the program that is shipped', { concurrency: false }, () => {
   test('contains compiled code', () => {
     assert.ok(readdirSync(join(dist, 'compiled')).length > 0);
   });
+
+  for (const program of ['layer2-process', 'bfd-process', 'page-process'])
+    test(`loads the compiled code of the ${program}`, () => {
+      const { stderr } = spawnSync(join(dist, 'bin/node'), [...nodeFlags, join(dist, `app/${program}.js`)], {
+        encoding: 'utf8',
+        env: {
+          NODE_COMPILE_CACHE: join(dist, 'compiled'),
+          NODE_COMPILE_CACHE_PORTABLE: '1',
+          NODE_DEBUG_NATIVE: 'COMPILE_CACHE',
+        },
+      });
+      assert.match(stderr, new RegExp(`/app/${program}\\.js was accepted`));
+    });
 
   test('takes at most 150 MB on disk, with Node', () => {
     const [kilobytes] = execFileSync('du', ['-sk', dist], { encoding: 'utf8' }).split('\t');

@@ -143,23 +143,24 @@ for (const target of targets)
     });
 
     test('loads the code that the build compiled, as root and as the user of the image', () => {
-      for (const user of [0, 65532]) {
-        const { stderr } = run(
-          user,
-          '/usr/lib/bellman/bin/node',
-          [...nodeFlags, '/usr/lib/bellman/app/bellman.js', '--version'],
-          {
-            NODE_COMPILE_CACHE: '/usr/lib/bellman/compiled',
-            NODE_COMPILE_CACHE_PORTABLE: '1',
-            NODE_DEBUG_NATIVE: 'COMPILE_CACHE',
-          },
-        );
-        assert.match(
-          stderr,
-          /V8 code cache for ESM file:\/\/\/usr\/lib\/bellman\/app\/bellman.js was accepted/,
-        );
-        assert.doesNotMatch(stderr, /was rejected/);
-      }
+      for (const user of [0, 65532])
+        for (const program of ['bellman', 'speaker', 'controller']) {
+          const { stderr } = run(
+            user,
+            '/usr/lib/bellman/bin/node',
+            [...nodeFlags, `/usr/lib/bellman/app/${program}.js`, '--version'],
+            {
+              NODE_COMPILE_CACHE: '/usr/lib/bellman/compiled',
+              NODE_COMPILE_CACHE_PORTABLE: '1',
+              NODE_DEBUG_NATIVE: 'COMPILE_CACHE',
+            },
+          );
+          assert.match(
+            stderr,
+            new RegExp(`V8 code cache for ESM file:///usr/lib/bellman/app/${program}\\.js was accepted`),
+          );
+          assert.doesNotMatch(stderr, /was rejected/);
+        }
     });
 
     test('has every library and function that the native addons load', () => {

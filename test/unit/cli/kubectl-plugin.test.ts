@@ -121,6 +121,18 @@ for (const [name, args, expected] of rows)
     assert.equal(status, 7);
   });
 
+for (const [args, reads] of [
+  [['validate', 'a.yaml', '-'], true],
+  [['convert', '--file', '-'], true],
+  [['convert', '--from', 'metallb', '--file=-'], true],
+  [['convert', '-f-'], true],
+  [['convert'], false],
+  [['collect', '-o', '-'], false],
+  [['capture', 'default/web', '--output', '-'], false],
+] as const)
+  test(`kubectl-bellman ${reads ? 'passes on' : 'leaves alone'} the standard input of ${args.join(' ')}`, () =>
+    assert.equal(run('controller', ...args).stdout.includes('<--stdin>'), reads));
+
 test('kubectl-bellman takes a Pod of a speaker while no controller runs', () => {
   assert.match(
     run('speaker', 'status').stdout,

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { generatedFiles } from '../../../scripts/chart/files.ts';
+import { chartValues } from '../../../scripts/chart/values.ts';
 import { root } from '../../../scripts/target.ts';
 
 for (const [name, text] of Object.entries(generatedFiles()))
@@ -11,3 +12,11 @@ for (const [name, text] of Object.entries(generatedFiles()))
     if (name.endsWith('.json')) assert.deepEqual(JSON.parse(file), JSON.parse(text));
     else assert.equal(file, text);
   });
+
+test('speaker.maxUnavailable of the chart takes a number from 1 and a percentage from 1% to 100%', () => {
+  const accepts = (maxUnavailable: unknown) =>
+    chartValues.shape.speaker.shape.maxUnavailable.safeParse(maxUnavailable).success;
+  for (const value of [1, 3, '1%', '10%', '99%', '100%']) assert.ok(accepts(value), `${value}`);
+  for (const value of [0, '0%', '00%', '05%', '101%', '500%', '%', '5'])
+    assert.ok(!accepts(value), `${value}`);
+});
