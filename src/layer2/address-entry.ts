@@ -56,6 +56,18 @@ interface Versioned {
   readonly observedVersion: number;
 }
 
+/** Greatest version that a claim can carry (ownership/claim-codec.ts). */
+const maxVersion = 2 ** 48 - 1;
+
+/**
+ * The version of a resourceVersion. It is 0 (unknown) if the resourceVersion is not a number, or if it does not fit in a claim. Some API servers
+ * use the time in microseconds, which does not fit.
+ */
+export function observedVersionOf(resourceVersion: string): number {
+  const version = Number(resourceVersion);
+  return Number.isInteger(version) && version > 0 && version <= maxVersion ? version : 0;
+}
+
 /** An address that no Service uses any longer. */
 export interface AddressRemoval extends Versioned {
   readonly address: string;

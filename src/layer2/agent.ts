@@ -41,6 +41,7 @@ import { ClaimPayloads } from './ownership/claim-payloads.ts';
 import { ClaimStore } from './ownership/claim-store.ts';
 import type { AnswerAction, OwnershipEvent } from './ownership/event.ts';
 import { Ownership } from './ownership/ownership.ts';
+import { ReturnedNodes } from './ownership/returned-nodes.ts';
 import { OwnershipRecorder } from './ownership-recorder.ts';
 import { OwnershipRunner } from './ownership-runner.ts';
 import type { Conflict } from './responder/conflicts.ts';
@@ -116,6 +117,7 @@ export class Layer2Agent {
       onAnswer: (answer) => this.#witness.answered(answer),
       onWatchedAnswer: (answer) => this.#sightings.answered(answer),
       onLinksChanged: () => this.#linksChanged(),
+      onHostChanged: () => this.#checkKernelSoon(),
     });
     const turns = new Turns(clock);
     const drainCaptures = () => this.#responder.drainCaptures();
@@ -145,7 +147,7 @@ export class Layer2Agent {
     this.#members = new MemberView({
       ...{ nodeName, clock, logger, report },
       setSpeakerMacs: (macs) => this.#responder.setSpeakerMacs(macs),
-      onReturn: (node) => this.#announceAfterReturn(node),
+      onReturn: (nodes) => this.#announceAfterReturn(new ReturnedNodes(nodeName, nodes)),
     });
     this.#metrics = new Layer2Metrics(registry, {
       members: () => [...(this.#membership.machine?.members() ?? [])].map(({ state }) => state),
@@ -329,15 +331,10 @@ export class Layer2Agent {
   #linksChanged(): void {
     this.#tellFacts();
     this.#answers.linksChanged();
-    this.#checkKernelSoon();
   }
 
-  /**
-   * Announces again the addresses that this node took over from a node that has returned. That node may have answered until it learned that
-   * it was declared dead, so neighbours may still send traffic to it.
-   */
-  #announceAfterReturn(node: string): void {
-    this.#answers.announceAgain((address) => this.#claims.get(address)?.from === node);
+  #announceAfterReturn(returned: ReturnedNodes): void {
+    this.#answers.announceAgain((address) => returned.mayHaveAnnounced(this.#claims.get(address)));
   }
 
   /**

@@ -83,10 +83,12 @@ export class Answers {
     else this.#begin(entry, address, takeover);
   }
 
-  adjust({ entry, address }: AdjustAction): void {
+  adjust({ entry, address, mustAnnounce }: AdjustAction): void {
+    const { responder } = this.#options;
     const announced = this.#announced.get(entry.address);
     if (!announced) return;
-    this.#options.responder.add(address, this.#interfacesOf(entry));
+    responder.add(address, this.#interfacesOf(entry));
+    if (mustAnnounce) responder.announce(address);
     this.#updateLinks(announced);
   }
 

@@ -18,6 +18,7 @@ export function* splitMessage({ kind, sets, upsert, remove }: EntriesMessage): I
       sets: at === 0 ? sets : [],
       upsert: upsert.slice(at, end),
       remove: remove.slice(at, end),
+      ...(at > 0 ? { isContinued: true } : {}),
       ...(end < length ? { hasMore: true } : {}),
     };
   }
@@ -28,15 +29,13 @@ export class MessageAssembler {
   readonly #sets: EntriesMessage['sets'][number][] = [];
   readonly #upsert: EntriesMessage['upsert'][number][] = [];
   readonly #remove: EntriesMessage['remove'][number][] = [];
-  #kind: EntriesMessage['kind'] | undefined;
 
   /**
-   * Takes a part. Returns the whole message after its last part, and `undefined` before that. A table replaces everything, so its first part
-   * drops the parts of an unfinished change.
+   * Takes a part. Returns the whole message after its last part, and `undefined` before that. The first part of a message drops the parts of an
+   * unfinished one. The sender leaves a message unfinished only when it begins a table, which replaces everything.
    */
-  take({ kind, sets, upsert, remove, hasMore }: EntriesMessage): EntriesMessage | undefined {
-    if (kind !== this.#kind) for (const parts of [this.#sets, this.#upsert, this.#remove]) parts.length = 0;
-    this.#kind = kind;
+  take({ kind, sets, upsert, remove, isContinued, hasMore }: EntriesMessage): EntriesMessage | undefined {
+    if (!isContinued) for (const parts of [this.#sets, this.#upsert, this.#remove]) parts.length = 0;
     this.#sets.push(...sets);
     this.#upsert.push(...upsert);
     this.#remove.push(...remove);

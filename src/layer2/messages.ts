@@ -57,9 +57,14 @@ export interface EntriesChange {
 export type ToLayer2 =
   /**
    * `table` replaces all sets of candidates and all entries, and `change` updates some. The changes of sets in a message take effect first. They
-   * also change the entries that name these sets. A long message is sent in parts. All parts except the last have `hasMore`.
+   * also change the entries that name these sets. A long message is sent in parts. All parts except the last have `hasMore`, and all parts except
+   * the first have `isContinued`.
    */
-  | ({ readonly kind: 'table' | 'change'; readonly hasMore?: boolean } & EntriesChange)
+  | ({
+      readonly kind: 'table' | 'change';
+      readonly isContinued?: boolean;
+      readonly hasMore?: boolean;
+    } & EntriesChange)
   | ({ readonly kind: 'speakers' } & KnownSpeakers)
   /** Membership keys, base64 of 32 octets each. The first key encrypts and every key decrypts, so that keys can be rotated. */
   | { readonly kind: 'keys'; readonly keys: readonly string[] }

@@ -6,8 +6,8 @@ import type { OwnershipAction, OwnershipEvent } from './ownership/event.ts';
 import type { Ownership } from './ownership/ownership.ts';
 import type { Steps } from './ownership/steps.ts';
 
-/** Maximum number of items of a list in one recorded event. The flight recorder cuts longer lists anyway. */
-const maxListed = 32;
+/** Maximum number of actions in one recorded event. The flight recorder itself cuts the lists in events to the same length. */
+const maxActions = 32;
 /** Maximum number of addresses whose steps are kept. */
 const maxAddresses = 1024;
 /** Maximum number of steps kept for each address. */
@@ -48,7 +48,8 @@ export class OwnershipRecorder {
   *record(event: OwnershipEvent, actions: readonly OwnershipAction[]): Steps<void> {
     const { recorder, ownership, claims } = this.#options;
     if (event.kind === 'tick' && actions.length === 0) return;
-    const listed = actions.slice(0, maxListed).map(flat);
+    const listed: unknown[] = actions.slice(0, maxActions).map(flat);
+    if (actions.length > maxActions) listed.push(`… ${actions.length - maxActions} more`);
     recorder.record('ownership', ownership.summary(), summaryOf(event), listed);
     if (event.kind === 'claims-received')
       for (const address of take(event.addresses, maxAddresses)) {
@@ -67,7 +68,7 @@ export class OwnershipRecorder {
   }
 }
 
-/** The event without long lists. */
+/** The event with addresses in the place of entries. */
 function summaryOf(event: OwnershipEvent): unknown {
   switch (event.kind) {
     case 'table':
@@ -75,8 +76,8 @@ function summaryOf(event: OwnershipEvent): unknown {
     case 'change':
       return {
         kind: event.kind,
-        upsert: event.upsert.slice(0, maxListed).map(({ address }) => address),
-        remove: event.remove.slice(0, maxListed).map(({ address }) => address),
+        upsert: event.upsert.map(({ address }) => address),
+        remove: event.remove.map(({ address }) => address),
       };
     case 'view': {
       const { nodes, claiming } = event.view;
@@ -87,7 +88,7 @@ function summaryOf(event: OwnershipEvent): unknown {
     }
     case 'claims-received':
     case 'claims-published':
-      return { kind: event.kind, addresses: [...take(event.addresses, maxListed)] };
+      return { kind: event.kind, addresses: [...event.addresses] };
     case 'started':
     case 'conflict':
     case 'tick':
@@ -103,7 +104,7 @@ function flat(action: OwnershipAction): unknown {
       return { kind, address: formatIp(action.address), reason, from, mustProbe };
     }
     case 'adjust':
-      return { kind: action.kind, address: formatIp(action.address) };
+      return { kind: action.kind, address: formatIp(action.address), mustAnnounce: action.mustAnnounce };
     case 'silence':
       return { kind: action.kind, address: formatIp(action.address), reason: action.reason };
     case 'claim':

@@ -149,7 +149,7 @@ export class WitnessRunner {
     for (const { node, segment } of this.#witness.takeStrangers())
       this.#options.logger.warn(
         { node, interface: linkOf(segment) },
-        'no answer of this node has ever arrived on the link; if the node is on another segment with the same subnet, give each segment a pool with node-selectors',
+        'no answer of the named node has ever arrived on the link; if the node is on another segment with the same subnet, give each segment a pool with node-selectors',
       );
     this.#takeFacts();
     const atMs = this.#witness.askAtMs();

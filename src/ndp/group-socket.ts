@@ -31,6 +31,8 @@ class RawGroupSocket implements GroupSocket {
   readonly #sockets: RawSocket[] = [];
   /** The socket that holds each membership. The key is the membership request in hexadecimal. */
   readonly #holders = new Map<string, RawSocket>();
+  /** Reason of the last refusal, so that it is reported once rather than for each of thousands of groups and at each attempt. */
+  #refusal: string | undefined;
 
   constructor(onRefused: (reason: string) => void) {
     this.#onRefused = onRefused;
@@ -40,9 +42,10 @@ class RawGroupSocket implements GroupSocket {
   join(group: Uint8Array, interfaceIndex: number): boolean {
     const request = membership(group, interfaceIndex);
     const last = this.#sockets.at(-1);
-    if (last && this.#tryJoin(last, request) === undefined) return true;
-    const reason = this.#joinOnNewSocket(request);
-    if (reason !== undefined) this.#onRefused(reason);
+    const isJoined = last !== undefined && this.#tryJoin(last, request) === undefined;
+    const reason = isJoined ? undefined : this.#joinOnNewSocket(request);
+    if (reason !== undefined && reason !== this.#refusal) this.#onRefused(reason);
+    this.#refusal = reason;
     return reason === undefined;
   }
 

@@ -29,6 +29,7 @@ import type { BgpSpeaker } from '../bgp/index.ts';
 import type { Clock } from '../clock.ts';
 import { type Config, emptyConfig, type PeerConfig } from '../config/config.ts';
 import { type Node, objectKey, type Secret } from '../kubernetes/model.ts';
+import { observedVersionOf } from '../layer2/address-entry.ts';
 import type { EntriesChange } from '../layer2/messages.ts';
 import type { Logger } from '../log.ts';
 import type { Guard } from '../telemetry/guard.ts';
@@ -137,8 +138,7 @@ export class NodeSpeaker {
 
   /** Notes the resourceVersion of the objects that the next calls set. All kinds of objects share one sequence of versions. */
   reached(resourceVersion: string): void {
-    const version = Number(resourceVersion);
-    this.#observedVersion = Number.isSafeInteger(version) ? version : 0;
+    this.#observedVersion = observedVersionOf(resourceVersion);
   }
 
   setService(key: string, service: KeptService | undefined): void {

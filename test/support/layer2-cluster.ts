@@ -16,14 +16,16 @@ import { VirtualClock } from './virtual-clock.ts';
 const subnet = parsePrefix('192.0.2.0/24');
 
 /** Facts of a node with one link, which carries 192.0.2.0/24 unless `subnets` says otherwise. */
-export function nodeFacts(
-  over: Partial<NodeFacts> & { readonly subnets?: readonly string[] } = {},
-): NodeFacts {
-  const subnets = over.subnets?.flatMap((text) => parsePrefix(text) ?? []) ?? (subnet ? [subnet] : []);
+export function nodeFacts({
+  subnets: texts,
+  ...over
+}: Partial<NodeFacts> & { readonly subnets?: readonly string[] } = {}): NodeFacts {
+  const subnets = texts?.flatMap((text) => parsePrefix(text) ?? []) ?? (subnet ? [subnet] : []);
   return {
-    isLeaving: over.isLeaving ?? false,
-    isStarting: over.isStarting ?? false,
-    links: over.links ?? [{ name: 'eth0', mac: '02:00:00:00:00:01', subnets }],
+    isLeaving: false,
+    isStarting: false,
+    links: [{ name: 'eth0', mac: '02:00:00:00:00:01', subnets }],
+    ...over,
   };
 }
 

@@ -36,6 +36,8 @@ export class MemoryHost {
   /** Makes each send throw, as a bug would. */
   isBroken = false;
   failsToOpen = false;
+  failsToSend = false;
+  refusesGroups = false;
   owned = true;
   links: Link[] = [eth0];
   #changed: () => void = () => {};
@@ -63,6 +65,7 @@ export class MemoryHost {
         return {
           send: (bytes) => {
             if (this.isBroken) throw new Error('bug');
+            if (this.failsToSend) return false;
             this.sent.push({ at: this.clock.now(), interface: capture.interface, hex: hex(bytes) });
             return true;
           },
@@ -76,6 +79,7 @@ export class MemoryHost {
       },
       groupSocket: {
         join: (group, index) => {
+          if (this.refusesGroups) return false;
           this.groups.add(`${index} ${hex(group)}`);
           return true;
         },

@@ -42,13 +42,17 @@ export function isReleasedByOwner({ owner, from, observedVersion }: Claim): bool
   return owner !== '' && owner === from && observedVersion === 0;
 }
 
-/** The claim of a node that takes the address over. `newest` is the newest claim or release. */
+/**
+ * The claim of a node that takes the address over. `newest` is the newest claim or release. If the node was the owner before and its version is
+ * unknown (0), the claim names no previous owner, because it would count as a release otherwise (`isReleasedByOwner`).
+ */
 export function takeOver(
   address: string,
   newest: Claim | undefined,
   claimant: Pick<Claim, 'owner' | 'from' | 'observedVersion' | 'inConflict'>,
 ): Claim {
-  return { address, epoch: (newest?.epoch ?? 0) + 1, ...claimant };
+  const claim = { address, epoch: (newest?.epoch ?? 0) + 1, ...claimant };
+  return isReleasedByOwner(claim) ? { ...claim, from: '' } : claim;
 }
 
 /**

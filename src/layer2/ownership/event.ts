@@ -59,11 +59,13 @@ export interface AnswerAction {
   readonly mustProbe: boolean;
 }
 
-/** This node answers for the address, and the interfaces of the address have changed. */
+/** This node answers for the address, and the interfaces of the address have changed, or the address must be announced again. */
 export interface AdjustAction {
   readonly kind: 'adjust';
   readonly entry: AddressEntry;
   readonly address: IpAddress;
+  /** Another node may have announced the address in the meantime. */
+  readonly mustAnnounce: boolean;
 }
 
 export interface SilenceAction {

@@ -94,22 +94,20 @@ export class LoadHeap {
     const last = entries.pop();
     if (!last || entries.length === 0) return;
     entries[0] = last;
-    for (let at = 0; ; ) {
-      const left = 2 * at + 1;
-      const child = left + 1 < entries.length && this.#isBefore(left + 1, left) ? left + 1 : left;
-      if (child >= entries.length || !this.#isBefore(child, at)) return;
-      this.#swap(child, at);
-      at = child;
-    }
+    this.#sink(0);
   }
 
-  /** Notes that the node may have moved toward the front. */
+  /**
+   * Notes that the load of the node may have changed toward the front. An earlier change may not have been noted. The entry may therefore
+   * also have to move back.
+   */
   note(node: string): void {
     const at = this.#entries.findIndex((entry) => entry.node === node);
     const entry = this.#entries[at];
     if (!entry) return;
     this.#entries[at] = { ...entry, load: this.#load(node) };
     this.#rise(at);
+    this.#sink(at);
   }
 
   #push(entry: LoadEntry): void {
@@ -123,6 +121,17 @@ export class LoadHeap {
       if (!this.#isBefore(at, parent)) return;
       this.#swap(at, parent);
       at = parent;
+    }
+  }
+
+  #sink(from: number): void {
+    const { length } = this.#entries;
+    for (let at = from; ; ) {
+      const left = 2 * at + 1;
+      const child = left + 1 < length && this.#isBefore(left + 1, left) ? left + 1 : left;
+      if (child >= length || !this.#isBefore(child, at)) return;
+      this.#swap(child, at);
+      at = child;
     }
   }
 

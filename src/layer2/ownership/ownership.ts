@@ -226,8 +226,7 @@ export class Ownership {
     for (const entry of upsert) {
       yield;
       const put = this.#entries.put(entry);
-      if (put?.hasMoved && put.tracked.isAnswering)
-        this.#actions.push({ kind: 'adjust', entry: put.tracked.entry, address: put.tracked.address });
+      if (put?.hasMoved && put.tracked.isAnswering) this.#adjust(put.tracked, false);
     }
     yield* this.#decide(upsert.map(({ address }) => address));
   }
@@ -321,12 +320,14 @@ export class Ownership {
   /** Returns whether the owner may keep the address. If so, this node answers if it is the owner, and stops answering if it is not. */
   #keepsOwner(text: string, owned: OwnedAddress, claim: Claim): boolean {
     if (!this.#mayKeep(claim, owned)) return false;
+    const successor = owned.vacancy?.elected;
     this.#vacancies.close(text, owned);
     if (claim.owner !== this.#self) this.#silence(owned, `${claim.owner} owns it`);
     else {
+      // The successor announces the address before it claims it. So neighbours may send traffic to the successor, which now stops answering.
+      if (owned.isAnswering && successor !== undefined && successor !== this.#self) this.#adjust(owned, true);
       this.#answer(owned, 'failover', claim.owner, claim.inConflict);
-      // If the version of the entry is unknown (0), the new claim would count as a release again (`isReleasedByOwner`).
-      if (isReleasedByOwner(claim) && owned.entry.observedVersion > 0) this.#takeBack(owned, claim);
+      if (isReleasedByOwner(claim)) this.#takeBack(owned, claim);
       else this.#stateConflict(owned, claim);
     }
     return true;
@@ -526,6 +527,10 @@ export class Ownership {
     this.#answeredCount++;
     const { entry, address } = owned;
     this.#actions.push({ kind: 'answer', entry, address, reason, from, mustProbe });
+  }
+
+  #adjust({ entry, address }: OwnedAddress, mustAnnounce: boolean): void {
+    this.#actions.push({ kind: 'adjust', entry, address, mustAnnounce });
   }
 
   #silence(owned: OwnedAddress, reason: string): void {

@@ -23,6 +23,8 @@ export interface ConflictHandlerOptions {
   readonly log: Logger;
   readonly clock: Clock;
   readonly policy: DefencePolicy;
+  /** Whether the MAC, lower case and colon separated, belongs to a link of this node. */
+  readonly isOwnMac: (mac: string) => boolean;
   /** Stops answering for the address. */
   readonly yieldAddress: (address: IpAddress) => void;
   /** Called on a new conflict, and every ten seconds while it lasts. */
@@ -49,6 +51,8 @@ export class ConflictHandler {
   }
 
   handle(state: AddressState, mac: string, port: LinkPort): void {
+    // Two links of this node may be on one segment. Each then hears the probes and announcements of the other.
+    if (this.#options.isOwnMac(mac)) return;
     const interfaceName = port.link.name;
     const isSpeaker = this.#speakers.has(mac);
     // Probes look for hosts outside the membership. The ownership claims settle conflicts between speakers.

@@ -47,6 +47,8 @@ export class LinkPort {
   readonly #addresses = new AddressIndex<AddressState>();
   readonly #states = new Set<AddressState>();
   readonly #groups: SolicitedNodeGroups;
+  /** Addresses whose group the system refused. */
+  readonly #refused = new Set<AddressState>();
   readonly #arp: ArpResponder<AddressState>;
   readonly #ndp: NdpResponder<AddressState>;
   readonly #backlog: FrameBacklog;
@@ -79,12 +81,29 @@ export class LinkPort {
     if (this.#states.has(state)) return;
     this.#states.add(state);
     this.#addresses.set(state.address, state);
-    if (state.address.family === 6) this.#groups.add(state.address);
+    if (state.address.family === 6 && !this.#groups.add(state.address)) this.#refused.add(state);
+  }
+
+  /** Whether the system has refused a group of these addresses, so that `joinRefused` must be called later. */
+  get hasRefused(): boolean {
+    return this.#refused.size > 0;
+  }
+
+  /** Tries again to join the groups that were refused. The first refusal ends the attempt, because it is most likely true for all. */
+  joinRefused(): void {
+    for (const state of this.#refused) {
+      this.#refused.delete(state);
+      if (this.#groups.add(state.address)) continue;
+      // The next attempt begins with another address.
+      this.#refused.add(state);
+      return;
+    }
   }
 
   remove(state: AddressState): void {
     if (!this.#states.delete(state)) return;
     this.#addresses.delete(state.address);
+    this.#refused.delete(state);
     if (state.address.family === 6) this.#groups.remove(state.address);
   }
 
@@ -98,11 +117,11 @@ export class LinkPort {
     for (const frame of frames) if (this.#send(frame, state)) state.gratuitous++;
   }
 
-  /** Sends an ARP Probe or a duplicate-address-detection solicitation. */
-  probe(state: AddressState): void {
+  /** Sends an ARP Probe or a duplicate-address-detection solicitation. Returns false when the system refuses. */
+  probe(state: AddressState): boolean {
     const { mac } = this.link;
     const encode = state.address.family === 4 ? encodeArpProbe : encodeDuplicateAddressProbe;
-    this.#send(encode(mac, state.address), state);
+    return this.#send(encode(mac, state.address), state);
   }
 
   /** Handles the frames that have arrived. */

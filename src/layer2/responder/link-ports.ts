@@ -26,16 +26,19 @@ export interface LinkPortsOptions {
   readonly isSpeaker: (mac: string) => boolean;
   /** Called after links or their subnets have changed. */
   readonly onLinksChanged: () => void;
+  /** Called after each change of any interface or address of the host, also of those that no link answers for. */
+  readonly onHostChanged: () => void;
 }
 
 const reopenDelayMs = 500;
+const rejoinDelayMs = 500;
 /** Minimum time between two checks for frames, short enough that neighbours do not notice it. A check costs about 5 µs. */
 const drainIntervalMs = 1;
 
 /**
  * The open links. An address is placed on exactly the links that carry it, and a link is captured only while it has an address. A link that
  * disappears and returns gets a new capture and joins its multicast groups again, even if its interface index has changed. A capture that
- * fails is retried.
+ * fails is retried, and so is a multicast group that the system refuses.
  */
 export class LinkPorts {
   readonly #options: LinkPortsOptions;
@@ -47,6 +50,7 @@ export class LinkPorts {
   /** Links whose capture could not be opened. They wait for the reopen timer, so that thousands of addresses cause only one attempt. */
   readonly #waiting = new Set<number>();
   #reopenTimer: Timer | undefined;
+  #rejoinTimer: Timer | undefined;
   #drainedAtMs = 0;
   #isClosed = false;
 
@@ -88,6 +92,7 @@ export class LinkPorts {
   close(): void {
     this.#isClosed = true;
     this.#reopenTimer?.cancel();
+    this.#rejoinTimer?.cancel();
     for (const port of this.#ports.values()) port.close();
     this.#ports.clear();
   }
@@ -101,6 +106,7 @@ export class LinkPorts {
     if (port?.states.has(state)) return 'unchanged';
     const opened = port ?? this.#open(link);
     opened?.add(state);
+    if (opened?.hasRefused) this.#rejoinSoon();
     return opened ? 'added' : 'failed';
   }
 
@@ -162,6 +168,15 @@ export class LinkPorts {
     });
   }
 
+  #rejoinSoon(): void {
+    this.#rejoinTimer ??= this.#options.clock.after(rejoinDelayMs, () => {
+      this.#rejoinTimer = undefined;
+      const ports = [...this.#ports.values()];
+      for (const port of ports) port.joinRefused();
+      if (ports.some(({ hasRefused }) => hasRefused)) this.#rejoinSoon();
+    });
+  }
+
   /** Handles only links that have changed, because each Pod that starts or ends adds or removes a link. */
   #followLinks(): void {
     if (this.#isClosed) return;
@@ -173,6 +188,7 @@ export class LinkPorts {
       this.#refresh(link);
     }
     if (isChanged || changed.length > 0) this.#options.onLinksChanged();
+    this.#options.onHostChanged();
   }
 
   #dropGoneLinks(links: readonly Link[]): boolean {

@@ -6,7 +6,7 @@ import { stallMs } from './stall.ts';
 export type ProbeOutcome =
   | { readonly kind: 'free' }
   | { readonly kind: 'in-use'; readonly mac: string; readonly interface: string }
-  /** No link carries the address, so there is no host to ask. */
+  /** No link carries the address, so there is no host to ask. Or no link could send a probe for two seconds. */
   | { readonly kind: 'no-link' };
 
 /**
@@ -15,23 +15,34 @@ export type ProbeOutcome =
  */
 const probeCount = 3;
 const probeIntervalMs = 100;
+/**
+ * A capture that was lost is opened again within half a second. An owner that waited for longer than this would never answer on a link on which
+ * it can answer but cannot probe, and would delay the probes of other addresses.
+ */
+const giveUpAfterMs = 2000;
+
+export interface ProbeOptions {
+  readonly clock: Clock;
+  readonly state: AddressState;
+  /** The open links that carry the address. Called before each probe. */
+  readonly ports: () => readonly LinkPort[];
+  /** Whether any link carries the address, open or not. */
+  readonly isCarried: () => boolean;
+}
 
 /**
  * Probes for another host that uses the address (RFC 5227 section 2.1, RFC 4862 section 5.4). Resolves on the first conflicting packet, at
- * once when there is no link, or 100 ms after the last probe. `ports` is called before each probe.
+ * once when there is no link, or 100 ms after the last probe. Only probes that a link has sent count, because an address that nobody was asked
+ * about is not known to be free.
  */
-export async function probe(
-  clock: Clock,
-  state: AddressState,
-  ports: () => readonly LinkPort[],
-): Promise<ProbeOutcome> {
+export async function probe({ clock, state, ports, isCarried }: ProbeOptions): Promise<ProbeOutcome> {
   const { promise, resolve } = Promise.withResolvers<ProbeOutcome>();
   const onConflict = (mac: string, interfaceName: string) =>
     resolve({ kind: 'in-use', mac, interface: interfaceName });
   state.probes = [...state.probes, onConflict];
   let sent = 0;
-  let reached = 0;
   let dueAtMs = clock.now();
+  const giveUpAtMs = dueAtMs + giveUpAfterMs;
   const stepAfter = (delayMs: number) => {
     dueAtMs = clock.now() + delayMs;
     return clock.after(delayMs, step);
@@ -43,16 +54,11 @@ export async function probe(
       timer = stepAfter(probeIntervalMs);
       return;
     }
-    if (sent === probeCount || (sent > 0 && reached === 0)) {
-      resolve({ kind: reached === 0 ? 'no-link' : 'free' });
-      return;
-    }
-    sent++;
-    for (const port of ports()) {
-      port.probe(state);
-      reached++;
-    }
-    timer = stepAfter(reached === 0 ? 0 : probeIntervalMs);
+    if (sent === probeCount) return resolve({ kind: 'free' });
+    const asked = ports().filter((port) => port.probe(state));
+    if (asked.length > 0) sent++;
+    else if (clock.now() >= giveUpAtMs || !isCarried()) return resolve({ kind: 'no-link' });
+    timer = stepAfter(probeIntervalMs);
   };
   let timer = stepAfter(0);
   try {

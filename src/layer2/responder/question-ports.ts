@@ -1,6 +1,6 @@
 import { formatIp, type IpAddress, isLinkLocal, prefixContains } from '../../address/index.ts';
 import { encodeArpRequest, readArpReply } from '../../arp/packet.ts';
-import type { Clock } from '../../clock.ts';
+import type { Clock, Timer } from '../../clock.ts';
 import { type Capture, type OpenCapture, openCapture } from '../../link/capture.ts';
 import { type DropReason, etherType, formatMac, isStationMac, payloadType } from '../../link/frame.ts';
 import type { Link } from '../../link/link-table.ts';
@@ -62,6 +62,9 @@ export class QuestionPorts {
   readonly #ports = new Map<string, Port>();
   /** When each link that could not be captured may be tried again. */
   readonly #retryAtMs = new Map<string, number>();
+  /** The links that `listen` has named. */
+  #listened: ReadonlySet<string> = new Set();
+  #listenTimer: Timer | undefined;
   #drainedAtMs = 0;
 
   constructor(options: QuestionPortsOptions) {
@@ -80,6 +83,7 @@ export class QuestionPorts {
 
   /** Captures these links from now on, and no others. */
   listen(interfaces: ReadonlySet<string>): void {
+    this.#listened = interfaces;
     this.keep(interfaces);
     for (const link of this.#options.links.links()) if (interfaces.has(link.name)) this.#port(link);
   }
@@ -98,6 +102,8 @@ export class QuestionPorts {
   }
 
   close(): void {
+    this.#listened = new Set();
+    this.#listenTimer?.cancel();
     this.keep(new Set());
   }
 
@@ -117,7 +123,7 @@ export class QuestionPorts {
     if (known && known.link.epoch === link.epoch && known.link.index === link.index) return known;
     if (known) this.#close(known);
     const { clock, log, guard, hearsOwnHost } = this.#options;
-    if (clock.now() < (this.#retryAtMs.get(link.name) ?? 0)) return undefined;
+    if (clock.now() < (this.#retryAtMs.get(link.name) ?? 0)) return this.#listenSoon(link.name);
     try {
       const capture = (this.#options.openCapture ?? openCapture)({
         interface: link.name,
@@ -131,9 +137,10 @@ export class QuestionPorts {
           );
         },
         onLost: (reason) => {
-          log.warn({ interface: link.name, reason }, 'capture of answers lost; reopening it');
+          log.warn({ interface: link.name, reason }, 'capture of answers lost; the next question reopens it');
           this.#ports.delete(link.name);
           this.#retryAtMs.set(link.name, clock.now() + reopenDelayMs);
+          this.#listenSoon(link.name);
         },
       });
       const port = { link, capture };
@@ -143,8 +150,17 @@ export class QuestionPorts {
       const reason = reasonOf(error);
       log.debug({ interface: link.name, reason }, 'cannot capture answers on the link');
       this.#retryAtMs.set(link.name, clock.now() + reopenDelayMs);
-      return undefined;
+      return this.#listenSoon(link.name);
     }
+  }
+
+  /** Captures the link later if `listen` has named it. Perhaps no question will be sent on it. */
+  #listenSoon(interfaceName: string): undefined {
+    if (!this.#listened.has(interfaceName)) return;
+    this.#listenTimer ??= this.#options.clock.after(reopenDelayMs, () => {
+      this.#listenTimer = undefined;
+      this.listen(this.#listened);
+    });
   }
 
   #receive(link: Link, frame: Uint8Array, length: number): void {

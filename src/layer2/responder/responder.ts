@@ -20,7 +20,7 @@ import type { Registry } from 'prom-client';
 import { formatIp, type IpAddress } from '../../address/index.ts';
 import { type Clock, systemClock } from '../../clock.ts';
 import type { OpenCapture } from '../../link/capture.ts';
-import type { DropReason } from '../../link/frame.ts';
+import { type DropReason, formatMac } from '../../link/frame.ts';
 import { carries, type Link } from '../../link/link-table.ts';
 import { type Links, watchLinks } from '../../link/link-watcher.ts';
 import type { Logger } from '../../log.ts';
@@ -65,6 +65,8 @@ export interface NeighbourResponderOptions {
   readonly onConflict?: (conflict: Conflict) => void;
   /** Called after links or their subnets have changed. The results of `carriers` may then differ. */
   readonly onLinksChanged?: () => void;
+  /** Called after each change of any interface or address of the host. The results of `kernelAnswers` may then differ. */
+  readonly onHostChanged?: () => void;
   /** Called for each answer to a question of this node. */
   readonly onAnswer?: (answer: NeighbourAnswer) => void;
   /** Called for each answer to a question of `watch`, and for each answer that another program on this host sends. */
@@ -141,6 +143,11 @@ class Responder implements NeighbourResponder {
   readonly watch: QuestionPorts;
   readonly #counters = new NeighbourCounters();
   #trials = new Set<AddressState>();
+  /** The MACs of these links, as text. Kept because another host may send very many conflicting frames. */
+  #known: { readonly links: readonly Link[]; readonly macs: ReadonlySet<string> } = {
+    links: [],
+    macs: new Set(),
+  };
 
   constructor(options: NeighbourResponderOptions) {
     const { log, registry, clock = systemClock, isOwner = () => true, onConflict = () => {} } = options;
@@ -164,6 +171,7 @@ class Responder implements NeighbourResponder {
       onConflict: (state, mac, port) => this.#conflicts.handle(state, mac, port),
       isSpeaker: (mac) => this.#conflicts.isSpeaker(mac),
       onLinksChanged: () => options.onLinksChanged?.(),
+      onHostChanged: () => options.onHostChanged?.(),
     });
     this.#announcer = new Announcer({
       clock,
@@ -176,6 +184,7 @@ class Responder implements NeighbourResponder {
       log,
       clock,
       policy: options.defence ?? 'defend',
+      isOwnMac: (mac) => this.#macs().has(mac),
       yieldAddress: (address) => this.remove(address),
       onConflict,
     });
@@ -196,7 +205,6 @@ class Responder implements NeighbourResponder {
 
   add(address: IpAddress, interfaces: readonly string[] = []): void {
     const state = this.#state(address, interfaces);
-    state.interfaces = interfaces;
     const isNew = !state.answering;
     state.answering = true;
     const hasNewLink = this.#ports.place(state);
@@ -218,14 +226,18 @@ class Responder implements NeighbourResponder {
   }
 
   async probe(address: IpAddress, interfaces: readonly string[] = []): Promise<ProbeOutcome> {
+    if (this.#states.get(formatIp(address))?.answering) return { kind: 'free' };
     const state = this.#state(address, interfaces);
-    if (state.answering) return { kind: 'free' };
     this.#ports.place(state);
     try {
-      return await probe(this.#clock, state, () => {
-        // Hundreds of probes may be due at the same time, and neighbours must not wait for all of them.
-        this.drainCaptures();
-        return this.#ports.portsOf(state);
+      return await probe({
+        ...{ clock: this.#clock, state },
+        ports: () => {
+          // Hundreds of probes may be due at the same time, and neighbours must not wait for all of them.
+          this.drainCaptures();
+          return this.#ports.portsOf(state);
+        },
+        isCarried: () => this.carriers(address, state.interfaces).length > 0,
       });
     } finally {
       this.#forgetUnused(state);
@@ -297,9 +309,19 @@ class Responder implements NeighbourResponder {
     this.#questions.keep(interfaces);
   }
 
+  /** The MACs of this node's links, lower case and colon separated. */
+  #macs(): ReadonlySet<string> {
+    const links = this.links();
+    if (this.#known.links !== links)
+      this.#known = { links, macs: new Set(links.map(({ mac }) => formatMac(mac))) };
+    return this.#known.macs;
+  }
+
+  /** The state of the address, which belongs on these links from now on. The caller places it. */
   #state(address: IpAddress, interfaces: readonly string[]): AddressState {
     const text = formatIp(address);
     const state = this.#states.get(text) ?? newAddressState(address, text, interfaces);
+    state.interfaces = interfaces;
     this.#states.set(text, state);
     return state;
   }

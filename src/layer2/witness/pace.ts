@@ -8,14 +8,17 @@ export class Pace {
     this.perSecond = perSecond;
   }
 
-  /** Takes one question. Returns false when the bound is reached. */
-  take(nowMs: number): boolean {
+  /** Whether the bound allows a question now. */
+  isReady(nowMs: number): boolean {
     const earned = (Math.max(0, nowMs - this.#atMs) * this.perSecond) / 1000;
     this.#tokens = Math.min(Math.max(1, this.perSecond / 10), this.#tokens + earned);
     this.#atMs = nowMs;
-    if (this.#tokens < 1) return false;
+    return this.#tokens >= 1;
+  }
+
+  /** Counts a question. */
+  take(): void {
     this.#tokens--;
-    return true;
   }
 
   /** When the next question is allowed. */

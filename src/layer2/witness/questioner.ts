@@ -16,7 +16,9 @@
  * A process that was stopped for a while finds its timers due before it has read the answers. Questions that were open across such a stall
  * therefore get more time.
  *
- * The number of questions in a second is bounded. If the subjects need more questions than that, the interval grows.
+ * The number of questions in a second is bounded. If the subjects need more questions than that, the interval grows. Repeated questions, the
+ * questions to other nodes, and regular questions then take turns, because each kind needs the others: without answers from other nodes, this
+ * node would call itself deaf.
  */
 import { everyAddress, type WitnessReport } from '../ownership/witness-facts.ts';
 import { Pace } from './pace.ts';
@@ -79,7 +81,9 @@ export class Questioner {
   readonly #regular = new Map<string, State>();
   /** Subjects with an open regular question, in the order in which they were asked. */
   readonly #open = new Map<string, State>();
-  /** Subjects whose last question was not answered, and urgent ones. At most `maxListed + 1` for each node. */
+  /**
+   * Subjects whose last question was not answered, and urgent ones, in the order in which they are asked. At most `maxListed + 1` for each node.
+   */
   readonly #pressed = new Map<string, State>();
   readonly #pressedOf = new Map<string, number>();
   /** Keys of the subjects on trial. */
@@ -93,6 +97,16 @@ export class Questioner {
   /** Nodes that can be asked on each segment. */
   #nodesOn = new Map<string, ReadonlySet<string>>();
   #nextControl = 0;
+  /** The subject of the last repeated question, until the control that belongs to it has had its turn. */
+  #uncontrolled: Subject | undefined;
+  /** The kinds of questions. Each function returns a question that is due. */
+  readonly #kinds = [
+    (nowMs: number) => this.#nextPressed(nowMs),
+    (nowMs: number) => this.#nextOfControls(nowMs),
+    (nowMs: number) => this.#nextRegular(nowMs),
+  ];
+  /** The kind whose turn it is. */
+  #turn = 0;
   #nextRegularAtMs = 0;
   #pace: Pace;
   #expectedAtMs = Number.POSITIVE_INFINITY;
@@ -153,7 +167,16 @@ export class Questioner {
       this.#open.delete(key);
       this.#missRegular(key, state, nowMs);
     }
-    return [...this.#askPressed(nowMs), ...this.#askRegular(nowMs)];
+    const questions: Question[] = [];
+    for (let passed = 0; passed < this.#kinds.length && this.#pace.isReady(nowMs); ) {
+      const question = this.#kinds[this.#turn]?.(nowMs);
+      this.#turn = (this.#turn + 1) % this.#kinds.length;
+      passed = question ? 0 : passed + 1;
+      if (!question) continue;
+      this.#pace.take();
+      questions.push(question);
+    }
+    return questions;
   }
 
   /** Handles an answer of the node for the address. An answer to an earlier question counts too. */
@@ -194,6 +217,7 @@ export class Questioner {
   /** When to call `tick` next; infinite for never. */
   wakeAtMs(): number {
     let atMs = this.#regular.size > 0 ? this.#nextRegularAtMs : Number.POSITIVE_INFINITY;
+    if (this.#uncontrolled) atMs = Number.NEGATIVE_INFINITY;
     for (const { dueAtMs } of this.#open.values()) {
       atMs = Math.min(atMs, dueAtMs);
       break;
@@ -257,20 +281,25 @@ export class Questioner {
     if (!this.#press(key, state, nowMs)) this.#regular.set(key, state);
   }
 
-  #askPressed(nowMs: number): Question[] {
-    const questions: Question[] = [];
-    for (const state of this.#pressed.values()) {
-      if (state.dueAtMs > nowMs || !this.#pace.take(nowMs)) continue;
+  #nextPressed(nowMs: number): Question | undefined {
+    for (const [key, state] of this.#pressed) {
+      if (state.dueAtMs > nowMs) continue;
       const { subject } = state;
-      questions.push(subject, ...this.#control(subject, nowMs));
+      this.#uncontrolled = subject;
       state.asked++;
       const isUnanswered = state.asked > missesToReport;
+      // Between two questions for a subject, a control is asked. If the pace is slow, both may be longer ago than `hearingMs`.
+      const sinceMs = Math.min(nowMs - hearingMs, state.dueAtMs - reportedIntervalMs - answerWithinMs);
       state.dueAtMs = nowMs + (isUnanswered ? reportedIntervalMs : answerWithinMs);
-      if (!isUnanswered) continue;
-      if (this.#canHear(subject, nowMs)) this.#noteStranger(subject);
+      if (!isUnanswered) return subject;
+      // Subjects that are not reported yet stay in front. A reported one goes behind all others.
+      this.#pressed.delete(key);
+      this.#pressed.set(key, state);
+      if (this.#canHear(subject, sinceMs)) this.#noteStranger(subject);
       else this.#deafUntilMs = nowMs + deafMs;
+      return subject;
     }
-    return questions;
+    return undefined;
   }
 
   #noteStranger({ segment, node }: Subject): void {
@@ -280,43 +309,45 @@ export class Questioner {
     this.#newStrangers.push({ segment, node });
   }
 
-  #askRegular(nowMs: number): Question[] {
-    const questions: Question[] = [];
+  #nextRegular(nowMs: number): Question | undefined {
     const spacingMs = Math.max(1000 / this.#pace.perSecond, this.#intervalMs / Math.max(1, this.subjects));
     // After a pause, the missed questions are not asked all at once.
     this.#nextRegularAtMs = Math.max(this.#nextRegularAtMs, nowMs - spacingMs);
+    if (this.#nextRegularAtMs > nowMs) return undefined;
     for (const [key, state] of this.#regular) {
-      if (this.#nextRegularAtMs > nowMs || !this.#pace.take(nowMs)) break;
       this.#nextRegularAtMs += spacingMs;
-      questions.push(state.subject);
       state.asked = 1;
       this.#regular.delete(key);
       state.dueAtMs = nowMs + answerWithinMs;
       this.#open.set(key, state);
+      return state.subject;
     }
-    return questions;
+    return undefined;
   }
 
-  /** A question to another node of the segment. None is needed if another node has just answered. */
-  #control(subject: Subject, nowMs: number): Control[] {
+  /** The control for the last repeated question: a question to another node of the segment. None is needed if another node has just answered. */
+  #nextOfControls(nowMs: number): Control | undefined {
+    const subject = this.#uncontrolled;
+    if (!subject) return undefined;
+    this.#uncontrolled = undefined;
     const heard = this.#heardAtMs.get(subject.segment) ?? new Map<string, number>();
-    for (const [node, atMs] of heard) if (node !== subject.node && nowMs - atMs < answerWithinMs) return [];
+    for (const [node, atMs] of heard)
+      if (node !== subject.node && nowMs - atMs < answerWithinMs) return undefined;
     const others = (this.#controls.get(subject.segment) ?? []).filter(({ node }) => node !== subject.node);
-    const control = others[this.#nextControl++ % Math.max(1, others.length)];
-    return control && this.#pace.take(nowMs) ? [control] : [];
+    return others[this.#nextControl++ % Math.max(1, others.length)];
   }
 
   /**
-   * Whether a node other than that of the subject has answered lately. True when the segment has no other node, because this node then
+   * Whether a node other than that of the subject has answered since `sinceMs`. True when the segment has no other node, because this node then
    * cannot find out.
    */
-  #canHear({ segment, node }: Subject, nowMs: number): boolean {
+  #canHear({ segment, node }: Subject, sinceMs: number): boolean {
     const heard = this.#heardAtMs.get(segment);
     let hasOther = false;
     for (const other of this.#nodesOn.get(segment) ?? []) {
       if (other === node) continue;
       hasOther = true;
-      if (nowMs - (heard?.get(other) ?? Number.NEGATIVE_INFINITY) < hearingMs) return true;
+      if ((heard?.get(other) ?? Number.NEGATIVE_INFINITY) > sinceMs) return true;
     }
     return !hasOther;
   }

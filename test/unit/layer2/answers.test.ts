@@ -197,10 +197,19 @@ describe('Answers', () => {
     assert.deepEqual(seen, ['announce 192.0.2.2']);
   });
 
+  test('adjust() announces an answered address again if another node may have announced it', () => {
+    const answered = action(text, false);
+    answers.answer(answered);
+    seen.length = 0;
+    for (const mustAnnounce of [false, true])
+      answers.adjust({ kind: 'adjust', entry: answered.entry, address: ip(text), mustAnnounce });
+    assert.deepEqual(seen, [`add ${text}`, `add ${text}`, `announce ${text}`]);
+  });
+
   test('an address that waits for its probe goes on waiting after adjust()', async () => {
     const waiting = action(text, true);
     answers.answer(waiting);
-    answers.adjust({ kind: 'adjust', entry: waiting.entry, address: ip(text) });
+    answers.adjust({ kind: 'adjust', entry: waiting.entry, address: ip(text), mustAnnounce: true });
     assert.deepEqual(seen, []);
     await find({ kind: 'free' });
     assert.deepEqual(seen, [...begun, `free ${text}`]);

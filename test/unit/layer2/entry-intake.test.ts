@@ -44,7 +44,7 @@ describe('EntryIntake', () => {
       hasMore: true,
     });
     assert.deepEqual(take(), []);
-    intake.take({ ...nothing, kind: 'table', upsert: [entry('192.0.2.2')] });
+    intake.take({ ...nothing, kind: 'table', upsert: [entry('192.0.2.2')], isContinued: true });
     assert.deepEqual(take(), ['table 192.0.2.1 a+b, 192.0.2.2 a+b']);
   });
 

@@ -41,12 +41,14 @@ describe('MessageAssembler', () => {
     }
   });
 
-  test('drops the parts of an unfinished change when a table begins', () => {
-    const assembler = new MessageAssembler();
-    const [first] = splitMessage({ kind: 'change', sets, upsert: entries(250), remove: [] });
-    assert.ok(first?.hasMore);
-    assembler.take(first);
-    const table = { kind: 'table', sets, upsert: entries(1), remove: [] } as const;
-    assert.deepEqual(assembler.take(table), table);
-  });
+  for (const kind of ['change', 'table'] as const)
+    for (const length of [1, 250])
+      test(`drops the parts of an unfinished ${kind} when a table of ${length} entries begins`, () => {
+        const assembler = new MessageAssembler();
+        const [first, second] = splitMessage({ kind, sets, upsert: entries(500), remove: [] });
+        assert.ok(first?.hasMore && second?.hasMore);
+        for (const part of [first, second]) assembler.take(part);
+        const table = { kind: 'table', sets, upsert: entries(length), remove: [] } as const;
+        assert.deepEqual([...splitMessage(table)].map((part) => assembler.take(part)).pop(), table);
+      });
 });

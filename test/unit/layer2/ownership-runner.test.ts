@@ -3,9 +3,11 @@ import { describe, test } from 'node:test';
 import { formatIp } from '../../../src/address/index.ts';
 import { ClaimStore } from '../../../src/layer2/ownership/claim-store.ts';
 import { Ownership } from '../../../src/layer2/ownership/ownership.ts';
+import { complete } from '../../../src/layer2/ownership/steps.ts';
 import { OwnershipRecorder } from '../../../src/layer2/ownership-recorder.ts';
 import { OwnershipRunner } from '../../../src/layer2/ownership-runner.ts';
 import { FlightRecorder } from '../../../src/telemetry/flight-recorder.ts';
+import { ip } from '../../support/addresses.ts';
 import { addressEntry, firstClaim, nodeFacts } from '../../support/layer2-cluster.ts';
 import { SlicingClock } from '../../support/slicing-clock.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
@@ -229,6 +231,38 @@ describe('OwnershipRecorder', () => {
       ],
     );
     assert.match(JSON.stringify(steps[1]), /"owner":"b","epoch":2/);
+  });
+
+  test('records the first 32 items of each list, and the number of the others', () => {
+    const { recorder, flightRecorder } = newNode();
+    const entries = Array.from({ length: 40 }, (_, i) => addressEntry(`10.0.0.${i}`, ['a']));
+    const addresses = entries.map(({ address }) => address);
+    const remove = addresses.map((address) => ({ address, observedVersion: 0 }));
+    const silences = addresses.map((text) => ({
+      kind: 'silence' as const,
+      address: ip(text),
+      reason: 'test',
+    }));
+    for (const event of [
+      { kind: 'change' as const, upsert: entries, remove },
+      { kind: 'claims-received' as const, addresses: new Set(addresses) },
+      { kind: 'claims-published' as const, addresses },
+    ])
+      complete(recorder.record(event, silences));
+    const listed = [...addresses.slice(0, 32), '… 8 more'];
+    const recorded = flightRecorder.events('ownership').slice(-3);
+    assert.deepEqual(
+      recorded.map(({ event }) => event),
+      [
+        { kind: 'change', upsert: listed, remove: listed },
+        { kind: 'claims-received', addresses: listed },
+        { kind: 'claims-published', addresses: listed },
+      ],
+    );
+    for (const { actions } of recorded) {
+      assert.equal(actions.length, 33);
+      assert.equal(actions.at(-1), '… 8 more');
+    }
   });
 
   test('keeps the steps of 1,024 addresses without displacing the events of other machines', () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { observedVersionOf } from '../../../../src/layer2/address-entry.ts';
 import { type Claim, compareClaims } from '../../../../src/layer2/ownership/claim.ts';
 import { decodeClaim, encodeClaim } from '../../../../src/layer2/ownership/claim-codec.ts';
 import { ClaimPayloads, payloadOf } from '../../../../src/layer2/ownership/claim-payloads.ts';
@@ -12,8 +13,13 @@ const claim: fc.Arbitrary<Claim> = fc.record({
   owner: fc.constantFrom('a', 'b', 'c', ''),
   epoch: fc.nat(4),
   from: fc.constantFrom('', 'a', 'b'),
-  observedVersion: fc.nat(1),
-  inConflict: fc.constant(false),
+  // Version 0 has a meaning of its own.
+  observedVersion: fc.oneof(
+    fc.constant(0),
+    fc.nat(1),
+    fc.maxSafeNat().map((version) => version % 2 ** 48),
+  ),
+  inConflict: fc.boolean(),
 });
 const owners = ['a', 'b', 'c'];
 
@@ -112,6 +118,24 @@ test('a claim survives a round trip', () => {
     fc.property(claim, fc.nat(20), (each, offset) => {
       const bytes = Buffer.concat([Buffer.alloc(offset, 0xff), encodeClaim(each), Buffer.alloc(3, 0xff)]);
       assert.deepEqual(decodeClaim(bytes, offset), { claim: { ...each }, end: bytes.length - 3 });
+    }),
+  );
+});
+
+test('a claim made from any resourceVersion survives a round trip, with version 0 if its field is too short for the resourceVersion', () => {
+  const largest = 2 ** 48 - 1;
+  const resourceVersion = fc.oneof(
+    fc.maxSafeInteger().map(String),
+    fc.bigInt({ min: 2n ** 47n, max: 2n ** 49n }).map(String),
+    fc.constantFrom('', '1.5', 'Infinity', `${largest}`, `${largest + 1}`, `${2 ** 53}`),
+    fc.string(),
+  );
+  fc.assert(
+    fc.property(claim, resourceVersion, (each, text) => {
+      const observedVersion = observedVersionOf(text);
+      if (/^\d+$/.test(text)) assert.equal(observedVersion, BigInt(text) > largest ? 0 : Number(text));
+      const made = { ...each, observedVersion };
+      assert.deepEqual(decodeClaim(encodeClaim(made))?.claim, made);
     }),
   );
 });

@@ -186,15 +186,27 @@ const addresses = fc.uniqueArray(
 );
 const loads = fc.dictionary(fc.constantFrom(...nodes), fc.nat(6), { noNullPrototype: true });
 const owners = fc.dictionary(fc.constantFrom('g', 'h'), fc.subarray(nodes), { noNullPrototype: true });
-/** Arbitrary vacancies, alone and in groups, each with its own eligible nodes. */
+const recordedOwners = fc.option(fc.constantFrom(...nodes), { nil: undefined });
+/** Arbitrary vacancies, alone and in groups, each with its own eligible and placeable nodes. Some have a recorded owner, which may be avoided. */
 const vacancies = addresses.chain((texts) =>
   fc.tuple(
     ...texts.map((address) =>
-      fc.record({
-        address: fc.constant(address),
-        group: fc.constantFrom('g', 'h', address),
-        eligible: fc.subarray(nodes),
-      }),
+      fc
+        .record({
+          group: fc.constantFrom('g', 'h', address),
+          eligible: fc.subarray(nodes),
+          avoided: fc.subarray(nodes),
+          recordedOwner: recordedOwners,
+        })
+        .map(({ group, eligible, avoided, recordedOwner }) => {
+          const placeable = eligible.filter((node) => !avoided.includes(node));
+          const isPlaced = recordedOwner !== undefined && eligible.includes(recordedOwner);
+          return vacant(address, eligible, {
+            group,
+            ...(placeable.length > 0 ? { placeable } : {}),
+            ...(isPlaced ? { recordedOwner } : {}),
+          });
+        }),
     ),
   ),
 );
@@ -220,12 +232,27 @@ test('every vacant address goes to one of its eligible nodes, if any node is eli
   );
 });
 
+test('a node that is not placeable gets an address only if it is the recorded owner or owns another address of the group', () => {
+  fc.assert(
+    fc.property(vacancies, loads, owners, (some, its, their) => {
+      const placed = elect(some, standing(its, their));
+      for (const { address, group, eligible, placeable = eligible, recordedOwner } of some) {
+        const owner = placed.get(address);
+        if (owner === undefined || placeable.includes(owner) || owner === recordedOwner) continue;
+        const others = some.filter((each) => each.group === group && each.address !== address);
+        assert.ok(their[group]?.includes(owner) || others.some((each) => placed.get(each.address) === owner));
+      }
+    }),
+  );
+});
+
 test('the order of vacancies and of their eligible nodes makes no difference', () => {
   fc.assert(
     fc.property(vacancies, loads, owners, fc.array(fc.nat(), { minLength: 1 }), (some, its, their, keys) => {
       const other = shuffled(some, keys).map((each) => ({
         ...each,
         eligible: shuffled(each.eligible, keys),
+        ...(each.placeable ? { placeable: shuffled(each.placeable, keys) } : {}),
       }));
       const byText = (placed: Map<string, string>) => [...placed].sort();
       assert.deepEqual(byText(elect(other, standing(its, their))), byText(elect(some, standing(its, their))));
@@ -239,9 +266,11 @@ test('an election has the same result before and after some nodes take their add
       const placed = elect(some, standing(its, their));
       const late = some.map((each) => {
         const owner = placed.get(each.address);
-        return owner !== undefined && early.includes(owner)
-          ? { ...each, eligible: [], takenBy: owner }
-          : each;
+        if (owner === undefined || !early.includes(owner)) return each;
+        const isRecorded = each.recordedOwner !== undefined;
+        return isRecorded
+          ? { ...each, takenBy: owner }
+          : vacant(each.address, [], { group: each.group, takenBy: owner });
       });
       assert.deepEqual([...elect(late, standing(its, their))].sort(), [...placed].sort());
     }),

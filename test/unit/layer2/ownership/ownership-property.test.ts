@@ -532,22 +532,26 @@ test('after a restart of all nodes, recorded owners keep their addresses, and th
 test('after a restart of all nodes, the addresses of a node that was recorded for far more than its share are spread', () => {
   const uneven: number[][] = [];
   fc.assert(
-    fc.property(fc.integer(), fc.array(fc.nat(4), { minLength: 5, maxLength: 30, size: 'max' }), (seed, others) => {
-      const names = allNames.slice(0, 5);
-      const cluster = new Layer2Cluster({ names, seed, maxDelayMs });
-      cluster.check = () => atMostOnePerView(cluster);
-      const records = [...Array<string>(20).fill('e'), ...others.map((index) => names[index] ?? '')];
-      cluster.change(
-        records.map((recordedOwner, i) => addressEntry(`192.0.2.${100 + i}`, names, { recordedOwner })),
-      );
-      for (const name of names) cluster.up(name);
-      cluster.run(quietMs * 2);
-      exactlyOneEach(cluster);
-      const loads = names.map((name) => cluster.load(name));
-      const share = records.length / names.length;
-      assert.ok(Math.max(...loads) <= 2 * share && Math.min(...loads) > 0, `${loads}`);
-      if (Math.max(...loads) - Math.min(...loads) > 4) uneven.push(loads);
-    }),
+    fc.property(
+      fc.integer(),
+      fc.array(fc.nat(4), { minLength: 5, maxLength: 30, size: 'max' }),
+      (seed, others) => {
+        const names = allNames.slice(0, 5);
+        const cluster = new Layer2Cluster({ names, seed, maxDelayMs });
+        cluster.check = () => atMostOnePerView(cluster);
+        const records = [...Array<string>(20).fill('e'), ...others.map((index) => names[index] ?? '')];
+        cluster.change(
+          records.map((recordedOwner, i) => addressEntry(`192.0.2.${100 + i}`, names, { recordedOwner })),
+        );
+        for (const name of names) cluster.up(name);
+        cluster.run(quietMs * 2);
+        exactlyOneEach(cluster);
+        const loads = names.map((name) => cluster.load(name));
+        const share = records.length / names.length;
+        assert.ok(Math.max(...loads) <= 2 * share && Math.min(...loads) > 0, `${loads}`);
+        if (Math.max(...loads) - Math.min(...loads) > 4) uneven.push(loads);
+      },
+    ),
     { numRuns: 100 },
   );
   // Nodes that decide at different moments see different loads. About one in 3,000 histories therefore ends with loads that differ by more than 4.

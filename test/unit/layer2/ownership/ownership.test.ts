@@ -76,6 +76,16 @@ const cases: readonly {
     ],
   },
   {
+    name: 'the claim of a recorded owner does not count as a release when the version of its entry is unknown',
+    given: { entries: [entry(forB, { recordedOwner: 'a' })] },
+    steps: [
+      [
+        (subject) => subject.start(),
+        [`answer ${forB} recorded from a`, `claim ${forB} 1 by a from no owner`],
+      ],
+    ],
+  },
+  {
     name: 'another node that is the recorded owner gets time to claim, and keeps the address if it claims in time',
     given: { entries: [entry(forA, { recordedOwner: 'b' })] },
     steps: [
@@ -196,7 +206,10 @@ const cases: readonly {
       [(subject) => subject.hear(web, 'a', 2, '', { observedVersion: 5 }), [`answer ${web} failover from a`]],
       [(subject) => subject.put(entry(web, { candidates: ['b'], observedVersion: 6 })), []],
       [(subject) => subject.pass(patienceMs), [`release ${web} 3 by a to a successor`]],
-      [(subject) => subject.put(entry(web, { observedVersion: 7 })), [`claim ${web} 4 by a from a`]],
+      [
+        (subject) => subject.put(entry(web, { observedVersion: 7 })),
+        [`announce ${web} again`, `claim ${web} 4 by a from a`],
+      ],
       [(subject) => subject.pass(10_000), []],
     ],
   },
@@ -209,8 +222,20 @@ const cases: readonly {
       [(subject) => subject.put(entry(web, { candidates: ['b'], observedVersion: 6 })), []],
       [(subject) => subject.pass(patienceMs), [`release ${web} 3 by a to a successor`]],
       [(subject) => subject.see({ suspicion: true }), []],
-      [(subject) => subject.put(entry(web, { observedVersion: 7 })), []],
+      [(subject) => subject.put(entry(web, { observedVersion: 7 })), [`announce ${web} again`]],
       [(subject) => subject.see({}), [`claim ${web} 4 by a from a`]],
+    ],
+  },
+  {
+    name: 'an owner that becomes a candidate again takes its released address back, although the version of its entry is unknown',
+    given: { entries: [entry(web, { observedVersion: 5 })] },
+    steps: [
+      [(subject) => subject.start(), []],
+      [(subject) => subject.hear(web, 'a', 2, '', { observedVersion: 5 }), [`answer ${web} failover from a`]],
+      [(subject) => subject.put(entry(web, { candidates: ['b'], observedVersion: 6 })), []],
+      [(subject) => subject.pass(patienceMs), [`release ${web} 3 by a to a successor`]],
+      [(subject) => subject.put(entry(web)), [`announce ${web} again`, `claim ${web} 4 by a from no owner`]],
+      [(subject) => subject.pass(10_000), []],
     ],
   },
   {
@@ -347,12 +372,13 @@ const cases: readonly {
     ],
   },
   {
-    name: 'the old owner stays when a handover is called off before a claim',
+    name: 'the old owner stays when a handover is called off before a claim, and announces the address again after its successor',
     given: { entries: [entry(web)], claims: { [web]: 'a' } },
     steps: [
       [(subject) => subject.start(), [`answer ${web} failover from a`]],
       [(subject) => subject.see({ leaving: ['a'] }), []],
-      [(subject) => subject.see({}), []],
+      [(subject) => subject.see({}), [`announce ${web} again`]],
+      [(subject) => subject.put(entry(web)), []],
       [(subject) => subject.pass(10_000), []],
     ],
   },

@@ -118,6 +118,7 @@ export function textOf(action: OwnershipAction): string[] {
         `${action.mustProbe ? 'probe' : 'answer'} ${formatIp(action.address)} ${action.reason} from ${action.from || 'no owner'}`,
       ];
     case 'adjust':
+      if (action.mustAnnounce) return [`announce ${formatIp(action.address)} again`];
       return [`adjust ${formatIp(action.address)} ${action.entry.interfaces}`];
     case 'silence':
       return [`silence ${formatIp(action.address)}: ${action.reason}`];

@@ -87,6 +87,23 @@ describe('QuestionPorts', () => {
     assert.equal(open.size, 0);
   });
 
+  test('opens a capture that `listen` asks for again after it was lost, although no question follows', () => {
+    const { ports, open, clock } = setUp(['192.0.2.2']);
+    ports.listen(new Set(['eth0']));
+    open.get('eth0')?.onLost('deaf');
+    open.clear();
+    clock.advance(500);
+    ports.listen(new Set(['eth0']));
+    assert.equal(open.size, 0);
+    clock.advance(500);
+    assert.equal(open.size, 1);
+    open.get('eth0')?.onLost('deaf');
+    open.clear();
+    ports.close();
+    clock.advance(5000);
+    assert.equal(open.size, 0);
+  });
+
   test('drops a frame whose handling throws, and only that frame', () => {
     const { ports, lines, hear, answers } = setUp(['192.0.2.2']);
     ports.ask('eth0', ip('192.0.2.1'));

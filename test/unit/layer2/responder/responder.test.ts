@@ -6,7 +6,7 @@ import type { Link } from '../../../../src/link/link-table.ts';
 import { ip } from '../../../support/addresses.ts';
 import { eth0, MemoryHost } from '../../../support/memory-host.ts';
 import { memoryLogger } from '../../../support/memory-logger.ts';
-import { captured, frame, hex } from '../../../support/neighbour-frames.ts';
+import { captured, frame, hex, mac as macFrom } from '../../../support/neighbour-frames.ts';
 
 const eth1: Link = {
   ...eth0,
@@ -236,6 +236,96 @@ test('NeighbourResponder stops probing at the first conflict, in either family',
     host.hear(packet);
     assert.deepEqual(await outcome, { kind: 'in-use', mac, interface: 'eth0' });
   }
+});
+
+test('NeighbourResponder calls an address free only after three probes were sent, although the capture cannot be opened, or cannot send, at first', async () => {
+  for (const fault of ['failsToOpen', 'failsToSend'] as const) {
+    const host = new MemoryHost();
+    host[fault] = true;
+    const outcome = host.responder.probe(ip('192.0.2.2'));
+    host.clock.advance(400);
+    host[fault] = false;
+    host.clock.advance(1000);
+    assert.deepEqual(await outcome, { kind: 'free' }, fault);
+    assert.equal(host.times().length, 3, fault);
+  }
+});
+
+test('NeighbourResponder resolves a probe that cannot be sent to `no-link` after two seconds', async () => {
+  for (const fault of ['failsToOpen', 'failsToSend'] as const) {
+    const host = new MemoryHost();
+    host[fault] = true;
+    let isOver = false;
+    const outcome = host.responder.probe(ip('192.0.2.2')).finally(() => {
+      isOver = true;
+    });
+    host.clock.advance(1900);
+    await Promise.resolve();
+    assert.ok(!isOver, fault);
+    host.clock.advance(200);
+    assert.deepEqual(await outcome, { kind: 'no-link' }, fault);
+  }
+});
+
+test('NeighbourResponder sees no conflict in a frame of another link of its own host', async () => {
+  for (const packet of [captured.arpGratuitousReply, captured.arpProbe, captured.duplicateAddressProbe]) {
+    const host = new MemoryHost({ defence: 'yield' });
+    host.links = [eth0, { ...eth0, index: 3, name: 'eth1', mac: macFrom('02:00:00:00:00:0b') }];
+    const addresses = [ip('192.0.2.1'), ip('192.0.2.2'), ip('2001:db8::b')];
+    const outcomes = addresses.map((address) => host.responder.probe(address));
+    host.clock.advance(50);
+    host.hear(packet);
+    host.clock.advance(1000);
+    for (const outcome of outcomes) assert.deepEqual(await outcome, { kind: 'free' });
+    for (const address of addresses) host.responder.add(address);
+    host.hear(packet);
+    assert.deepEqual(host.conflicts, []);
+    assert.deepEqual(
+      [...host.responder.counts()].map(({ conflicts }) => conflicts),
+      [0, 0, 0],
+    );
+  }
+});
+
+test('NeighbourResponder moves an address on trial to the links that its pool names now', () => {
+  const host = new MemoryHost();
+  host.links = [eth0, eth1];
+  const address = ip('192.0.2.1');
+  host.responder.setTrials([{ address, interfaces: [] }]);
+  assert.deepEqual([...host.captures.keys()], ['eth0']);
+  host.responder.setTrials([{ address, interfaces: ['eth1'] }]);
+  assert.deepEqual([...host.captures.keys()], ['eth1']);
+  void host.responder.probe(address, ['eth0']);
+  assert.deepEqual([...host.captures.keys()], ['eth0']);
+});
+
+test('NeighbourResponder tells of each change of the host, and separately of changes of links that can answer', () => {
+  const calls: string[] = [];
+  const host = new MemoryHost({
+    onHostChanged: () => calls.push('host'),
+    onLinksChanged: () => calls.push('links'),
+  });
+  host.setLinks(eth0);
+  assert.deepEqual(calls.splice(0), ['host']);
+  host.setLinks(eth0, eth1);
+  assert.deepEqual(calls.splice(0).sort(), ['host', 'links']);
+});
+
+test('NeighbourResponder joins a solicited-node group that was refused as soon as the system allows it', () => {
+  const host = new MemoryHost();
+  host.refusesGroups = true;
+  for (const text of ['2001:db8::a', '2001:db8::b', '2001:db8::c']) host.responder.add(ip(text));
+  host.clock.advance(5000);
+  assert.equal(host.groups.size, 0);
+  host.responder.remove(ip('2001:db8::b'));
+  host.refusesGroups = false;
+  host.clock.advance(500);
+  assert.deepEqual([...host.groups].sort(), [
+    '2 ff0200000000000000000001ff00000a',
+    '2 ff0200000000000000000001ff00000c',
+  ]);
+  host.responder.remove(ip('2001:db8::a'));
+  assert.equal(host.groups.size, 1);
 });
 
 test('NeighbourResponder resolves a probe to `no-link` when no link carries the address', async () => {

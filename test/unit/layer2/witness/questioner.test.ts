@@ -62,6 +62,73 @@ describe('Questioner', () => {
     assert.deepEqual([...questioner.report(4101).unanswered], []);
   });
 
+  // In these clusters, the bound on the questions of a link leaves each node 17, 2 or 1 questions in a second.
+  for (const [nodes, perSecond] of [
+    [12, 17],
+    [100, 2],
+    [300, 1],
+  ] as const) {
+    const others = Array.from({ length: nodes - 1 }, (_, i) => `node-${i + 2}`);
+    const hosts = others.map((node) => ({ address: `host-${node}`, node, segment }));
+
+    test(`in a cluster of ${nodes} nodes, reports the only address that it asks for`, () => {
+      const questioner = new Questioner(5000);
+      questioner.watch(subjects(1), hosts, perSecond, 0);
+      const asked = run(questioner, 30_000, ({ node }) => node !== 'node-1');
+      assert.deepEqual(questioner.report(30_000), {
+        unanswered: new Map([['node-1', new Set(['a0'])]]),
+        answered: new Map(),
+        isDeaf: false,
+      });
+      assert.ok(asked.length <= 31 * perSecond, `${asked.length} questions`);
+    });
+
+    test(`in a cluster of ${nodes} nodes, notices further faults, and asks all nodes, while it asks again and again for many addresses`, () => {
+      const questioner = new Questioner(5000);
+      const healthy = others.slice(4, 9).map((node, i) => subject(100 + i, { node }));
+      const failing = ['node-1', ...others.slice(0, 3)].flatMap((node) =>
+        Array.from({ length: 10 }, (_, i) => subject(i, { node })),
+      );
+      const late = subject(200, { node: others[3] ?? '' });
+      questioner.watch([...failing, late, ...healthy], hosts, perSecond, 0);
+      const failed = new Set(failing);
+      const hears = (question: Question) => !failed.has(question as Subject);
+      run(questioner, 1_000_000, hears);
+      failed.add(late);
+      const asked = run(questioner, 1_500_000, hears);
+      const { unanswered, isDeaf } = questioner.report(1_500_000);
+      assert.equal(isDeaf, false);
+      assert.equal(
+        [...unanswered.values()].flatMap((addresses) => [...addresses]).length,
+        failing.length + 1,
+      );
+      for (const each of [...failing, late, ...healthy])
+        assert.ok(
+          asked.filter(({ question }) => question === each).length > 1,
+          `${each.node} ${each.address}`,
+        );
+    });
+  }
+
+  test('does not call itself deaf when many unanswered addresses of one segment delay the questions on another', () => {
+    const questioner = new Questioner(5000);
+    const segments = ['eth0/4', 'eth0/6'];
+    const failing = segments.flatMap((each, i) =>
+      Array.from({ length: 16 }, (_, j) => subject(j, { node: `node-${i}`, segment: each })),
+    );
+    const hosts = segments.map((each) => ({ address: `host ${each}`, node: 'node-9', segment: each }));
+    questioner.watch(failing, hosts, 2, 0);
+    for (let endMs = 10_000; endMs <= 1_000_000; endMs += 10_000) {
+      run(questioner, endMs, ({ node }) => node === 'node-9');
+      assert.ok(!questioner.report(endMs).isDeaf, `deaf at ${endMs}`);
+    }
+    const { unanswered } = questioner.report(1_000_000);
+    assert.deepEqual(
+      [...unanswered.values()].map(({ size }) => size),
+      [16, 16],
+    );
+  });
+
   test('reports all addresses of a node with more than 16 unanswered ones', () => {
     const questioner = new Questioner(5000);
     questioner.watch(subjects(40), controls, 50, 0);

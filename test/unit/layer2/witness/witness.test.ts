@@ -41,6 +41,25 @@ describe('Witness', () => {
     }
   });
 
+  test('in a cluster of twelve nodes, the owner of the only address is noticed too, although each node may send fewer than 20 questions a second', () => {
+    const world = settled({ nodes: 12, addresses: 1 });
+    const [address = ''] = world.addresses;
+    const mute = world.owner(address);
+    dropAnswersOf(world, mute);
+    world.run(20_000);
+    assert.deepEqual(
+      world.changes.map(({ kind, node }) => [kind, node]),
+      [
+        ['unverified', mute],
+        ['mute', mute],
+        ['verified', mute],
+      ],
+    );
+    assert.equal(world.moves.length, 1);
+    assert.notEqual(world.owner(address), mute);
+    for (const name of world.names) assert.ok(!world.isDeaf(name), name);
+  });
+
   test('an owner whose answers are dropped from the beginning loses its addresses within half a minute', () => {
     const world = new WitnessCluster({
       nodes: 3,
