@@ -1,6 +1,6 @@
 /**
- * The choice by name that a flag of a bench makes. A misspelt name ends the program with the code 2. Otherwise it would choose nothing, and a bench that
- * measures nothing finds no fault.
+ * The choice by name that a flag of a bench makes. A misspelt name ends the program with the code 2. Otherwise it would choose nothing, and a
+ * bench that measures nothing finds no fault.
  */
 
 /** The items whose names match the regular expression. */

@@ -16,7 +16,8 @@ import { textPayload, textPayloads } from '../../support/text-payloads.ts';
 const text = fc.string({
   unit: fc.integer({ min: 33, max: 126 }).map((code) => String.fromCharCode(code)),
   minLength: 1,
-  maxLength: 40, size: 'max',
+  maxLength: 40,
+  size: 'max',
 });
 const u32 = fc.nat(0xffff_ffff);
 const epochMs = 1_700_000_000_000;
@@ -163,7 +164,7 @@ test('the decoder refuses values beyond their bounds', () => {
   assert.equal(keeps(epochMs + dayMs + 1), false);
   assert.equal(keeps(2 ** 48 - 1), false);
   assert.ok(keeps(2 ** 47 - 2, 2 ** 48));
-  assert.equal(keeps(2 ** 47 - 1, 2 ** 48), false, 'a refutation of it could have no greater incarnation');
+  assert.equal(keeps(2 ** 47 - 1, 2 ** 48), false, 'no refutation could have a greater incarnation');
   assert.ok(decodes({ incarnation: epochMs + dayMs + 1 }), 'a sender may refute an update at the limit');
   assert.equal(decodes({ incarnation: 2 ** 48 - 1 }), false);
 

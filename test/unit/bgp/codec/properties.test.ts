@@ -48,9 +48,10 @@ const capability: fc.Arbitrary<Capability> = fc.oneof(
     .array(record({ afi: uint16, safi: uint8, mode: uint8 }), { maxLength: 5 })
     .map((tuples) => ({ kind: 'add-path', tuples }) as const),
   record({ host: name, domain: name }).map((names) => ({ kind: 'fqdn', ...names }) as const),
-  record({ code: fc.integer({ min: 75, max: 255 }), value: fc.uint8Array({ maxLength: 40, size: 'max' }) }).map(
-    (unknown) => ({ kind: 'unknown', ...unknown }) as const,
-  ),
+  record({
+    code: fc.integer({ min: 75, max: 255 }),
+    value: fc.uint8Array({ maxLength: 40, size: 'max' }),
+  }).map((unknown) => ({ kind: 'unknown', ...unknown }) as const),
 );
 const gracefulRestart: fc.Arbitrary<Capability> = record({
   kind: fc.constant('graceful-restart' as const),
