@@ -87,7 +87,9 @@ describe('decodePacket', () => {
   });
 
   test('never throws', () => {
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 80, size: 'max' }), (octets) => void decodePacket(octets)));
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 80, size: 'max' }), (octets) => void decodePacket(octets)),
+    );
   });
 });
 

@@ -29,7 +29,9 @@ describe('a BFD session that is passed on', () => {
       changed[at] = (changed[at] ?? 0) ^ 0xff;
       assert.doesNotThrow(() => decodePassedSession(changed));
     }
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 80, size: 'max' }), (any) => void decodePassedSession(any)));
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 80, size: 'max' }), (any) => void decodePassedSession(any)),
+    );
   });
 
   test('is refused without our discriminator', () => {
