@@ -63,6 +63,11 @@ export interface Instant {
 const kinds = { packet: 0, challenge: 1, packetOfLater: 2 } as const;
 /** Packets kept for each member in case a challenge asks for them again. */
 const keptForChallenge = 8;
+/**
+ * Maximum number of members for which packets are kept. A challenge arrives within one round trip, so only the members that were sent a packet
+ * last matter. Packets also go to names that the membership does not know and therefore never forgets, such as the targets of relayed pings.
+ */
+const maxKeptMembers = 1024;
 
 interface SentPacket {
   readonly endpoint: Endpoint;
@@ -122,12 +127,20 @@ export class Channel {
     if (!isDeliverable(endpoint)) return [];
     return this.#keysFor(to, nowMs).map((key) => {
       const transmission = this.#packet(to, endpoint, packet, key);
-      const sent = this.#sent.get(to) ?? [];
-      sent.push({ endpoint, sequence: this.#seal.sequence, packet });
-      if (sent.length > keptForChallenge) sent.shift();
-      this.#sent.set(to, sent);
+      this.#keep(to, { endpoint, sequence: this.#seal.sequence, packet });
       return transmission;
     });
+  }
+
+  #keep(to: string, packet: SentPacket): void {
+    const sent = [...(this.#sent.get(to) ?? []), packet].slice(-keptForChallenge);
+    // The map is in the order of the last packets.
+    this.#sent.delete(to);
+    this.#sent.set(to, sent);
+    for (const oldest of this.#sent.keys()) {
+      if (this.#sent.size <= maxKeptMembers) break;
+      this.#sent.delete(oldest);
+    }
   }
 
   /** Opens and checks a datagram. `endpointsOf` returns the endpoints known for a member. */
@@ -139,12 +152,12 @@ export class Channel {
   ): Received {
     const sealed = this.#seal.inspect(datagram, nowMs);
     if (!sealed.ok) return drop(sealed.error);
-    const { identity, isKnownSession, key } = sealed.value;
-    if (this.#refused.has(identity)) return drop('replayed');
+    const { isKnownSession, key } = sealed.value;
+    if (this.#refused.has(sealed.value)) return drop('replayed');
     if (!this.#admission.admits(source.host, isKnownSession, nowMs)) return drop('flood');
     const opened = this.#seal.open(sealed.value);
     if (!opened.ok) {
-      this.#refused.add(identity);
+      this.#refused.add(sealed.value);
       return drop(opened.error);
     }
     const { version, session, sequence, plaintext } = opened.value;
@@ -160,10 +173,9 @@ export class Channel {
     const opensVersion2 = version === 2 || kind === kinds.packetOfLater;
     const readsBranches = version === 2 && kind === kinds.packetOfLater;
     const verdict = this.#guard.judge(from, session, sequence, token);
-    if (verdict.kind === 'replayed') {
-      this.#refused.add(identity);
-      return drop('replayed');
-    }
+    // A challenged datagram is refused too. Its sender sends the packet in a new datagram, so only replays would be challenged again.
+    if (verdict.kind !== 'accept') this.#refused.add(sealed.value);
+    if (verdict.kind === 'replayed') return drop('replayed');
     if (verdict.kind === 'challenge') {
       const endpoint = challengeEndpoint(source, endpointsOf(from));
       const transmissions = endpoint

@@ -21,11 +21,15 @@ export function isDeliverable({ host, port }: Endpoint): boolean {
   return Number.isInteger(port) && port > 0 && port <= 65_535 && isUnicast(host);
 }
 
+/** Every form of `::`, with or without a zone. */
+const unspecified = /^[0:.]+(?:%|$)/;
+
 /** Multicast is 224.0.0.0/4 (RFC 5771) and ff00::/8 (RFC 4291 section 2.7). 240.0.0.0/4 is reserved and holds the broadcast address. */
 function isUnicast(host: string): boolean {
   if (isIPv4(host)) {
     const first = Number.parseInt(host, 10);
     return first > 0 && first < 224;
   }
-  return isIP(host) === 6 && host !== '::' && !host.toLowerCase().startsWith('ff');
+  const firstGroup = Number.parseInt(host, 16);
+  return isIP(host) === 6 && !unspecified.test(host) && firstGroup >> 8 !== 0xff;
 }

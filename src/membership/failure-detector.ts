@@ -39,6 +39,13 @@ export type DetectorAction =
   /** This node concludes that the member is dead or has left. */
   | { readonly kind: 'gone'; readonly update: MemberUpdate };
 
+interface Departure {
+  readonly update: MemberUpdate;
+  readonly saidAtMs: number;
+  /** When to believe the statement, if the member has not contradicted it until then. */
+  dueAtMs: number;
+}
+
 export class FailureDetector {
   readonly #settings: MembershipSettings;
   readonly #table: MemberTable;
@@ -47,7 +54,7 @@ export class FailureDetector {
   readonly #health = new LocalHealth();
   readonly #suspicions = new Map<string, Suspicion>();
   /** Recently heard members that others report as left. Each is probed before the report is believed. */
-  readonly #departures = new Map<string, { readonly update: MemberUpdate; readonly saidAtMs: number }>();
+  readonly #departures = new Map<string, Departure>();
   /** Members that are still to be probed in this round. */
   #round: string[] = [];
   #nextProbeAtMs = 0;
@@ -91,20 +98,21 @@ export class FailureDetector {
   }
 
   /**
-   * Postpones probes and suspicions by the time during which this process did not run. The silence of other members during that time means
-   * nothing.
+   * Postpones probes, suspicions and departures by the time during which this process did not run. The silence of other members during that
+   * time means nothing.
    */
   stalled(ms: number): void {
     this.#health.worsen();
     this.#prober.postpone(ms);
     for (const suspicion of this.#suspicions.values()) suspicion.postpone(ms);
+    for (const departure of this.#departures.values()) departure.dueAtMs += ms;
   }
 
   wake(nowMs: number): DetectorAction[] {
     const actions = this.#run(this.#prober.wake(nowMs), nowMs);
     for (const [name, suspicion] of this.#suspicions) actions.push(...this.#pursue(name, suspicion, nowMs));
     for (const [name, departure] of this.#departures)
-      if (nowMs >= departure.saidAtMs + departureMs) actions.push(...this.#judgeDeparture(name));
+      if (nowMs >= departure.dueAtMs) actions.push(...this.#judgeDeparture(name));
     if (nowMs >= this.#nextProbeAtMs) actions.push(...this.#probeNext(nowMs));
     return actions;
   }
@@ -113,7 +121,7 @@ export class FailureDetector {
     let at = Math.min(this.#nextProbeAtMs, this.#prober.wakeAtMs());
     for (const [name, suspicion] of this.#suspicions)
       at = Math.min(at, suspicion.wakeAtMs(this.#deadline(suspicion, this.#table.get(name))));
-    for (const { saidAtMs } of this.#departures.values()) at = Math.min(at, saidAtMs + departureMs);
+    for (const { dueAtMs } of this.#departures.values()) at = Math.min(at, dueAtMs);
     return at;
   }
 
@@ -161,7 +169,7 @@ export class FailureDetector {
   questionDeparture(update: MemberUpdate, nowMs: number): DetectorAction[] {
     const member = this.#table.get(update.name);
     if (!member || this.#departures.has(update.name)) return [];
-    this.#departures.set(update.name, { update, saidAtMs: nowMs });
+    this.#departures.set(update.name, { update, saidAtMs: nowMs, dueAtMs: nowMs + departureMs });
     return this.#probe(member, 'departure', 1, nowMs);
   }
 

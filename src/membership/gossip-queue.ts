@@ -56,7 +56,7 @@ export class GossipQueue {
     let skipped = 0;
     for (const queue of [...this.#ends, ...this.#bySent]) {
       for (const entry of queue) {
-        if (room < leastOctets || skipped > maxSkipped) break;
+        if (room < leastOctets || skipped >= maxSkipped) break;
         const size = updateSize(entry[1].update);
         if (size > room) {
           skipped++;

@@ -85,13 +85,14 @@ export class JoinList {
 
   /**
    * Returns the missing speakers to try now: up to `triesAtOnce` of those with quick attempts left. If none has quick attempts left, returns
-   * one missing speaker at random.
+   * one missing speaker. Both choices are random. In a fixed order, frequent calls of `tryAllAgain` would keep the last speakers waiting.
    */
   due(missing: Iterable<string>, nowMs: number): JoinTarget[] {
     if (nowMs < this.#nextAtMs) return [];
     const names = [...missing];
     const fresh = names.filter((name) => this.#attemptsOf(name) < quickAttempts);
-    const chosen = fresh.length > 0 ? fresh.slice(0, triesAtOnce) : shuffle(names, this.#random).slice(0, 1);
+    const [among, count] = fresh.length > 0 ? [fresh, triesAtOnce] : [names, 1];
+    const chosen = shuffle(among, this.#random).slice(0, count);
     this.#nextAtMs = nowMs + (fresh.length > 0 ? quickIntervalMs : slowIntervalMs);
     return chosen.map((name) => {
       const attempt = this.#attemptsOf(name);

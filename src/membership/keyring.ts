@@ -51,10 +51,11 @@ export class Keyring {
 
 /** Reads the lines of the Secret. Each line is one key of 32 octets in base64. The error says which line is wrong. */
 export function parseKeys(lines: readonly string[]): Result<Keys, string> {
-  const keys = lines.map((line) => new Uint8Array(Buffer.from(line, 'base64')));
-  const wrong = keys.findIndex((key) => key.length !== keyLength);
-  if (wrong >= 0) return fail(`key ${wrong + 1} is not base64 of ${keyLength} octets`);
-  const [first, ...rest] = keys;
+  const keys = lines.map((line) => Buffer.from(line, 'base64'));
+  // `Buffer.from` skips invalid characters.
+  const wrong = keys.findIndex((key, i) => key.length !== keyLength || key.toString('base64') !== lines[i]);
+  if (wrong >= 0) return fail(`key ${wrong + 1} must be ${keyLength} octets in base64`);
+  const [first, ...rest] = keys.map((key) => new Uint8Array(key));
   return first ? ok([first, ...rest]) : fail('no key');
 }
 

@@ -72,7 +72,7 @@ export class Knowledge {
    * Returns the bucket's branch instead if `mayBranch` allows it, the bucket holds many records here, and the other member has records in it.
    *
    * The hashes of payloads leave out the records of members that are not live. When the two members disagree about which members are live, as
-   * at the end of a partition, these hashes therefore differ although the records are the same. If they disagree about most members, payloads
+   * at the end of a partition, these hashes therefore differ although the records are the same. If most buckets of members differ, payloads
    * are compared only when the other member has none, as after its start.
    */
   compare(digests: Digests, mayBranch: boolean): Difference {

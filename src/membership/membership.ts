@@ -77,6 +77,9 @@ export class Membership {
   readonly #joinList: JoinList;
   readonly #unlisted = new UnlistedNames();
   #hasLeft = false;
+  /** The time of the last step. */
+  #nowMs = 0;
+  /** The time from which the next wake is late. */
   #expectedWakeAtMs = Number.POSITIVE_INFINITY;
   #nextExpiryAtMs = 0;
   readonly #changes = new ChangeLog();
@@ -101,12 +104,13 @@ export class Membership {
 
   /** Handles a packet. `source` is the endpoint that it came from. */
   receive(packet: Packet, source: Endpoint, nowMs: number): void {
+    this.#nowMs = nowMs;
     const { from } = packet;
     if (from === this.name || this.#hasLeft) return;
-    const { isAboutSelf, outdated } = this.#mergeUpdates(packet, nowMs);
+    const { mustRestate, outdated } = this.#mergeUpdates(packet, nowMs);
     const sender = this.#table.get(from);
     if (sender) this.#heard(sender, source, nowMs);
-    this.#answer(packet, source, isAboutSelf, nowMs);
+    this.#answer(packet, source, mustRestate, nowMs);
     this.#correct(from, source, outdated);
     this.#compareKnowledge(packet, sender, source, nowMs);
     this.#changes.noteSync(this.isSynced);
@@ -114,6 +118,7 @@ export class Membership {
 
   /** Runs the work that is due. Call it at `wakeAtMs()`, but only after `receive` has handled the packets that have already arrived. */
   wake(nowMs: number): void {
+    this.#nowMs = nowMs;
     this.#judgeStall(nowMs);
     this.#run(this.#detector.wake(nowMs), nowMs);
     this.#join(nowMs);
@@ -126,12 +131,16 @@ export class Membership {
   /** When to call `wake` next if nothing else happens before. */
   wakeAtMs(): number {
     const stages = [this.#detector, this.#joinList, this.#urgent, this.#antiEntropy, this.#unlisted];
-    this.#expectedWakeAtMs = Math.min(this.#nextExpiryAtMs, ...stages.map((stage) => stage.wakeAtMs()));
-    return this.#expectedWakeAtMs;
+    const atMs = Math.min(this.#nextExpiryAtMs, ...stages.map((stage) => stage.wakeAtMs()));
+    // A step can make a wake due at once, as a confirmation of a suspicion does. Such a wake is not late before that step. A wake that was due
+    // before the step, and still is, stays late.
+    this.#expectedWakeAtMs = Math.max(atMs, Math.min(this.#expectedWakeAtMs, this.#nowMs));
+    return atMs;
   }
 
   /** Replaces the speakers that Kubernetes lists. This member may be among them. `isCertain` says that no other speakers exist. */
   setSpeakers(speakers: ReadonlyMap<string, readonly Endpoint[]>, nowMs: number, isCertain = false): void {
+    this.#nowMs = nowMs;
     const others = new Map([...speakers].filter(([name]) => name !== this.name));
     for (const [name, listed] of others) this.#move(name, listed);
     for (const name of this.#joinList.replace(others, isCertain, nowMs))
@@ -144,6 +153,7 @@ export class Membership {
 
   /** Changes this member's description of itself. */
   setMetadata(metadata: string, nowMs: number): void {
+    this.#nowMs = nowMs;
     if (metadata === this.#self.metadata) return;
     this.#self.setMetadata(metadata);
     this.#tell(this.#self.as('alive'), true, nowMs);
@@ -151,6 +161,7 @@ export class Membership {
 
   /** Merges this node's own records and sends them to the others. */
   publish(records: readonly PayloadRecord[], nowMs: number): void {
+    this.#nowMs = nowMs;
     for (const record of records)
       if (this.#payloads.merge(record) === 'newer') this.#tell(record, true, nowMs);
   }
@@ -159,7 +170,7 @@ export class Membership {
   leave(nowMs: number): void {
     this.#outbox.sendAll(this.#urgent.flush(this.#table.live(), nowMs));
     for (let sent = 0; sent < farewells; sent++) {
-      this.#urgent.add(this.#self.as('left'), true, nowMs);
+      this.#urgent.addFirst(this.#self.as('left'), nowMs);
       this.#outbox.sendAll(this.#urgent.flush(this.#table.live(), nowMs));
     }
     this.#hasLeft = true;
@@ -222,25 +233,25 @@ export class Membership {
   }
 
   /**
-   * Merges each update. Returns whether one of them is a current statement about this member, and the updates that the sender should replace
-   * with newer ones.
+   * Merges each update. Returns whether an ack must restate that this member is alive, and the updates that the sender should replace with newer
+   * ones.
    */
   #mergeUpdates(
     { from, body, updates }: Packet,
     nowMs: number,
-  ): { isAboutSelf: boolean; outdated: Update[] } {
-    let isAboutSelf = false;
+  ): { mustRestate: boolean; outdated: Update[] } {
+    let mustRestate = false;
     const outdated: Update[] = [];
     for (const update of updates) {
       if (update.kind === 'member' && update.name === this.name) {
-        if (this.#hearOfSelf(update, nowMs)) isAboutSelf = true;
+        if (this.#hearOfSelf(update, nowMs)) mustRestate = true;
       } else if (this.#merge(update, from, nowMs) === 'older') {
         // An outdated payload record is always corrected. An outdated statement about a member is corrected only if it came in answer to a
         // digest or to branches. Any other needs no correction, because the newer statement is already spreading.
         if (update.kind === 'payload' || body.kind === 'records') outdated.push(update);
       }
     }
-    return { isAboutSelf, outdated };
+    return { mustRestate, outdated };
   }
 
   #heard(sender: Member, source: Endpoint, nowMs: number): void {
@@ -253,13 +264,13 @@ export class Membership {
   #answer(
     { from, body, readsBranches }: Packet,
     source: Endpoint,
-    isAboutSelf: boolean,
+    mustRestate: boolean,
     nowMs: number,
   ): void {
     switch (body.kind) {
       case 'ping': {
         const ack = { kind: 'ack', sequence: body.sequence, target: this.name } as const;
-        const updates = isAboutSelf ? [this.#self.as('alive')] : [];
+        const updates = mustRestate ? [this.#self.as('alive')] : [];
         return this.#outbox.send({ to: from, endpoint: source, body: ack, updates, carriesGossip: true });
       }
       case 'ack':
@@ -298,6 +309,7 @@ export class Membership {
   #judgeStall(nowMs: number): void {
     const lateMs = nowMs - this.#expectedWakeAtMs;
     if (lateMs > this.#settings.stallToleranceMs) this.#detector.stalled(lateMs);
+    this.#expectedWakeAtMs = Number.POSITIVE_INFINITY;
   }
 
   #join(nowMs: number): void {
@@ -321,11 +333,11 @@ export class Membership {
   }
 
   /**
-   * Handles a statement about this member. Returns true if the statement has the present incarnation or a greater one. An ack should then
-   * restate that this member is alive.
+   * Handles a statement about this member. Returns false if the statement is true. After any other statement, an ack must restate that this
+   * member is alive. An outdated suspicion may be one that was refuted, when the ack with the refutation was lost.
    */
   #hearOfSelf(update: MemberUpdate, nowMs: number): boolean {
-    if (!this.#self.mustRefute(update)) return this.#self.isCurrent(update);
+    if (!this.#self.mustRefute(update)) return !this.#self.isCurrent(update);
     this.#self.refute(update);
     this.#detector.suspectedByOthers();
     // The members that suspect this member learn of the refutation from its acks.

@@ -165,7 +165,7 @@ export class MembershipNode {
     const { recorder } = this.#options;
     if (!recorder || events.length === 0) return;
     const { liveCount, suspects, isSynced } = this.machine;
-    const state = `${liveCount} alive, ${suspects} of them suspected, ${isSynced ? 'synced' : 'not synced'}`;
+    const state = `${liveCount} live, ${suspects} of them suspect, ${isSynced ? 'synced' : 'not synced'}`;
     for (const event of events) recorder.record('membership', state, event, []);
   }
 

@@ -13,7 +13,7 @@
  * sealed for another member. Version 1 lacks this protection. It is still supported so that speakers can be upgraded node by node
  * (`channel.ts`).
  */
-import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto';
+import { createCipheriv, createDecipheriv, hash, hkdfSync } from 'node:crypto';
 import { fail, ok, type Result } from '../result.ts';
 import type { Keyring, SharedKey } from './keyring.ts';
 
@@ -47,7 +47,7 @@ export interface SealedDatagram {
   readonly key: SharedKey;
   /** Whether the key of its session is already derived. */
   readonly isKnownSession: boolean;
-  /** Session, sequence number and tag. Only replays of the datagram have the same identity. */
+  /** Session, sequence number and tag. Forgeries can have them too. Only replays of the datagram also have the same digest (`digestOf`). */
   readonly identity: string;
 }
 
@@ -59,13 +59,17 @@ export class Seal {
   readonly #derived = new Map<string, Buffer>();
   /** Keys of this process, by the id of the shared key that they are derived from. */
   readonly #own = new Map<number, Buffer>();
-  #sequence = 0;
+  #sequence: number;
 
-  /** `session` is 16 random octets. */
+  /**
+   * `session` is 16 random octets. The sequence numbers start at a number that depends on it. A challenge names only a sequence number, so a
+   * challenge that was recorded in another session matches no datagram of this one.
+   */
   constructor(name: string, keyring: Keyring, session: Buffer) {
     this.#name = name;
     this.#keyring = keyring;
     this.#session = session;
+    this.#sequence = session.readUIntBE(0, 5);
   }
 
   /** The sequence number of the last datagram sealed. */
@@ -148,6 +152,11 @@ function sessionKey(bytes: Buffer): string {
 
 function identityOf(bytes: Buffer): string {
   return bytes.toString('latin1', 5, headerLength) + bytes.toString('latin1', bytes.length - tagLength);
+}
+
+/** A digest of the whole datagram. */
+export function digestOf({ bytes }: Pick<SealedDatagram, 'bytes'>): string {
+  return hash('sha256', bytes, 'base64');
 }
 
 function authenticated(header: Buffer, receiver: string, version: SealVersion): Buffer {

@@ -27,7 +27,7 @@ type Receiver = { readonly name: string; readonly endpoint: Endpoint; readonly s
  */
 export class UrgentNews {
   readonly #random: () => number;
-  readonly #own = new Map<string, Update>();
+  #own = new Map<string, Update>();
   readonly #others = new Map<string, Update>();
   #flushAtMs = Number.POSITIVE_INFINITY;
 
@@ -41,6 +41,15 @@ export class UrgentNews {
     this.#others.delete(subject);
     (isOwn ? this.#own : this.#others).set(subject, update);
     this.#flushAtMs = Math.min(this.#flushAtMs, nowMs + gatherMs);
+  }
+
+  /** Adds this member's own news ahead of the own news that is pending. */
+  addFirst(update: Update, nowMs: number): void {
+    const pending = this.#own;
+    this.#own = new Map();
+    pending.delete(subjectOf(update));
+    this.add(update, true, nowMs);
+    for (const [subject, each] of pending) this.#own.set(subject, each);
   }
 
   wakeAtMs(): number {

@@ -198,6 +198,25 @@ describe('Channel', () => {
     assert.deepEqual(wire.dropped, ['b: authentication', 'b: replayed', 'b: replayed', 'b: replayed']);
   });
 
+  test('delivers a datagram even if a forgery with another ciphertext and the same tag arrives first', () => {
+    const { wire } = acquainted();
+    const good = wire.channel('a').send('b', at('b'), packet('a'), 0)[0]?.datagram ?? Buffer.alloc(0);
+    wire.dropped.length = 0;
+    const forgeries = [0, 30, good.length - 17].map((offset) => {
+      const forged = Buffer.from(good);
+      forged[offset] = offset === 0 ? 1 : (forged[offset] ?? 0) ^ 1;
+      return forged;
+    });
+    for (const datagram of [...forgeries, forgeries.at(-1) ?? '', good, good])
+      wire.put('b', Buffer.from(datagram), 'a');
+    assert.deepEqual(wire.delivered, ['b heard a: gossip']);
+    assert.deepEqual(wire.dropped, [
+      ...forgeries.map(() => 'b: authentication'),
+      'b: replayed',
+      'b: replayed',
+    ]);
+  });
+
   test('drops a truncated datagram of any length', () => {
     const { wire } = acquainted();
     wire.send('a', 'b');
@@ -255,6 +274,55 @@ describe('Channel, challenges', () => {
       assert.deepEqual(wire.astray, [], JSON.stringify(source));
       assert.equal(wire.lose(), 1, 'the challenge goes to the endpoint of a');
     }
+  });
+
+  test('answer a datagram only once, however often it is sent again', () => {
+    for (const isProven of [false, true]) {
+      const { wire, a } = pair();
+      const [first] = a.send('b', at('b'), packet('a'), 0);
+      assert.ok(first);
+      if (isProven) {
+        wire.put('b', first.datagram, 'a');
+        wire.settle();
+      }
+      wire.dropped.length = 0;
+      for (let i = 0; i < 10; i++) wire.put('b', first.datagram, 'a');
+      assert.equal(wire.lose(), isProven ? 0 : 1);
+      assert.equal(wire.dropped.filter((each) => each === 'b: replayed').length, isProven ? 10 : 9);
+    }
+  });
+
+  test('of an earlier session of the challenged member have no effect, although its sequence numbers are small', () => {
+    const { wire } = pair();
+    for (let i = 0; i < 8; i++) wire.channel('a').send('b', at('b'), packet('a'), 0);
+    wire.send('a', 'b');
+    const recorded = wire.seen.filter(({ to }) => to === 'a');
+    assert.ok(recorded.length > 0);
+    wire.join('a');
+    for (let i = 0; i < 16; i++) {
+      wire.channel('a').send('b', at('b'), packet('a'), 0);
+      for (const { datagram } of recorded) wire.put('a', datagram, 'b');
+    }
+    assert.equal(wire.lose(), 0, 'a sends nothing again');
+  });
+
+  test('are answered only for the 1024 members to which a packet was sent last', () => {
+    const { wire, a } = pair();
+    const [old] = a.send('b', at('b'), packet('a'), 0);
+    const flood = (count: number) => {
+      for (let i = 0; i < count; i++) a.send(`relayed-${i}`, at('c'), packet('a'), 0);
+    };
+    assert.ok(old);
+    flood(1024);
+    wire.put('b', old.datagram, 'a');
+    wire.settle();
+    assert.deepEqual(wire.delivered, []);
+    const [fresh] = a.send('b', at('b'), packet('a'), 0);
+    assert.ok(fresh);
+    flood(1023);
+    wire.put('b', fresh.datagram, 'a');
+    wire.settle();
+    assert.deepEqual(wire.delivered, ['b heard a: gossip']);
   });
 
   test('go to an endpoint of the same address family as the source, if one is known', () => {

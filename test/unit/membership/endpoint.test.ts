@@ -14,12 +14,27 @@ const undeliverable = [
   { host: '224.0.0.1', port: 7946 },
   { host: '255.255.255.255', port: 7946 },
   { host: '0.0.0.0', port: 7946 },
+  { host: '0.1.2.3', port: 7946 },
   { host: '::', port: 7946 },
+  { host: '::0', port: 7946 },
+  { host: '0:0:0:0:0:0:0:0', port: 7946 },
+  { host: '::%lo', port: 7946 },
+  { host: '::0.0.0.0', port: 7946 },
+  { host: 'FF02::1', port: 7946 },
   { host: 'ff02::1%lo', port: 7946 },
 ];
 
 test('isDeliverable() accepts literal unicast addresses with a port, and nothing else', () => {
-  for (const host of ['192.0.2.1', '2001:db8::1', 'fe80::1%eth0', '127.0.0.1'])
+  for (const host of [
+    '192.0.2.1',
+    '2001:db8::1',
+    'fe80::1%eth0',
+    '127.0.0.1',
+    '223.255.255.255',
+    'ff::1',
+    '::1',
+    '::ffff:192.0.2.1',
+  ])
     assert.ok(isDeliverable({ host, port: 7946 }), host);
   for (const endpoint of undeliverable)
     assert.equal(isDeliverable(endpoint), false, JSON.stringify(endpoint));

@@ -148,6 +148,17 @@ describe('FailureDetector', () => {
     assert.ok(run(300).includes('left: b'));
   });
 
+  test('after a stall, a member waits for the answer to the second ping before it believes that another member has left', () => {
+    meet('b');
+    detector.questionDeparture(alive('b', { state: 'left' }), 0);
+    detector.stalled(500);
+    const actions = detector.wake(500).map(textOf);
+    assert.ok(!actions.includes('left: b'), actions.join(', '));
+    let now = 500;
+    for (; now < 600; now += 5) assert.ok(!detector.wake(now).map(textOf).includes('left: b'));
+    assert.ok(detector.wake(now).map(textOf).includes('left: b'));
+  });
+
   test('relays a ping and passes the ack on', () => {
     const requester = { name: 'b', endpoint: endpoint('b'), sequence: 77 };
     const [ping] = detector.relay(requester, 'c', endpoint('c'), 0);

@@ -49,6 +49,18 @@ describe('GossipQueue', () => {
     assert.deepEqual(names(queue.take(700, 3)), ['large', 'small']);
   });
 
+  test('skips at most 32 updates that do not fit', () => {
+    for (const [large, taken] of [
+      [31, ['small']],
+      [32, []],
+    ] as const) {
+      const queue = new GossipQueue();
+      for (let i = 0; i < large; i++) queue.add(member(`large-${i}`, { metadata: 'x'.repeat(600) }));
+      queue.add(member('small'));
+      assert.deepEqual(names(queue.take(300, 3)), taken);
+    }
+  });
+
   test('drops an update that is too large for gossip, and the older update that it replaces', () => {
     const queue = new GossipQueue();
     queue.add(member('a'));

@@ -37,6 +37,17 @@ describe('JoinList', () => {
     assert.equal(list.due(names, 0).length, 16);
   });
 
+  test('tries every missing speaker in time, even if more speakers are missing than get their quick attempts before tryAllAgain()', () => {
+    const names = Array.from({ length: 300 }, (_, i) => `node-${i}`);
+    const list = listOf(...names);
+    const tried = new Set<string>();
+    for (let now = 0; now < 10_000; now = list.wakeAtMs()) {
+      if (now % 1000 === 0) list.tryAllAgain(now);
+      for (const { name } of list.due(names, now)) tried.add(name);
+    }
+    assert.equal(tried.size, names.length);
+  });
+
   test('tryAllAgain() gives all missing speakers quick attempts again, but takes effect at most once a second', () => {
     const list = listOf('a', 'b');
     for (let now = 0; now < 1000; now = list.wakeAtMs()) list.due(['a', 'b'], now);

@@ -29,6 +29,7 @@ describe('Keyring', () => {
 test('parseKeys reads 32 octets in base64 from each line and names the line that is invalid', () => {
   const good = Buffer.from(key(1)).toString('base64');
   assert.ok(parseKeys([good]).ok);
-  assert.deepEqual(parseKeys([good, 'c2hvcnQ=']), { ok: false, error: 'key 2 is not base64 of 32 octets' });
+  for (const bad of ['c2hvcnQ=', `!!${good}`, `${good}!`, ''])
+    assert.deepEqual(parseKeys([good, bad]), { ok: false, error: 'key 2 must be 32 octets in base64' });
   assert.deepEqual(parseKeys([]), { ok: false, error: 'no key' });
 });

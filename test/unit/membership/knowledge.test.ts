@@ -30,11 +30,11 @@ const kindsIn = (own: Knowledge, other: Knowledge) => {
 };
 
 describe('Knowledge.compare() of members with different payloads', () => {
-  test('gives payloads when the two agree about most members', () => {
+  test('gives payloads when most buckets of members are the same', () => {
     assert.deepEqual(kindsIn(knowledgeOf(200, ['x', 'y']), knowledgeOf(195, ['x'])), ['member', 'payload']);
   });
 
-  test('gives no payloads while the two disagree about most members, as at the end of a partition', () => {
+  test('gives no payloads while most buckets of members differ, as at the end of a partition', () => {
     assert.deepEqual(kindsIn(knowledgeOf(200, ['x', 'y']), knowledgeOf(20, ['x'])), ['member']);
   });
 

@@ -60,6 +60,97 @@ test('when a ping has a current statement about Membership, the ack restates tha
   );
 });
 
+for (const [state, incarnation, isRestated] of [
+  ['suspect', 4, true],
+  ['dead', 4, true],
+  ['alive', 4, true],
+  ['suspect', 5, true],
+  ['alive', 6, true],
+  ['alive', 5, false],
+] as const)
+  test(`the ack of Membership ${isRestated ? 'restates' : 'does not restate'} that it is alive, to a ping that says ${state} with incarnation ${incarnation}`, () => {
+    const membership = memberA();
+    membership.receive(
+      packetOfB({ kind: 'ping', sequence: 7 }, about('a', state, incarnation)),
+      { ...other, host: '192.0.2.7' },
+      0,
+    );
+    const ack = membership.take().packets.find(({ packet }) => packet.body.kind === 'ack');
+    const own = ack?.packet.updates.filter((update) => update.kind === 'member' && update.name === 'a') ?? [];
+    assert.equal(own.length, isRestated ? 1 : 0);
+  });
+
+test('a second member that pings with a refuted suspicion learns of the refutation from the ack', () => {
+  const membership = memberA();
+  for (const from of ['b', 'c']) {
+    const ping = { ...packetOfB({ kind: 'ping', sequence: 7 }, about('a', 'suspect', 5)), from };
+    membership.receive(ping, other, 0);
+    const ack = membership.take().packets.find(({ to, packet }) => to === from && packet.body.kind === 'ack');
+    const incarnations = ack?.packet.updates.map((update) => update.kind === 'member' && update.incarnation);
+    assert.deepEqual(incarnations, [6], from);
+  }
+});
+
+test('a first wake long after the start of the process is no stall', () => {
+  const membership = memberA();
+  membership.setMetadata('', 60_000);
+  membership.wakeAtMs();
+  membership.setSpeakers(new Map([['b', [other]]]), 60_000);
+  membership.wakeAtMs();
+  membership.wake(60_001);
+  assert.equal(membership.healthScore, 0);
+});
+
+test('a confirmation that moves the deadline of a suspicion into the past is no stall, and a late wake is one although a packet came first', () => {
+  const c = { host: '192.0.2.3', port };
+  const membership = memberA();
+  for (const [from, at] of [
+    ['b', other],
+    ['c', c],
+  ] as const)
+    membership.receive({ ...packetOfB({ kind: 'gossip' }, about(from, 'alive', 1)), from }, at, 0);
+  let now = 1;
+  const fromC = (body: Body) => {
+    membership.receive({ ...packetOfB(body), from: 'c' }, c, now);
+    membership.wakeAtMs();
+  };
+  const step = () => {
+    now = Math.max(now + 1, membership.wakeAtMs());
+    membership.wake(now);
+    for (const { to, packet } of membership.take().packets)
+      if (to === 'c' && packet.body.kind === 'ping')
+        fromC({ kind: 'ack', sequence: packet.body.sequence, target: 'c' });
+  };
+  membership.wakeAtMs();
+  while (membership.suspects === 0) step();
+  for (const untilMs = now + 500; now < untilMs; ) step();
+  assert.equal(membership.member('b')?.state, 'suspect');
+  assert.equal(membership.healthScore, 0);
+  fromC({ kind: 'verify', target: 'b', incarnation: 1 });
+  assert.ok(membership.wakeAtMs() < now);
+  membership.wake(now + 1);
+  assert.equal(membership.healthScore, 0);
+  assert.equal(membership.member('b')?.state, 'dead');
+  now = membership.wakeAtMs() + 200;
+  fromC({ kind: 'gossip' });
+  membership.wake(now);
+  assert.equal(membership.healthScore, 1);
+});
+
+test('a leaving Membership says so, even if more of its own news is pending than three batches can carry', () => {
+  const membership = memberA();
+  membership.receive(packetOfB({ kind: 'gossip' }, about('b', 'alive', 1)), other, 0);
+  const records = Array.from({ length: 20_000 }, (_, i) => textPayload(`record number ${i}`));
+  membership.publish(records, 0);
+  membership.take();
+  membership.leave(1);
+  const said = membership
+    .take()
+    .packets.flatMap(({ packet }) => packet.updates)
+    .filter((update) => update.kind === 'member' && update.name === 'a' && update.state === 'left');
+  assert.equal(said.length, 2);
+});
+
 test('Membership pings a member that it knows only from others, at the address that Kubernetes lists', () => {
   const c = { host: '192.0.2.3', port };
   const withoutAddress = { ...about('c', 'alive', 1), endpoint: { host: '', port } };
