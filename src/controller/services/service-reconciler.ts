@@ -345,7 +345,7 @@ export class ServiceReconciler {
   async #write(key: string): Promise<void> {
     const { client, allocator, metrics } = this.#options;
     const service = this.#services.get(key);
-    if (!service || service.deleting) return;
+    if (!service) return;
     const isOurs = this.#decider.isOurs(service);
     let assigned = isOurs ? allocator.holdingOf(key) : [];
     let change = isOurs ? serviceChange(service, assigned) : removalChange(service);

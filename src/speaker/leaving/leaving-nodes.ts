@@ -25,6 +25,9 @@ export interface LeavingNodesOptions {
   readonly onDrainsOver: (services: readonly string[]) => void;
 }
 
+/** The wait before a drain that is still due after its time is tried again. */
+const retryMs = 100;
+
 /** The nodes that leave, and the addresses that this node drains or keeps. */
 export class LeavingNodes {
   readonly #options: LeavingNodesOptions;
@@ -91,7 +94,9 @@ export class LeavingNodes {
     this.#timer?.cancel();
     const { firstMs } = this.#drains;
     if (firstMs === undefined) return;
-    this.#timer = clock.after(firstMs + delayMs() - clock.now(), () =>
+    const waitMs = firstMs + delayMs() - clock.now();
+    // A drain stays due when the plan of its Service failed. The next attempt must not follow at once.
+    this.#timer = clock.after(waitMs > 0 ? waitMs : retryMs, () =>
       onDrainsOver(this.#drains.due(clock.now(), delayMs())),
     );
   }

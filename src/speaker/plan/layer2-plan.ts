@@ -36,10 +36,15 @@ export function planLayer2(planned: PlannedAddress, context: PlanContext): Servi
     };
   }
   const adopted = firstOwnerSource(planned, recordedOwner, candidates, context);
-  const adoptedEntry = adopted ? { ...entry, sources: [...entry.sources, adopted] } : entry;
+  const plan = {
+    ...emptyPlan,
+    layer2: [adopted ? { ...entry, sources: [...entry.sources, adopted] } : entry],
+    // The preference for the recorded owner ends when that node leaves, and begins when it is a candidate again.
+    dependsOn: context.adoption && recordedOwner !== undefined ? [recordedOwner] : [],
+  };
   if (candidates.has(context.nodeName)) {
     const isHeld = context.leaving.has(context.nodeName) && candidates.allLeave;
-    return { ...emptyPlan, layer2: [adoptedEntry], ...(isHeld ? { heldByFloor: [address] } : {}) };
+    return { ...plan, ...(isHeld ? { heldByFloor: [address] } : {}) };
   }
   const refusal = unselected('layer 2', pool.l2Advertisements, planned) ??
     refusalOf(planned, context) ??
@@ -49,7 +54,7 @@ export function planLayer2(planned: PlannedAddress, context: PlanContext): Servi
       reason: 'no layer 2 advertisement selects this node',
       field: fields.layer2Nodes,
     };
-  return { ...emptyPlan, layer2: [adoptedEntry], refusals: [refusal] };
+  return { ...plan, refusals: [refusal] };
 }
 
 /** The address, if `--adopt-only` holds it back in layer 2. */

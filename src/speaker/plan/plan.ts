@@ -58,8 +58,12 @@ export function planService(
     heldByFloor: plans.flatMap(({ heldByFloor }) => heldByFloor),
     held: plans.flatMap(({ held }) => held),
     notToAnnounce: plans.flatMap(({ notToAnnounce }) => notToAnnounce),
-    dependsOn:
-      plans.length > 0 && service.externalTrafficPolicy === 'Local' ? nodesWithEndpoints(serving) : [],
+    dependsOn: [
+      ...new Set([
+        ...plans.flatMap(({ dependsOn }) => dependsOn),
+        ...(plans.length > 0 && service.externalTrafficPolicy === 'Local' ? nodesWithEndpoints(serving) : []),
+      ]),
+    ],
   };
 }
 
@@ -99,6 +103,7 @@ function planAddress(planned: PlannedAddress, context: PlanContext): ServicePlan
     heldByFloor: [...new Set([...plan.heldByFloor, ...second.heldByFloor])],
     held: [...plan.held, ...second.held],
     notToAnnounce: plan.notToAnnounce.filter((each) => second.notToAnnounce.includes(each)),
+    dependsOn: [...plan.dependsOn, ...second.dependsOn],
   };
 }
 

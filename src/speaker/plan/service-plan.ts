@@ -73,8 +73,8 @@ export interface ServicePlan {
   /** Addresses that this node is not to announce: their pool has no protocol, or `--adopt-only` leaves them to another program. */
   readonly notToAnnounce: readonly string[];
   /**
-   * With `externalTrafficPolicy: Local`, the nodes with endpoints. A change of one may change the plan. Empty for every other Service: its plan
-   * depends on this node only, and on all nodes while this node leaves.
+   * The nodes whose changes may change the plan: with `externalTrafficPolicy: Local` the nodes with endpoints, and with `--adopt-only` the recorded
+   * owners. Otherwise the plan depends on this node only, and on all nodes while this node leaves.
    */
   readonly dependsOn: readonly string[];
 }

@@ -345,6 +345,34 @@ test('two Services that wait for each other’s address both get theirs', async 
   await harness.stop();
 });
 
+test('a Service that a finalizer keeps still gives up the address that it has lost', async () => {
+  const harness = await started(pool('a', '192.0.2.1-192.0.2.2'));
+  harness.service('kept', { loadBalancerIP: '192.0.2.1' });
+  await harness.pass();
+  let isRefusing = true;
+  harness.api.before = ({ method, path }) => {
+    if (isRefusing && method === 'PATCH' && path.includes('/services/'))
+      throw new ApiError(500, 'InternalError', 'later');
+  };
+  harness.service('kept', { loadBalancerIP: '192.0.2.2' });
+  await harness.pass();
+  const path = harness.servicePath('kept');
+  const known = harness.api.get(path);
+  assert.ok(known);
+  const metadata = {
+    ...known.metadata,
+    deletionTimestamp: '2026-01-02T03:04:05Z',
+    finalizers: ['example.com/keep'],
+  };
+  harness.api.put(path, { ...known, metadata });
+  harness.service('next', { loadBalancerIP: '192.0.2.1' });
+  isRefusing = false;
+  await harness.pass(60_000);
+  assert.deepEqual(harness.addresses('next'), ['192.0.2.1']);
+  assert.deepEqual(harness.addresses('kept'), ['192.0.2.2']);
+  await harness.stop();
+});
+
 test('a write that conflicts is retried from the new state', async () => {
   const harness = await started(pool('a', '192.0.2.0/28'));
   let once = true;

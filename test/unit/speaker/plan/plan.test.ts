@@ -456,6 +456,15 @@ test('planService() with --adopt-only says that an address is not to be announce
   assert.deepEqual(planService(printer, [], context({ config: both })).notToAnnounce, []);
 });
 
+test('planService() with --adopt-only depends on the recorded owner, because the preference for it ends when it leaves', () => {
+  const recorded = { ...printer, annotations: { 'bellman.dev/announcing': '192.0.2.241=node-3/eth0' } };
+  const adoption = { pools: 'all', announcesByBgp: true, wasLive: () => false } as const;
+  const planned = (more: Partial<Parameters<typeof context>[0]>) =>
+    planService(recorded, [slice('printer', ['node-2'])], context({ config: office, ...more }));
+  assert.deepEqual(planned({ adoption }).dependsOn, ['node-3']);
+  assert.deepEqual(planned({}).dependsOn, []);
+});
+
 test('planService() announces a Service only by the advertisements that select it', () => {
   const edge: LabelSelector = { matchLabels: { tier: 'edge' }, matchExpressions: [] };
   const selective = config([
