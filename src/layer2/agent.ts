@@ -97,6 +97,8 @@ export class Layer2Agent {
   /** The first decision is made, and its answers have begun. */
   #isReady = false;
   #isLeaving = false;
+  /** The planned stop. Present once it has begun. */
+  #stopping: Promise<void> | undefined;
   #quorumTimer: Timer | undefined;
   #kernelTimer: Timer | undefined;
 
@@ -383,8 +385,13 @@ export class Layer2Agent {
 
   // Stage 6: stop
 
-  async #stop(): Promise<void> {
-    if (this.#isLeaving) return;
+  /** A second call returns the first stop. A crash during the stop therefore waits for the handover as well. */
+  #stop(): Promise<void> {
+    this.#stopping ??= this.#leave();
+    return this.#stopping;
+  }
+
+  async #leave(): Promise<void> {
     this.#isLeaving = true;
     this.#firstDecision.cancel();
     this.#answers.end();

@@ -158,6 +158,11 @@ export class Answers {
     const outcome = await responder.probe(address, this.#interfacesOf(entry));
     const current = this.#unansweredEntry(text);
     if (!current) return;
+    if (outcome.kind === 'no-link' && this.#inConflict.has(text)) {
+      // Nothing shows that the other host has gone.
+      this.#probeLater(address, takeover);
+      return;
+    }
     if (outcome.kind !== 'in-use') {
       this.#begin(current, address, takeover);
       onConflictState(text, false);

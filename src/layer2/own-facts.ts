@@ -32,7 +32,7 @@ export class OwnFacts {
     if (interfaces !== this.#leftOut && interfaces !== '')
       this.#logger.error(
         { interfaces },
-        'too many links to report to other speakers: addresses on the listed links stay unanswered',
+        'too many links to report to other speakers: this node does not answer on the listed links',
       );
     this.#leftOut = interfaces;
     return text;

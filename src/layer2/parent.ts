@@ -145,6 +145,8 @@ class Layer2Parent implements Layer2 {
     if (isUsed) this.#start();
     else
       this.#calm = this.#clock.after(calmMs, () => {
+        // While the process is held back, there is none.
+        if (!this.#process.isWanted) return;
         this.#options.logger.info(
           'no pool is announced in layer 2, and dead nodes are not reported: the layer-2 process ends',
         );

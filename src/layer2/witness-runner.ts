@@ -135,7 +135,8 @@ export class WitnessRunner {
     this.#askTimer?.cancel();
     this.#ask();
     this.#judgeTimer?.cancel();
-    const judgeAtMs = isStarved ? this.#updatedAtMs + starvedMs : this.#witness.judgeAtMs(this.#updatedAtMs);
+    // A deadline that passed during the update has not been judged yet.
+    const judgeAtMs = isStarved ? this.#updatedAtMs + starvedMs : this.#witness.judgeAtMs(startMs);
     if (judgeAtMs < Number.POSITIVE_INFINITY)
       this.#judgeTimer = clock.after(judgeAtMs - clock.now(), () => this.changed());
   }

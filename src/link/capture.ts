@@ -146,7 +146,7 @@ class PcapCapture implements Capture {
     const { buf, header, session } = this.#session;
     const isLost = session.dispatch(buf, header) < 0;
     this.#isDraining = false;
-    if (isLost) this.#lose('the interface went away');
+    if (isLost) this.#lose('libpcap failed; the interface is probably down or gone');
   }
 
   close(): void {
@@ -168,7 +168,7 @@ class PcapCapture implements Capture {
     try {
       const received = this.#session.stats().ps_recv;
       const isDeaf = this.#liveness.check(received, this.#delivered) === 'deaf';
-      return isDeaf ? 'the kernel counts frames that are not delivered' : undefined;
+      return isDeaf ? 'the kernel counts frames, but delivers none of them' : undefined;
     } catch (error) {
       return reasonOf(error);
     }

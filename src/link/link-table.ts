@@ -1,12 +1,13 @@
 import {
   formatIp,
+  formatPrefix,
   type IpAddress,
   isLinkLocal,
   type Prefix,
   prefixContains,
   prefixOf,
 } from '../address/index.ts';
-import type { LinkMessage, RtnetlinkMessage } from './rtnetlink-message.ts';
+import type { AddressMessage, LinkMessage, RtnetlinkMessage } from './rtnetlink-message.ts';
 
 /** An interface on which neighbours can be answered. */
 export interface Link {
@@ -146,6 +147,11 @@ function sameMac(a: LinkMessage, b: LinkMessage): boolean {
   return a.mac === undefined || b.mac === undefined ? a.mac === b.mac : Buffer.compare(a.mac, b.mac) === 0;
 }
 
-function addressKey({ address, prefixLength }: { address: IpAddress; prefixLength: number }): string {
-  return `${formatIp(address)}/${prefixLength}`;
+/**
+ * The key by which the kernel tells the addresses of a link apart. A link may have an IPv4 address more than once, with peers in different subnets.
+ * An IPv6 address may get another peer without a message that its earlier form is gone.
+ */
+function addressKey({ address, network, prefixLength }: Omit<AddressMessage, 'kind' | 'index'>): string {
+  const text = `${formatIp(address)}/${prefixLength}`;
+  return address.family === 4 ? `${text} ${formatPrefix(prefixOf(network, prefixLength))}` : text;
 }

@@ -7,18 +7,17 @@ import { readdirSync } from 'node:fs';
 import {
   bindSocket,
   closeDescriptor,
+  detachSocketFilter,
   integerOption,
   isLittleEndian,
   openSocket,
   sendTo,
-  setIntegerOption,
 } from '../linux/libc.ts';
 import { ethernetHeaderLength, etherType } from './frame.ts';
 
 const AF_PACKET = 17;
 const SOCK_RAW_CLOEXEC = 0o2000003;
 const SOL_SOCKET = 1;
-const SO_DETACH_FILTER = 27;
 const SO_DOMAIN = 39;
 const ETH_P_ALL = 0x0003;
 /** Loopback is the first interface of every network namespace. */
@@ -32,11 +31,14 @@ export function openingPacketSocket<T>(open: () => T): [opened: T, fd: number] {
   return [opened, fd ?? -1];
 }
 
-/** Removes the socket's filter, binds it to loopback and sends a frame there, which wakes the session that reads the socket. */
+/**
+ * Binds the socket to loopback and sends a frame there, which wakes the session that reads the socket. Before that, it removes the socket's filter.
+ * There is none if libpcap filters itself, because the kernel has refused a long filter.
+ */
 export function wakePacketSocket(fd: number): void {
   if (fd < 0) return;
   try {
-    setIntegerOption(fd, 'SO_DETACH_FILTER', SOL_SOCKET, SO_DETACH_FILTER, 0);
+    detachSocketFilter(fd);
     bindSocket(fd, linkAddress(ETH_P_ALL));
     sendToLoopback();
   } catch {

@@ -106,10 +106,11 @@ export function decodeMessage({ type, body }: RawMessage): RtnetlinkMessage | un
   const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
   switch (type) {
     case messageType.done:
-      return { kind: 'done' };
     case messageType.error: {
+      // The end of a dump carries an errno too, if the kernel could not complete the dump.
       const errno = body.length >= 4 ? -view.getInt32(0, little) : 0;
-      return errno === 0 ? undefined : { kind: 'error', errno };
+      if (errno !== 0) return { kind: 'error', errno };
+      return type === messageType.done ? { kind: 'done' } : undefined;
     }
     case messageType.link:
     case messageType.linkGone:

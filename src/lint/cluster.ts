@@ -122,7 +122,7 @@ function* doubleSessionWarnings({ peers }: Config, { nodes }: LintedCluster): Ge
 }
 
 function doubleSession(node: string, other: number): string {
-  return `node ${node} also matches peers[${other}], which has the same address: the node opens two sessions, and most routers keep only one of them`;
+  return `peers[${other}] has the same address and also matches node ${node}: that node opens two sessions, and most routers keep only one of them`;
 }
 
 function endpointOf({ address, port, interface: zone, sourceAddress }: PeerConfig): string {
@@ -181,7 +181,7 @@ function subnetWarnings(pool: PoolConfig, index: number, { links }: LintedCluste
       : [
           {
             path: `address-pools[${index}].addresses[${i}]`,
-            message: `no node has a link whose subnet overlaps ${printRange(range)}, so no node answers for its addresses in layer 2`,
+            message: `no node has a link whose subnet overlaps ${printRange(range)}, so no node answers for the addresses of this range in layer 2`,
           },
         ],
   );

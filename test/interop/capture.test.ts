@@ -134,6 +134,24 @@ test('captures release their descriptors whatever happens to the link', async ()
   }
 });
 
+test('a capture whose filter is too long for the kernel releases its descriptor although its link is down', async () => {
+  const descriptors = () => readdirSync('/proc/self/fd').length;
+  const before = descriptors();
+  const hosts = Array.from({ length: 3000 }, (_, i) => `(arp host 10.${i >> 8}.${i & 255}.1)`);
+  const near = openCapture({
+    interface: 'near',
+    filter: hosts.join(' or '),
+    clock: systemClock,
+    onFrame: () => {},
+    onLost: () => {},
+  });
+  assert.equal(descriptors(), before + 1);
+  await run('ip', ['link', 'set', 'near', 'down']);
+  near.close();
+  await eventually('the descriptor', () => descriptors() <= before);
+  await run('ip', ['link', 'set', 'near', 'up']);
+});
+
 test('a capture of a missing interface cannot be opened', () => {
   assert.throws(() =>
     openCapture({

@@ -1,6 +1,7 @@
 import { parseIp } from '../../src/address/index.ts';
 import type { AddressEntry } from '../../src/layer2/address-entry.ts';
 import { complete } from '../../src/layer2/ownership/steps.ts';
+import { parseWitnessFacts, witnessToJson } from '../../src/layer2/ownership/witness-facts.ts';
 import type { Question } from '../../src/layer2/witness/questioner.ts';
 import type { VerdictChange } from '../../src/layer2/witness/verdicts.ts';
 import { Witness } from '../../src/layer2/witness/witness.ts';
@@ -13,6 +14,8 @@ export interface WitnessClusterOptions {
   readonly seed: number;
   /** Fields of each entry, besides its address and its candidates. */
   readonly entry?: Partial<AddressEntry>;
+  /** Whether the facts of each node have room for the short form of its statements only. */
+  readonly hasShortFacts?: boolean;
 }
 
 const intervalMs = 5000;
@@ -54,8 +57,10 @@ export class WitnessCluster {
   }) => boolean = () => false;
   readonly #observers = new Map<string, Observer>();
   readonly #owners = new Map<string, string>();
+  readonly #hasShortFacts: boolean;
 
-  constructor({ nodes, addresses, seed, entry = {} }: WitnessClusterOptions) {
+  constructor({ nodes, addresses, seed, entry = {}, hasShortFacts = false }: WitnessClusterOptions) {
+    this.#hasShortFacts = hasShortFacts;
     this.names = Array.from({ length: nodes }, (_, i) => `node-${i + 1}`);
     this.addresses = Array.from({ length: addresses }, (_, i) => `192.0.2.${i + 100}`);
     this.random = seededRandom(seed);
@@ -200,7 +205,8 @@ export class WitnessCluster {
     );
     if (text === observer.factsText) return;
     observer.factsText = text;
-    this.cluster.setFacts(name, { ...nodeFacts(), ...facts });
+    const told = this.#hasShortFacts ? parseWitnessFacts(witnessToJson(facts, true)) : facts;
+    this.cluster.setFacts(name, { ...nodeFacts(), ...told });
   }
 
   #noteMoves(): void {

@@ -51,6 +51,7 @@ import type { Steps } from './steps.ts';
 import { isReleasedSince, mayKeep } from './tenure.ts';
 import { Vacancies } from './vacancies.ts';
 import { type OwnedAddress, successors } from './vacancy.ts';
+import { includesAddress } from './witness-facts.ts';
 
 const unusedReason = 'no Service uses it any more';
 const noActions: readonly OwnershipAction[] = [];
@@ -232,9 +233,9 @@ export class Ownership {
   }
 
   /**
-   * Takes a view. Returns the addresses to judge again: those that the changed nodes own, or all addresses if any entry prefers some nodes. With
-   * such an entry, a change of one node may move an address of another. Once claims are allowed, the addresses whose claims are wrong
-   * (`#misstated`) are judged again as well.
+   * Takes a view. Returns the addresses to judge again: those that the changed nodes own, and those for which their owners are mute. If any entry
+   * prefers some nodes, all addresses are judged again. In both cases, a change of one node may move an address of another. Once claims are
+   * allowed, the addresses whose claims are wrong (`#misstated`) are judged again as well.
    */
   #see({ nodes, claiming }: OwnershipView): Iterable<string> {
     const changed = changedNodes(this.#nodes, nodes);
@@ -248,11 +249,20 @@ export class Ownership {
     if (claiming === 'paused') this.#vacancies.pause();
     const affected = this.#entries.havePreferences
       ? this.#entries.texts()
-      : changed.flatMap((node) => [...this.#claims.addressesOf(node)]);
+      : [...changed.flatMap((node) => [...this.#claims.addressesOf(node)]), ...this.#muteOwned(changed)];
     if (claiming !== 'allowed' || this.#misstated.size === 0) return affected;
     const misstated = [...this.#misstated];
     this.#misstated.clear();
     return [...affected, ...misstated];
+  }
+
+  /** Addresses for which their owners are mute. An owner keeps such an address only while no other node can take it. None if no node has changed. */
+  *#muteOwned(changed: readonly string[]): Iterable<string> {
+    if (changed.length === 0) return;
+    for (const [node, { mute }] of this.#nodes) {
+      if (!mute) continue;
+      for (const address of this.#claims.addressesOf(node)) if (includesAddress(mute, address)) yield address;
+    }
   }
 
   #note(address: string): void {

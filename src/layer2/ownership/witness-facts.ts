@@ -35,15 +35,20 @@ export interface WitnessFacts {
 
 export const emptyReport: WitnessReport = { unanswered: new Map(), answered: new Map(), isDeaf: false };
 
-/** Number of addresses of each node in a short report. */
+/** Longest list of addresses in the short form. */
 const shortLength = 3;
 
 /**
- * The JSON parts. With `isShort`, a report names only some of the addresses, and `everyAddress` replaces the mute addresses. If a short list left
- * out a mute address, that address could return to the node.
+ * The JSON parts. With `isShort`, the lists name only some of the addresses. If the list of mute addresses left one out, that address could
+ * return to the node. So the list then begins with `everyAddress`. It still names some addresses, because witnesses put only named ones on trial.
  */
 export function witnessToJson({ witness, mute }: WitnessFacts, isShort: boolean): Record<string, unknown> {
-  const list = (set: AddressNames) => (isShort ? [...set].slice(0, shortLength) : [...set]);
+  // Two witnesses must name the same address before it moves, so both name the first ones in order.
+  const list = (set: AddressNames) => (isShort ? [...set].sort().slice(0, shortLength) : [...set]);
+  const muteList = (set: AddressNames) =>
+    isShort && set.size > shortLength
+      ? [...new Set([everyAddress, ...set])].slice(0, shortLength + 1)
+      : [...set];
   const lists = (by: ReadonlyMap<string, AddressNames>) =>
     by.size === 0 ? undefined : Object.fromEntries([...by].map(([node, set]) => [node, list(set)]));
   // JSON leaves `undefined` out.
@@ -57,7 +62,7 @@ export function witnessToJson({ witness, mute }: WitnessFacts, isShort: boolean)
           },
         }
       : {}),
-    ...(mute && mute.size > 0 ? { mute: isShort ? [everyAddress] : [...mute] } : {}),
+    ...(mute && mute.size > 0 ? { mute: muteList(mute) } : {}),
   };
 }
 

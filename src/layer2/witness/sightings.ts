@@ -8,7 +8,7 @@
  * the greater weight, the first asker, reports that no host answers.
  *
  *     question every 2 s ── answer, with the MAC of its host ──→ sighting of a node, or of a host without a speaker
- *                        └─ none for 7 s, as the first asker ──→ sighting of no host
+ *                        └─ none for 7 s to three questions or more, as the first asker ──→ sighting of no host
  */
 import { formatIp, type IpAddress } from '../../address/index.ts';
 import { rendezvousWinners } from '../../hash.ts';
@@ -39,15 +39,23 @@ interface State extends Watched {
   askAtMs: number;
   /** When the last answer arrived, or when the first question was due if no answer has arrived yet. */
   heardAtMs: number | undefined;
+  /** Questions since the last answer. */
+  unanswered: number;
   sighting: Sighting | undefined;
 }
 
 const askEveryMs = 2000;
-/** In this time, at least three questions stay unanswered. */
+/**
+ * An address is silent after this time, if so many questions have stayed unanswered. The time alone is not enough: many addresses and a stall of
+ * the process put the questions far apart, and an answer to the last one may still be unread.
+ */
 const silentAfterMs = 7000;
+const silentAfterQuestions = 3;
 const askers = 2;
 /** Maximum number of questions in one call of `ask`. If more are due, the rest wait for the next call. */
 const maxQuestions = 40;
+/** Maximum number of nodes that one call of `ask` weighs: each node once for each address. This takes some 15 ms. */
+const maxWeighed = 20_000;
 
 export class Sightings {
   readonly #self: string;
@@ -70,7 +78,7 @@ export class Sightings {
     for (const watched of addresses) {
       const text = formatIp(watched.address);
       const known = before.get(text);
-      const state = known ?? { askAtMs: nowMs, heardAtMs: undefined, sighting: undefined };
+      const state = known ?? { askAtMs: nowMs, heardAtMs: undefined, unanswered: 0, sighting: undefined };
       this.#states.set(text, { ...state, ...watched });
     }
   }
@@ -94,19 +102,26 @@ export class Sightings {
   ask(nowMs: number): { readonly questions: SightingQuestion[]; readonly sightings: Sighting[] } {
     const questions: SightingQuestion[] = [];
     const sightings: Sighting[] = [];
+    let weighed = 0;
     for (const [text, state] of this.#states) {
-      if (questions.length >= maxQuestions) break;
+      if (questions.length >= maxQuestions || weighed >= maxWeighed) break;
       if (state.askAtMs > nowMs) continue;
       state.askAtMs = nowMs + askEveryMs;
       // The addresses behind this one come first next time.
       this.#states.delete(text);
       this.#states.set(text, state);
+      weighed += this.#nodes.size;
       const ranked = this.#askersOf(text, state);
-      if (!ranked.includes(this.#self)) continue;
+      if (!ranked.includes(this.#self)) {
+        state.unanswered = 0;
+        continue;
+      }
       const link = this.#linkFor(state);
       if (link !== undefined) questions.push({ address: state.address, interface: link });
       state.heardAtMs ??= nowMs;
-      if (ranked[0] !== this.#self || nowMs - state.heardAtMs < silentAfterMs) continue;
+      const isSilent = state.unanswered >= silentAfterQuestions && nowMs - state.heardAtMs >= silentAfterMs;
+      state.unanswered++;
+      if (ranked[0] !== this.#self || !isSilent) continue;
       const sighting = this.#sighting(text, { mac: '', interface: link ?? '' });
       if (this.#isNews(state, sighting)) sightings.push(sighting);
     }
@@ -118,6 +133,7 @@ export class Sightings {
     const state = this.#states.get(address);
     if (!state) return undefined;
     state.heardAtMs = nowMs;
+    state.unanswered = 0;
     const sighting = this.#sighting(address, { mac, interface: link });
     return this.#isNews(state, sighting) ? sighting : undefined;
   }

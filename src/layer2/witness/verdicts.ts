@@ -43,6 +43,8 @@ export interface VerdictsInput {
   readonly own: Iterable<OwnAddress>;
   /** Whether this node answers for the address and the address has a witness. */
   readonly isWitnessed: (address: string) => boolean;
+  /** Whether this node has a link for the address. No witness can get an answer for an address without a link. */
+  readonly isCarried: (address: string) => boolean;
   /** Whether this node may give addresses away. It may not in a minority, nor while its claims are paused. */
   readonly canHandOver: boolean;
   /**
@@ -68,6 +70,9 @@ interface Unverified {
 interface Mute {
   readonly sinceMs: number;
   readonly trialMs: number;
+  isCarried: boolean;
+  /** Whether the address has passed its trial. It stays mute until the other named addresses have passed too. */
+  hasPassed: boolean;
 }
 
 /**
@@ -90,7 +95,10 @@ export class Verdicts {
   readonly #mute = new Map<string, Mute>();
   /** The last trial of each address that has been mute. */
   readonly #past = new Map<string, { readonly trialMs: number; readonly endedAtMs: number }>();
-  /** Whether more addresses were mute than the facts can name. This node then stays mute for all addresses until the named ones are answered. */
+  /**
+   * Whether more addresses were mute than the facts can name. This node then stays mute for all addresses until the named ones have passed their
+   * trials.
+   */
   #isOverfull = false;
   /** When the next unanswered address can be judged, because this node has then answered for it for `settleMs`. */
   #settledAtMs = Number.POSITIVE_INFINITY;
@@ -101,15 +109,22 @@ export class Verdicts {
       if (isReported) yield [address, witnesses];
   }
 
-  /** The addresses that the facts name as mute. `everyAddress` is added when the facts cannot name all. */
+  /**
+   * The addresses that the facts name as mute. `everyAddress` is added when the facts cannot name all. Addresses whose trials can go on come
+   * first, because short facts name only the first ones.
+   */
   mute(): ReadonlySet<string> {
-    const named = [...this.#mute.keys()].slice(0, maxListed);
+    const onTrial = (address: string) => {
+      const state = this.#mute.get(address);
+      return state?.isCarried === true && !state.hasPassed;
+    };
+    const named = this.#named().sort((a, b) => Number(onTrial(b)) - Number(onTrial(a)));
     return new Set(this.#isOverfull ? [everyAddress, ...named] : named);
   }
 
   /** Judges the reports. Call it when the reports or the owned addresses have changed, and at `wakeAtMs()`. */
   judge(
-    { opinions, own, isWitnessed, canHandOver, isStarved }: VerdictsInput,
+    { opinions, own, isWitnessed, isCarried, canHandOver, isStarved }: VerdictsInput,
     nowMs: number,
   ): VerdictChange[] {
     if (isStarved) {
@@ -148,6 +163,7 @@ export class Verdicts {
       this.#unverified.delete(address);
       if (isReported) changes.push({ kind: 'verified', address });
     }
+    for (const [address, state] of this.#mute) state.isCarried = isCarried(address);
     changes.push(
       ...this.#endTrials((address) => isWitnessed(address) || isAnswered(address, opinions), nowMs),
     );
@@ -176,20 +192,35 @@ export class Verdicts {
     const past = this.#past.get(address);
     const isRecent = past !== undefined && nowMs - past.endedAtMs < forgiveMs;
     const trialMs = isRecent ? Math.min(past.trialMs * 2, longestTrialMs) : shortestTrialMs;
-    this.#mute.set(address, { sinceMs: nowMs, trialMs });
-    if (this.#mute.size > maxListed) this.#isOverfull = true;
+    this.#mute.set(address, { sinceMs: nowMs, trialMs, isCarried: true, hasPassed: false });
+  }
+
+  /** The mute addresses that the facts name. Those for which this node has a link come first. */
+  #named(): string[] {
+    const carried = this.#carried();
+    const others = [...this.#mute].filter(([, { isCarried }]) => !isCarried).map(([address]) => address);
+    return [...carried, ...others].slice(0, maxListed);
+  }
+
+  #carried(): string[] {
+    return [...this.#mute].filter(([, { isCarried }]) => isCarried).map(([address]) => address);
   }
 
   #endTrials(isHeard: (address: string) => boolean, nowMs: number): VerdictChange[] {
-    const named = [...this.#mute.keys()].slice(0, maxListed);
+    const carried = this.#carried();
+    const named = carried.slice(0, maxListed);
     const passed = named.filter((address) => {
-      const { sinceMs, trialMs } = this.#mute.get(address) ?? { sinceMs: nowMs, trialMs: 1 };
-      return nowMs - sinceMs >= trialMs && !this.#unverified.has(address) && isHeard(address);
+      const state = this.#mute.get(address);
+      if (!state) return false;
+      state.hasPassed ||=
+        nowMs - state.sinceMs >= state.trialMs && !this.#unverified.has(address) && isHeard(address);
+      return state.hasPassed;
     });
+    if (carried.length > maxListed) this.#isOverfull = true;
     if (!this.#isOverfull) return passed.map((address) => this.#restore(address, nowMs));
     if (passed.length < named.length) return [];
     this.#isOverfull = false;
-    return [...this.#mute.keys()].map((address) => this.#restore(address, nowMs));
+    return carried.map((address) => this.#restore(address, nowMs));
   }
 
   #restore(address: string, nowMs: number): VerdictChange {

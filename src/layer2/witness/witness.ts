@@ -85,6 +85,7 @@ export class Witness {
     this.#verdicts.forget((address) => entries.get(address) !== undefined);
     const opinions = this.#opinions(nodes);
     const own = yield* this.#unansweredAddresses(input, { opinions, ranking, eligibility });
+    const self = [this.#self];
     return this.#verdicts.judge(
       {
         ...{ opinions, own, isStarved: input.isStarved },
@@ -93,6 +94,13 @@ export class Witness {
           const tracked = entries.get(address);
           const isAnswering = input.answering.has(address) && tracked !== undefined;
           return isAnswering && ranking.witnesses(tracked, this.#self).length > 0;
+        },
+        isCarried: (address) => {
+          const tracked = entries.get(address);
+          return (
+            tracked !== undefined &&
+            eligibility.carriersAmong(self, tracked.address, tracked.entry).length > 0
+          );
         },
       },
       nowMs,

@@ -131,7 +131,7 @@ describe('lintCluster()', () => {
       lint(
         'peers: [{name: a, my-asn: 1, peer-asn: 2, peer-address: 10.0.0.1}, {name: b, my-asn: 1, peer-asn: 2, peer-address: 10.0.0.1, node-selectors: [{match-labels: {rack: a}}]}]',
       ),
-      /^peers\[1\]\.node-selectors: node node-1 also matches peers\[0\], which has the same address/,
+      /^peers\[1\]\.node-selectors: peers\[0\] has the same address and also matches node node-1: that node opens two sessions/,
     ],
     [
       'two peers at one address for different nodes',

@@ -113,6 +113,26 @@ describe('Answers', () => {
     assert.deepEqual(seen, [...begun, `free ${text}`]);
   });
 
+  test('an address in conflict stays in conflict while no link can probe it, and is answered once a probe has found it free', async () => {
+    answers.answer(action(text, true));
+    await find(inUse);
+    seen.length = 0;
+    for (const _ of [1, 2]) {
+      clock.advance(10_000);
+      await find({ kind: 'no-link' });
+      assert.deepEqual(seen, []);
+    }
+    clock.advance(10_000);
+    await find({ kind: 'free' });
+    assert.deepEqual(seen, [...begun, `free ${text}`]);
+  });
+
+  test('an address that no link can probe is answered if no conflict is known', async () => {
+    answers.answer(action(text, true));
+    await find({ kind: 'no-link' });
+    assert.deepEqual(seen, [...begun, `free ${text}`]);
+  });
+
   test('an address in conflict that goes to another node is reported as stopped, and a probe that ends later starts no answers', async () => {
     answers.answer(action(text, true));
     await find(inUse);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
 import { Registry } from 'prom-client';
 import type { ToLayer2 } from '../../../src/layer2/messages.ts';
-import { createLayer2 } from '../../../src/layer2/parent.ts';
+import { createLayer2, type Layer2Options } from '../../../src/layer2/parent.ts';
 import { fail, ok } from '../../../src/result.ts';
 import { eventually } from '../../support/eventually.ts';
 import { memoryLogger } from '../../support/memory-logger.ts';
@@ -17,7 +17,7 @@ const all = {
 };
 
 /** A handle on a process that records what it receives, in virtual time. */
-function setUp(t: TestContext) {
+function setUp(t: TestContext, over: Partial<Layer2Options> = {}) {
   const clock = new VirtualClock();
   const { logger, lines } = memoryLogger();
   const reports: string[] = [];
@@ -37,6 +37,7 @@ function setUp(t: TestContext) {
     entries: () => all,
     clock,
     program: new URL('../../support/recording-layer2.ts', import.meta.url),
+    ...over,
   });
   t.after(() => layer2.stop());
   const received = async () => (await layer2.events()).map(({ event }) => event as ToLayer2);
@@ -115,6 +116,17 @@ describe('the handle on the layer-2 process', () => {
       ['speakers', 'table'],
     );
     assert.deepEqual(reports, []);
+  });
+
+  test('reports no end of a process that was held back and never ran', (t) => {
+    const { layer2, clock, lines } = setUp(t, { isHeldBack: true });
+    layer2.use(true);
+    layer2.use(false);
+    clock.advance(calmMs);
+    assert.deepEqual(
+      lines.filter(({ msg }) => String(msg).includes('ends')),
+      [],
+    );
   });
 
   test('starts no process after stop()', async (t) => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Clock } from '../../../src/clock.ts';
 import type { FromLayer2 } from '../../../src/layer2/messages.ts';
 import type { Claim } from '../../../src/layer2/ownership/claim.ts';
 import { EntryTable } from '../../../src/layer2/ownership/entry-table.ts';
@@ -18,9 +19,16 @@ const nodes = ['node-1', 'node-2', 'node-3'];
 /** The runner of node-1 in a cluster of three nodes. `owner` owns the only address. */
 function setUp(owner: string, everySeconds = 5) {
   const clock = new VirtualClock();
+  /** Time that updates took. No timer fires meanwhile. */
+  let aheadMs = 0;
+  const runnerClock: Clock = {
+    now: () => clock.now() + aheadMs,
+    epochMs: () => clock.epochMs() + aheadMs,
+    after: (delayMs, callback) => clock.after(delayMs, callback),
+  };
   const asked: string[] = [];
   const trials: string[] = [];
-  const late = { isLate: false };
+  const late = { isLate: false, updateMs: 0 };
   const messages: FromLayer2[] = [];
   const answering = new Map(owner === 'node-1' ? [[text, 0]] : []);
   const entries = new EntryTable('node-1', (entry, address) => ({ entry, address }));
@@ -30,12 +38,16 @@ function setUp(owner: string, everySeconds = 5) {
   const runner = new WitnessRunner({
     nodeName: 'node-1',
     everySeconds,
-    ...{ clock, recorder, entries, answering, logger: memoryLogger().logger },
+    ...{ clock: runnerClock, recorder, entries, answering, logger: memoryLogger().logger },
     claim: () => claim,
     hosts: () => [],
     responder: {
       ask: (link, address) => asked.push(`${link} ${address.value === ip(text).value}`) > 0,
-      isLate: () => late.isLate,
+      // Each update asks this first, so the rest of the update sees the later time.
+      isLate: () => {
+        aheadMs += late.updateMs;
+        return late.isLate;
+      },
       keepQuestionLinks: () => {},
       setTrials: (placed) => {
         trials.splice(0, trials.length, ...[...placed].map(({ interfaces }) => interfaces.join()));
@@ -121,6 +133,23 @@ test('WitnessRunner gives no address up while its process handles requests too l
   late.isLate = false;
   clock.advance(1000);
   assert.equal(messages[0]?.kind, 'unverified');
+});
+
+test('WitnessRunner gives an address up although an update was under way when the five seconds ended', () => {
+  const { see, clock, messages, late } = setUp('node-1');
+  see(emptyReport);
+  clock.advance(20_000);
+  const unanswered = { ...emptyReport, unanswered: new Map([['node-1', new Set([text])]]) };
+  see(unanswered);
+  clock.advance(4990);
+  assert.equal(messages.length, 1);
+  late.updateMs = 20;
+  see(unanswered);
+  clock.advance(0);
+  late.updateMs = 0;
+  assert.equal(messages.length, 1);
+  clock.advance(1000);
+  assert.ok(messages[1]?.kind === 'unverified' && messages[1].isGivenUp);
 });
 
 test('WitnessRunner with an interval of 0 asks for nothing and says that it is not a witness', () => {

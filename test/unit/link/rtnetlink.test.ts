@@ -94,6 +94,12 @@ test('splitDatagram() and decodeMessage() survive truncation at every octet and 
   );
 });
 
+test('decodeMessage() reads the end of a dump that has failed as an error', () => {
+  assert.deepEqual(decodeMessages(frame('1400000003000200010000001d000000f4ffffff')), [
+    { kind: 'error', errno: 12 },
+  ]);
+});
+
 test('encodeDumpRequest() writes the same request as iproute2', () => {
   assert.equal(
     hex(encodeDumpRequest(requestType.addresses, 1)),
@@ -111,8 +117,8 @@ const eth0: LinkMessage = {
   mac: Uint8Array.of(2, 0, 0, 0, 0, 1),
 };
 
-function address(text: string, prefixLength: number, index = 2) {
-  return { kind: 'address', index, address: ip(text), network: ip(text), prefixLength } as const;
+function address(text: string, prefixLength: number, index = 2, network = text) {
+  return { kind: 'address', index, address: ip(text), network: ip(network), prefixLength } as const;
 }
 
 describe('LinkTable leaves out', () => {
@@ -158,6 +164,18 @@ test('LinkTable lists the subnets of current addresses, without link-local subne
   table.apply({ ...address('192.0.2.6', 24), kind: 'address-gone' });
   assert.deepEqual(table.links()[0]?.subnets.map(formatPrefix), ['2001:db8::/64']);
   assert.ok(table.localAddresses().some((local) => formatIp(local.address) === '198.51.100.1'));
+});
+
+test('LinkTable keeps an address with another peer when the same address with one peer is deleted', () => {
+  const table = new LinkTable(0);
+  table.apply(eth0);
+  const one = address('192.0.2.5', 24, 2, '198.51.100.1');
+  const other = address('192.0.2.5', 24, 2, '203.0.113.1');
+  for (const message of [one, other]) table.apply(message);
+  assert.deepEqual(table.links()[0]?.subnets.map(formatPrefix), ['198.51.100.0/24', '203.0.113.0/24']);
+  table.apply({ ...one, kind: 'address-gone' });
+  assert.deepEqual(table.links()[0]?.subnets.map(formatPrefix), ['203.0.113.0/24']);
+  assert.equal(table.localAddresses().length, 1);
 });
 
 test('LinkTable begins a new epoch only when a link goes down or gets a new MAC', () => {

@@ -96,14 +96,14 @@ test('formatFacts() and parseFacts() keep the report of a witness and the mute a
   assert.deepEqual(facts, phase);
 });
 
-test('formatFacts() shortens the statements of a witness, and writes that all addresses are mute, before it leaves out a link', () => {
+test('formatFacts() shortens the statements of a witness, and writes that all addresses are mute, with a few names for trials, before it leaves out a link', () => {
   const mute = new Set(Array.from({ length: 16 }, (_, i) => `2001:db8:1:2:3:4:5:${i}`));
   const unanswered = new Map([['node-1', mute]]);
   const phase = { ...answering, mute, witness: { unanswered, answered: new Map(), isDeaf: false } };
   const links = Array.from({ length: 10 }, (_, i) => link(`eth${i}`, `10.${i}.0.0/16`));
   const { text, leftOut } = formatFacts(links, all, phase);
   assert.deepEqual(leftOut, []);
-  assert.deepEqual(parseFacts(text).mute, new Set(['*']));
+  assert.deepEqual([...(parseFacts(text).mute ?? [])], ['*', ...[...mute].slice(0, 3)]);
   assert.equal(parseFacts(text).witness?.unanswered.get('node-1')?.size, 3);
 });
 
@@ -128,7 +128,7 @@ test('formatFacts() leaves out needed links rather than the statement that the n
   const links = Array.from({ length: 30 }, (_, i) => link(`eth${i}`, `10.${i}.0.0/16`));
   const { text, leftOut } = formatFacts(links, all, { ...answering, witness: emptyReport, mute });
   const { links: _, ...facts } = parseFacts(text);
-  assert.deepEqual(facts, { ...answering, mute: new Set(['*']) });
+  assert.deepEqual(facts, { ...answering, mute });
   assert.deepEqual(
     [...namesIn(text), ...leftOut],
     links.map(({ name }) => name),

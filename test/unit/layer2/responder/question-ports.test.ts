@@ -79,7 +79,7 @@ describe('QuestionPorts', () => {
     ports.ask('eth0', ip('192.0.2.1'));
     const second = open.get('eth0');
     assert.notEqual(second, first);
-    second?.onLost('the interface went away');
+    second?.onLost('libpcap failed; the interface is probably down or gone');
     assert.ok(!ports.ask('eth0', ip('192.0.2.1')));
     clock.advance(1000);
     assert.ok(ports.ask('eth0', ip('192.0.2.1')));

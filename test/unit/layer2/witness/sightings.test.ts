@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { formatIp } from '../../../../src/address/index.ts';
+import { rendezvousWinners } from '../../../../src/hash.ts';
 import type { NodeFacts } from '../../../../src/layer2/ownership/node-facts.ts';
 import { Sightings } from '../../../../src/layer2/witness/sightings.ts';
 import { ip, prefix } from '../../../support/addresses.ts';
@@ -94,14 +96,81 @@ describe('Sightings', () => {
     );
   });
 
-  test('asks for each of 1,000 addresses, and at most for 40 at once', () => {
-    const texts = Array.from({ length: 1000 }, (_, i) => `192.0.${2 + (i >> 8)}.${i & 255}`);
+  /** The machine of node-1, which has a link for `count` addresses and is alone. */
+  function alone(count: number): Sightings {
     const machine = new Sightings('node-1');
     machine.see(new Map([['node-1', facts('node-1', '192.0.0.0/16')]]));
     machine.watch(
-      texts.map((text) => ({ address: ip(text), interfaces: [] })),
+      Array.from({ length: count }, (_, i) => ({
+        address: ip(`192.0.${2 + (i >> 8)}.${i & 255}`),
+        interfaces: [],
+      })),
       0,
     );
+    return machine;
+  }
+
+  const mac = '02:00:00:00:00:99';
+  const isSilence = (sighting: { readonly mac: string }) => sighting.mac === '';
+
+  test('does not take an answered address for silent when so many addresses are asked for that the questions for each are 15 seconds apart', () => {
+    const machine = alone(3000);
+    for (let nowMs = 0; nowMs < 60_000; nowMs += 200) {
+      const { questions, sightings } = machine.ask(nowMs);
+      assert.deepEqual(sightings.filter(isSilence), [], `${nowMs} ms`);
+      for (const { address: each } of questions)
+        machine.answered({ address: formatIp(each), mac, interface: 'eth0' }, nowMs + 1);
+    }
+  });
+
+  test('does not take an answered address for silent after a stall of the process', () => {
+    const machine = alone(1);
+    machine.ask(0);
+    machine.answered({ address: '192.0.2.0', mac, interface: 'eth0' }, 1);
+    machine.ask(2000);
+    assert.deepEqual(machine.ask(12_000).sightings, []);
+  });
+
+  test('does not take an answered address for silent when this node asks for it again after a while', () => {
+    for (const [node, machine] of machines()) {
+      for (let nowMs = 0; nowMs < 6000; nowMs += 2000) machine.ask(nowMs);
+      machine.see(new Map([...nodes, [node, facts(node, '198.51.100.0/24')]]));
+      for (let nowMs = 6000; nowMs < 20_000; nowMs += 2000) machine.ask(nowMs);
+      machine.see(nodes);
+      assert.deepEqual(machine.ask(20_000).sightings, []);
+    }
+  });
+
+  test('weighs at most 20,000 nodes at once, and still asks for each of its addresses among 2,000 of 500 nodes', () => {
+    const machine = alone(2000);
+    let weighed = 0;
+    const many = Array.from({ length: 500 }, (_, i) => {
+      const { links, ...rest } = facts(`node-${i + 1}`, '192.0.0.0/16');
+      const counted = {
+        ...rest,
+        get links() {
+          weighed++;
+          return links;
+        },
+      };
+      return [`node-${i + 1}`, counted] as const;
+    });
+    machine.see(new Map(many));
+    const names = many.map(([node]) => node);
+    const own = Array.from({ length: 2000 }, (_, i) => `192.0.${2 + (i >> 8)}.${i & 255}`).filter((text) =>
+      rendezvousWinners(names, text, 2).includes('node-1'),
+    );
+    const asked = new Set<string>();
+    for (let nowMs = 0; nowMs < 15_000; nowMs += 200) {
+      weighed = 0;
+      for (const { address: each } of machine.ask(nowMs).questions) asked.add(formatIp(each));
+      assert.ok(weighed < 21_000, `${weighed}`);
+    }
+    assert.deepEqual([...asked].sort(), own.sort());
+  });
+
+  test('asks for each of 1,000 addresses, and at most for 40 at once', () => {
+    const machine = alone(1000);
     const asked = new Set<bigint>();
     for (let nowMs = 0; nowMs < 6000; nowMs += 200) {
       const { questions } = machine.ask(nowMs);

@@ -72,19 +72,24 @@ describe('Witness', () => {
     for (const address of world.addresses) assert.ok(!['', 'node-2'].includes(world.owner(address)));
   });
 
-  test('a preferred node whose answers are dropped gets its addresses back only when witnesses hear it again, and then only once', () => {
-    const world = settled({ entry: { preferences: { 'node-2': 1 } } });
-    const count = world.addresses.length;
-    for (const address of world.addresses) assert.equal(world.owner(address), 'node-2');
-    dropAnswersOf(world, 'node-2');
-    world.run(hourMs);
-    assert.equal(world.moves.length, count);
-    world.loses = () => false;
-    world.run(hourMs);
-    assert.equal(world.moves.length, 2 * count);
-    for (const address of world.addresses) assert.equal(world.owner(address), 'node-2');
-    assert.deepEqual([...world.mute('node-2')], []);
-  });
+  for (const [count, hasShortFacts] of [
+    [6, false],
+    [6, true],
+    [20, false],
+    [20, true],
+  ] as const)
+    test(`a preferred node whose answers are dropped gets its ${count} addresses back only when witnesses hear it again, and then only once${hasShortFacts ? ', with short facts too' : ''}`, () => {
+      const world = settled({ addresses: count, hasShortFacts, entry: { preferences: { 'node-2': 1 } } });
+      for (const address of world.addresses) assert.equal(world.owner(address), 'node-2');
+      dropAnswersOf(world, 'node-2');
+      world.run(hourMs);
+      assert.equal(world.moves.length, count);
+      world.loses = () => false;
+      world.run(hourMs);
+      assert.equal(world.moves.length, 2 * count);
+      for (const address of world.addresses) assert.equal(world.owner(address), 'node-2');
+      assert.deepEqual([...world.mute('node-2')], []);
+    });
 
   test('a preferred node whose answers come and go moves its addresses less and less often', () => {
     const world = settled({ addresses: 1, entry: { preferences: { 'node-2': 1 } } });
