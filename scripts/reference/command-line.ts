@@ -12,10 +12,11 @@ const exitMeanings: Record<keyof typeof exitCodes, Readonly<Record<string, strin
     validate: 'All files are valid.',
     convert: 'The ConfigMap was printed. Its pools hold every address in use.',
     status:
-      'The configuration is in force as written, a controller leads, every Service has its addresses, and every address that should be announced is announced. With `--problems`: nothing is wrong, and no session is down.',
+      'The configuration is in force as written, a controller leads, every Service has its addresses, every address that should be announced is announced, and no speaker reports a fault. With `dead-nodes` in the configuration: no node is reported dead, and no right or report is missing. With `--problems`: nothing is wrong, and no session is down.',
     explain: 'Every address of the Service is announced.',
     trace: 'Events were printed.',
-    capture: 'Every node captured. The file may be without a frame, when none was seen.',
+    capture:
+      'Every node that was asked captured. At most eight nodes are asked, and a note tells of the others. The file has no frame if none was seen.',
     collect: 'The archive was written. Its `README.txt` names what could not be read.',
     drain:
       'The annotation is written. With `--wait`: the speaker of the node runs, has read all objects, knows that the node leaves, and announces nothing.',
@@ -34,10 +35,10 @@ const exitMeanings: Record<keyof typeof exitCodes, Readonly<Record<string, strin
     status:
       'A condition of code 0 does not hold, or could not be checked because a speaker was not reached. Without `--problems`, a session that is down does not count while another node announces the same addresses.',
     explain:
-      'The Service or the address does not exist, or does not belong to Bellman; the Service has no address; or one of its addresses is not announced.',
+      'The Service or the address does not exist, or does not belong to Bellman; the Service is being deleted or has no address; or one of its addresses is not announced.',
     trace: 'No events were found.',
     capture:
-      'A node did not capture. The file holds the frames of the others. Or no node that was reached announces the address, and a speaker was not reached.',
+      'A node that was asked did not capture. The file holds the frames of the others. Or no node that was reached announces the address, and a speaker was not reached.',
     collect: 'Not used.',
     drain: 'The annotation is written, but the condition of code 0 did not hold before the timeout.',
     undrain: 'Not used.',
@@ -91,7 +92,7 @@ export function commandLinePage(): string {
   const program = bellmanProgram('');
   return page(
     'Command line',
-    'The program `bellman` contains both daemons and all tools. A flag with an environment variable can also be set by that variable.\nIf both are set, the flag counts. The variable of a flag that takes no value is `true` or `false`. If the variable of\n`--no-leader-election` is `false`, that has the same effect as the flag. `bellman COMMAND --help` prints the flags of a command.',
+    'The program `bellman` contains both daemons and all tools. A flag with an environment variable can also be set by that variable.\nIf both are set, the flag counts. The variable of a flag that takes no value is `true` or `false`.\n`BELLMAN_LEADER_ELECTION=false` has the same effect as `--no-leader-election`. `bellman COMMAND --help` prints the flags of a command.',
     table(
       ['command', 'what it does'],
       program.commands.map((command) => [

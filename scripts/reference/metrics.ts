@@ -80,7 +80,7 @@ const processes: readonly Process[] = [
             notToAnnounceByService: () => [],
           },
         },
-        establishedPeers: () => new Set(),
+        peers: () => [],
         owned: () => [],
         inConflict: () => [],
       }),

@@ -26,7 +26,7 @@ interface CaptureFlags {
 export function captureCommand(): Command {
   return new Command('capture')
     .description(
-      'capture the ARP, Neighbour Discovery, BGP and BFD frames of a Service, an address or a peer on the nodes that announce it or have a session with it',
+      'capture the ARP, NDP, BGP and BFD frames of a Service, an address or a peer on at most eight nodes that announce it or have a session with it',
     )
     .addArgument(
       new Argument(
@@ -40,10 +40,14 @@ export function captureCommand(): Command {
     .addOption(daemonPortFlags.speaker())
     .addOption(daemonPortFlags.controller())
     .addOption(new Option('--node <node>', 'capture only on this node, whether or not it announces'))
-    .addOption(new Option('--seconds <seconds>', 'time of the capture').argParser(within(120)).default(10))
     .addOption(
-      new Option('--frames <number>', 'largest number of frames to capture on each node')
-        .argParser(within(10_000))
+      new Option('--seconds <seconds>', 'time of the capture, 1 to 120 seconds')
+        .argParser(within(120, 'seconds'))
+        .default(10),
+    )
+    .addOption(
+      new Option('--frames <number>', 'largest number of frames to capture on each node, 1 to 10000')
+        .argParser(within(10_000, 'frames'))
         .default(1000),
     )
     .addOption(new Option('-o, --output <file>', 'pcapng file to write; - for standard output').default('-'))
@@ -64,10 +68,10 @@ export function captureCommand(): Command {
     });
 }
 
-function within(max: number): (text: string) => number {
+function within(max: number, unit: string): (text: string) => number {
   return (text) => {
     const value = /^\d{1,6}$/.test(text) ? Number(text) : 0;
-    if (value < 1 || value > max) throw new InvalidArgumentError(`expected a number from 1 to ${max}`);
+    if (value < 1 || value > max) throw new InvalidArgumentError(`expected ${unit}, 1 to ${max}`);
     return value;
   };
 }

@@ -13,13 +13,13 @@ interface CollectFlags {
 }
 
 /**
- * `bellman collect`: writes a bundle for a report, without secrets. Exit codes: 0 when the bundle was written, even if it names processes that were
- * not reached; 2 when the API server could not be reached or the file could not be written.
+ * `bellman collect`: writes a bundle for a bug report, without secrets. Exit codes: 0 when the bundle was written, even if it names processes that
+ * were not reached; 2 when the API server could not be reached or the file could not be written.
  */
 export function collectCommand(version: string): Command {
   return new Command('collect')
     .description(
-      'write a tar.gz for a report: configuration, status, explanations of all problems, recorded events and metrics, without passwords',
+      'write a tar.gz for a bug report: configuration, status, explanations of all problems, recorded events and metrics, without passwords',
     )
     .addOption(clusterFlag())
     .addOption(namespaceFlag())

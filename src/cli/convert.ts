@@ -32,7 +32,7 @@ export function convertCommand(): Command {
     .addOption(new Option('-f, --file <file...>', 'manifests of the objects; - for standard input'))
     .addOption(
       kubeconfigFlag(
-        'cluster whose objects to read when no file is given; every address that a Service of the cluster holds must lie in a converted pool',
+        'kubeconfig of the cluster; its objects are read when no file is given, and every address that one of its Services holds must lie in a converted pool',
       ),
     )
     .addOption(new Option('--strict', 'print no ConfigMap when a field is not carried').default(false))

@@ -55,7 +55,7 @@ export function speakerCommand(): Command {
     .addOption(
       new Option(
         '--announce-every <seconds>',
-        'interval of repeated layer-2 announcements, for switches that forget addresses; 0 repeats none',
+        'interval of repeated layer-2 announcements, for switches that forget MAC addresses; 0 repeats none',
       )
         .env('BELLMAN_ANNOUNCE_EVERY')
         .argParser(parseSeconds)

@@ -24,7 +24,7 @@ export function validateCommand(): Command {
     .argument('<file...>', 'YAML of the configuration or of its ConfigMap; - for standard input')
     .addOption(
       kubeconfigFlag(
-        'also report assigned addresses that a file would orphan, what matches nothing in the cluster, and what the edit would do',
+        'kubeconfig of a cluster; with it, also report assigned addresses that a file would orphan, what matches nothing in the cluster, and what the edit would do',
       ),
     )
     .addOption(namespaceFlag())

@@ -80,6 +80,8 @@ const peer = z.object({
   subState: text.optional(),
   /** Time of the last change of state, RFC 3339. */
   since: text,
+  /** Address families that the session carries, such as `ipv4-unicast`. None unless it is up. Absent in a status of an older release. */
+  families: texts.optional(),
   routesSent: z.number(),
   routesDesired: z.number().optional(),
   /** One sentence for each way in which the session differs from the configuration. */
@@ -251,6 +253,18 @@ export type PeerBfdBody = DeepReadonly<z.input<typeof peerBfd>>;
 export type SpeakerStatus = z.output<typeof speakerStatus>;
 /** Status of a controller replica as decoded. */
 export type ControllerStatus = z.output<typeof controllerStatus>;
+
+/**
+ * Whether the session is up and carries routes of the address's family. A session that is up need not carry both families: the peer may not
+ * have offered one, or the node may have no next hop for it. A status that names no families is taken to carry both.
+ */
+export function carriesRoutesOf(
+  { state, families }: { readonly state: string; readonly families?: readonly string[] | undefined },
+  address: string,
+): boolean {
+  const family = address.includes(':') ? 'ipv6-unicast' : 'ipv4-unicast';
+  return state === 'Established' && (families?.includes(family) ?? true);
+}
 
 /** Decodes the body of a speaker's `/status`, or says what is wrong with it. */
 export function decodeSpeakerStatus(body: string): Result<SpeakerStatus, string> {

@@ -17,7 +17,7 @@ export const eventReasons = {
     type: 'Warning',
     action: 'ReadSecret',
     meaning:
-      'The `password-secret` of a peer does not exist, or lacks the label or the key. The session waits for the password.',
+      'The `password-secret` of a peer does not exist, or lacks the label or the key. The session waits for the password, or keeps its last one.',
   },
   BfdKeyMissing: {
     object: 'ConfigMap',

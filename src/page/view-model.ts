@@ -2,6 +2,7 @@
 
 import { type AcceptedConfig, recallAcceptedConfig } from '../cluster/accepted-config.ts';
 import type { SpeakerStatus } from '../cluster/status.ts';
+import { isAnnouncedByBgp } from '../report/status/announcers.ts';
 import { describeController } from '../report/status/control.ts';
 import { type Problem, problemsOf, troublesOf } from '../report/status/problems.ts';
 import { statusValue } from '../report/status/value.ts';
@@ -85,13 +86,12 @@ function pageNode(
 ): PageNode {
   if (!status.ok) return { node, notReached: status.error, isAsDesired: false, ...unknownNode };
   const { announcing, advertised, links = [], peers, members, leaving } = status.value;
-  const up = new Set(peers.flatMap(({ name, state }) => (state === 'Established' ? [name] : [])));
   const missing = members.filter(({ state }) => state !== 'alive');
   return {
     node,
     links,
     answers: Object.keys(announcing).length,
-    advertises: Object.values(advertised).filter((names) => names.some((name) => up.has(name))).length,
+    advertises: Object.keys(advertised).filter((address) => isAnnouncedByBgp(status.value, address)).length,
     sessions: peers.map((peer) => pageSession(peer, !faults.sessions.has(sessionKey(node, peer.name)))),
     members: members.length - missing.length,
     missingMembers: missing.map((member) => `${member.node} (${member.state})`).sort(),

@@ -2,7 +2,7 @@
  * The announcements of this node as metrics. Each scrape computes them from the present state, so a change of the state costs no extra work.
  */
 import type { Registry } from 'prom-client';
-import { refusalCauses } from '../cluster/status.ts';
+import { carriesRoutesOf, refusalCauses } from '../cluster/status.ts';
 import { registerCollected, type Sample } from '../telemetry/collected-metric.ts';
 import type { InitialSync } from './initial-sync.ts';
 import type { NodeSpeaker } from './node-speaker.ts';
@@ -17,8 +17,11 @@ export interface AnnouncedSources {
       'advertisedByService' | 'refusalsByService' | 'notToAnnounceByService'
     >;
   };
-  /** Names of the peers whose session is Established. */
-  readonly establishedPeers: () => ReadonlySet<string>;
+  readonly peers: () => readonly {
+    readonly name: string;
+    readonly state: string;
+    readonly families: readonly string[];
+  }[];
   /** Layer-2 addresses that this node answers for. */
   readonly owned: () => Iterable<string>;
   /** Layer-2 addresses that this node would answer for if no other host used them. */
@@ -29,7 +32,7 @@ export function registerAnnouncedMetrics(registry: Registry, sources: AnnouncedS
   const { nodeName, sync, speaker } = sources;
   registerCollected(registry, {
     name: 'bellman_speaker_announced',
-    help: '1 while this node announces the address of the Service. 0 while BGP should announce the address, but none of the peers that should receive it has an Established session.',
+    help: '1 while this node announces the address of the Service. 0 while BGP should announce the address, but none of the peers that should receive it has an Established session that carries its address family.',
     type: 'gauge',
     labelNames: ['service', 'protocol', 'node', 'ip'],
     samples: () => announced(sources),
@@ -76,16 +79,15 @@ export function registerAnnouncedMetrics(registry: Registry, sources: AnnouncedS
   });
 }
 
-function* announced({
-  nodeName: node,
-  speaker,
-  establishedPeers,
-  owned,
-}: AnnouncedSources): Iterable<Sample> {
-  const established = establishedPeers();
+function* announced({ nodeName: node, speaker, peers: sessions, owned }: AnnouncedSources): Iterable<Sample> {
+  const sessionOf = new Map(sessions().map((session) => [session.name, session]));
+  const isCarried = (ip: string, peer: string) => {
+    const session = sessionOf.get(peer);
+    return session !== undefined && carriesRoutesOf(session, ip);
+  };
   for (const [service, addresses] of speaker.results.advertisedByService())
     for (const { address: ip, peers } of addresses)
-      yield [{ service, protocol: 'bgp', node, ip }, peers.some((peer) => established.has(peer)) ? 1 : 0];
+      yield [{ service, protocol: 'bgp', node, ip }, peers.some((peer) => isCarried(ip, peer)) ? 1 : 0];
   for (const ip of owned())
     for (const service of speaker.serviceKeysOf(ip)) yield [{ service, protocol: 'layer2', node, ip }, 1];
 }

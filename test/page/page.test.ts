@@ -55,7 +55,7 @@ const explanation: Explanation = {
             eligible: true,
             peers: [
               {
-                ...{ peer: '192.0.2.1', announced: false, state: 'Active', warnings: [] },
+                ...{ peer: '192.0.2.1', announced: false, carried: false, state: 'Active', warnings: [] },
                 routes: [{ prefix: '10.64.0.8/32' }],
               },
             ],

@@ -46,9 +46,9 @@ function affinityFlaws(
   ];
 }
 
-/** Whether the node announces the address over a session that is up. */
+/** Whether the node announces the address over a session that carries it. */
 export function isAnnouncingByBgp({ bgp }: NodeExplanation): boolean {
-  return bgp?.peers.some(({ state }) => state === 'Established') ?? false;
+  return bgp?.peers.some(({ carried }) => carried) ?? false;
 }
 
 function layer2Flaws(nodes: readonly NodeExplanation[], { speakers }: ClusterView): Cause[] {

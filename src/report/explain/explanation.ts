@@ -89,6 +89,8 @@ export interface PeerExplanation {
   readonly peer: string;
   /** Whether the session is up and all its routes are sent. */
   readonly announced: boolean;
+  /** Whether the session is up and carries routes of the address's family. */
+  readonly carried: boolean;
   /** State of the session's FSM, or `unknown`. */
   readonly state: string;
   /** RFC 3339. */

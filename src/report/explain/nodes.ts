@@ -1,6 +1,6 @@
 /** One node in the explanation of an address: what it may do, what it does, and what it reports. Pure. */
 import { formatPrefix, type IpAddress } from '../../address/index.ts';
-import type { SpeakerStatus } from '../../cluster/status.ts';
+import { carriesRoutesOf, type SpeakerStatus } from '../../cluster/status.ts';
 import type { Protocol } from '../../config/index.ts';
 import type { PeerRoute } from '../../speaker/plan/peer-routes.ts';
 import type { SpeakerView } from '../status/view.ts';
@@ -92,7 +92,7 @@ function explainBgp(
   return {
     eligible: refusal === undefined,
     ...(refusal ? { refusal } : {}),
-    peers: refusal ? [] : peers.map((peer) => explainPeer(peer, plan?.routes ?? [], reported)),
+    peers: refusal ? [] : peers.map((peer) => explainPeer(peer, plan?.routes ?? [], reported, address)),
   };
 }
 
@@ -122,14 +122,20 @@ function explainPeer(
   name: string,
   routes: readonly PeerRoute[],
   reported: SpeakerStatus | undefined,
+  { text }: ExplainedAddress,
 ): PeerExplanation {
   const peer = reported?.peers.find((each) => each.name === name);
   const explained = routes.filter((route) => route.peer === name).map(explainRoute);
-  if (!peer) return { peer: name, announced: false, state: 'unknown', routes: explained, warnings: [] };
+  if (!peer)
+    return {
+      ...{ peer: name, announced: false, carried: false, state: 'unknown' },
+      ...{ routes: explained, warnings: [] },
+    };
   const { state, subState, since, routesSent, routesDesired, lastError, lastErrorAt, warnings, bfd } = peer;
   return {
     peer: name,
     announced: state === 'Established' && routesSent >= (routesDesired ?? 0),
+    carried: carriesRoutesOf(peer, text),
     state: subState ?? state,
     since,
     routes: explained,

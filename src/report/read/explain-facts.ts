@@ -44,21 +44,24 @@ export async function factsOf(
   };
 }
 
-/** Reads the Service with this name, or a Service that has this address. Bellman need not serve it. */
+/**
+ * Reads the Service with this name, or a Service that has this address. Bellman need not serve it. Services may share an address. One that Bellman
+ * may still announce comes before one that is being deleted or has another type, because such a Service says nothing about the address.
+ */
 export async function readService(client: Api, subject: Subject): Promise<Service | undefined> {
   // The daemons' accounts have the right to list Services, but not to get one.
   const path =
     subject.kind === 'address'
       ? paths.services
       : `/api/v1/namespaces/${subject.namespace}/services?fieldSelector=metadata.name%3D${subject.name}`;
-  const services = await readList(client, path);
-  return services
+  const found = (await readList(client, path))
     .map(decodeService)
-    .find((service) =>
+    .filter((service) =>
       subject.kind === 'address'
         ? service.ingress.some(({ ip }) => ip === subject.address)
         : service.name === subject.name,
     );
+  return found.find(({ deleting, type }) => !deleting && type === 'LoadBalancer') ?? found[0];
 }
 
 /** Reads the EndpointSlices of a Service. Returns `undefined` when the user may not read them. */

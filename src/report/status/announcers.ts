@@ -1,6 +1,6 @@
 import { parseIp } from '../../address/index.ts';
 import { parseAnnouncing } from '../../cluster/announcing.ts';
-import type { RefusalCause, SpeakerStatus } from '../../cluster/status.ts';
+import { carriesRoutesOf, type RefusalCause, type SpeakerStatus } from '../../cluster/status.ts';
 import type { PoolIndex, Protocol } from '../../config/index.ts';
 import { objectKey, type Service } from '../../kubernetes/model.ts';
 import { significanceOf } from './significance.ts';
@@ -98,11 +98,9 @@ function layer2Announcers(
 }
 
 function bgpAnnouncers(address: string, reached: readonly NodeStatus[]): Announcers | undefined {
-  const up = reached.filter(({ status }) =>
-    status.advertised[address]?.some((peer) => isEstablished(status, peer)),
-  );
-  if (up.length === 0) return undefined;
-  return { text: `${shortList(up.map(({ node }) => node))} by BGP`, isAsDesired: true };
+  const announcing = reached.filter(({ status }) => isAnnouncedByBgp(status, address));
+  if (announcing.length === 0) return undefined;
+  return { text: `${shortList(announcing.map(({ node }) => node))} by BGP`, isAsDesired: true };
 }
 
 /** The node of the announcing record, when its speaker was not reached. */
@@ -128,6 +126,12 @@ function missingAnnouncers(how: string, unreached: readonly string[]): Announcer
 }
 
 function noAnnouncers(service: Service, address: string, reached: readonly NodeStatus[]): Announcers {
+  const sessions = reached.flatMap(({ status }) => bgpSessionsOf(status, address));
+  if (sessions.some(({ state }) => state === 'Established')) {
+    const family = address.includes(':') ? 'IPv6' : 'IPv4';
+    const text = `none: every BGP session that would announce it is down or carries no ${family} routes`;
+    return { text, isAsDesired: false };
+  }
   if (reached.some(({ status }) => status.advertised[address] !== undefined))
     return { text: 'none: every BGP session that would announce it is down', isAsDesired: false };
   const refusals = refusalsOf(objectKey(service), address, reached);
@@ -179,6 +183,13 @@ function refusalText(refusals: readonly NodeRefusal[]): string {
   return `${shown}${hidden}${rest}`;
 }
 
-function isEstablished(status: SpeakerStatus, peer: string): boolean {
-  return status.peers.some(({ name, state }) => name === peer && state === 'Established');
+/** Whether the speaker announces the address over a session that carries it. */
+export function isAnnouncedByBgp(status: SpeakerStatus, address: string): boolean {
+  return bgpSessionsOf(status, address).some((peer) => carriesRoutesOf(peer, address));
+}
+
+/** The sessions with the peers that should receive the address. */
+function bgpSessionsOf({ peers, advertised }: SpeakerStatus, address: string): SpeakerStatus['peers'] {
+  const names = advertised[address];
+  return names ? peers.filter(({ name }) => names.includes(name)) : [];
 }

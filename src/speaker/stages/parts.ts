@@ -69,8 +69,7 @@ export function createParts(foundation: Foundation): SpeakerParts {
     nodeName,
     sync: cluster.sync,
     speaker,
-    establishedPeers: () =>
-      new Set(routing.bgp.status().flatMap(({ name, state }) => (state === 'Established' ? name : []))),
+    peers: () => routing.bgp.status(),
     owned: () => layer2.reports.owned.keys(),
     inConflict: () => layer2.reports.inUse.keys(),
   });

@@ -26,7 +26,7 @@ address-pools:
   l2-advertisements: [{node-selectors: [{match-labels: {rack: a}}]}]
 - name: public
   protocol: bgp
-  addresses: [198.51.100.0/24]
+  addresses: [198.51.100.0/24, 2001:db8:100::/120]
   bgp-advertisements: [{localpref: 200, med: 5, communities: [64512:7]}]
 - name: both
   protocol: [bgp, layer2]
@@ -279,6 +279,46 @@ const rows: readonly (readonly [string, Over, 'announced' | 'not announced' | 'u
     },
     'not announced',
     /peer router at node-1: the session is not up: Bad Peer AS \(ConfigMap peers\[\]\)/,
+  ],
+  [
+    'the session is up, but carries no routes of the family of the address',
+    {
+      service: service('web', ['2001:db8:100::7']),
+      slices: [slice('web', ['node-1'], { family: 'IPv6' })],
+      speakers: {
+        'node-1': speaker({
+          advertised: { '2001:db8:100::7': ['router'] },
+          peers: [
+            router('Established', {
+              routesDesired: 2,
+              families: ['ipv4-unicast'],
+              warnings: ['ipv6-unicast is not sent: the peer did not offer it'],
+            }),
+          ],
+        }),
+      },
+    },
+    'not announced',
+    /peer router at node-1: only 1 of 2 routes are sent; ipv6-unicast is not sent: the peer did not offer it \(ConfigMap peers\[\]\)/,
+  ],
+  [
+    'of two sessions that are up, one carries routes of the family of the address',
+    {
+      service: bgpService,
+      speakers: {
+        'node-1': speaker({
+          ...advertising,
+          peers: [router('Established', { routesSent: 0, families: ['ipv6-unicast'] })],
+        }),
+        'node-2': speaker({
+          ...advertising,
+          peers: [router('Established', { families: ['ipv4-unicast'] })],
+        }),
+      },
+    },
+    'announced',
+    /^198\.51\.100\.7: announced by node-2 by BGP$/,
+    /peer router at node-1: only 0 of 1 routes are sent/,
   ],
   [
     'the session is up, but the speaker does not announce the address, because it runs an older configuration',

@@ -155,7 +155,41 @@ const rows: readonly (readonly [string, Speakers, string, 0 | 1])[] = [
     'none: every BGP session that would announce it is down',
     1,
   ],
+  [
+    'only the nodes whose BGP session carries routes of the family of the address',
+    {
+      'node-1': speakerStatus({
+        advertised: { '192.0.2.1': ['router'] },
+        peers: [{ ...router('Established'), families: ['ipv6-unicast'] }],
+      }),
+      'node-2': speakerStatus({
+        advertised: { '192.0.2.1': ['router'] },
+        peers: [{ ...router('Established'), families: ['ipv4-unicast'] }],
+      }),
+    },
+    'node-2 by BGP',
+    0,
+  ],
 ];
+
+test('statusReport() shows that no BGP session carries routes of the family of an address', () => {
+  const speakers = {
+    'node-1': speakerStatus({
+      advertised: { '2001:db8::1': ['router', 'other'] },
+      peers: [
+        { ...router('Established'), families: ['ipv4-unicast'] },
+        { ...router('Active'), name: 'other', families: [] },
+      ],
+    }),
+  };
+  const report = statusReport(view([service('web', ['2001:db8::1'])], speakers));
+  assert.equal(
+    line(report, 'default/web').at(-1),
+    'none: every BGP session that would announce it is down or carries no IPv6 routes',
+  );
+  assert.equal(report.healthy, false);
+});
+
 test('statusReport() shows the BFD sessions, and the sub-state of a session that waits for BFD', () => {
   const end = { desiredTransmitIntervalMs: 300, requiredReceiveIntervalMs: 300, detectMultiplier: 3 };
   const bfd = {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { decodeControllerStatus, decodeSpeakerStatus } from '../../../src/cluster/status.ts';
+import { carriesRoutesOf, decodeControllerStatus, decodeSpeakerStatus } from '../../../src/cluster/status.ts';
 import { decodedStatus, leastStatus } from '../cli/fixtures.ts';
 
 test('decodeSpeakerStatus() reads a status from a release that sends no version', () => {
@@ -8,6 +8,20 @@ test('decodeSpeakerStatus() reads a status from a release that sends no version'
     notAnnounced: [{ service: 'a/b', address: '192.0.2.1', reason: 'r' }],
   });
   assert.deepEqual([status.version, status.troubles, status.waitingFor], [0, [], []]);
+});
+
+test('carriesRoutesOf() goes by the families of a session that is up, and takes all for carried in a status that does not name them', () => {
+  const carried = (state: string, families?: readonly string[]) =>
+    ['192.0.2.1', '2001:db8::1'].filter((address) => carriesRoutesOf({ state, families }, address));
+  assert.deepEqual(carried('Established', ['ipv4-unicast']), ['192.0.2.1']);
+  assert.deepEqual(carried('Established', ['ipv6-unicast']), ['2001:db8::1']);
+  assert.deepEqual(carried('Established', []), []);
+  assert.deepEqual(carried('Established'), ['192.0.2.1', '2001:db8::1']);
+  assert.deepEqual(carried('OpenConfirm'), []);
+  const peer = { name: 'router', state: 'Established', since: '', routesSent: 1 };
+  const decoded = (fields: object) => decodedStatus({ peers: [{ ...peer, ...fields }] }).peers[0]?.families;
+  assert.deepEqual(decoded({ families: ['ipv4-unicast'] }), ['ipv4-unicast']);
+  assert.equal(decoded({}), undefined);
 });
 
 test('decodeSpeakerStatus() ignores fields and causes that it does not know', () => {

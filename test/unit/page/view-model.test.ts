@@ -82,3 +82,19 @@ test('pageData() counts the addresses that each node answers for, and those that
   const ofFaulty = pageData(faulty, '1').nodes.map(({ advertises }) => advertises);
   assert.deepEqual(ofFaulty, [979, 0, 979, 979, 0]);
 });
+
+test('pageData() does not count an address that no session carries, because the sessions are of another family', () => {
+  const speakers = sound.speakers.map(({ node, status }) => ({
+    node,
+    status: status.ok
+      ? ok({
+          ...status.value,
+          peers: status.value.peers.map((peer) => ({ ...peer, families: ['ipv6-unicast'] })),
+        })
+      : status,
+  }));
+  assert.deepEqual(
+    pageData({ ...sound, speakers }, '1').nodes.map(({ advertises }) => advertises),
+    [0, 0, 0, 0, 0],
+  );
+});

@@ -21,7 +21,7 @@ async function samples(metric: string, state: Partial<AnnouncedSources>): Promis
     nodeName: 'node-1',
     sync: { missing: [] },
     speaker: speakerWith({}),
-    establishedPeers: () => new Set(),
+    peers: () => [],
     owned: () => [],
     inConflict: () => [],
     ...state,
@@ -36,12 +36,32 @@ test('the sample of an address that BGP should announce is 1 while a session wit
   ] as const;
   const lines = await samples('bellman_speaker_announced', {
     speaker: speakerWith({ advertisedByService: () => advertised }),
-    establishedPeers: () => new Set(['b']),
+    peers: () => [
+      { name: 'a', state: 'Idle', families: [] },
+      { name: 'b', state: 'Established', families: ['ipv4-unicast'] },
+    ],
   });
   assert.deepEqual(lines, [
     'bellman_speaker_announced{service="default/web",protocol="bgp",node="node-1",ip="198.51.100.1"} 1',
     'bellman_speaker_announced{service="default/mail",protocol="bgp",node="node-1",ip="198.51.100.2"} 0',
   ]);
+});
+
+test('the sample of an address is 0 while no session that is Established carries routes of its family', async () => {
+  const advertised = [
+    ['default/web', ['198.51.100.1', '2001:db8::1'].map((address) => ({ address, peers: ['four', 'six'] }))],
+  ] as const;
+  const values = async (...peers: ReturnType<AnnouncedSources['peers']>) => {
+    const speaker = speakerWith({ advertisedByService: () => advertised });
+    const lines = await samples('bellman_speaker_announced', { speaker, peers: () => peers });
+    return lines.map((line) => line.at(-1)).join('');
+  };
+  const four = { name: 'four', state: 'Established', families: ['ipv4-unicast'] };
+  const six = { name: 'six', state: 'Established', families: ['ipv6-unicast'] };
+  assert.equal(await values(four), '10');
+  assert.equal(await values(six), '01');
+  assert.equal(await values(four, six), '11');
+  assert.equal(await values({ ...four, families: [] }), '00');
 });
 
 test('an address that this node answers for has a sample for each Service that shares it', async () => {
