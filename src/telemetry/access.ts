@@ -1,7 +1,7 @@
 /**
  * Access control for the paths that show internal state (`/status`, `/debug/…`, `/capture` and `/page`). Clients on loopback are allowed. Other
  * clients present a bearer token, which the API server judges. Verdicts are kept for a while, so a dashboard does not make this process ask the
- * API server for every request. An attacker can invent tokens, so only a few may wait for a verdict at a time.
+ * API server for every request. An attacker can invent tokens, so only a few requests may wait for a verdict at a time, and fewer of one host.
  */
 import { createHash } from 'node:crypto';
 import type { Clock } from '../clock.ts';
@@ -23,8 +23,10 @@ export interface AccessOptions {
 const grantedMs = 60_000;
 const refusedMs = 10_000;
 const maxKept = 256;
-/** Maximum number of tokens that wait for the API server's verdict. */
-const maxPending = 4;
+/** Maximum number of requests that wait for the API server's verdict. */
+const maxPending = 6;
+/** Maximum number of requests of one host among them, so that one host cannot keep all others out. */
+const maxPendingOfHost = 2;
 /** A ServiceAccount token has about 1 KiB. */
 const maxTokenLength = 8192;
 
@@ -32,7 +34,8 @@ export class AccessControl {
   readonly #options: AccessOptions;
   /** By hash of token and path, oldest first. */
   readonly #kept = new Map<string, { readonly access: Access; readonly until: number }>();
-  #pending = 0;
+  /** The hosts of the requests that wait for a verdict. */
+  readonly #pending: string[] = [];
 
   constructor(options: AccessOptions) {
     this.#options = options;
@@ -51,13 +54,23 @@ export class AccessControl {
     const key = createHash('sha256').update(`${path}\n${token}`).digest('base64');
     const kept = this.#kept.get(key);
     if (kept && kept.until > this.#options.clock.now()) return kept.access;
-    if (this.#pending >= maxPending)
-      return { allowed: false, status: 429, reason: 'too many tokens to judge at once' };
-    return this.#ask(key, token, path);
+    const host = remoteAddress ?? '';
+    const ofHost = this.#pending.filter((other) => other === host).length;
+    if (this.#pending.length >= maxPending || ofHost >= maxPendingOfHost)
+      return {
+        allowed: false,
+        status: 429,
+        reason: "too many requests wait for the API server's verdict on their tokens",
+      };
+    this.#pending.push(host);
+    try {
+      return await this.#ask(key, token, path);
+    } finally {
+      this.#pending.splice(this.#pending.indexOf(host), 1);
+    }
   }
 
   async #ask(key: string, token: string, path: string): Promise<Access> {
-    this.#pending++;
     try {
       const access = accessOf(await this.#options.judge(token, path), path);
       this.#keep(key, access);
@@ -73,8 +86,6 @@ export class AccessControl {
             status: 503,
             reason: `this process cannot ask the API server about the token: ${cause}`,
           };
-    } finally {
-      this.#pending--;
     }
   }
 

@@ -72,7 +72,8 @@ export async function runBurst(lab: Lab, random: Random): Promise<BurstResult> {
   const ended = performance.now();
   const wrong = await settle(lab);
   const settledAfterMs = Math.round(performance.now() - ended);
-  if (wrong.length > 0) return { faults: names, settledAfterMs, violations: wrong };
+  if (wrong.length > 0)
+    return { faults: names, settledAfterMs, violations: [...wrong, ...bugsLogged(lab, lengths)] };
   const after = await takePicture(lab);
   const found = [
     ...unaskedMoves(before, after, faults),

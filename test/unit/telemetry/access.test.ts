@@ -89,10 +89,22 @@ describe('AccessControl.check()', () => {
   test('bounds the number of requests that wait for a verdict', async () => {
     const { promise, resolve } = Promise.withResolvers<Verdict>();
     const { check, asked } = control(() => promise);
-    const waiting = ['a', 'b', 'c', 'd'].map((token) => check(token));
-    assert.equal(await check('e'), 429);
-    assert.equal(asked.length, 4);
+    const waiting = [1, 1, 2, 2, 3, 3].map((host, i) => check(`token-${i}`, `192.0.2.${host}`));
+    assert.equal(await check('one more', '192.0.2.4'), 429);
+    assert.equal(asked.length, 6);
     resolve('allowed');
-    assert.deepEqual(await Promise.all(waiting), [200, 200, 200, 200]);
+    assert.deepEqual(await Promise.all(waiting), [200, 200, 200, 200, 200, 200]);
+    assert.equal(await check('one more', '192.0.2.4'), 200);
+  });
+
+  test('lets no host keep others out by tokens that wait for a verdict', async () => {
+    const { promise, resolve } = Promise.withResolvers<Verdict>();
+    const { check, asked } = control(() => promise);
+    const flood = [1, 2, 3, 4].map((i) => check(`made-up-${i}`));
+    const viewer = check('genuine', '192.0.2.2');
+    resolve('allowed');
+    assert.deepEqual(await Promise.all(flood), [200, 200, 429, 429]);
+    assert.equal(await viewer, 200);
+    assert.equal(asked.length, 3);
   });
 });
