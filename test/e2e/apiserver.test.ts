@@ -74,7 +74,7 @@ const web = (port = 80) => ({
 });
 
 async function knob(name: string): Promise<void> {
-  await run('curl', ['-ksS', '-X', 'POST', `${url}/lab/${name}`]);
+  await run('curl', ['-fksS', '-X', 'POST', `${url}/lab/${name}`]);
 }
 
 describe('kubectl against the lab’s API server', { concurrency: false, skip }, () => {

@@ -137,7 +137,10 @@ address-pools:
         const bfd = (await sessionOf(lab, node))?.bfd;
         return bfd?.state === 'Up' && bfd.transmitIntervalMs === 300 && bfd.local.detectMultiplier === 3;
       });
-      assert.equal((await sessionOf(lab, node))?.bfd?.localDiscriminator, before[i]?.bfd?.localDiscriminator);
+      const now = await sessionOf(lab, node);
+      assert.equal(now?.bfd?.localDiscriminator, before[i]?.bfd?.localDiscriminator);
+      assert.equal(now?.bfd?.since, before[i]?.bfd?.since, 'BFD has been up all the time');
+      assert.equal(now?.since, before[i]?.since, 'BGP is still the same session');
     }
     await lab.until('the defaults in FRR', async () => (await multipliers()).every((value) => value === 3));
   });
