@@ -44,8 +44,14 @@ export type PeerEvent =
     }
   /**
    * An edit. `restart` is true when the session must start over: the edit changes the TCP connection, the OPEN, or whether the session may start.
+   * `isOtherSession` is true when the restart leads to another router, or to a session that the router takes for that of another peer.
    */
-  | { readonly kind: 'configure'; readonly settings: PeerMachineSettings; readonly restart: boolean }
+  | {
+      readonly kind: 'configure';
+      readonly settings: PeerMachineSettings;
+      readonly restart: boolean;
+      readonly isOtherSession?: boolean;
+    }
   /** The last event of a peer. Without `error`, the connection closes without a NOTIFICATION (RFC 4724). */
   | { readonly kind: 'shutdown'; readonly error?: NotificationError }
   /** BFD reports a change of its session with the peer (RFC 5882 section 4). */

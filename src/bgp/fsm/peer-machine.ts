@@ -161,7 +161,7 @@ class PeerTransition {
   }
 
   /** Applies an edit. An Established session starts over only when `restart` is set. */
-  #configure({ settings, restart }: Extract<PeerEvent, { kind: 'configure' }>): void {
+  #configure({ settings, restart, isOtherSession }: Extract<PeerEvent, { kind: 'configure' }>): void {
     const { settings: before, primary: current } = this.#draft.state;
     const wasPassive = before.fsm.passive;
     const isUnderway = current.fsm.name !== 'Idle' && current.fsm.name !== 'Established';
@@ -176,7 +176,10 @@ class PeerTransition {
       (restart || (isUnderway && settings.bfd && strictOf(settings) !== strictOf(before)))
     ) {
       this.#draft.set({ refusedCapabilities: new Set() });
-      const error = cease(Cease.otherConfigurationChange);
+      // The router at the other end loses this peer, so it must not wait for a session that does not come back.
+      const error = isOtherSession
+        ? this.#forGood(cease(Cease.peerDeconfigured))
+        : cease(Cease.otherConfigurationChange);
       this.#restart({ kind: 'stop', error, because: 'our configuration of this peer changed' });
       return;
     }
@@ -206,12 +209,15 @@ class PeerTransition {
     this.#start();
   }
 
-  /** RFC 8538 section 3.1: where a NOTIFICATION would start graceful restart, a Hard Reset ends the session for good. */
   #shutdown({ error }: Extract<PeerEvent, { kind: 'shutdown' }>): void {
     this.#draft.discardContender();
-    const { id, negotiated } = this.#draft.state.primary;
-    const wrapped = error && negotiated?.gracefulRestart?.notification ? hardReset(error) : error;
-    this.#connections.feed(id, { kind: 'stop', ...(wrapped ? { error: wrapped } : {}) });
+    const stop = { kind: 'stop', ...(error ? { error: this.#forGood(error) } : {}) } as const;
+    this.#connections.feed(this.#draft.state.primary.id, stop);
+  }
+
+  /** RFC 8538 section 3.1: where a NOTIFICATION would start graceful restart, a Hard Reset ends the session for good. */
+  #forGood(error: NotificationError): NotificationError {
+    return this.#draft.state.primary.negotiated?.gracefulRestart?.notification ? hardReset(error) : error;
   }
 
   #endEstablished(reset: Extract<FsmEvent, { kind: 'reset' }>): void {

@@ -33,7 +33,7 @@ import type { Received } from './receiver.ts';
 import type { RouteOutput } from './route-output.ts';
 import { type SessionObserver, SessionReport } from './session-report.ts';
 import { SessionRoutes } from './session-routes.ts';
-import { settingsChange } from './settings-change.ts';
+import { isOtherSession, settingsChange } from './settings-change.ts';
 
 /** The objects that all sessions of a speaker share. */
 export interface SessionContext {
@@ -162,12 +162,16 @@ export class Session implements ConnectionOwner {
   /** Applies an edit of the peer. Before an edit that renames the peer, call `forget`. */
   update(peer: ResolvedPeer): void {
     const change = settingsChange(this.#peer, peer);
+    const isOther = isOtherSession(this.#peer, peer);
     this.#peer = peer;
     this.#report.rename(peer.settings.name);
     this.#output.showAs(peer.settings.name);
     if (change === 'none') return;
     const settings = machineSettingsOf(peer, this.#context.hostName);
-    this.#handle({ kind: 'configure', settings, restart: change === 'restart' });
+    this.#handle({
+      ...{ kind: 'configure', settings, restart: change === 'restart' },
+      ...(isOther ? { isOtherSession: true } : {}),
+    });
     if (change !== 'restart') return;
     this.#report.startedOver();
     this.#reportWaiting();

@@ -1,5 +1,5 @@
 /** Decides what an edit of a peer requires. Pure. */
-import type { ResolvedPeer } from '../peer.ts';
+import type { PeerSettings, ResolvedPeer } from '../peer.ts';
 import { socketRulesOf } from './connection-settings.ts';
 
 /** `none`: the session need not change. `apply`: new rules for the running session. `restart`: a new session. */
@@ -12,6 +12,25 @@ export type SettingsChange = 'none' | 'apply' | 'restart';
 export function settingsChange(before: ResolvedPeer, after: ResolvedPeer): SettingsChange {
   if (settledAtOpen(before) !== settledAtOpen(after)) return 'restart';
   return changeableLive(before) === changeableLive(after) ? 'none' : 'apply';
+}
+
+/**
+ * True when the edit leads to another router, or when the router takes the new session for that of another peer. A router tells its peers apart by
+ * their address and their AS.
+ */
+export function isOtherSession(
+  { settings: before }: ResolvedPeer,
+  { settings: after }: ResolvedPeer,
+): boolean {
+  return endsOf(before) !== endsOf(after);
+}
+
+function endsOf({ address, sourceAddress, interface: link, port, peerAsn, localAsn }: PeerSettings): string {
+  return JSON.stringify([
+    [address.family, String(address.value), link, port],
+    sourceAddress && String(sourceAddress.value),
+    [peerAsn, localAsn],
+  ]);
 }
 
 function settledAtOpen({ settings, password, routerId, waitingFor }: ResolvedPeer): string {

@@ -336,6 +336,23 @@ describe('a session in virtual time', () => {
     assert.deepEqual([goodbye.code, goodbye.subcode, [...goodbye.data.subarray(0, 2)]], [6, 9, [6, 2]]);
   });
 
+  for (const [what, edit, subcodes] of [
+    ['the address', { address: ip('192.0.2.99') }, [9, 6, 3]],
+    ['the source address', { sourceAddress: ip('192.0.2.1') }, [9, 6, 3]],
+    ['the AS of the peer', { peerAsn: 64999 }, [9, 6, 3]],
+    ['the hold time', { holdTimeSeconds: 30 }, [6]],
+  ] as const)
+    test(`an edit of ${what} sends ${subcodes.length > 1 ? 'a Hard Reset' : 'no Hard Reset'} (RFC 8538)`, () => {
+      const { speaker, establish } = fixture();
+      const gracefulPeer = { gracefulRestart: { restartTimeSeconds: 120 } };
+      speaker.setPeers([{ ...peer(gracefulPeer), id: '1' }]);
+      const stream = establish(gracefulRestart);
+      speaker.setPeers([{ ...peer({ ...gracefulPeer, ...edit }), id: '1' }]);
+      const goodbye = stream.messages.at(-1);
+      assert.ok(goodbye?.kind === 'notification');
+      assert.deepEqual([goodbye.subcode, ...goodbye.data], subcodes);
+    });
+
   test('a malformed UPDATE is counted each time and logged once for each attribute (RFC 7606)', async () => {
     const { speaker, establish, lines, registry, status } = fixture();
     speaker.setPeers([peer()]);

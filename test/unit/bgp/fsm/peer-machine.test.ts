@@ -562,6 +562,22 @@ describe('stepPeer(): decisions over time', () => {
     assert.deepEqual(state.refusedCapabilities, new Set());
   });
 
+  test('an edit that makes another session of it ends the old session as the removal of the peer does', () => {
+    const other: PeerEvent = { kind: 'configure', settings: settings(), restart: true, isOtherSession: true };
+    const removal: PeerEvent = {
+      kind: 'shutdown',
+      error: { code: 6, subcode: 3, data: new Uint8Array(0) },
+    };
+    const sent = (...taken: readonly PeerEvent[]) =>
+      run(...taken).actions.flatMap((action) => (action.kind === 'send-notification' ? [action.error] : []));
+    for (const name of Object.keys(states) as StateName[])
+      assert.deepEqual(sent(...states[name], other), sent(...states[name], removal), name);
+    assert.equal(
+      outcome(...states['Established, restartable'], other),
+      'Connect: 1N6/9 1drop session-down:stopped 1connect',
+    );
+  });
+
   test('a contender that becomes the primary inherits the failure count of the failed primary', () => {
     const failing: PeerEvent[] = [start];
     for (let i = 0; i < 5; i++) failing.push(first.connected, first.notification, first.idleHold);
@@ -645,6 +661,7 @@ test('stepPeer(): invariants over random sequences of events', () => {
       { kind: 'bfd-damping-expired' },
       { kind: 'link-down', interface: 'eth0' },
       { kind: 'configure', settings: settings(), restart: true },
+      { kind: 'configure', settings: settings(), restart: true, isOtherSession: true },
       {
         kind: 'configure',
         settings: settings({ bfd: { strict: 'negotiate', holdDownMs: 1000 } }),
