@@ -13,7 +13,7 @@
  *
  * - A report on a node counts when it arrives after the last renewal of the node's Lease, and at least ten seconds after the node last wrote its
  *   own report: two speakers that report each other are two sides of a partition. Once the node has shown no sign of life for 20 s, all reports
- *   on it count.
+ *   on it count. They also count while it is marked, because a gap between the reads is no sign of life.
  * - More than half of all nodes that have a speaker must report the node. A speaker that says nothing counts as one that does not report it.
  * - The Lease must exist, and must stay the same between two reads. The node's own speaker must have written a death report before, because
  *   otherwise one of its signs of life could not be seen.
@@ -333,10 +333,10 @@ export class DeathJudge {
     const renewedAtMs = lease?.renewedAtMs ?? never;
     const wroteAtMs = this.#reports.get(node)?.writtenAtMs ?? never;
     const silentSinceMs = lease ? Math.max(lease.firstAtMs, wroteAtMs) : nowMs;
-    const isSilent = nowMs - silentSinceMs >= deathTiming.silenceMs;
+    const allCount = this.hasMark(node) || nowMs - silentSinceMs >= deathTiming.silenceMs;
     let count = 0;
     for (const sinceMs of this.#reportsOn(node))
-      if (isSilent || (sinceMs > renewedAtMs && sinceMs >= wroteAtMs + deathTiming.quietMs)) count++;
+      if (allCount || (sinceMs > renewedAtMs && sinceMs >= wroteAtMs + deathTiming.quietMs)) count++;
     return count;
   }
 

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import type { DeadNodesConfig } from '../../../src/config/index.ts';
 import { DeathJudge, deathTiming } from '../../../src/controller/death-judge/death-judge.ts';
 
-const { settleMs, quietMs, silenceMs, rateMs, returnedMs } = deathTiming;
+const { settleMs, quietMs, silenceMs, maxGapMs, rateMs, returnedMs } = deathTiming;
 const stepMs = 100;
 
 /** A judge over nodes a, b, c…, each with a speaker whose report is a minute old and names no node. */
@@ -191,6 +191,26 @@ describe('DeathJudge', () => {
     world.now += 5000;
     assert.equal(world.pass(silenceMs / 2), '');
   });
+
+  const lateReports = (world: Case) => {
+    world.report('e', '');
+    world.report('abcd', 'e');
+  };
+  for (const [how, show] of [
+    ['at once', (world: Case) => world.report('abcd', 'e')],
+    ['after 20 s of silence', lateReports],
+  ] as const)
+    test(`a node that was marked ${how} keeps its mark after a pause of more than 3 s between two reads`, () => {
+      const world = new Case();
+      show(world);
+      assert.equal(world.pass(silenceMs + 2000), 'e');
+      world.now += maxGapMs + stepMs;
+      assert.equal(world.pass(silenceMs), '');
+      assert.equal(world.judge.isMarked('e', world.now), true);
+      world.now += maxGapMs + stepMs;
+      world.report('bcd', '');
+      assert.equal(world.pass(stepMs), 'e is heard by speakers again');
+    });
 
   test('no node is marked when more nodes die together than max-nodes allows', () => {
     const world = new Case(7);
