@@ -8,7 +8,7 @@
  *   the kernel. A page that is needed again costs about a microsecond, and the kernel can drop the others when memory is short.
  */
 import { readFile, readlink } from 'node:fs/promises';
-import { availableParallelism, loadavg } from 'node:os';
+import { cpus, loadavg } from 'node:os';
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import {
@@ -62,13 +62,16 @@ export function keepMemorySmall({ clock, logger, longestPauseMs, signal }: Memor
   clock.after(checkEveryMs, check);
 }
 
-function readMemory(clock: Clock): MemoryReading {
+/** Processors of the host. The load is that of the host too, even if a CPU limit leaves this process fewer processors. */
+const processors = Math.max(1, cpus().length);
+
+export function readMemory(clock: Clock): MemoryReading {
   const { user, system } = process.cpuUsage();
   return {
     atMs: clock.now(),
     cpuMs: (user + system) / 1000,
     heapOctets: process.memoryUsage().heapTotal,
-    loadPerProcessor: (loadavg()[0] ?? 0) / availableParallelism(),
+    loadPerProcessor: (loadavg()[0] ?? 0) / processors,
   };
 }
 

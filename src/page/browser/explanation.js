@@ -76,9 +76,13 @@ function nodeItem({ node, notReached, layer2, bgp }) {
     ...(notReached === undefined ? [] : [`its speaker was not reached: ${notReached}`]),
     ...(layer2 ? layer2Facts(layer2) : []),
     ...(bgp?.refusal ? [`not by BGP: ${bgp.refusal.reason}`] : []),
-    ...(bgp?.peers ?? []).map(
-      ({ peer, state, announced, routes }) =>
-        `peer ${peer}: ${state}; ${announced ? 'sends' : 'would send'} ${routes.map(({ prefix }) => prefix).join(', ')}`,
+    ...(bgp?.peers ?? []).map(({ peer, state, announced, routes }) =>
+      [
+        `peer ${peer}: ${state}`,
+        ...(routes.length === 0
+          ? []
+          : [`${announced ? 'sends' : 'would send'} ${routes.map(({ prefix }) => prefix).join(', ')}`]),
+      ].join('; '),
     ),
   ];
   return element(

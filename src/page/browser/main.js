@@ -26,8 +26,8 @@ let collectedAtMs = 0;
 let failure = '';
 /** @type {ReadonlyMap<string, string>} */
 let serviceOfAddress = new Map();
-/** @type {AddressFilter} */
-let filter = { text: '', state: 'all', pool: '' };
+/** A browser may restore the choices of an earlier visit. @type {AddressFilter} */
+let filter = chosenFilter();
 /** @type {Order} */
 let order = { column: 'state', descending: false };
 /** For each list, the number of the page that is shown; 0 for the first. @type {Record<List, number>} */
@@ -40,11 +40,11 @@ const dialog = /** @type {HTMLDialogElement} */ (byId('explanation'));
 /** Asks for the data once. Returns the pause until the next time, in milliseconds. */
 async function poll() {
   try {
-    const response = await fetch('data', {
-      cache: 'no-store',
-      headers: tag === '' ? {} : { 'if-none-match': tag },
-    });
-    if (response.status === 202) return firstPollMs;
+    const response = await ask('data', tag === '' ? {} : { 'if-none-match': tag });
+    if (response.status === 202) {
+      failure = '';
+      return firstPollMs;
+    }
     if (!response.ok && response.status !== 304) {
       failure = await problemOf(response);
       return pollMs;
@@ -58,10 +58,27 @@ async function poll() {
       data.addresses.flatMap(({ service, address }) => (address === undefined ? [] : [[address, service]])),
     );
     if (explained !== '') void loadExplanation();
-  } catch {
-    failure = 'the process that serves this page does not answer';
+  } catch (error) {
+    failure = reasonOf(error);
   }
   return pollMs;
+}
+
+/**
+ * @param {string} path
+ * @param {Record<string, string>} headers
+ */
+async function ask(path, headers = {}) {
+  try {
+    return await fetch(path, { cache: 'no-store', headers });
+  } catch {
+    throw new Error('the process that serves this page does not answer');
+  }
+}
+
+/** @param {unknown} error */
+function reasonOf(error) {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** @param {Response} response */
@@ -81,7 +98,12 @@ async function pollWhileVisible() {
   isPolling = true;
   while (document.visibilityState === 'visible') {
     const pauseMs = await poll();
-    draw();
+    try {
+      draw();
+    } catch (error) {
+      failure = `this page cannot show it: ${reasonOf(error)}`;
+      drawAlert();
+    }
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
   isPolling = false;
@@ -237,12 +259,12 @@ async function loadExplanation() {
   /** @type {import('./dom.js').Child[]} */
   let body;
   try {
-    const response = await fetch(`explain?service=${encodeURIComponent(asked)}`, { cache: 'no-store' });
+    const response = await ask(`explain?service=${encodeURIComponent(asked)}`);
     body = response.ok
       ? explanationBody(await response.json())
       : [element('p', { class: 'fault' }, await problemOf(response))];
-  } catch {
-    body = [element('p', { class: 'fault' }, 'the process that serves this page does not answer')];
+  } catch (error) {
+    body = [element('p', { class: 'fault' }, reasonOf(error))];
   }
   if (explained === asked) replaceChildren(byId('explanation-body'), body);
 }
@@ -263,13 +285,18 @@ for (const list of /** @type {const} */ (['problems', 'services', 'nodes', 'sess
     drawList(list);
   });
 
-byId('services-form').addEventListener('input', () => {
+/** @returns {AddressFilter} */
+function chosenFilter() {
   const textOf = (/** @type {string} */ id) => /** @type {HTMLInputElement} */ (byId(id)).value;
-  filter = {
+  return {
     text: textOf('services-search'),
     state: /** @type {AddressFilter['state']} */ (textOf('services-state')),
     pool: textOf('services-pool'),
   };
+}
+
+byId('services-form').addEventListener('input', () => {
+  filter = chosenFilter();
   pages.services = 0;
   drawList('services');
 });
