@@ -41,7 +41,7 @@ export class AddressTable {
     if (!before && entries.length === 0) return noChange;
     const touched = new Set(before);
     for (const address of touched) this.#wanted.set(address, this.#othersOf(address, service));
-    for (const entry of entries) {
+    for (const entry of entries.map(inGroupOfIpv4(entries))) {
       const others = this.#othersOf(entry.address, service);
       const wanted = { service, entry };
       // A single entry is stored without a spread, because V8 reserves room for 16 more entries in an array that a spread creates.
@@ -107,13 +107,30 @@ export class AddressTable {
 }
 
 /**
+ * Names the group of a dual-stack Service after its IPv4 address. All Services that have this address are then in one group, whichever family
+ * comes first.
+ */
+function inGroupOfIpv4(entries: readonly UnversionedEntry[]): (entry: UnversionedEntry) => UnversionedEntry {
+  const isDualStack = entries.some(({ address }) => !isIpv4(address));
+  const group = isDualStack ? entries.find(({ address }) => isIpv4(address))?.address : undefined;
+  return (entry) => (group === undefined || group === entry.group ? entry : { ...entry, group });
+}
+
+function isIpv4(text: string): boolean {
+  return !text.includes(':');
+}
+
+/**
  * Merges the entries of Services that share an address. A node may answer for the address if it may answer for at least one of these Services.
  * With `externalTrafficPolicy: Local`, that is enough: Services may share an address only if they have the same backends, so a node with an
- * endpoint of one Service has an endpoint of every other one that has endpoints.
+ * endpoint of one Service has an endpoint of every other one that has endpoints. The group of an IPv4 address is preferred, so that an IPv6 address
+ * stays with the IPv4 address of a dual-stack Service.
  */
 function mergeEntries(entries: readonly UnversionedEntry[]): UnversionedEntry | undefined {
   if (entries.length < 2) return entries[0];
-  const all = [...entries].sort((a, b) => (a.group < b.group ? -1 : 1));
+  const all = [...entries].sort(
+    (a, b) => Number(isIpv4(b.group)) - Number(isIpv4(a.group)) || (a.group < b.group ? -1 : 1),
+  );
   const [first] = all;
   if (!first) return undefined;
   const owner = all.find(({ recordedOwner }) => recordedOwner !== undefined)?.recordedOwner;

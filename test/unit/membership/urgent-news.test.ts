@@ -48,6 +48,25 @@ describe('UrgentNews', () => {
     }
   });
 
+  test('sends its own news to all members of a cluster with at most 16 others, and to eight members of a larger one', () => {
+    for (const [size, toldOfOwn, toldOfOthers] of [
+      [15, 15, 2],
+      [16, 16, 2],
+      [17, 8, 4],
+      [100, 8, 4],
+    ] as const)
+      for (const [isOwn, told] of [
+        [true, toldOfOwn],
+        [false, toldOfOthers],
+      ] as const) {
+        const urgent = new UrgentNews(seededRandom(1));
+        urgent.add(textPayload('a'), isOwn, 0);
+        const receiverNames = urgent.wake(receivers(size), 2).map(({ to }) => to);
+        assert.equal(receiverNames.length, told, `${size} members, ${isOwn ? 'own' : 'other'} news`);
+        assert.equal(new Set(receiverNames).size, told);
+      }
+  });
+
   test('divides news that is too much for one batch among several batches, and loses nothing', () => {
     const urgent = new UrgentNews(seededRandom(1));
     const keys = Array.from({ length: 10_000 }, (_, i) => `record number ${i}`);

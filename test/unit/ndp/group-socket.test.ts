@@ -5,11 +5,14 @@ import { openGroupSocket } from '../../../src/ndp/group-socket.ts';
 
 const group = Uint8Array.from([0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, 0, 0, 1]);
 const IPV6_JOIN_GROUP = 20;
+const IPV6_LEAVE_GROUP = 21;
 
 /** Stands in for the kernel. Each of its sockets can join `room` groups. */
 class Kernel {
   /** The open sockets, with the number of groups that each has joined. */
   readonly open = new Set<{ joined: number }>();
+  /** The sockets that left a group. */
+  readonly left: { joined: number }[] = [];
   room = 1;
   opens = true;
   filters = true;
@@ -20,6 +23,12 @@ class Kernel {
     this.open.add(socket);
     return {
       setOption: (_level: number, option: number) => {
+        if (option === IPV6_LEAVE_GROUP) {
+          this.left.push(socket);
+          if (socket.joined === 0) throw new Error('address not available');
+          socket.joined--;
+          return;
+        }
         if (option !== IPV6_JOIN_GROUP) {
           if (!this.filters) throw new Error('no filter');
           return;
@@ -78,6 +87,39 @@ test('GroupSocket closes a further socket that cannot join the group or set the 
   assert.equal(socket.join(group, 1), false);
   assert.equal(kernel.open.size, 1);
   assert.deepEqual(refusals, ['out of memory', 'no filter']);
+});
+
+test('GroupSocket leaves a group once, on the socket that joined it', (t) => {
+  const { kernel, refusals, socket } = setUp(t);
+  assert.ok(socket.join(group, 1) && socket.join(group, 2));
+  const [first, second] = kernel.open;
+  socket.leave(group, 1);
+  socket.leave(group, 1);
+  socket.leave(group, 3);
+  assert.deepEqual([first?.joined, second?.joined], [0, 1]);
+  assert.deepEqual(kernel.left, [first]);
+  socket.leave(group, 2);
+  assert.equal(kernel.left[1], second);
+  assert.deepEqual(refusals, []);
+});
+
+test('GroupSocket can leave a group that the kernel has dropped, and join it again', (t) => {
+  const { kernel, socket } = setUp(t);
+  assert.ok(socket.join(group, 1));
+  for (const each of kernel.open) each.joined = 0;
+  socket.leave(group, 1);
+  assert.equal(kernel.left.length, 1);
+  assert.ok(socket.join(group, 1));
+  assert.equal(kernel.open.size, 1);
+});
+
+test('GroupSocket closes all its sockets and forgets their groups', (t) => {
+  const { kernel, socket } = setUp(t);
+  assert.ok(socket.join(group, 1) && socket.join(group, 2));
+  socket.close();
+  assert.equal(kernel.open.size, 0);
+  socket.leave(group, 1);
+  assert.deepEqual(kernel.left, []);
 });
 
 test('openGroupSocket() leaves no socket open and throws when the system refuses the filter', (t) => {

@@ -148,6 +148,41 @@ test('AddressTable merges the entries of Services that share an address', () => 
   assert.deepEqual([table.entries(), table.names(2)], [[], false]);
 });
 
+test('AddressTable keeps the two addresses of a dual-stack Service in one group when another Service shares one of them', () => {
+  for (const [ipv4, ipv6] of [
+    ['34.1.2.3', '2a00::1'],
+    ['192.0.2.3', '2a00::1'],
+  ] as const)
+    for (const pair of [
+      [ipv4, ipv6],
+      [ipv6, ipv4],
+    ])
+      for (const shared of [[ipv4], [ipv6], [ipv4, ipv6], [ipv6, ipv4]])
+        for (const services of [
+          [pair, shared],
+          [shared, pair],
+        ]) {
+          const table = new AddressTable();
+          for (const [i, addresses] of services.entries())
+            table.update(
+              String(i),
+              addresses.map((address) => ({ address, sources: [1], group: addresses[0] ?? '' })),
+              7,
+            );
+          assert.deepEqual(
+            table
+              .entries()
+              .map(({ address, group }) => [address, group])
+              .sort(),
+            [
+              [ipv4, ipv4],
+              [ipv6, ipv4],
+            ].sort(),
+            JSON.stringify(services),
+          );
+        }
+});
+
 test('AddressTable compares the lists of candidates when entries name no candidate set', () => {
   const table = new AddressTable();
   const listed = (...candidates: string[]) => ({ ...entry, sources: [{ candidates, interfaces: [] }] });
