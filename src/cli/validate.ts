@@ -53,7 +53,7 @@ async function clusterJudge(flags: ValidateFlags): Promise<Pick<ValidateIo, 'ass
   return {
     assigned: addressesIn(facts.services, isAssignedByUs),
     judgeInCluster: (config) => ({
-      warnings: [...lintCluster(config, linted), ...affinityWarnings(config, facts.services, facts.nodes)],
+      warnings: [...lintCluster(config, linted), ...affinityWarnings(config, facts)],
       effects: accepted
         ? editEffects(accepted.config, config, facts)
         : ['no configuration is in force yet, so nothing is compared'],

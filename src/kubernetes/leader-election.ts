@@ -22,7 +22,7 @@ import {
   renewalDelayMs,
 } from './lease.ts';
 import { ObjectReader } from './object-reader.ts';
-import { pauseForRetry, type Refusal, refused } from './retry.ts';
+import { pause, pauseForRetry, type Refusal, refused } from './retry.ts';
 import { paths } from './write.ts';
 
 export interface LeaderElectionOptions {
@@ -75,12 +75,7 @@ export class LeaderElection {
     const { client, clock, logger, identity, random = systemRandom } = this.#options;
     while (!signal.aborted) {
       if (!(await this.#attempt(signal))) {
-        await pauseForRetry(
-          clock,
-          campaignDelayMs(random(), this.#retryAfterMs),
-          client.reachability,
-          signal,
-        );
+        await this.#pause(campaignDelayMs(random(), this.#retryAfterMs), signal);
         continue;
       }
       logger.info({ lease: this.#path, identity }, 'leading');
@@ -100,15 +95,22 @@ export class LeaderElection {
 
   /** Renews the Lease until the term ends, and ends the term if no renewal succeeds before the deadline. */
   async #renew(term: AbortController, end: AbortSignal): Promise<void> {
-    const { client, clock } = this.#options;
+    const { clock } = this.#options;
     let isRenewed = true;
     for (;;) {
       const delayMs = renewalDelayMs(this.#candidate, isRenewed, this.#retryAfterMs, clock.now());
-      await pauseForRetry(clock, delayMs, client.reachability, end);
+      await this.#pause(delayMs, end);
       if (end.aborted) return;
       if (!mayWrite(this.#candidate, clock.now())) return term.abort();
       isRenewed = await this.#attempt(end);
     }
+  }
+
+  /** Waits before the next round. The end of an outage cuts the wait short, unless the server asked for it. */
+  #pause(delayMs: number, signal: AbortSignal): Promise<void> {
+    const { client, clock } = this.#options;
+    if (this.#retryAfterMs > 0) return pause(clock, delayMs, signal);
+    return pauseForRetry(clock, delayMs, client.reachability, signal);
   }
 
   /** One round: reads the Lease if necessary, then creates, renews or takes it. Resolves to true when the round obtained the Lease. */

@@ -1,15 +1,32 @@
-import { type AcceptedConfig, recallAcceptedConfig } from '../cluster/accepted-config.ts';
+import {
+  type AcceptedConfig,
+  decodeAcceptedConfig,
+  recallAcceptedConfig,
+} from '../cluster/accepted-config.ts';
 import { acceptedConfigMapName, configMapName } from '../cluster/names.ts';
+import { parseConfig, rejectionReason } from '../config/index.ts';
 import type { ConfigMap } from '../kubernetes/model.ts';
+import type { Logger } from '../log.ts';
+
+/** Largest number of errors that a line of the log names. */
+const maxNamedErrors = 3;
 
 /**
  * Tracks the configuration that the controller accepted last. The ConfigMap and its accepted copy each carry an accepted configuration in
  * annotations, and the newer configuration counts. Deleting the ConfigMap, or applying an old manifest over it, therefore changes nothing.
- * Text that was never accepted is ignored.
+ * Text that was never accepted is ignored. An accepted text that does not parse comes from a controller of another version. The speaker keeps the
+ * configuration that it has, and says so in the log, because other speakers may already use the newer one.
  */
 export class AcceptedConfigTracker {
   readonly #configMaps = new Map<string, ConfigMap>();
+  readonly #logger: Pick<Logger, 'warn'>;
   #current: AcceptedConfig | undefined;
+  /** The text that was reported last because it does not parse. */
+  #reported = '';
+
+  constructor(logger: Pick<Logger, 'warn'>) {
+    this.#logger = logger;
+  }
 
   /** UID of the ConfigMap that people edit. Empty when the ConfigMap does not exist. */
   get uid(): string {
@@ -29,7 +46,21 @@ export class AcceptedConfigTracker {
       this.#configMaps.get(configMapName),
       this.#configMaps.get(acceptedConfigMapName),
     );
-    return accepted !== undefined && this.#take(accepted);
+    const isTaken = accepted !== undefined && this.#take(accepted);
+    if (configMap) this.#reportUnreadable(configMap);
+    return isTaken;
+  }
+
+  /** Both ConfigMaps carry the same text, so each text is reported once. */
+  #reportUnreadable({ namespace, name, annotations }: ConfigMap): void {
+    const text = decodeAcceptedConfig(annotations);
+    if (text === undefined || text === this.#current?.text || text === this.#reported) return;
+    const parsed = parseConfig(text);
+    if (parsed.ok) return;
+    this.#reported = text;
+    const why = rejectionReason({ kind: 'rejected', errors: parsed.error, orphans: [] }, maxNamedErrors);
+    const reason = `ConfigMap ${namespace}/${name}: ${why}`;
+    this.#logger.warn({ reason }, 'accepted configuration skipped, because this version cannot read it');
   }
 
   /**

@@ -51,7 +51,14 @@ export interface SpeakerWatchesOptions {
   readonly memory: Pick<ConfigMemory, 'save' | 'recall'>;
   readonly speaker: Pick<
     NodeSpeaker,
-    'setAdmittedPools' | 'setConfig' | 'setService' | 'setEndpointSlice' | 'setNode' | 'setSecret' | 'reached'
+    | 'setAdmittedPools'
+    | 'setConfig'
+    | 'setService'
+    | 'setEndpointSlice'
+    | 'setNode'
+    | 'setSecret'
+    | 'setSpeakers'
+    | 'reached'
   >;
   readonly layer2: Pick<Layer2, 'setSpeakers' | 'setKeys'>;
   readonly deathReporter: Pick<DeathReporter, 'setConfig' | 'setSpeakers'>;
@@ -70,6 +77,7 @@ export class SpeakerWatches {
   readonly #options: SpeakerWatchesOptions;
   /** Whether the list of speakers is to be sent in the next turn. */
   #isSendPending = false;
+  #arePodsListed = false;
   #unlistedConfigMaps = 2;
   #unlistedSecrets = 2;
   #hasMembershipSecret = false;
@@ -195,7 +203,10 @@ export class SpeakerWatches {
       (key, pod) => {
         if (knownSpeakers.setPod(key, pod)) this.#sendSpeakers();
       },
-      () => undefined,
+      () => {
+        this.#arePodsListed = true;
+        this.#sendSpeakers();
+      },
       { labelSelector: speakerPodSelector },
     );
   }
@@ -234,16 +245,20 @@ export class SpeakerWatches {
     if (this.#unlistedSecrets === 0) this.#options.arrived('secrets');
   }
 
-  /** Nodes and Pods change in bursts, so at most one list is sent per turn of the event loop. */
+  /**
+   * Nodes and Pods change in bursts, so at most one list is sent per turn of the event loop. A list with a part of the Pods has too few speakers for
+   * the floor.
+   */
   #sendSpeakers(): void {
     if (this.#isSendPending) return;
-    const { clock, layer2, deathReporter, knownSpeakers } = this.#options;
+    const { clock, speaker, layer2, deathReporter, knownSpeakers } = this.#options;
     this.#isSendPending = true;
     clock.after(0, () => {
       this.#isSendPending = false;
       const speakers = knownSpeakers.speakers();
       layer2.setSpeakers(speakers);
       deathReporter.setSpeakers(speakers);
+      if (this.#arePodsListed) speaker.setSpeakers(speakers);
     });
   }
 

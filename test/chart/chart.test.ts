@@ -175,6 +175,7 @@ interface Workload {
           readonly image: string;
           readonly imagePullPolicy?: string;
           readonly args: readonly string[];
+          readonly env: readonly { readonly name: string; readonly value?: string }[];
           readonly resources?: {
             readonly limits: { readonly memory: string };
             readonly requests: { readonly cpu: string };
@@ -191,8 +192,11 @@ test('adoptOnly and ports that MetalLB does not use reach the Pods, so that Bell
   for (const [kind, name] of [
     ['Deployment', 'controller'],
     ['DaemonSet', 'speaker'],
-  ] as const)
-    assert.match(JSON.stringify(one(list, kind, name)), /"name":"BELLMAN_ADOPT_ONLY","value":"true"/);
+  ] as const) {
+    const daemon = JSON.stringify(one(list, kind, name));
+    assert.match(daemon, /"name":"BELLMAN_ADOPT_ONLY","value":"true"/);
+    assert.match(daemon, /"name":"BELLMAN_SPEAKER_PORT","value":"7482"/);
+  }
   const speaker = JSON.stringify(one(list, 'DaemonSet', 'speaker'));
   assert.match(speaker, /"value":"127.0.0.1:7482,/);
   assert.match(speaker, /"name":"BELLMAN_MEMBERSHIP_PORT","value":"7956"/);
@@ -242,12 +246,10 @@ test('the values of the chart reach the Pods', () => {
     const container = spec.containers[0];
     assert.equal(container?.image, `registry.example/bellman@${digest}`);
     assert.equal(container.imagePullPolicy, 'Always');
-    assert.deepEqual(container.args, [
-      name,
-      '--load-balancer-class=example.com/bellman',
-      '--log-level',
-      'debug',
-    ]);
+    assert.deepEqual(container.args, [name, '--log-level', 'debug']);
+    // A variable also reaches the commands that `kubectl exec` runs in the Pod.
+    const served = container.env.find((each) => each.name === 'BELLMAN_LOAD_BALANCER_CLASS');
+    assert.equal(served?.value, 'example.com/bellman');
     // Helm merges maps, so the defaults of other keys stay.
     assert.equal(container.resources?.limits.memory, '2Gi');
     assert.equal(container.resources?.requests.cpu, '50m');

@@ -13,11 +13,13 @@ import { Cluster } from '../../lab/cluster/cluster.ts';
 import type { NetworkNamespace } from '../../lab/netns.ts';
 import { probeHttp } from '../../lab/probe.ts';
 import { root } from '../../scripts/target.ts';
+import { version } from '../../src/version.ts';
 
 const run = promisify(execFile);
 const installer = process.env.BELLMAN_CLUSTER_INSTALL || 'kubectl';
 const namespace = 'bellman-system';
 const nodeCount = 3;
+const image = `bellman:${version}`;
 const manifests = join(root, 'manifests');
 const exampleConfig = join(root, 'lab/examples/config.yaml');
 
@@ -219,7 +221,7 @@ describe(`Bellman in a cluster, installed with ${installer}`, { concurrency: fal
     const { far } = cluster.fabric;
     await cluster.until(`${nodeCount} sessions`, async () => (await establishedSessions()) === nodeCount);
     say((await cluster.birdc('show', 'protocols')).replace(/^[\s\S]*?(?=Name)/, ''));
-    await cluster.apply('web', ...backend('web', 'public', 'bellman:0.1.0', nodeCount));
+    await cluster.apply('web', ...backend('web', 'public', image, nodeCount));
     for (const address of await addressesOf('web')) {
       const names = new Set<string>();
       await cluster.until(`Pods on all nodes answer at ${address}`, async () => {
@@ -233,7 +235,7 @@ describe(`Bellman in a cluster, installed with ${installer}`, { concurrency: fal
 
   test('one node answers on the segment for each address of a layer-2 pool', async () => {
     const { near } = cluster.fabric;
-    await cluster.apply('printer', ...backend('printer', 'office', 'bellman:0.1.0', nodeCount));
+    await cluster.apply('printer', ...backend('printer', 'office', image, nodeCount));
     for (const address of await addressesOf('printer')) {
       await cluster.until(`${address} answers`, async () =>
         (await fetchFrom(near, address)).startsWith('printer-'),
@@ -307,7 +309,7 @@ describe(`Bellman in a cluster, installed with ${installer}`, { concurrency: fal
   test('a rollout of the controllers completes under traffic, and a Service made meanwhile gets addresses', async () => {
     await underTraffic('the rollout of the controllers', async () => {
       const done = rollOut('deployment/controller');
-      await cluster.apply('late', ...backend('late', 'public', 'bellman:0.1.0', 1));
+      await cluster.apply('late', ...backend('late', 'public', image, 1));
       await addressesOf('late');
       await done;
     });

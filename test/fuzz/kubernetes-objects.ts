@@ -76,7 +76,7 @@ class Scenario {
     loadBalancerClass: undefined,
     adoptOnly: false,
   });
-  readonly #accepted = new AcceptedConfigTracker();
+  readonly #accepted: AcceptedConfigTracker;
   readonly #speaker: NodeSpeaker;
   #version = 0;
 
@@ -85,6 +85,7 @@ class Scenario {
     this.#meter = meter;
     this.#allocator.setConfig(configuration);
     const logger = pino({ base: null }, { write: (line) => void this.#lines.push(line) });
+    this.#accepted = new AcceptedConfigTracker(logger);
     const guard = new Guard({ logger });
     guard.failed = (_, error) => {
       throw error;

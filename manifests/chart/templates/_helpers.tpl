@@ -53,9 +53,6 @@ imagePullPolicy: {{ . }}
 {{- end }}
 args:
   - {{ .command }}
-  {{- with .root.Values.loadBalancerClass }}
-  - --load-balancer-class={{ . }}
-  {{- end }}
   {{- range .values.extraArgs }}
   - {{ . | quote }}
   {{- end }}
@@ -74,5 +71,18 @@ livenessProbe:
 {{- with .values.resources }}
 resources:
   {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{- /* Variables that both processes need, and the commands that `kubectl exec` runs in their Pods. */}}
+{{- define "bellman.variables" -}}
+{{- with .Values.loadBalancerClass }}
+- {name: BELLMAN_LOAD_BALANCER_CLASS, value: {{ . | quote }}}
+{{- end }}
+{{- if ne (.Values.speaker.metricsPort | int) 7472 }}
+- {name: BELLMAN_SPEAKER_PORT, value: '{{ .Values.speaker.metricsPort | int }}'}
+{{- end }}
+{{- if .Values.adoptOnly }}
+- {name: BELLMAN_ADOPT_ONLY, value: 'true'}
 {{- end }}
 {{- end -}}

@@ -1,11 +1,14 @@
 /** Warns of Services whose session affinity depends on the routers. Pure. */
 import { parseIp } from '../../address/index.ts';
+import { excludeFromLoadBalancersLabel } from '../../cluster/names.ts';
 import { anySelectorMatches, type Config, type PoolConfig, poolIndexOf } from '../../config/index.ts';
-import { type Node, objectKey, type Service } from '../../kubernetes/model.ts';
+import { type Node, objectKey } from '../../kubernetes/model.ts';
 import type { LintWarning } from '../../lint/cluster.ts';
 import { affinityGuide } from '../../report/explain/remedies.ts';
 import { shortList } from '../../report/status/words.ts';
+import { peersOfNode } from '../../speaker/plan/peer-routes.ts';
 import { counted } from '../counted.ts';
+import type { EditFacts } from './edit.ts';
 
 /**
  * A warning for each pool that several nodes may announce by BGP and that has addresses of Services with `sessionAffinity: ClientIP`. kube-proxy
@@ -13,8 +16,7 @@ import { counted } from '../counted.ts';
  */
 export function affinityWarnings(
   config: Config,
-  services: readonly Service[],
-  nodes: readonly Node[],
+  { services, nodes, nodeRules }: Pick<EditFacts, 'services' | 'nodes' | 'nodeRules'>,
 ): LintWarning[] {
   const index = poolIndexOf(config);
   const affine = new Map<PoolConfig, Set<string>>();
@@ -29,11 +31,21 @@ export function affinityWarnings(
   return config.pools.flatMap((pool, i) => {
     const found = [...(affine.get(pool) ?? [])];
     if (found.length === 0 || !pool.protocols.includes('bgp')) return [];
-    const announcers = nodes.filter(({ labels }) =>
-      pool.bgpAdvertisements.some(({ nodeSelectors }) => anySelectorMatches(nodeSelectors, labels)),
-    );
+    const announcers = nodes.filter((node) => {
+      const ignoresLabel = config.ignoreExcludedNodes || nodeRules.get(node.name)?.ignoresExcludeLabel;
+      return (ignoresLabel || !(excludeFromLoadBalancersLabel in node.labels)) && hasPeer(config, pool, node);
+    });
     if (announcers.length < 2) return [];
     const message = `${counted(announcers.length, 'node')} may announce it by BGP, and sessionAffinity: ClientIP of ${shortList(found)} holds only if the routers send all connections of a client to one node; see ${affinityGuide}`;
     return [{ path: `address-pools[${i}].protocol`, message }];
   });
+}
+
+/** Whether an advertisement of the pool selects the node and one of its peers. */
+function hasPeer(config: Config, { bgpAdvertisements }: PoolConfig, node: Node): boolean {
+  return bgpAdvertisements.some(
+    ({ nodeSelectors, peers }) =>
+      anySelectorMatches(nodeSelectors, node.labels) &&
+      peersOfNode(config, node).some(({ name }) => peers.length === 0 || peers.includes(name)),
+  );
 }

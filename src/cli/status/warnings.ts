@@ -9,15 +9,22 @@ const maxLineCharacters = 1024;
 /**
  * Warnings in sentences. `judged` holds the warnings that this command has found. The command may have fewer rights than the controller, for
  * instance in a Pod of a speaker. The caller then gives `configMap`, whose annotation holds the controller's warnings. Those about places of the
- * configuration for which `judged` has no warning are added.
+ * configuration for which `judged` has no warning are added. The last line of the annotation may say how many warnings it has no room for. The
+ * controller has found what this command has found, so a warning of this command that the annotation does not list is one of these.
  */
 export function clusterWarnings(judged: readonly LintWarning[], configMap: ConfigMap | undefined): string[] {
   const lines = configMap?.annotations[annotations.clusterWarnings]?.split('\n') ?? [];
+  const hidden = Number(/^and (\d+) more$/.exec(lines.at(-1) ?? '')?.[1] ?? 0);
+  const listed = hidden > 0 ? lines.slice(0, -1) : lines;
+  const isAbout = (line: string, { path }: LintWarning) => line.startsWith(`${path}: `);
+  const unlisted = judged.filter((warning) => !listed.some((line) => isAbout(line, warning)));
+  const rest = hidden - unlisted.length;
   return [
     ...judged.map(formatLintWarning),
-    ...lines
-      .filter((line) => !judged.some(({ path }) => line.startsWith(`${path}: `)))
+    ...listed
+      .filter((line) => !judged.some((warning) => isAbout(line, warning)))
       .map((line) => printable(line, maxLineCharacters))
       .filter(Boolean),
+    ...(rest > 0 ? [`and ${rest} more`] : []),
   ];
 }

@@ -39,6 +39,8 @@ export interface NodeFacts {
   readonly hasMetalLb: boolean;
   /** Whether the Node has the label that admits it. */
   readonly isAdmitted: boolean;
+  /** Whether a speaker of Bellman should run on the node. It is false only if other nodes have speaker Pods and this one has none. */
+  readonly hasSpeaker: boolean;
   readonly speaker: Result<SpeakerStatus, string>;
 }
 

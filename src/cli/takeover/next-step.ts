@@ -20,7 +20,8 @@ export interface Step {
 
 const adoptOnly = 'BELLMAN_ADOPT_ONLY';
 
-export function nextStep(facts: TakeoverFacts): Step {
+export function nextStep(all: TakeoverFacts): Step {
+  const facts = { ...all, nodes: all.nodes.filter(takesPart) };
   return (
     unreached(facts) ??
     books(facts) ??
@@ -29,6 +30,11 @@ export function nextStep(facts: TakeoverFacts): Step {
     nodes(facts) ??
     theEnd(facts) ?? { kind: 'done', text: 'Bellman announces all addresses, and MetalLB has no Pods' }
   );
+}
+
+/** A node on which neither program is meant to run takes no part, for instance because of the `nodeSelector` of the DaemonSets. */
+function takesPart({ hasSpeaker, hasMetalLb, isAdmitted }: NodeFacts): boolean {
+  return hasSpeaker || hasMetalLb || isAdmitted;
 }
 
 function unreached({ nodes: all, controller }: TakeoverFacts): Step | undefined {
@@ -161,6 +167,10 @@ function nodes(facts: TakeoverFacts): Step | undefined {
 function nodeProblem({ hasMetalLb, speaker }: NodeFacts): string | undefined {
   if (hasMetalLb) return 'the Pod of MetalLB is not gone yet';
   const status = speaker.ok ? speaker.value : undefined;
+  if (status?.adoption?.bgp === 'held') return 'its speaker does not know yet that the node is admitted';
+  // The speaker opens its sessions when it has planned the routes of all Services. Until then, it has no peers.
+  if (status?.adoption?.bgp === 'live' && status.adoption.held.some(({ protocol }) => protocol === 'bgp'))
+    return 'its speaker has not opened its BGP sessions yet';
   if (status?.adoption?.bgp === 'waiting')
     return `another program still has a session with ${status.adoption.otherSessions.join(', ') || 'a peer'}`;
   const down = status?.peers.find(({ state }) => state !== 'Established');

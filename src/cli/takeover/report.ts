@@ -50,8 +50,9 @@ function controllerText({
   return adoptOnly ? `adopts only: ${books}, ${problems}` : `assigns addresses: ${books}`;
 }
 
-function nodeRow({ name, hasMetalLb, speaker }: NodeFacts): string[] {
+function nodeRow({ name, hasMetalLb, hasSpeaker, speaker }: NodeFacts): string[] {
   const metalLb = hasMetalLb ? 'runs' : 'gone';
+  if (!hasSpeaker) return [name, metalLb, 'no speaker'];
   if (!speaker.ok) return [name, metalLb, `not reached: ${speaker.error}`];
   const { adoption, peers, advertised, announcing } = speaker.value;
   const up = peers.filter(({ state }) => state === 'Established').length;

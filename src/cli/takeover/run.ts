@@ -1,13 +1,13 @@
 import { parseIp } from '../../address/index.ts';
 import { recallAcceptedConfig } from '../../cluster/accepted-config.ts';
 import { parseAnnouncing } from '../../cluster/announcing.ts';
-import { takeoverKey } from '../../cluster/names.ts';
+import { speakerPodSelector, takeoverKey } from '../../cluster/names.ts';
 import { poolIndexOf } from '../../config/pool-index.ts';
 import type { Api, RawObject } from '../../kubernetes/api.ts';
 import { connect } from '../../kubernetes/client.ts';
-import { decodeNode } from '../../kubernetes/decode.ts';
+import { decodeNode, decodeSpeakerPod } from '../../kubernetes/decode.ts';
 import { paths } from '../../kubernetes/write.ts';
-import { readList } from '../../report/read/api-read.ts';
+import { readList, readOptionalList } from '../../report/read/api-read.ts';
 import type { StatusSource } from '../../report/read/cluster-view.ts';
 import type { ClusterView } from '../../report/status/view.ts';
 import { collectStatus } from '../status/collect.ts';
@@ -45,10 +45,11 @@ export async function takeoverStatus(request: TakeoverRequest): Promise<Takeover
 async function collectFacts({ source, metalLbNamespace }: TakeoverRequest): Promise<TakeoverFacts> {
   const client = await connect(source.kubeconfig, 'bellman-takeover');
   try {
-    const [view, rawNodes, metalLb] = await Promise.all([
+    const [view, rawNodes, metalLb, speakerNodes] = await Promise.all([
       collectStatus(source),
       readList(client, paths.nodes),
       readMetalLb(client, metalLbNamespace),
+      readSpeakerNodes(client, source.namespace),
     ]);
     const labels = new Map(rawNodes.map(decodeNode).map((node) => [node.name, node.labels]));
     return {
@@ -64,6 +65,7 @@ async function collectFacts({ source, metalLbNamespace }: TakeoverRequest): Prom
         name: node,
         hasMetalLb: metalLb.nodes.has(node),
         isAdmitted: labels.get(node)?.[takeoverKey] === 'true',
+        hasSpeaker: status.ok || speakerNodes.size === 0 || speakerNodes.has(node),
         speaker: status,
       })),
       pools: poolFacts(view),
@@ -71,6 +73,13 @@ async function collectFacts({ source, metalLbNamespace }: TakeoverRequest): Prom
   } finally {
     client.close();
   }
+}
+
+/** The nodes with a speaker Pod. Empty when speakers do not run in Pods, or when the user may not list the Pods of Bellman. */
+async function readSpeakerNodes(client: Api, namespace: string): Promise<ReadonlySet<string>> {
+  const path = `${paths.pods(namespace)}?labelSelector=${encodeURIComponent(speakerPodSelector)}`;
+  const pods = (await readOptionalList(client, path)) ?? [];
+  return new Set(pods.flatMap((pod) => decodeSpeakerPod(pod).nodeName ?? []));
 }
 
 interface RawWorkload extends RawObject {

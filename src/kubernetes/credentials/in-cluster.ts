@@ -46,16 +46,22 @@ export class InClusterCredentials implements Credentials {
   }
 
   /**
-   * Reads the files again, because the kubelet may have replaced an expired token since the last reading. The next request then carries the
-   * new token.
+   * Reads the files again, because the kubelet may have replaced an expired token since the last reading. The next request reads them once more,
+   * because the kubelet may replace the token in between.
    */
   refused(): string | undefined {
     const before = this.#files?.token;
-    if (this.#files) this.#files = { ...this.#files, readAtMs: Number.NEGATIVE_INFINITY };
+    this.#forgetAge();
     const { token } = this.#read();
+    this.#forgetAge();
     const expiryMs = tokenExpiryMs(token);
     if (token !== before || expiryMs === undefined || expiryMs > this.#clock.epochMs()) return undefined;
     return `the token in ${join(this.#directory, 'token')} expired at ${new Date(expiryMs).toISOString()}; the kubelet of this node should have replaced the token; see the kubelet's log`;
+  }
+
+  /** Makes the next `#read` read the files, however young their last reading is. */
+  #forgetAge(): void {
+    if (this.#files) this.#files = { ...this.#files, readAtMs: Number.NEGATIVE_INFINITY };
   }
 
   /** A file that cannot be read does no harm while the last token is valid. After that, the server's refusal names the cause. */

@@ -21,7 +21,7 @@ export interface LeavingReportOptions {
 export class LeavingReport {
   readonly #options: LeavingReportOptions;
   #leaving: Leaving | undefined;
-  /** When this speaker saw that the node leaves, RFC 3339. */
+  /** When this speaker saw the present cause, RFC 3339. */
   #seenAt = '';
   #isHeld = false;
   #wasDraining = false;
@@ -30,7 +30,7 @@ export class LeavingReport {
     this.#options = options;
   }
 
-  /** When the node began to leave: the time in the Node object, or when this speaker saw it. RFC 3339. */
+  /** When the present cause began: the time in the Node object, or when this speaker saw the cause. RFC 3339. */
   get since(): string {
     return this.#leaving?.since ?? this.#seenAt;
   }
@@ -40,7 +40,7 @@ export class LeavingReport {
     const { clock, logger } = this.#options;
     const before = this.#leaving;
     if (leaving?.reason !== before?.reason) {
-      if (!before) this.#seenAt = new Date(clock.epochMs()).toISOString();
+      if (leaving?.cause !== before?.cause) this.#seenAt = new Date(clock.epochMs()).toISOString();
       this.#leaving = leaving;
       if (leaving) {
         logger.info({ node: this.#name, reason: leaving.reason }, 'this node leaves');

@@ -34,6 +34,8 @@ export interface PlanContext extends NodeRules {
    * that is not announced needs no drain.
    */
   readonly isDrainOver: (service: KeptService, address: string) => boolean;
+  /** Whether a speaker runs on the node. True while that is not certain. Absent if all nodes count. */
+  readonly hasSpeaker?: (node: string) => boolean;
 }
 
 /** One address of a Service, with what its plan by either protocol needs. */

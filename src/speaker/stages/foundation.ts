@@ -30,7 +30,7 @@ export async function openFoundation(options: RunSpeakerOptions): Promise<Founda
   const cluster = {
     services: new Map<string, KeptService>(),
     knownSpeakers: new KnownSpeakerList(),
-    accepted: new AcceptedConfigTracker(),
+    accepted: new AcceptedConfigTracker(logger),
     sync: new InitialSync(),
   };
   registerConfigMetrics(daemon.registry, () => cluster.accepted.current);

@@ -18,10 +18,11 @@ const folder = mkdtempSync(join(tmpdir(), 'bellman-plugin-'));
 after(() => rmSync(folder, { recursive: true }));
 
 /**
- * Takes the place of kubectl. Answers `get pods` with a Pod of the requested component if RUNNING names this component. Prints the arguments of
- * `exec`, each in angle brackets. For `bellman page`, prints an address instead, and waits for the end of its input. For `port-forward`, prints a
- * port, and waits until SIGTERM arrives or FOLDER/forward is gone. In these two cases it also appends its arguments to FOLDER/calls, and a further
- * line when the end of the input or SIGTERM ends it.
+ * Takes the place of kubectl. Answers `get pods` with the Pods of the requested component that RUNNING names as COMPONENT or COMPONENT=READY, where
+ * READY is the status of their condition Ready. Each Pod has its status and name in a line, as the plugin asks. Prints the arguments of `exec`, each
+ * in angle brackets. For `bellman page`, prints an address instead, and waits for the end of its input. For `port-forward`, prints a port, and waits
+ * until SIGTERM arrives or FOLDER/forward is gone. In these two cases it also appends its arguments to FOLDER/calls, and a further line when the end
+ * of the input or SIGTERM ends it.
  */
 const kubectl = join(folder, 'kubectl');
 writeFileSync(
@@ -29,10 +30,11 @@ writeFileSync(
   `#!/bin/sh
 case " $* " in
   *' get pods '*component=*)
-    for component in $RUNNING; do
-      case "$*" in *"component=$component"*) printf '%s-pod' "$component"; exit 0 ;; esac
-    done
-    exit 1 ;;
+    number=
+    for pod in $RUNNING; do
+      case $pod in *=*) ready=\${pod#*=} ;; *) ready=True ;; esac
+      case "$*" in *"component=\${pod%=*}"*) printf '%s %s-pod%s\n' "$ready" "\${pod%=*}" "$number"; number=$((number + 1)) ;; esac
+    done ;;
   *' get pods '*) exit 0 ;;
   *' bellman page '*--help*) echo help ;;
   *' bellman page '*)
@@ -139,6 +141,17 @@ test('kubectl-bellman takes a Pod of a speaker while no controller runs', () => 
     /<exec><speaker-pod><--container><speaker><--><bellman><status>/,
   );
 });
+
+for (const [pods, chosen] of [
+  ['controller=False controller=True', 'controller-pod1'],
+  ['controller=Unknown controller=True controller=True', 'controller-pod1'],
+  ['controller= controller=Unknown', 'controller-pod'],
+  ['controller=False speaker=True', 'speaker-pod'],
+  ['controller=False speaker=False', 'controller-pod'],
+  ['speaker=Unknown', 'speaker-pod'],
+] as const)
+  test(`kubectl-bellman takes ${chosen} of ${pods}, because a Pod on a dead node stays in phase Running`, () =>
+    assert.ok(run(pods, 'status').stdout.includes(`<exec><${chosen}>`)));
 
 /** Name of the case, the arguments, the running components, and the message. */
 const refusals: readonly (readonly [string, readonly string[], string, RegExp])[] = [

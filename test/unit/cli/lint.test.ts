@@ -3,7 +3,9 @@ import { describe, test } from 'node:test';
 import { affinityWarnings } from '../../../src/cli/lint/affinity.ts';
 import { editEffects } from '../../../src/cli/lint/edit.ts';
 import { type ClusterObjects, lintedCluster } from '../../../src/cli/lint/facts.ts';
+import { excludeFromLoadBalancersLabel } from '../../../src/cluster/names.ts';
 import { type Config, parseConfig } from '../../../src/config/index.ts';
+import type { Node } from '../../../src/kubernetes/model.ts';
 import { lintCluster } from '../../../src/lint/cluster.ts';
 import { ok } from '../../../src/result.ts';
 import { node, service, slice } from '../speaker/fixtures.ts';
@@ -198,18 +200,34 @@ describe('lintCluster()', () => {
   });
 });
 
+interface WarnOptions {
+  readonly more?: string;
+  /** Further keys of the peer. */
+  readonly extra?: string;
+  readonly of?: readonly Node[];
+  readonly rules?: { readonly ignoresExcludeLabel?: boolean };
+}
+
 describe('affinityWarnings()', () => {
+  const rulesOfSpeaker = { leavesWhenCordoned: false, ignoresExcludeLabel: false, leaveOnTaints: [] };
   const nodes = [node('a', { labels: { rack: '1' } }), node('b')];
   const affine = (name: string, ip: string) => service(name, [ip], { sessionAffinity: 'ClientIP' });
   const warn = (
     pool: string,
     services = [affine('web', '198.51.100.1'), service('plain', ['198.51.100.2'])],
+    { more = '', extra = '', of = nodes, rules = {} }: WarnOptions = {},
   ) =>
     affinityWarnings(
-      configOf(`address-pools: [{name: a, addresses: [198.51.100.0/28], ${pool}}]`),
-      services,
-      nodes,
+      configOf(`${more}
+peers: [{name: router, my-asn: 64512, peer-asn: 64500, peer-address: 192.0.2.1${extra}}]
+address-pools: [{name: a, addresses: [198.51.100.0/28], ${pool}}]`),
+      {
+        ...{ services, nodes: of },
+        nodeRules: new Map(of.map(({ name }) => [name, { ...rulesOfSpeaker, ...rules }])),
+      },
     ).map(({ path, message }) => `${path}: ${message}`);
+  const affineOnly = [affine('web', '198.51.100.1')];
+  const withControlPlane = [node('a'), node('b', { labels: { [excludeFromLoadBalancersLabel]: '' } })];
   const firstRack = 'bgp-advertisements: [{node-selectors: [{match-labels: {rack: "1"}}]}]';
 
   test('warns of session affinity in a pool that several nodes announce by BGP', () => {
@@ -223,6 +241,21 @@ describe('affinityWarnings()', () => {
     ['in layer 2', warn('protocol: layer2')],
     ['that one node announces', warn(`protocol: bgp, ${firstRack}`)],
     [
+      'that one node announces, because the other is excluded',
+      warn('protocol: bgp', affineOnly, { of: withControlPlane }),
+    ],
+    [
+      'that one node announces, because the other has no peer',
+      warn('protocol: bgp', affineOnly, { extra: ', node-selectors: [{match-labels: {rack: "1"}}]' }),
+    ],
+    [
+      'that one node announces, because the other has none of the peers of the advertisement',
+      warn('protocol: bgp, bgp-advertisements: [{peers: [other]}]', affineOnly, {
+        extra:
+          '}, {name: other, my-asn: 64512, peer-asn: 64501, peer-address: 192.0.2.2, node-selectors: [{match-labels: {rack: "1"}}]',
+      }),
+    ],
+    [
       'without a Service that has session affinity',
       warn('protocol: bgp', [service('plain', ['198.51.100.2'])]),
     ],
@@ -232,6 +265,13 @@ describe('affinityWarnings()', () => {
     ],
   ] as const)
     test(`says nothing about a pool ${name}`, () => assert.deepEqual(found, []));
+
+  for (const [name, options] of [
+    ['the configuration', { more: 'ignore-excluded-nodes: true' }],
+    ['the flag of the speakers', { rules: { ignoresExcludeLabel: true } }],
+  ] as const)
+    test(`counts an excluded node if ${name} ignores the label`, () =>
+      assert.equal(warn('protocol: bgp', affineOnly, { ...options, of: withControlPlane }).length, 1));
 });
 
 describe('editEffects()', () => {

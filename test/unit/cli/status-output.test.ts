@@ -213,3 +213,26 @@ test('clusterWarnings() adds the warnings of the controller about places for whi
   assert.deepEqual(clusterWarnings(judged, undefined), [own]);
   assert.deepEqual(clusterWarnings([], known), []);
 });
+
+for (const [hidden, own, expected] of [
+  [3, 0, ['peers[0].x: listed', 'and 3 more']],
+  [3, 2, ['own[0]: found', 'own[1]: found', 'peers[0].x: listed', 'and 1 more']],
+  [2, 2, ['own[0]: found', 'own[1]: found', 'peers[0].x: listed']],
+  [1, 2, ['own[0]: found', 'own[1]: found', 'peers[0].x: listed']],
+] as const)
+  test(`clusterWarnings() lists ${own} warnings that are probably among the ${hidden} that the annotation has no room for`, () => {
+    const known = acceptedConfigMap(text);
+    const lines = `peers[0].x: listed\nand ${hidden} more`;
+    const configMap = { ...known, annotations: { 'bellman.dev/cluster-warnings': lines } };
+    const judged = Array.from({ length: own }, (_, i) => ({ path: `own[${i}]`, message: 'found' }));
+    assert.deepEqual(clusterWarnings(judged, configMap), expected);
+  });
+
+test('clusterWarnings() does not count a warning of its own that the annotation lists', () => {
+  const configMap = {
+    ...acceptedConfigMap(text),
+    annotations: { 'bellman.dev/cluster-warnings': 'peers[0].x: listed\nand 1 more' },
+  };
+  const judged = [{ path: 'peers[0].x', message: 'listed' }];
+  assert.deepEqual(clusterWarnings(judged, configMap), ['peers[0].x: listed', 'and 1 more']);
+});

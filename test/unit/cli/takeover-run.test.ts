@@ -31,6 +31,8 @@ interface Cluster {
   readonly announcing?: readonly string[];
   readonly isNodeAdmitted?: boolean;
   readonly daemonSet?: object;
+  /** Whether Bellman's speakers run in Pods. node-2 then has none. Without Pods, the one node is node-1. */
+  readonly inPods?: boolean;
   /** The path that the user may not read. */
   readonly forbidden?: string;
 }
@@ -44,6 +46,7 @@ function bodyOf(path: string, cluster: Cluster): object | undefined {
     announcing = [],
     isNodeAdmitted,
     daemonSet = {},
+    inPods = false,
   } = cluster;
   const { annotations, data, ...metadata } = acceptedConfigMap(config);
   const list = (...items: object[]) => ({ items });
@@ -70,10 +73,16 @@ function bodyOf(path: string, cluster: Cluster): object | undefined {
       spec: { type: 'LoadBalancer' },
       status: { loadBalancer: { ingress: [{ ip: '192.0.2.150' }] } },
     }),
-    '/api/v1/nodes': list({
-      metadata: { name: 'node-1', labels: isNodeAdmitted ? { [key]: 'true' } : {} },
-      status: { addresses: [{ type: 'InternalIP', address: '127.0.0.1' }] },
-    }),
+    '/api/v1/nodes': list(
+      {
+        metadata: { name: 'node-1', labels: isNodeAdmitted ? { [key]: 'true' } : {} },
+        status: { addresses: [{ type: 'InternalIP', address: '127.0.0.1' }] },
+      },
+      ...(inPods ? [{ metadata: { name: 'node-2' } }] : []),
+    ),
+    '/api/v1/namespaces/bellman-system/pods': list(
+      ...(inPods ? [{ metadata: { name: 'speaker-b' }, spec: { nodeName: 'node-1' } }] : []),
+    ),
     '/api/v1/namespaces/bellman-system/configmaps/config': {
       metadata: { ...metadata, annotations: { ...annotations, ...(admitted ? { [key]: admitted } : {}) } },
       data,
@@ -194,6 +203,18 @@ for (const forbidden of [
       /no right to/,
     );
   });
+
+test('takeoverStatus() goes on although a node has no speaker, and shows that it has none', async () => {
+  const text = await statusOf({ labels: plain, controllers: 1, adoptOnly: true, inPods: true }, 'text');
+  assert.match(text, /^node-2 +gone +no speaker$/m);
+});
+
+test('takeoverStatus() expects a speaker on each node when the user may not list the Pods of Bellman', async () => {
+  const forbidden = '/api/v1/namespaces/bellman-system/pods';
+  const cluster = { labels: plain, controllers: 1, adoptOnly: true, forbidden };
+  assert.match(commandOf(await statusOf(cluster)), /--replicas=0$/);
+  await assert.rejects(statusOf({ ...cluster, inPods: true }), /the speaker of node-2 was not reached/);
+});
 
 test('takeoverStatus() prints tables and the step', async () => {
   assert.equal(

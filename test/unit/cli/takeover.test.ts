@@ -33,7 +33,7 @@ const node = (
   over: Partial<NodeFacts> = {},
   status: Partial<SpeakerStatus> = {},
 ): NodeFacts => ({
-  ...{ name, hasMetalLb: true, isAdmitted: false },
+  ...{ name, hasMetalLb: true, isAdmitted: false, hasSpeaker: true },
   speaker: ok(speakerStatus({ adoption: adoption(), ...status })),
   ...over,
 });
@@ -51,6 +51,7 @@ const refused = (...indices: readonly number[]) => ({
     ...{ reason: 'no endpoint of this address family is ready', cause: 'no-endpoint' as const },
   })),
 });
+const withoutSpeaker = { hasSpeaker: false, hasMetalLb: false, speaker: fail('connection refused') };
 const answering = { announcing: { '192.0.2.150': '', '192.0.2.151': '' } };
 
 const facts = (over: Partial<TakeoverFacts> = {}): TakeoverFacts => ({
@@ -100,6 +101,18 @@ const rows: readonly (readonly [
     facts({ nodes: [node('node-1', { speaker: fail('connection refused') })] }),
     'repair',
     /speaker of node-1 was not reached: connection refused/,
+  ],
+  [
+    'a node without a speaker and with a Pod of MetalLB',
+    facts({ nodes: [node('node-1', { ...withoutSpeaker, hasMetalLb: true })] }),
+    'repair',
+    /speaker of node-1 was not reached/,
+  ],
+  [
+    'an admitted node that has lost its speaker',
+    facts({ nodes: [node('node-1', { ...withoutSpeaker, isAdmitted: true })] }),
+    'repair',
+    /speaker of node-1 was not reached/,
   ],
   [
     'a speaker that is not in sync',
@@ -342,6 +355,28 @@ const rows: readonly (readonly [
     /^node-1: another program still has a session with router$/,
   ],
   [
+    'an admitted node whose speaker has not seen the label yet',
+    inNodes([live('node-1', {}, { peers: [], adoption: adoption({ bgp: 'held' }) }), node('node-2')]),
+    'wait',
+    /^node-1: its speaker does not know yet that the node is admitted$/,
+  ],
+  [
+    'an admitted node whose speaker has not opened its sessions yet',
+    inNodes([
+      live(
+        'node-1',
+        {},
+        {
+          peers: [],
+          adoption: adoption({ bgp: 'live', held: [held('198.51.100.7', { protocol: 'bgp' })] }),
+        },
+      ),
+      node('node-2'),
+    ]),
+    'wait',
+    /^node-1: its speaker has not opened its BGP sessions yet$/,
+  ],
+  [
     'a node whose session is down',
     inNodes([live('node-1', {}, { peers: [router({ state: 'Active' })] })]),
     'wait',
@@ -360,6 +395,18 @@ const rows: readonly (readonly [
     /end MetalLB on node-2/,
     'kubectl label node node-2 bellman.dev/takeover=true',
     'kubectl label node node-2 bellman.dev/takeover-',
+  ],
+  [
+    'a node without a speaker and without MetalLB',
+    inNodes([node('node-0', withoutSpeaker), live('node-1'), node('node-2')]),
+    'run',
+    /end MetalLB on node-2/,
+  ],
+  [
+    'all nodes live, and a node without a speaker',
+    inNodes([live('node-1'), node('node-2', withoutSpeaker)]),
+    'run',
+    /end the takeover/,
   ],
   [
     'all nodes live',

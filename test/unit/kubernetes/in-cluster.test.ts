@@ -74,6 +74,21 @@ test('InClusterCredentials reads a rotated token at once after the server refuse
   assert.equal(await tokenOf(credentials), `Bearer ${rotated}`);
 });
 
+test('InClusterCredentials reads the token again for the next request, if the kubelet replaced the token after the refusal', async () => {
+  mount(tokenUntil(10_000));
+  const credentials = new InClusterCredentials(environment, new VirtualClock(), folder);
+  credentials.refused();
+  const rotated = tokenUntil(60_000);
+  mount(rotated);
+  assert.equal(await tokenOf(credentials), `Bearer ${rotated}`);
+  mount(tokenUntil(70_000));
+  assert.equal(
+    await tokenOf(credentials),
+    `Bearer ${rotated}`,
+    'requests that are not refused share one reading',
+  );
+});
+
 test('InClusterCredentials says that a refused token has expired, and names its file', () => {
   mount(tokenUntil(10_000));
   const clock = new VirtualClock();

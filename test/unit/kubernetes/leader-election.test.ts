@@ -231,6 +231,32 @@ test('LeaderElection ends the term when renewals fail, and leads again after the
   await stopped;
 });
 
+for (const isLeading of [false, true])
+  test(`LeaderElection ${isLeading ? 'as leader' : 'as candidate'} waits as long as the server asks, even if an outage ends meanwhile`, async () => {
+    const { clock, server } = setUp();
+    let isRefusing = !isLeading;
+    const asked: number[] = [];
+    server.before = ({ path }) => {
+      if (path !== leasePath || !isRefusing) return;
+      asked.push(clock.now());
+      throw new ApiError(429, 'TooManyRequests', 'busy', { retryAfterMs: 4000 });
+    };
+    const { stop } = replica('only', server, clock, []);
+    if (isLeading) {
+      await pass(clock, 1000, 100);
+      isRefusing = true;
+    }
+    while (asked.length === 0) await pass(clock, 100, 100);
+    server.reachability.missed('no answer');
+    await pass(clock, 1000, 100);
+    server.reachability.answered();
+    await pass(clock, 2500, 100);
+    assert.equal(asked.length, 1);
+    isRefusing = false;
+    await pass(clock, 10_000, 100);
+    await stop();
+  });
+
 test('LeaderElection keeps its term when the answer to a successful renewal is lost', async () => {
   const { clock, server, violations } = setUp();
   const writes: string[] = [];

@@ -171,6 +171,14 @@ test('the component beside-metallb gives the speaker ports that MetalLB does not
   );
 });
 
+test('the component beside-metallb tells commands in the Pods of both daemons the port of the speakers', () => {
+  const objects = kustomize<Manifest>('beside-metallb');
+  for (const kind of ['DaemonSet', 'Deployment']) {
+    const { env = [] } = objects.find((each) => each.kind === kind)?.spec?.template?.spec.containers[0] ?? {};
+    assert.equal(env.find(({ name }) => name === 'BELLMAN_SPEAKER_PORT')?.value, '7482', kind);
+  }
+});
+
 test('the component adopt-only sets BELLMAN_ADOPT_ONLY in both daemons', () => {
   const objects = kustomize<Manifest>('adopt-only');
   for (const kind of ['DaemonSet', 'Deployment']) {

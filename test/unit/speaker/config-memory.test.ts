@@ -7,6 +7,7 @@ import { type AcceptedConfig, configHash } from '../../../src/cluster/accepted-c
 import { emptyConfig } from '../../../src/config/config.ts';
 import { AcceptedConfigTracker } from '../../../src/speaker/accepted-config-tracker.ts';
 import { ConfigMemory } from '../../../src/speaker/config-memory.ts';
+import { memoryLogger } from '../../support/memory-logger.ts';
 
 const text = 'address-pools:\n- {name: p, protocol: layer2, addresses: [192.0.2.0/30]}\n';
 const accepted: AcceptedConfig = {
@@ -44,9 +45,34 @@ test('ConfigMemory ignores a damaged file, and says why it could not save', (t) 
 });
 
 test('AcceptedConfigTracker takes a remembered configuration only while none is in force, and keeps it until a ConfigMap has an accepted one', () => {
-  const tracker = new AcceptedConfigTracker();
+  const tracker = new AcceptedConfigTracker(memoryLogger().logger);
   assert.equal(tracker.recall(accepted), true);
   assert.equal(tracker.recall({ ...accepted, hash: 'other' }), false);
   assert.equal(tracker.update('config', undefined), false);
   assert.equal(tracker.current?.hash, accepted.hash);
+});
+
+test('AcceptedConfigTracker keeps the configuration in force when a controller of another version accepts one, and logs each such text once', () => {
+  const { logger, lines } = memoryLogger();
+  const tracker = new AcceptedConfigTracker(logger);
+  const put = (name: string, newText: string, generation: number) =>
+    tracker.update(name, {
+      ...{ namespace: 'ns', name, uid: '', resourceVersion: '', data: {} },
+      annotations: {
+        'bellman.dev/accepted-config': newText,
+        'bellman.dev/accepted-hash': configHash(newText),
+        'bellman.dev/accepted-generation': String(generation),
+      },
+    });
+  assert.equal(put('config', text, 1), true);
+  for (const future of ['first-new-key', 'second-new-key']) {
+    const newText = `${text}${future}: 1\n`;
+    for (const name of ['config', 'bellman-accepted-config', 'config'])
+      assert.equal(put(name, newText, 2), false);
+  }
+  assert.equal(tracker.current?.text, text);
+  assert.deepEqual(
+    lines.map(({ level, reason }) => `${level} ${String(reason).replace(/:.*?(\w+-new-key).*/s, ' $1')}`),
+    ['warn ConfigMap ns/config first-new-key', 'warn ConfigMap ns/config second-new-key'],
+  );
 });

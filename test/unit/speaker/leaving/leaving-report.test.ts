@@ -10,23 +10,26 @@ const leaving: Leaving = { cause: 'cordon', reason: 'is cordoned', field: 'spec.
 
 function setUp() {
   const { logger, lines } = memoryLogger();
+  const clock = new VirtualClock();
   const events: EventRecord[] = [];
   const report = new LeavingReport({
-    clock: new VirtualClock(),
+    clock,
     events: { record: (event) => void events.push(event) },
     node: () => ({ name: 'node-1', uid: 'u' }),
     logger,
   });
-  const update = (isLeaving: boolean, ...heldByFloor: readonly string[]) =>
+  const leavesFor = (cause: Leaving | undefined, ...heldByFloor: readonly string[]) =>
     report.update({
-      leaving: isLeaving ? leaving : undefined,
+      leaving: cause,
       isDraining: false,
       draining: [],
       isHeldByFloor: heldByFloor.length > 0,
       heldByFloor,
     });
+  const update = (isLeaving: boolean, ...heldByFloor: readonly string[]) =>
+    leavesFor(isLeaving ? leaving : undefined, ...heldByFloor);
   return {
-    update,
+    ...{ clock, report, update, leavesFor },
     events: () => events.map(({ reason }) => reason),
     messages: () => lines.map(({ msg }) => msg),
   };
@@ -54,4 +57,21 @@ test('the log does not say that other nodes announce the addresses of a node tha
   assert.equal(messages().at(-1), 'this node does not leave any more');
   update(true, '192.0.2.1');
   assert.equal(events().at(-1), 'DrainBlocked');
+});
+
+test('the report says since when the node leaves for its present cause: by the Node, or since this speaker has seen the cause', () => {
+  const { clock, report, leavesFor } = setUp();
+  const maintenance: Leaving = { cause: 'maintenance', reason: 'is in maintenance', field: '' };
+  const since = (cause: Leaving) => {
+    clock.advance(60_000);
+    leavesFor(cause);
+    return report.since.slice(11, 19);
+  };
+  assert.equal(
+    since({ ...leaving, cause: 'taint', reason: 'is tainted', since: '2026-01-01T00:00:30Z' }),
+    '00:00:30',
+  );
+  assert.equal(since(leaving), '00:02:00');
+  assert.equal(since(maintenance), '00:03:00');
+  assert.equal(since({ ...maintenance, reason: 'is in maintenance: new kernel' }), '00:03:00');
 });
