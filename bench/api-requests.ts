@@ -51,7 +51,7 @@ async function reportStatus(node: string, i: number): Promise<void> {
 
 /**
  * Runs the action `repeat` times. Resolves to the requests that the controller and the speakers send from the first run until `quietMs` after
- * the last one.
+ * the last run.
  */
 async function requestsOf(action: (i: number) => Promise<unknown>) {
   const fromMs = Date.now();

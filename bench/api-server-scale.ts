@@ -1,12 +1,12 @@
 /**
- * Measures the cost of speakers for kube-apiserver in a large cluster: the octets that it sends to a speaker and the CPU time that it takes, for
- * each start of a speaker, for each event, and at rest. For starts and at rest, it also counts requests. It prints tables for
+ * Measures the cost of speakers for kube-apiserver in a large cluster, for each start of a speaker, for each event, and at rest. The cost is the
+ * octets that kube-apiserver sends to a speaker, and its CPU time. For starts and at rest, the bench also counts requests. It prints tables for
  * docs/design/scale.md.
  *   GOGC=100 BELLMAN_KUBERNETES=$(lab/kubernetes/build.sh) lab/world .cache/bin/node bench/api-server-scale.ts
  *     [--services 10000] [--nodes 1000] [--events 200] [--minutes 5]
- * The cluster has five nodes with speakers. All other nodes are objects only. The cost of an event for one speaker is the cost of the event with
- * five speakers, less its cost with none, divided by five. BELLMAN_PROGRAM names the program that the speakers run. GOGC=100 is the default of
- * kube-apiserver; labs use a larger value.
+ * The cluster has five nodes with speakers. All other nodes are objects only. The bench measures the cost of an event without speakers, and then
+ * with five. A fifth of the difference is the cost for one speaker. BELLMAN_PROGRAM names the program that the speakers run. GOGC=100 is the
+ * default of kube-apiserver; labs use a larger value.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -31,7 +31,7 @@ const [services, nodes, events, minutes] = [values.services, values.nodes, value
 ) as [number, number, number, number];
 const speakers = 5;
 const patienceMs = 600_000;
-/** Longer than a speaker takes to handle an event or to write what follows from it. */
+/** Longer than a speaker needs to handle an event, including its writes to the API server. */
 const quietMs = 10_000;
 const servicesPath = '/api/v1/namespaces/default/services';
 const slicesPath = '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices';
@@ -173,7 +173,7 @@ interface Cost {
   readonly octets: number;
 }
 
-/** The cost of one event of each kind, less the cost of the same time at rest. */
+/** The mean cost of one event of each kind. The cost of the same time at rest is subtracted. */
 async function costs(): Promise<ReadonlyMap<string, Cost>> {
   const measure = async (run: () => Promise<unknown>) => {
     const [cpu, octets, from] = [serverCpu(), await sumOctets(), performance.now()];

@@ -3,7 +3,7 @@
  *   sudo BELLMAN_WORLD_AS_ROOT=1 lab/world .cache/bin/node bench/bfd-cut.ts [--rounds 20] [--routers bird,frr] [--timers 50x3,300x3]
  * A complete speaker announces one Service to a router. In each round, the bench cuts the cable. It measures how long it takes until our BFD session
  * is down, until our BGP session has ended, and until the kernel of the router has lost the route. All three times start just before the command that
- * cuts the cable. Without sudo the kernel refuses real-time scheduling, and our end therefore runs 50x3 at 100 ms × 3.
+ * cuts the cable. Without sudo the kernel refuses real-time scheduling. Our end then raises its intervals: `50x3` runs at 100 ms × 3.
  *
  * The router, the program that cuts the cable, and the program that watches the routes get real-time scheduling where the kernel permits it. The
  * speaker starts again after every fourth round, because damping begins at the fifth loss and would ignore the sixth. Fails when either end needs

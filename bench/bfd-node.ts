@@ -7,7 +7,7 @@
  *
  * - `fifo`: real-time scheduling, if the kernel permits it.
  * - `nice`: the nice value -20, but no real-time scheduling. The capability SYS_NICE grants both, so the speaker runs
- *   without it, and this program sets the nice value.
+ *   without this capability, and this program sets the nice value.
  * - `normal`: neither. BFD has the nice value of this program.
  *
  * Without sudo the kernel refuses real-time scheduling and the nice value -20. Without real-time scheduling, BFD raises its intervals to its

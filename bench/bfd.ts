@@ -1,13 +1,13 @@
 /**
  * The BFD process against BIRD, each in a network namespace of its own.
- *   lab/world .cache/bin/node bench/bfd.ts [--part silence,load,many] [--minutes 10] [--rounds 20]
+ *   lab/world .cache/bin/node bench/bfd.ts [--part silence,load,many] [--minutes 10] [--rounds 20] [--loops 6]
  *   sudo BELLMAN_WORLD_AS_ROOT=1 lab/world .cache/bin/node bench/bfd.ts …
- * Only the second form measures real-time scheduling, because the kernel refuses it in a user namespace. BELLMAN_PROGRAM names the program
- * that `make build` wrote; without it, the process runs from source.
+ * Only the form with sudo measures real-time scheduling, because the kernel refuses it in a user namespace. BELLMAN_PROGRAM names the program
+ * that `make build` wrote. Without this variable, the BFD process runs from source.
  *
  *   silence  BIRD falls silent. Measures the time until our session is down.
- *   load     Four sessions for some minutes beside six busy loops. Counts the sessions that go down, and measures how late packets are.
- *   many     One session, then 100, at 100 ms × 3. Measures CPU time and memory of the process.
+ *   load     Keeps four sessions for `--minutes` beside six busy loops. Counts the sessions that go down, and measures how late packets are.
+ *   many     Keeps one session, then 100, at 100 ms × 3. Measures CPU time and memory of the BFD process.
  *
  * BIRD gets real-time scheduling where the kernel grants it to our process, because a late BIRD would count as a fault of ours. Fails when a
  * session goes down in `load` or `many`, or when our session in `silence` goes down more than 50 ms after the Detection Time.

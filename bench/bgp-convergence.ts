@@ -1,9 +1,10 @@
 /**
  * Time from Established until BIRD holds 100,000 host routes, and from the withdrawal until they are gone, for several senders.
  *   lab/world .cache/bin/node bench/bgp-convergence.ts [--routes N]
- * Senders: Bellman; a bare socket that replays Bellman's octets, whose time is the limit for every sender; BIRD with static routes; GoBGP, loaded
- * by another BIRD in advance; ExaBGP, loaded through its API. Figures are medians of five runs; GoBGP and ExaBGP run once. Fails when Bellman
- * takes more than twice the time of the bare socket plus 100 ms, or is not faster than each of the three daemons.
+ * The senders are Bellman; a bare socket that replays Bellman's octets; BIRD with static routes; GoBGP, loaded by another BIRD in advance; and
+ * ExaBGP, loaded through its API. The bare socket computes nothing, so its time is the limit for every sender. Figures are medians of five runs;
+ * GoBGP and ExaBGP run once. Fails when Bellman takes longer than 100 ms plus twice the time of the bare socket, or when BIRD, GoBGP or ExaBGP is
+ * at least as fast as Bellman.
  */
 
 import { parseArgs } from 'node:util';
@@ -12,7 +13,7 @@ import { hostRoutes, measureSender, senders } from './support/route-senders.ts';
 const { values } = parseArgs({ options: { routes: { type: 'string', default: '100000' } } });
 const routeCount = Number(values.routes);
 
-/** These take so long that they run once. */
+/** Senders that take so long that they run only once. */
 const slow = ['GoBGP', 'ExaBGP'];
 /** Each sender with its number of runs. The machine may be busy, so the median counts. */
 const rounds = senders.map((sender) => [sender, slow.includes(sender.name) ? 1 : 5] as const);

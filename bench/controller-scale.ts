@@ -6,7 +6,7 @@
  * changes hands or is not renewed, or when the memory exceeds 256 MB.
  *
  * The API server and this program are one process each, and share the machine with the controller. The bench therefore shows the CPU time of all
- * three. It also shows the CPU time of the longest turn of the controller's event loop, because a busy machine stretches the time that passes.
+ * three. It also shows the CPU time of the longest turn of the controller's event loop, because on a busy machine a turn also waits for a processor.
  */
 import { mkdirSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
@@ -88,8 +88,8 @@ try {
     }),
   );
   report(`${services} Services are made after`, `${((performance.now() - begunMs) / 1000).toFixed(0)} s`);
-  // The controller writes a line for each address whenever its metrics are read, so this program reads them seldom. It also counts the addresses
-  // in the API server. When the answer to a write is lost, no metric of the controller counts that address.
+  // The controller's metrics have a line for each address, so this program reads them seldom. The program also counts the Services that have an
+  // address in the API server, because no metric of the controller counts an address when the answer to its write is lost.
   const hasWritten = async () => {
     await pause(5000);
     return (

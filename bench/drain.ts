@@ -2,16 +2,16 @@
  * Counts what a client loses while a node stops announcing and begins again.
  *   lab/world .cache/bin/node bench/drain.ts [ROUNDS] [CASES]
  * Three nodes announce Services by BGP, and one of them answers for another Service in layer 2. A client sends a datagram every
- * millisecond, from 31 ports in turn, so that the router spreads the datagrams over all nodes. In one case it opens a TCP connection every
- * 5 ms instead, and sends an HTTP request on it. The router runs BIRD with a filter, FRR, or GoBGP with a policy. One case uses IPv6, and one
- * uses layer 2. CASES is a regular expression for the names of the cases.
+ * millisecond, from 31 ports in turn, so that the router spreads the datagrams over all nodes. In one case the client opens a TCP connection
+ * every 5 ms instead, and sends an HTTP request on it. The router runs BIRD with a filter, FRR, or GoBGP with a policy. One case uses IPv6, and
+ * one uses layer 2. CASES is a regular expression for the names of the cases.
  *
- * In each round a signal makes a node leave, or stop announcing at once. The signal ends when the router has no route from the node any more, or
- * when another node answers in layer 2. The node then returns. The rounds take the signals in turn. With BGP they also take the nodes in turn. In
- * layer 2, the signal is for the owner of the address.
+ * In each round a signal in the Node object, for example a taint, makes the node leave, or stop announcing at once. The bench ends the signal when
+ * the router has no route from the node any more. In layer 2, it ends the signal when another node answers. The node then returns. The rounds take
+ * the signals in turn. With BGP they also take the nodes in turn. In layer 2, the signal is for the owner of the address.
  *
- * The bench counts the datagrams and HTTP requests without an answer, and fails when there is one. It counts connections that are reset
- * separately, and they do not make it fail: an open connection breaks when the router moves it to another node.
+ * The bench counts the datagrams and HTTP requests without an answer, and fails when there is one. Connections that are reset have a count of their
+ * own and do not make the bench fail: an open connection breaks when the router moves it to another node.
  */
 import type { LabNode } from '../lab/fabric.ts';
 import type { NetworkNamespace } from '../lab/netns.ts';

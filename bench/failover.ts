@@ -4,10 +4,14 @@
  * Five nodes serve fifty dual-stack Services with default settings. Every millisecond, a client on the segment sends a datagram to the next of
  * the fifty IPv4 addresses. The figure of a round is the longest time for which any single address gave no answer. It includes detection,
  * agreement, takeover, the update of the client's neighbour table, and up to 50 ms between two datagrams to one address. For a death, the bench
- * pulls the node's cable out and kills the speaker. For a planned stop, it sends SIGTERM to the speaker. Before and after each death or stop,
- * exactly one node must answer for every address of the victim, by ARP or Neighbour Discovery. The bench fails when this does not hold, when one
- * survivor answers for at least two more IPv4 addresses than another, when an address moves upon the victim's return, when a planned stop loses a
- * datagram, or when the gap after a death exceeds 600 ms in the median or one second in any round.
+ * pulls out the cable of a node, the victim, and kills its speaker. For a planned stop, it sends SIGTERM to the speaker of the victim. The bench
+ * fails in each of these cases:
+ *
+ * - Before or after a death or stop, no node or several nodes answer for an address of the victim, by ARP or Neighbour Discovery.
+ * - One survivor answers for at least two more IPv4 addresses than another.
+ * - An address moves when the victim returns.
+ * - A planned stop loses a datagram.
+ * - The gap after a death exceeds 600 ms in the median, or one second in any round.
  */
 import type { LabNode } from '../lab/fabric.ts';
 import { Lab } from '../lab/lab.ts';

@@ -3,8 +3,8 @@
  *   lab/world .cache/bin/node bench/idle.ts [--services 10000] [--protocol bgp|layer2] [--minutes 60]
  * The daemons are restarted when the Services have their addresses. The measurement begins 90 seconds after the last address is announced. By
  * then, each process has collected the garbage of its start. Fails when a process uses at least a hundredth of a processor, or when its own memory
- * grows by more than 1 MB an hour. The growth is the slope of a straight line through the samples, minus twice the standard error of the slope.
- * BELLMAN_PROGRAM names the program that `make build` wrote.
+ * (see below) grows by more than 1 MB an hour. The growth is the slope of a straight line through the samples, minus twice the standard error of
+ * the slope. BELLMAN_PROGRAM names the program that `make build` wrote.
  *
  * A process's own memory is the part of its PSS that no file backs. The rest, 5 to 20 MB, consists of pages of the Node binary. A process gives
  * these pages back every half minute, and reads them again when it needs them.

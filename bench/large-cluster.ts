@@ -8,8 +8,8 @@
  * and the bench reads BIRD's hold timer, which shows late keepalives. Fails when `/healthz` takes longer than 100 ms, when the p99 of the ARP
  * answers exceeds 10 ms, when a keepalive is late, or when the memory exceeds twice its size at rest. Also fails when the edit costs more than 5 s
  * of CPU per 100,000 Services (1 s is always allowed), or holds the event loop for longer than 10 ms. A turn of the loop is measured in CPU time,
- * because a busy machine stretches the time that passes. Collections of garbage that V8 decides on do not count, because slicing the work cannot
- * shorten them.
+ * because on a busy machine a turn also waits for a processor. Collections of garbage that V8 decides on do not count, because slicing the work
+ * cannot shorten them.
  */
 import { mkdirSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -43,8 +43,8 @@ const limits = {
   healthMs: 100,
   arpMs: 10,
   /**
-   * Lowest value of BIRD's hold timer that passes. BIRD starts it at 6.75 to 9 s, at random, and a keepalive that is due every 3 s finds it at
-   * 3.75 s or more. With a limit of 3.5 s, a keepalive may be a quarter of a second late.
+   * The bench fails when BIRD's hold timer falls below this value. BIRD starts the timer at 6.75 to 9 s, at random, and a keepalive that is due
+   * every 3 s finds it at 3.75 s or more. With a limit of 3.5 s, a keepalive may be a quarter of a second late.
    */
   holdTimerSeconds: 3.5,
   memory: 2,

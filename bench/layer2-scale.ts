@@ -2,8 +2,8 @@
  * Many layer-2 addresses on five nodes with real processes. The addresses are placed, then one speaker restarts, and then one node dies and returns.
  *   lab/world .cache/bin/node bench/layer2-scale.ts [--addresses 20000] [--per-second 5000]
  * A client on the segment asks by ARP for every address, round after round. After each step, exactly one node must answer for each address. The
- * bench fails when this is not so within the deadline, or when one of the three nodes that neither restart nor die gives an address away. It
- * counts the rounds in which more than one node answers for an address.
+ * bench fails when this is not so within ten minutes, or when one of the other three nodes has given an address away by the time the dead node
+ * returns. It counts the rounds in which more than one node answers for an address.
  */
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';

@@ -57,7 +57,10 @@ const row = (...cells: readonly (string | number)[]) => console.log(`| ${cells.j
 const stepMs = 100;
 const leastMs = 2000;
 
-/** Causes the event, which changes `changedNodes` nodes. Runs until all conditions hold or `longestSettleMs` have passed, and prints a row. */
+/**
+ * Causes the event, which changes `changedNodes` nodes. Then runs for at least `leastMs`, until all conditions hold or `longestSettleMs` have
+ * passed. Prints a row.
+ */
 function measure(what: string, changedNodes: number, event: () => void): void {
   const startedAt = net.now;
   const cpuBefore = process.cpuUsage();

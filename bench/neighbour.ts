@@ -37,7 +37,7 @@ const { values } = parseArgs({
     /** Limits for the speaker's round trips, in µs. */
     'median-limit': { type: 'string', default: '100' },
     'p99-limit': { type: 'string', default: '1000' },
-    /** Set for the process in the client's namespace. */
+    /** Set for the client, which is a process in the client's namespace. Other benches start only this process, with further flags. */
     asker: { type: 'boolean', default: false },
   },
 });

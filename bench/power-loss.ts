@@ -5,8 +5,9 @@
  * The lab has five nodes, the kube-proxy, the EndpointSlice controller and the node-lifecycle controller of Kubernetes, and Services with Pods on
  * four nodes. For each externalTrafficPolicy there is a layer-2 Service, with a client on the segment, and a BGP Service, with a client behind BIRD.
  * The clients open a connection to each Service every 20 ms. In a round, the cables of a node are cut and its speaker and kubelet end. The figure is
- * the time from then until the last failed request. After two seconds without a failure, later failures do not count, because single requests fail on
- * a busy machine. The figure includes the failover of the address in layer 2, if the node owned it.
+ * the time from the cut until the last failed request. After two seconds without a failure, later failures do not count, because single requests fail
+ * on a busy machine. If the node owned a layer-2 address, the figure of this address includes its failover. The bench fails when requests with
+ * `dead-nodes` fail for more than 3 s.
  *
  * Bellman has BFD (300 ms × 3) with the router. The native BGP of MetalLB v0.12.1 has no BFD, so it gets the shortest hold time, 3 s. MetalLB is
  * measured when `lab/metallb/build.sh v0.12.1` has built it. The regular expression KINDS chooses from `Bellman without dead-nodes`,
@@ -34,7 +35,7 @@ if (!isKubernetes)
 const rounds = Number(process.argv[2] ?? 5);
 const intervalMs = 20;
 const limitMs = 3000;
-/** While Kubernetes sends requests to dead endpoints, more than one fails within this time. A longer time without a failure ends the count. */
+/** While kube-proxy sends requests to dead endpoints, several requests fail within this time. A longer time without a failure ends the count. */
 const calmMs = 2000;
 const bfd = { intervalMs: 300, multiplier: 3 };
 const rights = fileURLToPath(new URL('../manifests/dead-nodes/', import.meta.url));
@@ -146,7 +147,7 @@ function failingMs(failedAtMs: readonly number[], fromMs: number): number {
 /** Cuts the node off, and returns for each target how long requests failed. */
 async function round({ name, system, watchedMs, marksDeadNodes }: Kind, victim: LabNode): Promise<number[]> {
   await lab.until('requests to all Services succeed', isSettled);
-  // Reports on a node do not count for this long after it wrote its own report, and it may have written one when the last victim returned.
+  // The victim may have written a death report when the last victim returned. Reports on the victim do not count for `quietMs` after that.
   await sleep(deathTiming.quietMs);
   const all = await Promise.all(targets.map(addressOf));
   const owners = await Promise.all(all.map((address) => ownerOf(lab, address)));
@@ -230,7 +231,7 @@ try {
       const victim = mortal[i % mortal.length];
       if (!victim) throw new Error('a lab without nodes');
       times.push(await round(kind, victim));
-      // A new leader does not remember that this node was marked, so it may mark the node of the next round at once.
+      // A leader marks at most one node a minute. A new leader does not know of this mark, so it may mark the node of the next round at once.
       await kind.system.stopController();
       kind.system.startController();
     }

@@ -1,11 +1,12 @@
 /**
  * A complete speaker under load with 10,000 Services, which it first announces by BGP and then in layer 2.
  *   lab/world .cache/bin/node bench/resync.ts [SERVICES] [bgp|layer2]
- * The BGP part first measures answers to ARP requests while all Services are resynced again and again. Then it watches the hold timer of a BGP
- * session with BIRD (hold time 3 s) under 20,000 ARP requests per second. The layer-2 part sends 1,000 ARP requests per second for an address that
- * already has an owner. It measures the answers while all other addresses are placed, while they are resynced, and while edits of the configuration
- * change their links. Fails when the p99 of the answers exceeds 10 ms, when less than 99.9 % of the 20,000 requests per second are answered, or when
- * BIRD's hold timer falls to 0.5 s.
+ * In a resync, the API server has forgotten its history and breaks all watches, so the speaker lists all Services again. The BGP part first measures
+ * answers to ARP requests during one resync after another. Then it watches the hold timer of a BGP session with BIRD (hold time 3 s) under
+ * 20,000 ARP requests per second. The layer-2 part sends 1,000 ARP requests per second for an address that already has an owner. It measures the
+ * answers while all other addresses are placed, during resyncs, and while edits of the configuration change the links of these addresses. Fails when
+ * the p99 of the answers exceeds 10 ms, when less than 99.9 % of the 20,000 requests per second are answered, or when BIRD's hold timer falls to
+ * 0.5 s.
  */
 import type { LabNode } from '../lab/fabric.ts';
 import { Lab } from '../lab/lab.ts';

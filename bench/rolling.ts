@@ -4,8 +4,8 @@
  * On all nodes, kube-proxy loads its rules a second late. A client sends a datagram every millisecond, each as a flow of its own. In each round a
  * pod is replaced as a Deployment does it: the new pod becomes ready on another node, and the old one terminates. The bench counts the
  * datagrams without an answer for three Services: a Local one and a Cluster one that are announced by BGP (ECMP, BIRD), and a Local one in layer 2.
- * It fails when one is lost. The last line shows the Local Service by BGP without `announce-delay`. The datagrams lost there do not count as a
- * failure.
+ * `announce-delay` is 3 s, and the bench fails when a datagram is lost. Then the Local Service by BGP is measured without `announce-delay`. The
+ * datagrams lost in this last measurement do not count as a failure.
  */
 import type { LabNode } from '../lab/fabric.ts';
 import type { NetworkNamespace } from '../lab/netns.ts';

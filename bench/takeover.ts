@@ -4,9 +4,9 @@
  *   BELLMAN_METALLB=$(lab/metallb/build.sh --folder) lab/world .cache/bin/node bench/takeover.ts [ROUNDS] [SERVICES]
  * MetalLB announces half of the Services by BGP and half in layer 2, from three nodes. For each half, a client sends a datagram every millisecond.
  * Bellman takes over with the commands that `bellman takeover status` prints as NEXT. MetalLB takes over again with the commands that
- * `bellman takeover status` prints as BACK. The rounds go through BIRD and FRR on the router, each with and without graceful restart in Bellman's
- * configuration. MetalLB v0.12 has no graceful restart. The bench fails when a datagram is lost while Bellman takes over, when an address changes, or
- * when another node answers for a layer-2 address before the last step, in which all speakers restart.
+ * `bellman takeover status` prints as BACK. Each round takes the next of four cases: BIRD and FRR on the router, each with and without graceful
+ * restart in Bellman's configuration. MetalLB v0.12 has no graceful restart. The bench fails when a datagram is lost while Bellman takes over, when
+ * an address changes, or when another node answers for a layer-2 address before the last step, in which all speakers restart.
  */
 import { writeFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';

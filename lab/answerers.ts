@@ -5,7 +5,7 @@ import type { Fabric } from './fabric.ts';
  * within a second.
  */
 export async function answerers({ near, nodes }: Fabric, address: string): Promise<ReadonlySet<string>> {
-  // arping ends early when it has as many answers as `-c` says. Every node could answer, so it waits for that many. It fails when fewer arrive.
+  // `-c` is the number of nodes, because every node could answer. arping ends early when it has that many answers, and fails when fewer arrive.
   const ask = address.includes('.')
     ? `arping -b -c ${nodes.length} -w 1 -I eth0 ${address}`
     : `ndisc6 -q -m -r 1 ${address} eth0`;

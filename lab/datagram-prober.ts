@@ -3,7 +3,7 @@
  * in turn, because a router with several next hops chooses one of them for each pair of ports. On SIGTERM or SIGINT it sends no more, waits for the
  * echoes in transit, and prints JSON: for each address, the number of datagrams sent and answered, and the longest time without an answer.
  *   node lab/datagram-prober.ts [--new-flows] INTERVAL_MS ADDRESS…
- * With `--new-flows`, each datagram comes from a port of its own. It is then a new flow, for which kube-proxy chooses an endpoint.
+ * With `--new-flows`, each datagram comes from a port of its own. Each datagram is then a new flow, for which kube-proxy chooses an endpoint.
  */
 import { createSocket, type Socket } from 'node:dgram';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -28,7 +28,7 @@ const firstPort = 20_000;
 const flowCount = 40_000;
 /** The clock chooses the port of the first flow, so that a prober does not use the ports that an earlier prober has just used. */
 const firstFlow = Date.now() % flowCount;
-/** A prime, so that each address gets datagrams from each port, unless the number of addresses is a multiple of it. */
+/** A prime, so that each address gets datagrams from each port, unless the number of addresses is a multiple of 31. */
 const portCount = 31;
 const sockets = { udp4: listOf('udp4'), udp6: listOf('udp6') };
 let sent = 0;

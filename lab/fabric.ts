@@ -122,7 +122,7 @@ async function buildNode(
   );
   await bridge(namespace, 'pods');
   // A bridge without a MAC of its own takes the lowest MAC of its ports. A new Pod could then change the MAC of the bridge, and the other Pods
-  // would send to the old one until they ask again.
+  // would send to the old MAC until they ask for the MAC again.
   const number = index.toString(16).padStart(4, '0');
   const mac = `02:00:0a:f4:${number.slice(0, 2)}:${number.slice(2)}`;
   await namespace.ip('link', 'set', 'pods', 'address', mac);

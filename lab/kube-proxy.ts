@@ -1,7 +1,7 @@
 /**
  * Stands in for kube-proxy on all nodes of the lab. It follows Services and EndpointSlices, and maintains one nftables ruleset per node.
  *   node lab/kube-proxy.ts --kubeconfig FILE --node NAME… [--late MS]
- * One process serves all nodes: it runs `nft` in the network namespace of each. With `--late`, each ruleset is loaded MS milliseconds later.
+ * One process serves all nodes: it runs `nft` in the network namespace of each. `--late` delays the load of each ruleset by MS milliseconds.
  */
 import { spawn } from 'node:child_process';
 import { parseArgs } from 'node:util';

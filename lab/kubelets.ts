@@ -43,7 +43,7 @@ export class Kubelets {
     this.#tick(node);
   }
 
-  /** The kubelet dies with its node: after this, even a round that has begun sets no further object to ready. */
+  /** Plays the death of a kubelet with its node. Even a round that has already begun sets no further object to ready. */
   stop(node: string): void {
     clearInterval(this.#timers.get(node));
     this.#timers.delete(node);

@@ -1,8 +1,8 @@
 /**
  * All of Bellman on one machine, inside a private world (see `world`): the fabric, the API server, kube-proxy, BIRD on the router, and the
  * unmodified `bellman` processes. With the embedded API server, a stand-in plays kube-proxy, and `pods.ts` plays the EndpointSlice
- * controller. With Kubernetes (see `start-api-server.ts`), both are the real ones. Files and namespaces end with the world, so the lab does not
- * remove them.
+ * controller. With Kubernetes (see `start-api-server.ts`), the real kube-proxy and the real EndpointSlice controller run. Files and namespaces end
+ * with the world, so the lab does not remove them.
  */
 
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -62,7 +62,7 @@ export interface LabOptions {
    * address, which the second server has at first. See {@link Lab.secondServer}.
    */
   readonly hasSecondServer?: boolean;
-  /** How long kube-proxy waits before it loads its rules after a change of pods; 0 by default. To load them takes further time. */
+  /** Delay that the lab adds before kube-proxy loads its rules after a change of pods; 0 by default. */
   readonly kubeProxyLateMs?: number;
   /** Whether the node-lifecycle controller runs. This needs Kubernetes. The nodes then need kubelets (`kubelets.ts`) within a minute. */
   readonly hasNodeLifecycle?: boolean;
@@ -187,7 +187,7 @@ export class Lab {
     await Promise.all(nodes.map(({ name }) => this.#issueToken('speaker', `speaker-${name}`)));
   }
 
-  /** Makes the Pod of the controller. Its name is the host name. The Lease holds that name too, so commands find the Pod of the leader. */
+  /** Makes the Pod of the controller. Its name is the host name. The Lease names its holder `HOSTNAME_UUID`, so commands find the leader's Pod. */
   async makeControllerPod(): Promise<void> {
     const name = hostname();
     await put(this.client, paths.pods('bellman-system'), podOf('controller', name, 'node-1'));
@@ -275,7 +275,10 @@ export class Lab {
     this.processes.start(name, host, first, args, this.podEnvironment);
   }
 
-  /** Runs a command on a host with the variables and the token of a Pod of this account, like `kubectl exec`. Resolves to its standard output. */
+  /**
+   * Runs a command on a host with the variables of a Pod and a token of this account, like `kubectl exec`. The token is bound to no Pod. Resolves to
+   * the standard output of the command.
+   */
   execAs(account: Account, host: NetworkNamespace, ...command: readonly string[]): Promise<string> {
     const variables = Object.entries(this.podEnvironment).map(([name, value]) => `${name}=${value}`);
     return host.exec('env', ...variables, ...withServiceAccount(tokenFolder(account), command));
@@ -320,8 +323,8 @@ export class Lab {
   }
 
   /**
-   * Kills a node as the network sees it: the speaker gets SIGKILL, and Service traffic that arrives is lost. The pods keep running, so that
-   * a test sees only the failover.
+   * Kills a node as the network sees it: the speaker gets SIGKILL, and Service traffic that arrives is lost. The pods keep running and answer
+   * requests that come through other nodes, so that a test sees only the failover of the addresses.
    */
   async killNode(node: LabNode): Promise<void> {
     const dropping =
@@ -436,7 +439,7 @@ export class Lab {
   /** Creates or updates objects as `kubectl apply` does. */
   async apply(...objects: readonly object[]): Promise<void> {
     const all = (objects as AppliedObject[]).map((object) => ({ object, collection: collectionOf(object) }));
-    // These come first, because they include Namespaces, which the other objects need.
+    // The objects that need kubectl come first, because Namespaces are among them, and the rest may belong to these Namespaces.
     const others = all.filter(({ collection }) => collection === undefined).map(({ object }) => object);
     if (others.length > 0) {
       const file = join(folder, `apply-${process.pid}-${Math.random().toString(36).slice(2)}.json`);
@@ -489,7 +492,7 @@ export class Lab {
     return (await this.#service(service)).metadata?.annotations?.[annotations.announcing] ?? '';
   }
 
-  /** A Service of the namespace `default`. Tests poll it, and a request costs a small part of what `kubectl` costs. */
+  /** A Service of the namespace `default`. Tests poll it, and a request needs far less CPU time than a process of `kubectl`. */
   #service(name: string): Promise<V1Service> {
     return this.client.request<V1Service>({ method: 'GET', path: `${servicesPath}/${name}` });
   }

@@ -21,7 +21,7 @@ export class NetworkNamespace {
     return namespace;
   }
 
-  /** Runs a command and resolves to its standard output. Rejects with its standard error if it fails. */
+  /** Runs a command and resolves to its standard output. When the command fails, the error contains its standard error. */
   async exec(command: string, ...args: string[]): Promise<string> {
     const { stdout } = await run('ip', ['netns', 'exec', this.name, command, ...args], {
       maxBuffer: 64 * 1024 * 1024,

@@ -50,7 +50,7 @@ export class Pods {
     this.#publishes = options.publishes;
   }
 
-  /** Adds a pod of the Service on each of the nodes. Resolves once they listen and are in the API. */
+  /** Adds a pod of the Service on each of the nodes. Resolves once the pods listen and the API server has their Pods. */
   async add(service: string, nodes: readonly LabNode[]): Promise<void> {
     const made = await Promise.all(nodes.map((node) => this.#make(service, node)));
     this.#pods = [...this.#pods, ...made];

@@ -59,7 +59,7 @@ function startProbe<T>(host: NetworkNamespace, script: string, args: readonly st
     });
     void ended.then(() => reject(new Error(`${script} ended early`)));
   });
-  // A test need not wait for `ready`, and then does not handle its rejection. If the probe ends early, such a test fails when it stops the probe.
+  // A test that does not wait for `ready` does not handle its rejection. If the probe ends early, such a test fails when it stops the probe.
   ready.catch(() => {});
   return {
     ready,

@@ -19,7 +19,7 @@ export class Processes {
     this.#folder = folder;
   }
 
-  /** `environment` is added to the environment of this process. Returns the process id. */
+  /** Starts a process with the environment of the caller and the variables of `environment`. Returns its process id. */
   start(
     name: string,
     host: Host,

@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { serviceAccountDirectory } from '../src/kubernetes/credentials/in-cluster.ts';
 
-/** The variables that the kubelet sets in a Pod, so that it finds the API server. */
+/** The variables that the kubelet sets in a Pod, so that the Pod finds the API server. */
 export function podEnvironment(server: {
   readonly host: string;
   readonly port: number;
@@ -22,8 +22,8 @@ export function writeServiceAccount(
 }
 
 /**
- * A command that runs another one with the files of {@link writeServiceAccount} in the place where a Pod has them. `ip netns exec` gives each
- * process its own mount namespace, so no other process sees this mount.
+ * Returns a command that runs `command` with the files of {@link writeServiceAccount} in the place where a Pod has them. Run the result with
+ * `ip netns exec`, which gives each process its own mount namespace, so that no other process sees the mount.
  */
 export function withServiceAccount(folder: string, command: readonly string[]): readonly string[] {
   const script = 'mount --bind "$1" "$2" && shift 2 && exec "$@"';

@@ -1,7 +1,7 @@
 /**
- * The API server of a lab or a test. There are two. The embedded one (`apiserver/`) starts in a second and needs nothing. The other one is
- * Kubernetes itself (`kubernetes/`): etcd, kube-apiserver and kube-controller-manager. The environment variable BELLMAN_KUBERNETES chooses
- * it, and names the folder of its programs. `lab/kubernetes/build.sh` builds them and prints the folder.
+ * The API server of a lab or a test. There are two. The embedded one (`apiserver/`) starts in a second and needs no other program. The other one
+ * is Kubernetes itself (`kubernetes/`): etcd, kube-apiserver and kube-controller-manager. Labs and tests use Kubernetes if the environment variable
+ * BELLMAN_KUBERNETES names the folder of these programs. `lab/kubernetes/build.sh` builds the programs and prints the folder.
  */
 import type { ApiServer, ApiServerOptions } from './api-server.ts';
 import { EmbeddedApiServer } from './apiserver/embedded.ts';

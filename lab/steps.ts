@@ -237,11 +237,11 @@ export async function ownerOf(lab: Lab, address: string): Promise<LabNode | unde
   return name === undefined ? undefined : lab.node(name);
 }
 
-/** Waits until a node answers for the address, and returns this node. It is another node than `except`. */
+/** Waits until a node other than `except` answers for the address, and returns this node. */
 export function untilOwner(lab: Lab, address: string, except?: LabNode): Promise<LabNode> {
   const title = `${except ? `another node than ${except.name}` : 'a node'} answers for ${address}`;
   return lab.until(title, async () => {
-    // The near client resolves the address only when it sends something to it.
+    // The near client resolves the address only when it sends something to this address.
     await lab.fabric.near.exec('bash', '-c', `echo > /dev/udp/${address}/9`);
     const owner = await ownerOf(lab, address);
     return owner !== except && owner;

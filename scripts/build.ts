@@ -1,10 +1,10 @@
 /**
- * Writes the program to `dist/`, as it is shipped: bundles without unused code, their source maps, the addons, and the Node binary that runs them.
+ * Writes the program to `dist/`, as it is shipped: bundles without unused code, their source maps, the addons, and the Node binary.
  * `dist/` needs only the C and C++ libraries and libpcap of Debian.
  *   node scripts/build.ts [--arch amd64|arm64] [--root ROOT] [DIRECTORY]
- * Replaces an earlier build. Refuses a folder that has files but no build. Without `--arch`, the architecture is this machine's.
- * `scripts/image/main.ts` installs what a build for another architecture needs. With `--root`, DIRECTORY is a path below ROOT, and the program has to
- * run with ROOT as its root directory. The build runs it in this way too, to fill `dist/compiled/`.
+ * Replaces an earlier build. Refuses a folder that has files but no build. Without `--arch`, the architecture is this machine's. A build for another
+ * architecture needs `--root`, and the programs and packages that `scripts/image/main.ts` installs for it. With `--root`, DIRECTORY is a path below
+ * ROOT, and the program has to run with ROOT as its root directory. The build itself runs the program with this root, to fill `dist/compiled/`.
  *
  *   dist/bellman               starts the program with the flags and variables of docs/design/footprint.md (scripts/launcher.c)
  *   dist/app/speaker.js        `bellman speaker`
@@ -93,7 +93,7 @@ const requiredBuiltins: Plugin = {
   },
 };
 
-/** Programs load @kubernetes/client-node only for a kubeconfig that needs it. It is their largest part, so they share one file. */
+/** Only some kubeconfigs need @kubernetes/client-node, the largest package. So it lies in one file, which all programs load on demand. */
 const sharedKubeconfig: Plugin = {
   name: 'shared-kubeconfig',
   setup(builder) {
@@ -116,7 +116,7 @@ const koffiFiles = [
 /** The user of the controller in its Pod: `runAsUser` in manifests/controller.yaml, and the user of the image. */
 const controllerUser = 65532;
 
-/** `make image` writes here. The build does not delete it. */
+/** `make image` writes to this folder below `dist/`. The build does not delete the folder. */
 const imageFolder = 'image';
 const isForeign = (entry: string) => entry !== imageFolder;
 if (existsSync(dist) && readdirSync(dist).some(isForeign) && !existsSync(join(dist, 'app/bellman.js'))) {
@@ -128,8 +128,8 @@ if (existsSync(dist) && readdirSync(dist).some(isForeign) && !existsSync(join(di
 for (const part of ['app', 'bin', 'bellman', 'compiled'])
   rmSync(join(dist, part), { recursive: true, force: true });
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
-// The source maps contain the relative path from the bundles to the sources, and the names of chunks depend on that path. They must be the same
-// wherever the build goes. So esbuild writes to a folder beside `dist/`, from which the path to the sources is the same as from `dist/`.
+// The source maps and the names of chunks depend on the relative path from the bundles to the sources, but must not depend on DIRECTORY. So esbuild
+// always writes to a folder beside `dist/` first. From there, the path to the sources is the same as from `dist/`.
 const bundles = mkdtempSync(join(root, '.bundles-'));
 // Removes the folder after an error too.
 process.on('exit', () => rmSync(bundles, { recursive: true, force: true }));
@@ -145,8 +145,8 @@ const entryPoints: Readonly<Record<string, string>> = {
 };
 
 /**
- * Bundles one program. If the programs were bundled together, they would share files, and each would consist of many small ones. Node would need a
- * quarter of the CPU time of a start to find and link these.
+ * Bundles one program. If the programs were bundled together, each program would consist of many small files that it shares with the others. Node
+ * would need a quarter of the CPU time of a start to find and link these files.
  */
 function bundle(name: string, source: string): Promise<BuildResult<{ metafile: true }>> {
   return build({

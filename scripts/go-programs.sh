@@ -24,7 +24,8 @@ go_download() {
   rm -f "$folder/.download.log"
 }
 
-# go_build PROGRAM PACKAGE VERB [OPTION…], for example: go_build helm helm.sh/helm/v4/cmd/helm build
+# go_build PROGRAM PACKAGE VERB [OPTION…] builds PACKAGE as the file PROGRAM in the folder. VERB is Go's command: `build`, or `test` with -c. For
+# example: go_build helm helm.sh/helm/v4/cmd/helm build
 go_build() {
   program=$1 package=$2
   shift 2
@@ -33,11 +34,12 @@ go_build() {
     say "building $program failed (see above)"
     exit 1
   }
-  # Only a finished program gets its name.
+  # The file gets the name PROGRAM only now, so that an interrupted build leaves no incomplete program.
   mv "$folder/.$program.new" "$folder/$program"
 }
 
-# The flags of the linker for a program of Kubernetes. They set its version. Without them, the program calls itself v0.0.0.
+# kubernetes_flags VERSION prints the flags of the linker for a program of Kubernetes. VERSION is, for example, v1.35.0. Without these flags, the
+# program calls itself v0.0.0.
 kubernetes_flags() {
   rest=${1#v}
   minor=${rest#*.}

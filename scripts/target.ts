@@ -61,7 +61,7 @@ export function runner(target: Target, newRoot: string | undefined): readonly st
     if (isHost(target)) return [];
     throw new Error('a build for another architecture needs a root directory');
   }
-  // Root may call chroot without a user namespace, and some containers forbid making one. Any other user must make one to call chroot.
+  // Root calls chroot without a user namespace, because some containers forbid making a user namespace. Any other user can call chroot only in one.
   const enter = process.getuid?.() === 0 ? [] : ['unshare', '--user', '--map-root-user'];
   return [...enter, 'chroot', newRoot, ...(isHost(target) ? [] : [emulatorInRoot])];
 }

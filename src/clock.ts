@@ -9,7 +9,10 @@ export interface Clock {
   now(): number;
   /** Wall clock, for people to read: milliseconds since the Unix epoch. It may jump. */
   epochMs(): number;
-  /** Calls back once, no earlier than `delayMs` from now. A negative delay counts as 0. A pending timer does not keep the process alive. */
+  /**
+   * Calls back once, when `delayMs` have passed. Node may call back a fraction of a millisecond early. A negative delay counts as 0. A pending timer
+   * does not keep the process alive.
+   */
   after(delayMs: number, callback: () => void): Timer;
 }
 

@@ -28,14 +28,14 @@ export function rendezvousState(node: string): number {
   return extend(extend(fnvOffset, node), '\n');
 }
 
-/** The same weight as `rendezvousWeight` gives, from the `rendezvousState` of the node. For many keys, this takes a fifth of the time. */
+/** The same weight as `rendezvousWeight` gives, from the `rendezvousState` of the node. For many keys, it takes a fifth of that function's time. */
 export function weightFrom(state: number, key: string): number {
   return finish(extend(state, key));
 }
 
 /**
- * Another weight of a node for a key, from the `rendezvousState` of the node and the hash of the key. It differs from `weightFrom`, and costs the
- * same for a key of any length.
+ * Another weight of a node for a key, from the `rendezvousState` of the node and the hash of the key. It differs from the weight that `weightFrom`
+ * gives. Its cost does not depend on the length of the key.
  */
 export function weightFromHash(state: number, keyHash: number): number {
   return finish(state ^ keyHash);

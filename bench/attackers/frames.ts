@@ -62,7 +62,7 @@ function frameFor(attack: FrameAttack, target: FrameAttack['targets'][number]): 
     case 'random':
       return udpFrame(attack, target, `192.0.2.${randomInt(60, 90)}`, randomBytes(randomInt(1, 600)));
     case 'forged':
-      // The version and the key id are not encrypted, so an attacker can copy them. The session, the sequence and the ciphertext are random.
+      // The first five octets, version and key id, are copied from a real datagram. The session, the sequence and the ciphertext are random.
       return udpFrame(
         attack,
         target,

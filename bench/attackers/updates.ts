@@ -1,7 +1,7 @@
 /**
  * A BGP peer that waits for speakers to connect, then floods each of them with UPDATEs of 63 KB that repeat an attribute 21,000 times.
  *   node updates.ts ADDRESS ASN SECONDS OCTETS_PER_SECOND
- * Prints `ready`, floods each session at OCTETS_PER_SECOND for SECONDS, then prints the number of UPDATEs sent.
+ * Prints `ready`, floods each session at OCTETS_PER_SECOND until SECONDS are over, then prints the number of UPDATEs sent.
  */
 import { createServer, type Socket } from 'node:net';
 

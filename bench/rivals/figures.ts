@@ -66,7 +66,7 @@ export function quantile(list: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(sorted.length * share) - 1))] ?? Number.NaN;
 }
 
-/** The value with at most two decimals, at most one from 10 on, and none from 100 on. The measurement is not accurate to more digits. */
+/** The value with at most two decimals. A value from 10 on has at most one, and a value from 100 on has none, because no more digits are accurate. */
 export function format(value: number): string {
   if (!Number.isFinite(value)) return 'none';
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;

@@ -34,7 +34,7 @@ export interface ManyServices {
   readonly from: number;
   /** One more than the number of the last Service. */
   readonly to: number;
-  /** The address in the status of each Service. Without it, the Services wait for one. */
+  /** The address in the status of each Service. Without `addressOf`, the Services wait for an address. */
   readonly addressOf?: (index: number) => string;
   readonly protocol?: 'TCP' | 'UDP';
   /** Addresses of the pods. All Services have the same pods. */
@@ -111,7 +111,7 @@ async function makeService(
       conditions: { ready: true, serving: true },
     })),
   });
-  // MetalLB v0.12 knows only the beta of EndpointSlices, which the API server lacks, so it falls back to Endpoints.
+  // MetalLB v0.12 knows only the beta of EndpointSlices, which the API server lacks, so MetalLB reads Endpoints instead.
   await put(lab.client, endpoints, {
     metadata: { name },
     subsets: [{ addresses: pods.map((ip) => ({ ip, nodeName: node.name })), ports: [port] }],

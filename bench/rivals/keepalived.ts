@@ -8,7 +8,7 @@ const program = 'keepalived';
 
 export function keepalivedVersion(): string | undefined {
   try {
-    // It prints its version to standard error.
+    // keepalived prints its version to standard error.
     const text = execFileSync('sh', ['-c', `${program} --version 2>&1`], {
       encoding: 'utf8',
       env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` },

@@ -71,7 +71,7 @@ interface Stored extends Result {
 
 const { rounds } = values;
 const git = (...args: readonly string[]) => execFileSync('git', args, { cwd: root, encoding: 'utf8' }).trim();
-/** The inputs of `make build`. A change elsewhere leaves the results valid. */
+/** The inputs of `make build`. After a change elsewhere, even in the benches, the stored results still count. */
 const programParts = ['src', 'scripts', 'package.json', 'package-lock.json'];
 const isChanged = git('status', '--porcelain', '--', ...programParts) !== '';
 const commit = `${git('log', '-1', '--format=%h', '--', ...programParts)}${isChanged ? '-dirty' : ''}`;

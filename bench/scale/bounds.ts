@@ -6,7 +6,7 @@ type Bounds = Readonly<Record<Sweep['kind'], number>>;
 export const bounds: Bounds = { event: 0.1, whole: 1.05 };
 
 /**
- * The greatest exponents that pass in the quick run, which measures small sizes on machines that do other work. If the cost of an event is O(n), its
- * exponent is near 1, and it still fails. If the cost of work about everything is O(n²), its exponent is near 2, and it fails too.
+ * The greatest exponents that pass in the quick run, which measures small sizes on machines that do other work. The quick run still fails when an
+ * event costs O(n), which gives an exponent near 1, or when work about everything costs O(n²), which gives an exponent near 2.
  */
 export const quickBounds: Bounds = { event: 0.5, whole: 1.4 };

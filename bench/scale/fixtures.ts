@@ -99,7 +99,7 @@ export class ScaledSpeaker {
       clock: new VirtualClock(),
       logger: silent,
       guard: new Guard({ logger: silent }),
-      // Virtual time stands still, so long work is never cut into slices: each request for it runs to its end.
+      // Virtual time stands still, so no turn runs out of time, and each piece of long work runs to its end at once.
       turns: new Turns(new VirtualClock()),
     });
     this.speaker.reached('1');

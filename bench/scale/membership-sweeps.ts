@@ -80,7 +80,10 @@ function memberMerges(members: number): Work {
   };
 }
 
-/** Of two members, one lacks one claim. They compare their digests, and then the leaves of the bucket that differs. */
+/**
+ * Of two members, one lacks a claim. They compare their digests. If the bucket that differs holds more than 16 claims, they also compare the leaves
+ * of this bucket.
+ */
 function comparisons(claims: number): Work {
   const { store, knowledge } = knowledgeOf(10, claims);
   const digests = knowledge.digests();

@@ -10,7 +10,7 @@ const quickNodes = [10, 50, 250] as const;
 /** Number of events in a run. Even the smallest size has more objects than this, so no two events of a run touch the same object. */
 const units = 8;
 
-/** Spreads the events over the objects, as a cluster does, so that no cache holds them all. */
+/** Spreads the events over all objects, as in a cluster, so that no cache holds all the objects that the events touch. */
 function spread(i: number, size: number): number {
   return (i * 7919) % size;
 }

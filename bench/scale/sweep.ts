@@ -38,7 +38,7 @@ export interface Effort {
   readonly mostSamples: number;
   /** Sampling ends when the samples have lasted this long together, but not before the fewest samples are taken. */
   readonly enoughMicroseconds: number;
-  /** Whether each run begins with empty processor caches. Otherwise a small table, which fits into them, is faster than its size explains. */
+  /** Whether each run begins with empty processor caches. With warm caches, only small tables fit into them, which makes small sizes too cheap. */
   readonly isCold: boolean;
 }
 
@@ -75,7 +75,7 @@ export function measureSweep(sweep: Sweep, sizes: readonly number[], effort: Eff
   return { points, exponent: exponent(points) };
 }
 
-/** CPU time of one unit: the median of several samples. The first sample is a warm-up, and counts only if it stays the only one. */
+/** CPU time of one unit: the median of several samples. The first sample is a warm-up, and counts only if no other sample is taken. */
 function costOf({ run, units }: Work, effort: Effort): number {
   const { fewestSamples, mostSamples, enoughMicroseconds } = effort;
   globalThis.gc?.();
@@ -111,12 +111,12 @@ function runFor(
   return { microseconds, runs };
 }
 
-/** Larger than the caches of the processor. */
+/** Larger than the caches of one core. A cache that the cores share may be larger: it then keeps a part of its content. */
 const cacheOctets = 32 * 2 ** 20;
 const lineOctets = 64;
 let evictor: Uint8Array | undefined;
 
-/** Displaces everything else from the caches of the processor. */
+/** Displaces everything else from caches of at most `cacheOctets`. */
 function emptyCaches(): void {
   evictor ??= new Uint8Array(cacheOctets);
   for (let i = 0; i < cacheOctets; i += lineOctets) evictor[i] = (evictor[i] ?? 0) + 1;

@@ -7,7 +7,7 @@ export interface Asker {
   readonly kernel: string;
   /** An address of a Service, for which the speaker answers. */
   readonly service: string;
-  /** The median and the p99 of the time that the speaker takes for an answer may each be this long. */
+  /** Limit for the median of the speaker's round trips, and also for their p99. */
   readonly limitMs: number;
 }
 

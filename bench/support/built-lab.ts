@@ -31,7 +31,7 @@ export class BuiltLab {
     if (!node) throw new Error('a lab without nodes');
     // The stand-in for kube-proxy cannot handle so many Services, and these benches send no packets to them.
     await lab.stop('kube-proxy');
-    // A node answers only for addresses of its subnets.
+    // The pool below names no interfaces, so the node answers only for addresses of its subnets.
     if (protocol === 'layer2') await node.namespace.ip('address', 'add', '10.32.0.1/15', 'dev', 'eth0');
     await lab.configure(`peers:
 - {my-asn: 64512, peer-asn: 64500, peer-address: 192.0.2.1}

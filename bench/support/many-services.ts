@@ -12,8 +12,8 @@ const patienceMs = 30;
 const pauseMs = 0.05;
 
 /**
- * Makes Services with one endpoint each on the node. Their names contain the numbers from `from` to `to - 1`. Resolves when every Service has an
- * address.
+ * Makes Services, each with one endpoint on the node. Their names are `s` and a number from `from` to `to - 1`, for example `s0`. Resolves when
+ * every Service has an address.
  */
 export async function makeManyServices(
   lab: Lab,

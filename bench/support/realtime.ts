@@ -5,7 +5,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import type { NetworkNamespace } from '../../lab/netns.ts';
 
-/** The words to put before a command. They run it with real-time scheduling where the kernel permits that. Elsewhere they change nothing. */
+/** These words before a command run the command with real-time scheduling. Where the kernel does not permit that, the words change nothing. */
 export const realtime: readonly string[] =
   spawnSync('chrt', ['-f', '20', 'true']).status === 0 ? ['chrt', '-f', '20'] : ['env'];
 
@@ -26,7 +26,7 @@ export function watchKernel(...what: readonly string[]): KernelWatch {
   return watch(spawn, what);
 }
 
-/** Does the same in another network namespace. */
+/** Like {@link watchKernel}, for another network namespace. */
 export function watchKernelOf(namespace: NetworkNamespace, ...what: readonly string[]): KernelWatch {
   return watch((command, args, options) => namespace.spawn(command, args, options), what);
 }

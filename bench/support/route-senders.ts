@@ -12,7 +12,7 @@ const deadlineMs = 300_000;
 
 interface Sender {
   readonly name: string;
-  /** Starts the sender, which connects to the router at 192.0.2.2. Resolves once it is ready to connect. */
+  /** Starts the sender, which connects to the router at 192.0.2.2. May resolve before the sender connects. */
   start(
     namespace: NetworkNamespace,
     directory: string,

@@ -13,7 +13,7 @@ export function undecodable(what: string): ApiProblem {
   return new ApiProblem(400, 'BadRequest', what);
 }
 
-/** Throws {@link invalid} unless the value is one of those that the field takes. */
+/** Throws {@link invalid} when the value is not in `supported`. */
 export function requireOneOf(
   resource: Resource,
   name: string,

@@ -155,7 +155,7 @@ const admitEndpointSlice: Admit = (resource, object, before) => {
   return { ...object, endpoints: endpoints.length > 0 ? endpoints : null };
 };
 
-/** By kind. Objects of any other kind except Service are stored as they come. */
+/** By kind. `services.ts` has the rules for Services. Objects of all other kinds are stored as they come. */
 export const admissions: Readonly<Record<string, Admit>> = {
   ConfigMap: admitConfigMap,
   EndpointSlice: admitEndpointSlice,

@@ -50,7 +50,7 @@ interface Condition {
 
 export class Objects {
   readonly #store: Store;
-  /** The types of the conditions that an owner (a field manager) has applied to an object. The key is the uid of the object and the owner. */
+  /** The types of the conditions that an owner (a field manager) has applied to an object. The key is `UID OWNER`, with the uid of the object. */
   readonly #applied = new Map<string, readonly string[]>();
 
   constructor(store: Store) {
@@ -191,7 +191,8 @@ export class Objects {
 
   /**
    * Server-side apply (KEP-555), as far as Bellman uses it: an owner applies conditions to the status of a Service. An applied condition replaces
-   * one of the same type, even if another owner has applied that one. Conditions that the owner applied before and leaves out now are removed.
+   * the present one of the same type, whichever owner applied the present one. Conditions that the owner applied before and leaves out now are
+   * removed.
    */
   applyConditions(target: Target, owner: string, body: KubernetesObject): KubernetesObject {
     const { resource, name = '' } = target;
@@ -337,7 +338,8 @@ function patched(shown: KubernetesObject, contentType: string, patch: unknown): 
 
 /**
  * The conditions after an apply. A present condition whose type is also applied gives its place to an applied condition. These places are filled
- * in the order of the apply. Applied conditions of new types come last, also in the order of the apply.
+ * in the order of the apply. Applied conditions of new types come last, also in the order of the apply. For example, an apply of C, A, D over A, B, C
+ * gives C, B, A, D.
  */
 function appliedOver(present: readonly Condition[], applied: readonly Condition[]): Condition[] {
   const isIn = (list: readonly Condition[], { type }: Condition) => list.some((each) => each.type === type);

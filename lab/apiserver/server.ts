@@ -9,15 +9,16 @@
  *                 └──▶ watch.ts ◀── changes ── store.ts
  *   response ◀── presentation.ts: group and version, or rows and columns
  *
- * The paths below `/lab` are for tests. One shows the counts of requests, so that a test can check that nothing was written. The others turn
- * knobs, most of which make the server fail. These paths need no token, and they work whatever the knobs are set to.
+ * The paths below `/lab` are for tests. `/lab/requests` shows the counts of requests, so that a test can check that nothing was written. Each of the
+ * other paths turns a knob. Most knobs make the server fail. The paths need no token, and they work whatever the knobs are set to.
  *   GET  /lab/requests      requests since the last reset, by user agent, verb and resource
  *   POST /lab/reset         resets the counts
  *   POST /lab/cut-watches   breaks all open watches
  *   POST /lab/compact       forgets history: watches that resume get 410 Gone
- *   POST /lab/refuse        breaks all connections and watches, until serve
+ *   POST /lab/refuse        breaks all open watches, and until serve the connection of each new request
  *   POST /lab/pause         accepts connections and sends nothing, not even on watches, until serve
- *   POST /lab/forbid        breaks all open watches, and answers everything with 403 until serve, as a real API server does in its first seconds
+ *   POST /lab/forbid        breaks all open watches, and until serve answers every request except health checks with 403. A real API server does
+ *                           the same in its first seconds.
  *   POST /lab/serve         ends refuse, pause and forbid
  */
 import { readFileSync } from 'node:fs';
@@ -310,7 +311,7 @@ function isKnownGroup(path: string): boolean {
   return group === undefined || resources.some((resource) => resource.group === group);
 }
 
-/** Throws the answer of a real server to a version or a limit that is not a number. */
+/** Throws the error with which a real server answers when the resourceVersion or the limit is not a number. */
 function checkNumbers({ searchParams }: URL, isWatch: boolean): void {
   const isNumber = (name: string) => /^\d*$/.test(searchParams.get(name) ?? '');
   if (!isNumber('limit')) throw new ApiProblem(400, 'BadRequest', 'limit: expected a number');

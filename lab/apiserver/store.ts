@@ -14,7 +14,7 @@ export interface Change {
 interface Collection {
   readonly objects: Map<string, KubernetesObject>;
   changes: Change[];
-  /** Watches from before this version get `410 Gone`. */
+  /** A watch that starts from an earlier version gets `410 Gone`. */
   compactedAt: number;
   readonly listeners: Set<(change: Change) => void>;
 }
@@ -28,7 +28,7 @@ const keptChanges = 20_000;
 export class Store {
   readonly #collections = new Map<string, Collection>();
   #version = 1;
-  /** Version of the last compaction. A collection that is made after it knows no earlier changes. */
+  /** Version of the last compaction. A collection that is made later also answers `410 Gone` for earlier versions. */
   #compactedAt = 0;
 
   get version(): number {

@@ -64,7 +64,7 @@ function mergeList(
   if (mergeKey === undefined || !patch.every((item) => isObject(item))) return patch;
   if (patch.some((item) => isObject(item) && item.$patch === 'replace'))
     return patch.filter((item) => !(isObject(item) && item.$patch === 'replace'));
-  // A node may have two addresses of one type, one of each family. Then the type cannot be the key.
+  // A node may have two addresses of one type, one of each family. Then the type cannot be the key, and the patch replaces the list.
   if (
     name === 'addresses' &&
     new Set(patch.map((item) => (item as JsonObject)[mergeKey])).size < patch.length

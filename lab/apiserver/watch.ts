@@ -11,11 +11,11 @@ export interface WatchOptions {
   readonly matches: Matcher;
   /** When set, the watch sends rows and columns instead of objects, with this much of each object. */
   readonly asTable: RowContent | undefined;
-  /** The watch starts after this version; empty or `0` starts with the existing objects. */
+  /** The watch sends the changes after this version. When `from` is empty or `0`, the watch starts with the existing objects. */
   readonly from: string;
-  /** Interval of bookmarks; `undefined` when the client did not request them. */
+  /** Interval of bookmarks; `undefined` when the client did not request them, or when it requested rows and columns. */
   readonly bookmarkMs: number | undefined;
-  /** The watch starts with the existing objects and marks their end with a bookmark. */
+  /** The watch starts with the existing objects. If it sends bookmarks, a bookmark marks the end of these objects. */
   readonly sendInitialEvents: boolean;
   readonly timeoutMs: number;
   /** Resolves at the end of the server's pause; `undefined` while the server is not paused. */

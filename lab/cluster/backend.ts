@@ -5,8 +5,8 @@ import { join } from 'node:path';
 const port = 8080;
 
 /**
- * A ConfigMap with the program `lab/pod.ts`, a Deployment of it with this number of replicas, and a Service that asks for addresses of the pool.
- * The image is that of Bellman, because it has Node.js and every node has it already.
+ * A ConfigMap with the program `lab/pod.ts`, a Deployment whose Pods run this program, and a Service that asks for addresses of the pool. The Pods
+ * use Bellman's image, because it contains Node.js and is on every node already.
  */
 export function backend(name: string, pool: string, image: string, replicas: number): readonly object[] {
   const labels = { app: name };

@@ -105,7 +105,7 @@ export class Cluster {
     return this.fabric.control.exec(this.#kubernetes.kubectl, ...flags, ...args);
   }
 
-  /** Starts the plugin of kubectl as a user does. `output` returns what it has printed. */
+  /** Starts the plugin of kubectl as a user does. `output` returns what the plugin has printed. */
   startPlugin(...args: string[]): { output(): string; stop(): Promise<void> } {
     const name = 'kubectl-bellman';
     this.#processes.start(
@@ -149,8 +149,8 @@ export class Cluster {
   }
 
   /**
-   * To be called by a test before it removes the roles of Bellman, because the Pods of Bellman may still run then. From this call on,
-   * `audit-report.ts` excuses refusals.
+   * A test calls this method before it removes the roles of Bellman. Pods of Bellman may still run then, and the API server refuses their requests.
+   * From this call on, `audit-report.ts` excuses refusals.
    */
   expectRefusals(): void {
     this.#kubernetes.expectRefusals();

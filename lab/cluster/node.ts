@@ -17,7 +17,7 @@ export class ClusterNode implements Host {
   readonly #host: LabNode;
   readonly #folder: string;
   readonly #group: string;
-  /** The process that keeps the namespaces of the node. */
+  /** The id of the process that keeps the namespaces of the node alive. */
   readonly #keeper: number;
 
   private constructor(processes: Processes, host: LabNode, at: NodePlace, keeper: number) {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { OciLayout } from '../../scripts/image/oci.ts';
 import { hostTarget } from '../../scripts/target.ts';
 
-/** The name starts with a registry, so containerd does not add one. It never pulls the image, because each node has it already. */
+/** The name starts with a registry, so containerd does not add one. containerd never pulls the image, because each node has it already. */
 export const pauseImage = 'bellman.invalid/pause:1';
 
 /** Builds the image of the first process of each Pod (`pause.c`), and returns the path of its archive. */

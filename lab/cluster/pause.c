@@ -9,7 +9,7 @@ int main(void) {
   sigaddset(&ending, SIGINT);
   sigaddset(&ending, SIGTERM);
   sigprocmask(SIG_BLOCK, &ending, NULL);
-  /* The kernel then reaps the processes that lose their parents and become children of this one. */
+  /* With SIGCHLD ignored, the kernel reaps the processes that lose their parents and become children of this process. */
   signal(SIGCHLD, SIG_IGN);
   sigwait(&ending, &received);
   return 0;

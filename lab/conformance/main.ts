@@ -95,7 +95,7 @@ async function run(cluster: Cluster, part: Part, program: string, tests: readonl
     [...ginkgo, program, '--', ...suite],
     {
       stdio: ['ignore', 'inherit', 'inherit'],
-      // The runner writes files to the folder in which it starts.
+      // Ginkgo writes files to the folder in which it starts.
       cwd: output,
     },
   );

@@ -15,15 +15,15 @@ export interface Part {
 export const parts: readonly Part[] = [
   { name: 'connections', isOfAffinity: false, hashPolicy: 1, schedulableNodes: 3 },
   // For session affinity, kube-proxy keeps a table of clients on each node. The router must therefore send all connections of a client to one node,
-  // so it hashes addresses only. With `externalTrafficPolicy: Local`, the client then reaches only the Pods of that node. All Pods are on one node,
-  // because one test also expects that a client without affinity reaches several Pods.
+  // so it hashes addresses only. With `externalTrafficPolicy: Local`, the client then reaches only the Pods of that node. One test also expects that
+  // a client without affinity reaches several Pods, so all Pods are on one node.
   { name: 'clients', isOfAffinity: true, hashPolicy: 0, schedulableNodes: 1 },
 ];
 
 /** The groups of tests that concern Services, in the order of the page. */
 export const groups = ['LoadBalancers', 'LoadBalancers ExternalTrafficPolicy: Local', 'Services'] as const;
 
-/** Tests that are left out, and the reason, which the page gives. */
+/** The tests that are left out, each with the reason that the page gives. */
 export const leftOut: Readonly<Record<string, string>> = {
   'should handle load balancer cleanup finalizer for service':
     "it tests the finalizer `service.kubernetes.io/load-balancer-cleanup` that the service controller of a cloud provider sets, so that it can delete the cloud's load balancer before the Service is gone. Bellman leaves nothing outside the cluster to delete, so it sets no finalizer.",

@@ -15,7 +15,7 @@ export interface SpecReport {
 export type Report = readonly { readonly SpecReports: readonly SpecReport[] | null }[];
 
 export interface TestResult {
-  /** The outermost description of the test, without `[sig-network]` and labels: `Services`. */
+  /** The outermost description of the test, without `[sig-network]` and labels, for example `Services`. */
   readonly group: string;
   readonly name: string;
   readonly state: 'passed' | 'failed' | 'skipped';

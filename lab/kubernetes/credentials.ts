@@ -73,7 +73,7 @@ export class Credentials {
     return `${signed}.${signature.toString('base64url')}`;
   }
 
-  /** The path of a kubeconfig for a user of the server at this URL. */
+  /** The path of a kubeconfig for a user of the server at this URL. The first call for a user writes the file. */
   kubeconfig(user: User, url: string): string {
     const path = join(this.#folder, `${user.replaceAll(':', '-')}.kubeconfig`);
     const token = this.#tokens.get(user) ?? '';

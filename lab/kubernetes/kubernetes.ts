@@ -2,10 +2,10 @@
  * A real control plane as processes of a lab or a test: etcd, kube-apiserver with RBAC, admission and an audit log, and
  * kube-controller-manager. Nothing here needs root.
  *
- * Without kubelets, the lab itself starts the processes of Bellman, and the manifests of this project are applied as they are. Then only
- * {@link basicControllers} run. The node-lifecycle controller would mark the lab's nodes as Unknown, and the controllers of Deployments and
- * DaemonSets would make Pods that no kubelet runs. A lab can ask for these controllers all the same. With kubelets (see `lab/cluster/`), all
- * controllers run, and a kube-scheduler too.
+ * Without kubelets, the lab itself starts the processes of Bellman. This class applies the manifests of this project as they are, and runs only
+ * the {@link basicControllers}. The node-lifecycle controller would mark the lab's nodes as Unknown, and the controllers of Deployments and
+ * DaemonSets would make Pods that no kubelet runs. A lab can still ask for these controllers (`hasNodeLifecycle`, `hasWorkloads`). With kubelets
+ * (see `lab/cluster/`), all controllers run, and a kube-scheduler too.
  */
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -24,7 +24,7 @@ import { Credentials, type User } from './credentials.ts';
 
 const run = promisify(execFile);
 const manifests = fileURLToPath(new URL('../../manifests/', import.meta.url));
-/** A folder outside the world for the audit logs, so that `audit-report.ts` can judge them. Without it, they disappear with the world. */
+/** A folder outside the world for the audit logs, so that `audit-report.ts` can judge them. By default, the logs disappear with the world. */
 const { BELLMAN_AUDIT: auditFolder } = process.env;
 
 /** The networks of Services. The embedded API server and the tutorial use addresses of the same networks. */
@@ -48,7 +48,7 @@ const basicControllers = [
   'service-cidr-controller',
 ];
 
-/** The names of these verbs of the audit log in the counts of requests. Every other verb keeps its name there, in capitals. */
+/** The names by which {@link Kubernetes.requests} counts these verbs of the audit log. It counts any other verb by its own name in capitals. */
 const countedVerbs: Readonly<Record<string, string>> = {
   create: 'POST',
   update: 'PUT',
@@ -80,7 +80,7 @@ export class Kubernetes implements ApiServer {
   readonly #credentials: Credentials;
   readonly #auditPath: string;
   readonly #audit: AuditLog;
-  /** The logs of all servers, for {@link auditEvents}. `#audit` reads that of the first server a second time, to count requests. */
+  /** The logs of all servers, for {@link auditEvents}. `#audit` reads the log of the first server a second time, to count requests. */
   readonly #history: AuditLog[] = [];
   readonly #events: AuditEvent[] = [];
   readonly #requests = new Map<string, number>();
@@ -247,8 +247,8 @@ export class Kubernetes implements ApiServer {
   }
 
   /**
-   * A test calls this before it makes the server refuse requests of Bellman by other means than a knob. Until the test calls {@link expectGrants},
-   * `audit-report.ts` excuses refusals.
+   * A test calls this before it makes the server refuse requests of Bellman by other means than a knob. `audit-report.ts` then excuses refusals
+   * until 20 s after the test has called {@link expectGrants}.
    */
   expectRefusals(): void {
     this.#note('forbid');
@@ -272,7 +272,7 @@ export class Kubernetes implements ApiServer {
     ]);
   }
 
-  /** Resolves once the server is ready. It then has the standard roles. */
+  /** Resolves once the server is ready. The standard roles exist by then. */
   async #startServer(server: Server = this.#firstServer()): Promise<void> {
     const { processes, port } = this.#options;
     const { name, host, address, auditPath } = server;

@@ -1,8 +1,8 @@
 import type { Processes } from '../processes.ts';
 
 /**
- * Lets the kube-proxies of the nodes write their rules late, as in a large cluster: they sleep during a change of pods, and for some time after
- * it. The rules that they wrote earlier stay in force.
+ * Lets the kube-proxies of the nodes write their rules late, as in a large cluster: SIGSTOP suspends the processes during a change of
+ * pods, and for `lateMs` after it. The rules that they wrote earlier stay in force.
  */
 export class LateKubeProxies {
   readonly #processes: Processes;

@@ -6,8 +6,8 @@ export interface Fault {
   /** ISO 8601. */
   readonly at: string;
   /**
-   * `start`: the server's process starts. `ready`: the server is ready, or has the roles of the manifests again. Any other value is the name of a
-   * knob.
+   * `start`: the server's process starts. `forbid`: the test begins to take rights, tokens or capacity away. `ready`: the server is ready, or the
+   * test has given back what it took away. Any other value is the name of a knob.
    */
   readonly what: string;
 }
@@ -36,7 +36,7 @@ export function isRefused(event: AuditEvent): boolean {
 /**
  * The kinds of objects that a command lists but can do without, by user agent. Some of the Pods' accounts have no right to list them. When the
  * leader does not answer, a command lists the events that say why allocations failed. `bellman status` also lists Namespaces and ServiceCIDRs, to
- * find warnings. If it may not list them, it shows the warnings of the controller too.
+ * find warnings. Without this right, it adds the warnings that the controller has found.
  */
 const optionalLists: Readonly<Record<string, readonly string[]>> = {
   'bellman-status': ['events', 'namespaces', 'servicecidrs'],

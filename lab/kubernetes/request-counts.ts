@@ -6,7 +6,7 @@ export interface ProcessRequests {
   /** Program and address: `bellman-speaker 10.255.0.11`. */
   readonly process: string;
   readonly total: number;
-  /** By verb and resource: `watch services`. A path outside the API stands for itself: `get /version`. */
+  /** By verb and resource, such as `watch services`, or by verb and path for a path outside the API, such as `get /version`. */
   readonly byKind: ReadonlyMap<string, number>;
 }
 

@@ -1,4 +1,7 @@
-/** The programs of MetalLB that `build.sh` has built. A private world has no network and another home, so they are built before it starts. */
+/**
+ * The programs of MetalLB that `build.sh` has built. A private world has no network and another home folder, so `build.sh` must run before the world
+ * starts.
+ */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 

@@ -32,7 +32,7 @@ function below(folder: string, files: Readonly<Record<string, string>>): Readonl
   return Object.fromEntries(Object.entries(files).map(([name, text]) => [`${folder}/${name}`, text]));
 }
 
-/** The generated files of the chart by their paths in it. */
+/** The generated files of the chart by their paths in `manifests/chart/`. */
 function chartFiles(): Readonly<Record<string, string>> {
   const files: Record<string, string> = {
     'values.yaml': valuesText(),
@@ -53,7 +53,7 @@ function chartFiles(): Readonly<Record<string, string>> {
 }
 
 /**
- * The values as JSON Schema. A configuration that is given as YAML, not as text, must match the schema that editors use too, `config/schema.json`.
+ * The values as JSON Schema. A configuration may be text or YAML. As YAML, it must match `config/schema.json`, the schema that editors use.
  */
 function valuesSchema(): object {
   const schema = z.toJSONSchema(chartValues, { target: 'draft-7', io: 'input' });

@@ -1,6 +1,6 @@
 /**
- * Takes files from Debian packages without installing the packages, for any architecture and without root. apt checks the signatures of the
- * packages. It works in folders of its own, so that this machine's list of installed packages stays as it is.
+ * Takes files from Debian packages without installing the packages, for any architecture and without root. apt checks the signature of Debian's
+ * archive and the hash of each package. apt works in folders of its own, so that this machine's list of installed packages stays as it is.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-/** Finds the shared libraries that programs and addons load. Uses readelf, because it reads files of every architecture. */
+/** Finds the shared libraries that programs and addons load. Uses readelf, which reads files of every architecture. */
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,7 +1,7 @@
 /**
  * Writes images in the OCI layout (OCI Image Format Specification 1.0), and as the archives that `docker load` and `ctr images import` read. GNU tar
- * and gzip make the layers: their output depends only on the files, so the same files have the same digest on every machine. umoci
- * and skopeo cannot write an image for several architectures, and the digests of buildah change with its version.
+ * and gzip make the layers. The output of both depends only on the files, so the same files have the same digest on every machine. Other tools do not
+ * fit: umoci and skopeo cannot write an image for several architectures, and the digests of buildah change with its version.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -22,7 +22,7 @@ interface Layer extends Descriptor {
   readonly diffId: string;
 }
 
-/** The files of a layer: those below `paths`, except those below `without`, which are in other layers. Both list paths in the root directory. */
+/** The files of a layer: those below `paths`, except those below `without`, which are in other layers. All paths begin at the image's root. */
 export interface LayerPaths {
   readonly paths: readonly string[];
   readonly without: readonly string[];
@@ -172,7 +172,7 @@ function digestOf(octets: Buffer): string {
   return `sha256:${createHash('sha256').update(octets).digest('hex')}`;
 }
 
-/** The tar shows nothing of this machine: neither its users, nor its times, nor its umask, nor the order of its folders. */
+/** Makes a tar that is the same on every machine: owners, times, modes and the order of files are fixed. */
 function tar(root: string, { paths, without }: LayerPaths, mtimeSeconds: number, file: string): void {
   const below = (path: string) => relative('/', join('/', path));
   execFileSync('tar', [

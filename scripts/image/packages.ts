@@ -1,4 +1,4 @@
-/** Describes the packages of an image: the list of all packages (SBOM), and the licences of those from npm. */
+/** Describes the packages of an image: the list of all packages (SBOM), and the licences of the npm packages. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,8 +14,8 @@ interface Bom {
 }
 
 /**
- * The packages of npm, Node and Debian as CycloneDX. npm adds a random number, the time, its version, and the name of the folder. They are left out
- * or replaced, so that two builds of one commit are equal. `createdSeconds` is the time of the commit, in seconds since 1970.
+ * The npm packages, Node and the Debian packages as CycloneDX. npm adds a random number, the time, its version, and the name of the folder. This
+ * function removes or replaces these, so that two builds of one commit are equal. `createdSeconds` is the time of the commit, in seconds since 1970.
  */
 export function sbom(target: Target, packages: readonly DebianPackage[], createdSeconds: number): string {
   const bom = npmBom(target);

@@ -1,6 +1,6 @@
 /**
- * Writes the root directory of the image: the program, the shared libraries that it needs, and files that describe them. It contains no shell, no
- * package manager and no other program. Node brings its own certificates and time zones.
+ * Writes the root directory of the image: the program, the shared libraries that it needs, and files that describe them. The image contains no shell,
+ * no package manager and no other program. Node brings its own certificates and time zones.
  */
 import { execFileSync } from 'node:child_process';
 import {
@@ -92,7 +92,7 @@ function writeLibraries(target: Target, folder: string, packages: readonly Debia
   symlinkSync(join('..', libraryFolder, inFolder.name), join(folder, loader));
 }
 
-/** Records a package in status.d, where scanners look for the packages of an image without a package manager. Also keeps its texts. */
+/** Records a package in status.d, where scanners look for the packages of an image without a package manager. Also copies the package's texts. */
 function describe(
   { name, control, folder: from }: DebianPackage,
   folder: string,
@@ -104,7 +104,7 @@ function describe(
     cpSync(join(from, path), join(folder, path), { recursive: true, verbatimSymlinks: true });
   };
   const documents = `usr/share/doc/${name}`;
-  // The folder may be a link to the folder of another package, which has the text.
+  // The folder may be a link to the folder of another package, which has the file `copyright`.
   if (lstatSync(join(from, documents)).isSymbolicLink())
     symlinkSync(readlinkSync(join(from, documents)), join(folder, documents));
   else keep(join(documents, 'copyright'));

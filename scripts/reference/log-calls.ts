@@ -157,8 +157,8 @@ function lineEnd(text: string, start: number): number {
 }
 
 /**
- * The regular expression that begins at the slash at `at`; `undefined` when none does. A regular expression begins only after an operator, a
- * comma, a colon, a semicolon, a brace, an opening bracket or `return`.
+ * The regular expression that begins at the slash at `at`; `undefined` when none does. A slash begins a regular expression only at the start of the
+ * source, after `return`, or after one of the characters `= ( , : [ ! & | ? { } ; +`.
  */
 function regexAt(source: string, at: number): string | undefined {
   if (source[at + 1] === '/' || source[at + 1] === '*') return undefined;

@@ -1,4 +1,4 @@
-/** The reference pages that are made from the code, by their path. `test/unit/docs/reference.test.ts` compares the pages with the files. */
+/** The reference pages that are made from the code. The key is the path. `test/unit/docs/reference.test.ts` compares the pages with the files. */
 import { annotationsPage } from './annotations.ts';
 import { commandLinePage } from './command-line.ts';
 import { eventsPage } from './events.ts';

@@ -63,11 +63,11 @@ export class BfdEngine {
   readonly #clock: Clock;
   readonly #floor: Floor;
   readonly #lateness = new Lateness();
-  /** By peer id. */
+  /** By id of the session. */
   readonly #sessions = new Map<string, BfdSession>();
   /** Removed sessions that still tell their peers AdminDown. */
   readonly #leaving = new Map<BfdSession, Timer>();
-  /** `#sessions` and `#leaving` in one list; `undefined` after a change. It is kept because every wake-up goes through it. */
+  /** `#sessions` and `#leaving` in one list; `undefined` after a change. The list is kept because every wake-up goes through it. */
   #allSessions: readonly BfdSession[] | undefined;
   readonly #byDiscriminator = new Map<number, BfdSession>();
   readonly #ports: ReceivePorts<BfdSession>;
@@ -126,7 +126,7 @@ export class BfdEngine {
 
   /**
    * Accepts the sessions that an earlier process passed on. Each of them goes on as soon as a call of `setSessions` contains it. Returns their
-   * number, or why one of them cannot be read.
+   * number, or why all of them are refused.
    */
   inherit(items: readonly Uint8Array[]): Result<number, string> {
     if (!this.#mayInherit) return fail('they come too late: this process has begun its own sessions');

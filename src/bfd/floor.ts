@@ -11,7 +11,7 @@ export interface Floor {
 /**
  * Beside six busy loops on two cores, 99.7 % of the packets are at most 2 ms late with SCHED_FIFO (docs/design/bfd.md). So 10 ms is allowed,
  * the shortest interval that MetalLB accepts. Without SCHED_FIFO, bench/bfd.ts measured packets that were up to 180 ms late, or up to 58 ms
- * with the nice value -20.
+ * with the nice value -20. The floor `ordinary` makes the peer's Detection Time at least 300 ms (100 ms × 3), which is longer than these delays.
  */
 export const floors: Readonly<Record<'realtime' | 'ordinary', Floor>> = {
   realtime: { minimumIntervalMs: 10, minimumDetectMultiplier: 1 },

@@ -37,7 +37,7 @@ export type FromBfd =
   /** Answers the message `events`. */
   | { readonly kind: 'events'; readonly id: number; readonly events: readonly RecordedEvent[] };
 
-/** A session has changed its state, or the peer has announced another state, diagnostic or C bit. Sent at once. */
+/** Sent at once when a session has changed its state or was inherited, or when the state, diagnostic or C bit of the peer has changed. */
 export interface BfdChange {
   readonly id: string;
   readonly state: BfdState;
@@ -62,7 +62,7 @@ export type BfdDropReason =
   | 'malformed'
   /** No session has Your Discriminator; or it is 0, and there is no session with the sender. */
   | 'no-session'
-  /** Your Discriminator belongs to a session with another peer, or on another interface or local address. */
+  /** Your Discriminator belongs to a session with another peer, or to a session on another interface or local address. */
   | 'wrong-source'
   /** Your Discriminator is 0, but the session is Up. */
   | 'no-discriminator'
@@ -103,7 +103,7 @@ export interface BfdSessionStatus extends BfdChange {
   readonly ups: number;
   readonly downs: number;
   readonly dropped: Readonly<Partial<Record<BfdDropReason, number>>>;
-  /** Time since the last accepted packet; absent when there was none. */
+  /** Time since the last accepted packet. Before the first packet, the time since this process inherited the session; else absent. */
   readonly lastReceivedAgoMs?: number;
   readonly echo?: BfdEchoStatus;
   /** A sentence that says why the session cannot run. */
@@ -121,7 +121,7 @@ export interface BfdEchoStatus {
 
 /** The process as a whole. */
 export interface BfdProcessStatus {
-  /** How the kernel schedules the process: before every normal process, with the highest normal priority, or like any other process. */
+  /** How the kernel schedules the process. `fifo`: before every normal process. `nice`: with the highest normal priority. `normal`: as any other. */
   readonly scheduling: 'fifo' | 'nice' | 'normal';
   /** A sentence that says why the scheduling is not `fifo`. */
   readonly schedulingFault?: string;

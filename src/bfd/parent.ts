@@ -12,12 +12,15 @@ export interface BfdOptions {
   readonly logLevel: LogLevel;
   readonly logger: Logger;
   /**
-   * Receives every change of a session. When the process ends unexpectedly, each session that was not AdminDown changes to AdminDown without
-   * a diagnostic, because nothing is known about the path. The restarted process begins with Down.
+   * Receives every change of a session. When the process ends, each session that is not yet AdminDown changes to AdminDown without a diagnostic,
+   * because nothing is known about the path. A restarted process begins with Down.
    */
   readonly onChange: (change: BfdChange) => void;
   readonly clock?: Clock;
-  /** Path of the socket over which the BFD process passes its sessions on to its successor. When absent, it passes none on. */
+  /**
+   * Path of the socket over which the BFD process inherits the sessions of its predecessor, and passes its own on to its successor. When the
+   * path is absent, the process does neither.
+   */
   readonly successionPath?: string;
   /** Tests run another program. */
   readonly program?: URL;
@@ -34,7 +37,7 @@ export interface Bfd {
   status(): readonly BfdSessionStatus[];
   /** The process; `undefined` while it does not run. */
   processStatus(): BfdProcessStatus | undefined;
-  /** Returns the events of the process's flight recorder; none while it does not run. Rejects when it does not answer. */
+  /** Returns the events of the process's flight recorder; none while the process does not run. Rejects when the process does not answer. */
   events(): Promise<readonly RecordedEvent[]>;
   /** Reasons why the process is unhealthy; empty while it runs or is not needed. */
   unhealthy(): readonly string[];
@@ -66,14 +69,14 @@ class BfdParent implements Bfd {
   readonly #process: ChildProcess<ToBfd, FromBfd>;
   #wanted: readonly BfdSessionSettings[] = [];
   #sent = '[]';
-  /** By peer id. */
+  /** By id of the session. */
   readonly #sessions = new Map<string, BfdSessionStatus>();
   #processStatus: BfdProcessStatus | undefined;
   /** Present once `passOn` has asked the process to pass its sessions on. */
   #passed: PromiseWithResolvers<void> | undefined;
   /**
-   * The sessions end, or belong to the next speaker. The configuration is still watched, and an edit must not begin them again: a second session
-   * on the same path would take down the one that the next speaker goes on with.
+   * True after `passOn` or `stop`. The speaker still watches the configuration then, but an edit must not begin sessions again: a second session
+   * on the same path would take down the session that the next speaker goes on with.
    */
   #isEnding = false;
 
@@ -159,7 +162,7 @@ class BfdParent implements Bfd {
     }
   }
 
-  /** A removed session still reports changes during its farewell. They no longer matter. */
+  /** Ignores the changes of a removed session, which it still reports during its farewell. */
   #changed(change: BfdChange): void {
     if (!this.#isWanted(change.id)) return;
     const known = this.#sessions.get(change.id);

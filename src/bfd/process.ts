@@ -109,7 +109,7 @@ function listenForSuccessor(): void {
   if (successionPath !== undefined) predecessor.listen();
 }
 
-/** Begins to work. The predecessor has passed its sessions on by now, or will pass none on. */
+/** Begins to work. The predecessor has passed its sessions on, or keeps them, or has not answered within `inheritMs`. */
 function run(): void {
   if (mayRun) return;
   mayRun = true;

@@ -26,7 +26,7 @@ export interface ReceivePortsOptions<Session> {
   readonly logger: Logger;
   /** `octets` and `source` are valid until the function returns. `receivers` are the sessions to which the packet may belong. */
   readonly onPacket: (octets: Uint8Array, source: Uint8Array, receivers: ReadonlySet<Session>) => void;
-  /** Called after a read that left packets in the socket. */
+  /** Called after a read that reached its limit, so that more packets may wait in the socket. */
   readonly pause: () => void;
 }
 
@@ -40,7 +40,7 @@ interface Port<Session> {
   readonly key: ListenKey;
   /** The sessions for which the socket is open. */
   readonly sessions: Set<Session>;
-  /** The sessions whose packets can arrive on it, those of `sessions` first. */
+  /** The sessions whose packets can arrive on the socket. Those of `sessions` come first. */
   receivers: ReadonlySet<Session>;
   /** Present while a flood is kept out. */
   shield: Timer | undefined;

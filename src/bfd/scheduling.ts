@@ -43,7 +43,7 @@ function faultOf(error: unknown): string {
   return 'the kernel gives the control group no real-time budget (cpu.rt_runtime_us is 0)';
 }
 
-/** Whether the process has CAP_SYS_NICE in the initial user namespace. In any other, the kernel refuses SCHED_FIFO. */
+/** Whether the process has CAP_SYS_NICE in the initial user namespace. In any other user namespace, the kernel refuses SCHED_FIFO. */
 function hasCapability(): boolean {
   try {
     const capabilities = /^CapEff:\s+([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];

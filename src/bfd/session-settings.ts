@@ -1,11 +1,11 @@
 /** The settings of one BFD session. They are plain JSON, because they go to the BFD process over its IPC channel. */
 export interface BfdSessionSettings {
   /**
-   * The id of the BGP peer. A session keeps its state while its settings change, as long as the id, the addresses, the interface and the
-   * kind of mode stay.
+   * Identifies the path of the session. BGP peers on the same path share one session. A session keeps its state while its settings change, as
+   * long as the id, the addresses, the interface and the kind of mode stay.
    */
   readonly id: string;
-  /** The name of the BGP peer, for logs and metrics. */
+  /** The name of the BGP peer, for logs and metrics. When peers share the session, the name of the first of them. */
   readonly name: string;
   /** Canonical text, without a zone. */
   readonly peerAddress: string;
@@ -27,7 +27,10 @@ export interface BfdSessionSettings {
   readonly authentication?: BfdAuthentication;
 }
 
-/** Single hop (RFC 5881) or multihop (RFC 5883). A multihop session drops packets that arrive with a smaller TTL than the minimum. */
+/**
+ * Single hop (RFC 5881) or multihop (RFC 5883). The receive socket of a multihop session drops packets with a TTL below `minimumTtl`. When several
+ * sessions share the socket, the smallest of their values applies to all of them.
+ */
 export type BfdMode =
   | { readonly kind: 'single-hop' }
   | { readonly kind: 'multihop'; readonly minimumTtl: number };

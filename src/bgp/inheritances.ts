@@ -20,7 +20,7 @@ export function offeredItems(sessions: readonly FrozenSession[]): OfferedItem[] 
   ]);
 }
 
-/** The sessions that an earlier process has passed on, until their peers are configured. */
+/** Holds the sessions that an earlier process has passed on, until their peers are configured. */
 export class Inheritances {
   readonly #transport: Transport;
   readonly #waiting = new Map<string, DecodedSession>();

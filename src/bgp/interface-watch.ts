@@ -17,7 +17,8 @@ export interface InterfaceWatchOptions {
 /**
  * Hints come in bursts, for instance while many addresses are added. The first hint causes a reading at once. Hints during the pause that
  * follows share one reading when the pause ends. A link that is lost in the middle of a burst is noticed after the pause, so the pause is
- * short. A node with thousands of addresses takes longer to read, so the pause is also at least twice as long as the reading.
+ * short. With thousands of addresses, a reading takes longer. The pause is therefore at least twice as long as the reading and the handling
+ * of its changes.
  */
 const hintPauseMs = 20;
 const hintPauseFactor = 2;
@@ -49,8 +50,8 @@ export class InterfaceWatch {
   }
 
   /**
-   * Reads the interfaces for a session that comes up. If they differ from those that were seen last, the next check reports a change, even if the
-   * interfaces have changed back by then: the session has seen the state in between.
+   * Reads the interfaces for a session that comes up. If they differ from those that were seen last, the next check reports a change. It does
+   * so even if the interfaces have changed back by then, because the session has seen the state in between.
    */
   current(): readonly NodeInterface[] {
     const interfaces = this.#read() ?? [];

@@ -100,7 +100,7 @@ export interface PathAttributes {
   readonly unknown?: readonly UnknownAttribute[];
 }
 
-/** A prefix of an UPDATE. `pathId` is the path identifier (RFC 7911), present when the session has negotiated ADD-PATH for the family. */
+/** A prefix of an UPDATE. `pathId` is the path identifier (RFC 7911). The codec supports it, but this speaker never offers ADD-PATH. */
 export interface Nlri extends Prefix {
   readonly pathId?: number;
 }

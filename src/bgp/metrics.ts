@@ -247,7 +247,7 @@ export class BgpMetrics {
       name: 'bellman_bgp_update_prefixes',
       help: 'Prefixes in each UPDATE message sent.',
       labelNames: peer,
-      // A full message of 4096 octets holds about 800 /32 prefixes or 230 /128 prefixes. One of 65,535 octets holds about 13,000 /32 prefixes.
+      // A full message of 4096 octets holds about 800 /32 or 230 /128 prefixes. A message of 65,535 octets holds about 13,000 /32 prefixes.
       buckets: [1, 2, 5, 10, 25, 50, 100, 200, 400, 800, 1600, 13_000],
       registers: [this.#registry],
     });

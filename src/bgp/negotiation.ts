@@ -34,13 +34,19 @@ export interface LocalEnd {
   readonly gracefulRestart?: GracefulRestartOffer;
   /** Offers BFD strict mode: if the peer offers it too, the session waits until BFD is Up. */
   readonly bfdStrict: boolean;
-  /** Codes of capabilities that this peer refused (RFC 5492 section 5); `all` leaves every capability out of our OPEN. */
+  /**
+   * Codes of the capabilities to leave out of our OPEN: those that this peer refused (RFC 5492 section 5) and, for an inherited session, those
+   * that the earlier process did not offer. `all` leaves every capability out.
+   */
   readonly refusedCapabilities: ReadonlySet<number> | 'all';
 }
 
 export interface GracefulRestartOffer {
   readonly restartTimeSeconds: number;
-  /** Long-Lived Stale Time (RFC 9494): how long the peer keeps our routes after the restart time. It prefers any other route meanwhile. */
+  /**
+   * Long-Lived Stale Time (RFC 9494): how long the peer keeps our routes after the restart time. Meanwhile the peer prefers any other route to
+   * them.
+   */
   readonly longLivedStaleTimeSeconds?: number;
   /** Restart State, the R bit (RFC 4724 section 3): this process has restarted. */
   readonly restarting: boolean;
@@ -68,7 +74,7 @@ export interface Negotiated {
   readonly receiveLimit: number;
   /**
    * Present when both ends offer graceful restart. The peer then keeps our routes for a while after the session goes down. The times in
-   * our OPEN say how long. This `restartTimeSeconds` is the one in the peer's OPEN.
+   * our OPEN say how long. The two values here come from the peer's OPEN.
    */
   readonly gracefulRestart?: { readonly restartTimeSeconds: number; readonly notification: boolean };
   /** Present when both ends offer BFD strict mode: the session waits until BFD is Up. */
@@ -202,7 +208,7 @@ function longLived(
 
 /**
  * Compares the peer's OPEN with ours. Returns the features that both ends agree on, or the OPEN Message Error to send (RFC 4271 section
- * 6.2). The codec has already rejected every OPEN that is invalid in any session.
+ * 6.2). The codec has already rejected OPENs with the errors that do not depend on the session.
  */
 export function judgeOpen(open: OpenMessage, local: LocalEnd): Result<Negotiated, NotificationError> {
   const ours = localOpen(local).capabilities;
@@ -224,7 +230,7 @@ export function judgeOpen(open: OpenMessage, local: LocalEnd): Result<Negotiated
     holdTimeSeconds,
     keepaliveTimeSeconds: keepaliveSeconds(local.keepaliveTimeSeconds, holdTimeSeconds),
     fourOctetAs: both('four-octet-as'),
-    // An OPEN without the multiprotocol capability stands for IPv4 (RFC 4760 section 8). Ours lacks it when the peer has refused it.
+    // Our OPEN is checked too, because it lacks the multiprotocol capability when the peer has refused that capability.
     families: offeredFamilies(local).filter((family) => speaks(ours, family) && speaks(theirs, family)),
     extendedNextHop: both('extended-next-hop') && takesIpv6NextHop(theirs),
     routeRefresh: both('route-refresh'),
@@ -328,7 +334,7 @@ function expectedAs({ peerAsn, asn }: LocalEnd): string {
   return peerAsn === 'external' ? `external (any AS but ${asn})` : String(peerAsn);
 }
 
-/** A peer without any multiprotocol capability speaks IPv4 unicast (RFC 4760 section 8). */
+/** True when an OPEN with these capabilities offers the family. Without any multiprotocol capability, it offers IPv4 (RFC 4760 section 8). */
 function speaks(capabilities: readonly Capability[], family: Family): boolean {
   const offered = capabilities.filter((capability) => capability.kind === 'multiprotocol');
   return offered.length === 0

@@ -67,7 +67,7 @@ function attribute(data: Uint8Array): string | undefined {
   return `${attributeName(data[1] ?? 0)}, data ${hex(data)}`;
 }
 
-/** RFC 5492 section 5: the capabilities that the peer does not support, `code | length | value` each. */
+/** RFC 5492 section 5: the capabilities that made the sender refuse the OPEN, `code | length | value` each. */
 function capabilities(data: Uint8Array): string | undefined {
   const names: string[] = [];
   let at = 0;

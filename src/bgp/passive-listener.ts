@@ -18,9 +18,9 @@ export interface PassiveListenerOptions {
 }
 
 /**
- * The listener for peers that connect to this node. It is open only while a passive peer is configured and its session may start. A failure
- * to listen is logged once and reported to each affected passive peer. The listener is then opened again after a pause, unless the failure
- * concerns only the password of one peer.
+ * The listener for peers that connect to this node. It is open while at least one passive peer is configured whose session may start. A
+ * failure to listen is logged once and reported for each affected passive peer. If the failure concerns more than the password of one peer,
+ * the listener is opened again after a pause.
  */
 export class PassiveListener {
   readonly #options: PassiveListenerOptions;
@@ -34,7 +34,7 @@ export class PassiveListener {
     this.#options = options;
   }
 
-  /** Opens, replaces or closes the listener, so that these peers can connect. */
+  /** Opens, replaces or closes the listener, as these peers require. */
   update(peers: readonly ResolvedPeer[]): void {
     this.#peers = peers;
     const ready = peers.filter(({ waitingFor }) => waitingFor === undefined);

@@ -19,7 +19,10 @@ export interface PeerSettings {
   readonly keepaliveTimeSeconds: number;
   /** ConnectRetryTime (RFC 4271 section 8). */
   readonly connectRetrySeconds: number;
-  /** Largest number of hops to an external peer, 1 when it is directly connected. When absent, the system's TTL applies. */
+  /**
+   * Largest number of hops to an external peer, 1 when it is directly connected. When it is absent and `ttlSecurity` is false, packets carry
+   * the system's TTL.
+   */
   readonly ebgpHops?: number;
   /** Generalized TTL security mechanism (RFC 5082). */
   readonly ttlSecurity: boolean;

@@ -81,9 +81,9 @@ export interface BgpSpeakerOptions {
 }
 
 /**
- * Longest wait for the kernel to take all changes before the sessions are offered to a successor. If the successor has not accepted within
- * two seconds after the offer began (`acceptDeadlineMs`), all sessions stay with this process. A peer that does not read must therefore
- * not use that time up.
+ * Longest wait for the kernel to take all queued routes before the sessions are offered to a successor. The successor must accept within two
+ * seconds after the offer began (`acceptDeadlineMs`). Otherwise all sessions stay with this process. Without this limit, one peer that does
+ * not read could use up the two seconds.
  */
 const offerFlushMs = 1000;
 
@@ -222,7 +222,7 @@ class Speaker implements BgpSpeaker, SessionSuccession {
   }
 
   inherit(items: readonly OfferedItem[]): Result<number, string> {
-    // Both processes may have been told to stop. If this one took sessions now, they would end without a NOTIFICATION when it exits.
+    // This process may stop at the same time as its predecessor. Sessions that it took now would end without a NOTIFICATION when it exits.
     if (this.#isStopped) return fail('this process stops');
     return this.#inherited.add(items);
   }

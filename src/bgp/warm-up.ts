@@ -7,11 +7,11 @@ import { PrefixTable } from './rib/prefix-table.ts';
 import { RouteOutput } from './session/route-output.ts';
 import type { RouteAttributes } from './speaker-api.ts';
 
-/** After this many rounds, the engine has compiled the functions (measured with bench/bgp-convergence.ts). */
+/** After this many rounds, the engine has compiled the functions that send routes (measured with bench/bgp-convergence.ts). */
 const rounds = 128;
 /**
- * Routes of each family in a round. To announce or to withdraw them takes about a millisecond, and delays a message to a peer by no more
- * than that. So few routes leave little garbage.
+ * Routes of each family in a round. To announce or to withdraw so few routes takes about a millisecond and leaves little garbage. A message
+ * to a peer therefore waits for about a millisecond at most.
  */
 const routesPerRound = 256;
 const pauseMs = 10;

@@ -26,7 +26,7 @@ export async function readCluster(
   }
 }
 
-/** Reads the first list that the server has. Each version of a resource shows the same objects. */
+/** Reads the first of these lists that the server has. The lists belong to versions of one resource, so each shows the same objects. */
 async function readFirst(client: Api, alternatives: readonly ListPath[]): Promise<SourceObject[]> {
   for (const { path, apiVersion, kind } of alternatives) {
     const list = await readObject<{ readonly items?: unknown }>(client, path);

@@ -27,8 +27,8 @@ const codes = {
 } as const;
 
 /**
- * `bellman explain`: says why an address is announced or not. Exit codes: 0 when every address of the subject is announced; 1 when one is not;
- * 2 when that is unknown because a speaker that may announce it was not reached, or because the API server could not be reached.
+ * `bellman explain`: says why an address is announced or not. Exit codes: 0 when every address of the subject is announced; 1 when an address is
+ * not announced; 2 when the command cannot know, because a speaker that may announce the address, or the API server, was not reached.
  */
 export function explainCommand(): Command {
   return new Command('explain')

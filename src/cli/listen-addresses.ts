@@ -6,8 +6,8 @@ const expectation = 'expected host:port, [v6]:port, :port or an IP address; seve
 
 /**
  * Parses a list of `host:port`, `[v6]:port`, `:port` and IP addresses without a port. `:port` stands for all addresses. An address without
- * a port gets the port of the preceding item. A manifest can therefore append the node's address without knowing its family:
- * `127.0.0.1:7472,$(BELLMAN_HOST_IP)`.
+ * a port gets the port of the preceding item. A manifest can therefore append the node's address without knowing whether it is an IPv6 address,
+ * which would need brackets before a port: `127.0.0.1:7472,$(BELLMAN_HOST_IP)`.
  */
 export function parseListenAddresses(text: string, defaultPort: number): readonly ListenAddress[] {
   const addresses: ListenAddress[] = [];

@@ -9,8 +9,8 @@ interface PageFlags extends Omit<PageRunOptions, 'clock' | 'signal' | 'print'> {
 }
 
 /**
- * `bellman page`: serves the web page of the cluster to browsers on this host until it is ended. Exit codes: 0 when a signal or the end of
- * standard input ended it; 2 when it could not start.
+ * `bellman page`: serves the web page of the cluster to browsers on this host, until a signal ends the command. With `--end-with-input`, the end of
+ * standard input ends the command too. Exit codes: 0 when the command was ended in one of these ways; 2 when it could not start.
  */
 export function pageCommand(): Command {
   return new Command('page')

@@ -1,6 +1,6 @@
 import { exitCodes } from './exit-codes.ts';
 
-/** Aborts on the first SIGTERM or SIGINT. A second signal ends the process at once. */
+/** The returned `AbortSignal` aborts on the first SIGTERM or SIGINT. The second one ends the process at once. */
 export function stopSignal(): AbortSignal {
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const)

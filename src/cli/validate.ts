@@ -15,7 +15,7 @@ interface ValidateFlags {
 
 /**
  * `bellman validate`: judges configuration files with the controller's own gate. With a kubeconfig it also reports assigned addresses
- * that a file would orphan, warnings about the file in its cluster, and the effects of the edit. Exit codes: 0 when all files are valid, 1 when a
+ * that a file would orphan, mistakes that only the cluster shows, and the effects of the edit. Exit codes: 0 when all files are valid, 1 when a
  * file is not valid, 2 when a file could not be read or the command could not run.
  */
 export function validateCommand(): Command {

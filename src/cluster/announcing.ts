@@ -14,8 +14,8 @@ interface WrittenLine extends Announcer {
 }
 
 /**
- * A line without the white space around it. No two neighbouring parts match the same character, so that matching takes linear time. The names
- * of the node and the interfaces have no character that `printable` replaces, because users may edit the record and commands print these names.
+ * A line without the white space around it. No two neighbouring parts match the same character, so that matching takes linear time. Users may edit
+ * the record, and commands print its names. The pattern therefore allows no name of a node or interface with a character that `printable` replaces.
  */
 const announcingLine = /^([^=\s]+)=([^/=\s\p{Cc}\p{Cf}\p{Cs}]+)(?:\/([^\s\p{Cc}\p{Cf}\p{Cs}]*))?$/u;
 /** The names of objects in Kubernetes are never longer. */
@@ -57,10 +57,9 @@ export function formatAnnouncing(announcers: ReadonlyMap<string, Announcer | Wri
 }
 
 /**
- * The new announcing record of a Service. Sets the lines of the addresses in `taken`. Drops lines that do not parse, and the lines of
- * abandoned addresses and of addresses that the Service no longer has. Keeps all other lines as they stand, even lines that a user has
- * edited, because the admission policy refuses a changed line of another node. Returns `undefined` when nothing changes, and `null` when no
- * line is left.
+ * The new announcing record of a Service. Sets the lines of the addresses in `taken`. Drops lines that do not parse, the lines of the addresses in
+ * `abandoned`, and the lines of addresses that the Service does not have. Keeps all other lines as they stand, even lines that a user has edited,
+ * because the admission policy refuses a changed line of another node. Returns `undefined` when nothing changes, and `null` when no line is left.
  */
 export function recordAnnouncing(
   service: Pick<Service, 'annotations' | 'ingress'>,

@@ -1,7 +1,7 @@
 /**
  * A death report is a Lease in which a speaker names the nodes that it finds dead. Speakers write these Leases, and the leading controller
- * reads them. A speaker writes its report when the nodes in it change, so an old report is still valid. When several other speakers do not
- * answer, it also writes an unchanged report, because the write shows the controller that its own node lives.
+ * reads them. A speaker writes its report when the nodes in the report change, so a report stays valid however old it is. A speaker also writes
+ * an unchanged report when several other speakers do not answer, because the write shows the controller that the node of the writer lives.
  */
 import type { RawObject } from '../kubernetes/api.ts';
 import { ObjectReader } from '../kubernetes/object-reader.ts';

@@ -46,7 +46,7 @@ export const annotations = {
   deadNodes: `${prefix}dead-nodes`,
 } as const;
 
-/** Annotation of a Node that leaves. A user or `bellman drain` writes it. The value is the reason, for people to read. */
+/** Annotation that makes a Node leave. A user or `bellman drain` writes it. The value is the reason, for people to read. */
 export const maintenanceAnnotation = `${prefix}maintenance`;
 
 /**
@@ -59,7 +59,7 @@ export const takeoverKey = `${prefix}takeover`;
 /** Prefixes of the annotations with which a Service requests something. MetalLB's prefixes mean the same as Bellman's. */
 export const requestPrefixes = [prefix, 'metallb.universe.tf/', 'metallb.io/'] as const;
 
-/** Label of a node that must not announce, unless the configuration or a flag ignores the label. */
+/** A node with this label announces nothing. The configuration or a flag can make the speakers ignore the label. */
 export const excludeFromLoadBalancersLabel = 'node.kubernetes.io/exclude-from-external-load-balancers';
 /** Taint by which an administrator says that a node is dead. */
 export const outOfServiceTaint = 'node.kubernetes.io/out-of-service';

@@ -1,10 +1,11 @@
 /**
- * Largest sum of the lengths of all keys. It is enough for the values of tens of thousands of ordinary objects. A limit on the number of values
- * would not bound the memory: a user may change an object with a thousand endpoints or ports again and again, and each change makes a long value.
+ * Largest sum of the lengths of all keys, with 64 added for each key. This is enough for the values of tens of thousands of ordinary Kubernetes
+ * objects. A limit on the number of values would not bound the memory: a user may change an object with a thousand endpoints or ports again and
+ * again, and each change makes a long value.
  */
 const maxCharacters = 2 ** 22;
 
-/** Returns the same object for equal values, which saves memory: tens of thousands of objects have the same few values. */
+/** Keeps one copy of equal values. This saves memory, because tens of thousands of Kubernetes objects have the same few values. */
 export class SharedValues<T> {
   readonly #values = new Map<string, T>();
   #characters = 0;

@@ -12,7 +12,7 @@ import * as z from 'zod';
 import { printable } from '../printable.ts';
 import { fail, ok, type Result } from '../result.ts';
 
-/** Version of the format. A status without a version comes from a release that did not write one yet. */
+/** Version of the format. A status of an older release may have no version, which counts as 0. */
 export const statusVersion = 1;
 
 const maxTextCharacters = 1024;
@@ -62,7 +62,7 @@ const peerBfd = z.object({
   remote: bfdEnd,
   sent: z.number(),
   received: z.number(),
-  /** How often the session went down after it was Up, since the BFD process started. */
+  /** How often the session left the state Up since the BFD process started. */
   downs: z.number(),
   /** Received packets that were dropped, by reason. */
   dropped: z.record(text, z.number()),
@@ -103,13 +103,13 @@ const speakerStatus = z.object({
   /** `reached` when the speaker can reach the API server, else `not reached`. */
   apiServer: text.default('reached'),
   peers: z.array(peer),
-  /** Layer-2 addresses that the speaker answers for, each with the time when it started (RFC 3339). */
+  /** Layer-2 addresses that the speaker answers for, each with the time since which the speaker answers (RFC 3339). */
   announcing: z.record(text, text),
   /** Layer-2 addresses that a foreign host uses, with the MAC of that host and the interface on which it was seen. */
   inUse: z.record(text, text),
   /** Layer-2 addresses that the speaker answers for and whose witnesses get no answer, with the nodes of the witnesses. */
   unverified: z.record(text, text).default({}),
-  /** Addresses announced by BGP, with the names of the peers. */
+  /** Addresses that the speaker announces by BGP, each with the names of the peers that should receive its route. */
   advertised: z.record(text, texts),
   /**
    * Whether any pool is announced in layer 2. Without such a pool and without `dead-nodes`, the speaker has no members. Absent in a status of an
@@ -125,7 +125,7 @@ const speakerStatus = z.object({
       service: text,
       address: text,
       reason: text,
-      /** Absent in a status without a version. */
+      /** Absent in a status without a version. A cause that this program does not know is read as absent. */
       cause: z.enum(refusalCauses).optional().catch(undefined),
       /** The kind of an object and its field that decides, such as `Node spec.unschedulable`. Absent in a status of an older release. */
       field: text.optional(),
@@ -174,10 +174,10 @@ const speakerStatus = z.object({
           address: text,
           pool: text,
           protocol: text,
-          /** Names of the peers that would receive it. */
+          /** Names of the peers that would receive the route of the address. */
           peers: texts,
           isAdmitted: z.boolean(),
-          /** Whether this node may answer for it in layer 2. Always true for an address of BGP. */
+          /** Whether this node may answer for the address in layer 2. Always true when the protocol is BGP. */
           isCandidate: z.boolean(),
           /** The node from which another program answers, according to this node's sighting. Empty when the MAC belongs to no speaker's node. */
           seenOn: text.optional(),

@@ -1,6 +1,6 @@
 import type { Family, IpAddress, IpRange } from '../address/index.ts';
 
-/** A valid configuration as plain data, with defaults filled in. Peers still refer to Secrets by name. */
+/** A valid configuration as plain data, with defaults filled in. Peers and BFD profiles still refer to Secrets by name. */
 export interface Config {
   readonly peers: readonly PeerConfig[];
   readonly pools: readonly PoolConfig[];
@@ -10,12 +10,15 @@ export interface Config {
   readonly ignoreExcludedNodes: boolean;
   /** Taints that make a node leave. */
   readonly leaveOnTaints: readonly TaintMatch[];
-  /** Nodes leave an address only while at least this many other nodes could announce it. */
+  /**
+   * A leaving node stops announcing an address by BGP only while at least this many nodes that stay could announce the address. In layer 2
+   * one such node is enough.
+   */
   readonly minAnnouncers: number;
   readonly drain: DrainConfig;
   /**
-   * How long a node waits before it announces a Service whose first endpoint on this node has become ready. It waits only while another
-   * node can announce the Service. 0 for no wait.
+   * How long a node waits before it announces a Service with `externalTrafficPolicy: Local` whose first endpoint on this node has become
+   * ready. The node waits only while another node can announce the Service. 0 for no wait.
    */
   readonly announceDelaySeconds: number;
   /** When present, the controller sets the Pods of dead nodes to not ready. */
@@ -34,7 +37,7 @@ export const emptyConfig: Config = {
   announceDelaySeconds: 0,
 };
 
-/** The effects of taints that can make a node leave. A taint with `PreferNoSchedule` never does. */
+/** The effects of taints that can make a node leave. A taint with the effect `PreferNoSchedule` never makes a node leave. */
 export type LeavingTaintEffect = 'NoSchedule' | 'NoExecute';
 
 /** Matches taints that make a node leave. An absent field matches every value. */
@@ -55,13 +58,13 @@ export interface Toleration {
   readonly effect?: LeavingTaintEffect;
 }
 
-/** Attributes of the routes of a leaving node, and the time of their withdrawal. */
+/** How a node marks the routes of an address that it drains, and when it withdraws them. */
 export interface DrainConfig {
   /** Time from the marking of the routes to their withdrawal. */
   readonly delaySeconds: number;
   /**
-   * The community by which routers recognize the routes, by default GRACEFUL_SHUTDOWN (RFC 8326). This list is empty when that community is
-   * a large one.
+   * The community by which routers recognize the routes, by default GRACEFUL_SHUTDOWN (RFC 8326). If the configuration names a large
+   * community instead, this list is empty and `largeCommunities` holds the community.
    */
   readonly communities: readonly number[];
   readonly largeCommunities: readonly LargeCommunity[];
@@ -98,7 +101,7 @@ export interface SecretReference {
   readonly key: string;
 }
 
-/** A router to peer with. One match in `nodeSelectors` is enough. An empty list matches every node. */
+/** A router to peer with. A node has a session with it when one of `nodeSelectors` matches the node, or when that list is empty. */
 export interface PeerConfig {
   /** Unique. The `name` key, or else a name made of the address and the port (see `resolve/peers.ts`). */
   readonly name: string;
@@ -136,7 +139,7 @@ export interface PeerConfig {
 export interface GracefulRestartConfig {
   /** How long the peer keeps our routes while a speaker restarts (RFC 4724). */
   readonly restartTimeSeconds: number;
-  /** How long the peer then keeps them as its last choice (RFC 9494). When absent, the peer drops them at once. */
+  /** How long the peer keeps our routes as its last choice after the restart time (RFC 9494). When absent, the peer drops the routes then. */
   readonly longLivedStaleTimeSeconds?: number;
 }
 

@@ -8,10 +8,10 @@
  *
  * Each stage has one entry (its `index.ts`) and imports only from the stages before it. `parse.ts` runs the stages in order.
  *
- * The format is a superset of the ConfigMap of MetalLB v0.9 to v0.12. The keys of MetalLB have the same names and defaults, and a value that
- * MetalLB refuses is refused here too. YAML 1.1 values have the same meaning: `auto-assign: no` is false, and an empty value counts as absent.
- * Bellman also refuses some texts that MetalLB accepts, because they are almost certainly mistakes. Examples are two peers that describe the
- * same session, and a hold time that rounds down to zero.
+ * The format is a superset of the ConfigMap of MetalLB v0.9 to v0.12. The keys of MetalLB have the same names and defaults. Bellman refuses
+ * each value that MetalLB refuses, except values that only Bellman has, such as `protocol: none`. YAML 1.1 values have the same meaning as in
+ * MetalLB: `auto-assign: no` is false, and an empty value counts as absent. Bellman also refuses some texts that MetalLB accepts, because they
+ * are almost certainly mistakes. Examples are two peers that describe the same session, and a hold time that rounds down to zero.
  *
  * The parser reports all errors at once, each with its path, line and column. It leaves out a value of the wrong shape and continues
  * with the next value. It never ignores a key: it refuses every key that is not implemented. Limits bound the cost of a hostile text:

@@ -12,7 +12,7 @@ export type ParsedConfig =
 const maxDepth = 20;
 /** Largest number of errors that are reported one by one. Errors beyond this number are only counted. */
 const maxReported = 1000;
-/** Largest number of errors that are collected and sorted. Parsing ends when this many are found before the stage `resolve/`. */
+/** Largest number of errors that are collected and sorted. If the stages before `resolve/` find this many errors, parsing ends before `resolve/`. */
 const maxCollected = 20_000;
 
 /**
@@ -64,7 +64,7 @@ function judgeDocument(document: YamlDocument, errors: Complaints, warnings: Com
   return resolveConfig(isFull() ? {} : (sound ?? {}), findings);
 }
 
-/** Complaints with their places. A hostile text may cause very many complaints, so only reported complaints get a message. */
+/** Complaints with their places. A hostile text may cause very many complaints, so messages are made only for the complaints that are reported. */
 class Complaints {
   readonly #text: string;
   readonly #noun: string;

@@ -9,7 +9,7 @@ function selectorMatches(selector: LabelSelector, labels: Labels): boolean {
   return selector.matchExpressions.every((requirement) => requirementHolds(requirement, labels));
 }
 
-/** `constructor` and other names of inherited properties are valid keys of labels. */
+/** Reads only own properties, because `constructor` and other names of inherited properties are valid keys of labels. */
 function labelOf(labels: Labels, key: string): string | undefined {
   return Object.hasOwn(labels, key) ? labels[key] : undefined;
 }

@@ -2,7 +2,7 @@ import { setFlagsFromString } from 'node:v8';
 
 /**
  * Measured while 8,000 new Services get addresses (`bench/controller-scale.ts --services 8000 --namespaces 100`): the memory of the process peaks
- * at 136 instead of 199 MiB, for an eighth more CPU time.
+ * at 136 MiB with this value and at 199 MiB without it. The process uses an eighth more CPU time with it.
  */
 const growthPercent = 30;
 

@@ -187,7 +187,7 @@ function* heldPerNamespace({ pools, allocator }: GaugeSource): Iterable<Sample> 
     if (limited.has(pool)) yield [{ pool, namespace }, held];
 }
 
-/** Each Service is visited once, even if a decision about it is made meanwhile. */
+/** The samples are taken in slices. Each Service is visited once, even if a decision about it is made between two slices. */
 function* assignedAddresses({ allocator }: GaugeSource): Iterable<Sample> {
   for (const service of allocator.services())
     for (const { address, pool } of allocator.holdingOf(service))

@@ -45,7 +45,7 @@ export interface RunControllerOptions {
   readonly serviceConditions: boolean;
   /** False is safe only when no other replica can run. */
   readonly leaderElection: boolean;
-  /** Whether to assign and change nothing, because another program assigns addresses. */
+  /** Whether another program assigns addresses. The controller then assigns none and changes no Service. */
   readonly adoptOnly: boolean;
   /** TCP port on which the speakers serve their state on their nodes. */
   readonly speakerPort: number;
@@ -57,8 +57,9 @@ export interface RunControllerOptions {
 /** Deadline for sending the last events when the process stops. */
 const flushDeadlineMs = 2000;
 /**
- * Limit of the pause for a garbage collection. A collection of the heap of 100,000 Services may take half a minute on a busy machine, and then the
- * Lease is lost. Even if a pause of this length begins just when a renewal is due, 2 s are left for the renewal.
+ * `keepMemorySmall` does not collect garbage while a collection would pause the process for longer than this. With 100,000 Services, a collection
+ * may take half a minute on a busy machine. The process cannot renew the Lease meanwhile, and would lose it. Even if a pause of this length begins
+ * just when a renewal is due, 2 s are left for the renewal.
  */
 const longestPauseMs = leaseTiming.renewDeadlineMs - 2 * leaseTiming.retryMs;
 

@@ -36,9 +36,9 @@ export interface ConvertOptions {
 }
 
 /**
- * Converts the objects of one source, and ignores objects of other programs. With `auto`, there must be objects of exactly one source. If the
- * source has faults, fails with all of them. Otherwise, if the gate finds errors, fails with all of those. There is no partial result. Equal
- * objects give equal results. Never throws.
+ * Converts the objects of one source, and ignores objects of other programs. With `auto`, there must be objects of exactly one source. Fails
+ * with all faults of the source. If the source has none, fails with all errors that the gate finds. There is no partial result. Equal objects
+ * give equal results. Never throws.
  */
 export function convert(
   objects: readonly SourceObject[],

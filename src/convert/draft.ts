@@ -70,8 +70,9 @@ export class Draft {
 }
 
 /**
- * Adds an advertisement to a pool and returns its path. When the pool already has an equal one, returns the path of that one, because the
- * gate refuses two equal advertisements. `aliases` are the `bgp-communities` of the configuration: values by name.
+ * Adds an advertisement to a pool and returns the path of the advertisement. When the pool already has an equal advertisement, adds nothing and
+ * returns the path of the present one, because the gate refuses two equal advertisements. `aliases` are the `bgp-communities` of the
+ * configuration: values by name.
  */
 export function addBgpAdvertisement(
   { at, value: pool }: PlacedPool,
@@ -114,7 +115,7 @@ function effectOf(
   };
 }
 
-/** For each list of advertisements: the index of each advertisement, by its effect as JSON. */
+/** For each list of advertisements, the index of each advertisement. The key is the JSON of the form in which the gate compares it. */
 const indexesOfLists = new WeakMap<readonly unknown[], Map<string, number>>();
 
 function indexIn<T>(list: T[], item: T, effectOfItem: (item: T) => T): number {

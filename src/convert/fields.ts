@@ -96,7 +96,7 @@ export class Fields {
   boolean(name: string): Field<boolean> | undefined {
     return this.#typed(name, 'true or false', (value) => {
       if (typeof value === 'boolean') return value;
-      // YAML 1.1, which kubectl reads, has more words for the two values, and ConfigMaps hold only texts.
+      // A ConfigMap holds only texts, such as 'true'. In YAML 1.1, which kubectl reads, `yes` and `on` mean true, `no` and `off` mean false.
       if (value === 'true' || value === 'yes' || value === 'on') return true;
       return value === 'false' || value === 'no' || value === 'off' ? false : undefined;
     });
@@ -180,7 +180,7 @@ export class Fields {
     });
   }
 
-  /** Refuses the object because a field that it needs is absent. Does nothing when the field is there and has the wrong type. */
+  /** Refuses the object because a field that it needs is absent. Does nothing when the field was already refused for its wrong type. */
   lacks(name: string, expected: string): void {
     if (this.#refused.has(name)) return;
     this.report.refuse(this.#at(name), `missing; expected ${expected}`);
@@ -252,7 +252,7 @@ function isEmpty(value: unknown): boolean {
   return typeof value === 'object' && value !== null && Object.keys(value).length === 0;
 }
 
-/** Largest number of rows for one field that nothing reads. When it has more values, one more row names the whole field. */
+/** Largest number of rows for one field that nothing reads. When the field has more values, one more row names the whole field. */
 const maxLeaves = 50;
 
 /** Paths of the scalars and of the lists of scalars inside a value. */

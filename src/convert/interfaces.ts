@@ -1,6 +1,7 @@
 /**
  * The names of interfaces that a regular expression lists, such as `eth0`, `^eth0$` or `^(eth0|bond0\.100)$`. Returns `undefined` for a real
- * pattern. An expression without anchors also matches longer names. Those are ignored, because its author seldom means them.
+ * pattern, such as `eth[0-9]`. An expression without anchors also matches longer names: `eth0` matches `eth01`. The longer names are left out,
+ * because authors seldom mean them.
  */
 export function literalNames(pattern: string): string[] | undefined {
   const [, bare = pattern] = /^\^?(.*?)\$?$/.exec(pattern) ?? [];

@@ -1,10 +1,10 @@
 /**
  * kube-vip: the ConfigMap of its cloud provider, with the keys `cidr-NAMESPACE`, `range-NAMESPACE`, `interface-NAMESPACE` and so on.
- * `global` stands for all namespaces. The ConfigMap does not say how the addresses are announced: that is a flag of kube-vip itself.
+ * `global` stands for all namespaces. The ConfigMap does not say how the addresses are announced: flags of kube-vip itself decide it.
  *
  * kube-vip lets ranges overlap. In the configuration an address is in one pool only. An address that several keys hold goes into the pool of the
  * key that kube-vip looks for first: `cidr-NAMESPACE`, then `cidr-global`, then `range-NAMESPACE`, then `range-global`. A cidr key hides the range
- * key of its namespace, and `cidr-global` hides every range key: kube-vip then assigns no address of the range. A hidden key comes last.
+ * key of its namespace, and `cidr-global` hides every range key: kube-vip assigns no address of a hidden key. A hidden key comes after all others.
  */
 import { familyBits, type IpRange } from '../address/index.ts';
 import { printRange, type RawPool } from '../config/index.ts';
@@ -19,7 +19,7 @@ import { show } from './text.ts';
 
 const name = 'kubevip';
 const allNamespaces = 'global';
-/** kube-vip asks a DHCP server when the pool is this prefix. */
+/** kube-vip asks a DHCP server for addresses when the value of a key is this prefix. */
 const dhcp = '0.0.0.0/32';
 
 export const kubeVip: Source = {

@@ -2,7 +2,7 @@
  * OpenELB: Eip, BgpConf, BgpPeer (v1alpha2, with the fields that v0.6 added to Eip).
  *
  * An Eip becomes a pool. BgpConf has the settings that all sessions share, so they are written into each peer. When BgpConf has an AS number for
- * each rack (`asPerRack`), a BgpPeer becomes one peer for each rack, unless it selects a single rack itself.
+ * each rack (`asPerRack`), a BgpPeer becomes one peer for each rack. A BgpPeer that selects a single rack of `asPerRack` becomes one peer.
  */
 import type { RawPeer, RawPool } from '../config/index.ts';
 import { addLayer2Advertisement, Draft, type PlacedPool } from './draft.ts';
@@ -96,7 +96,7 @@ function protocolOf(protocol: Field<string> | undefined, to: string): RawPool['p
   }
 }
 
-/** An Eip without namespaces serves only Services that name it, unless it is the default one. */
+/** An Eip without namespaces serves only Services that name it. The default Eip also serves Services that name no Eip. */
 function convertNamespaces(
   spec: Fields,
   { at, value: pool }: PlacedPool,
@@ -283,8 +283,8 @@ interface RackPeer {
 }
 
 /**
- * The peers that a BgpPeer becomes: one for each rack when the racks have AS numbers of their own and the BgpPeer does not select a single rack,
- * otherwise one.
+ * The peers that a BgpPeer becomes: one for each rack of `asPerRack`. There is only one peer without `asPerRack`, or when the BgpPeer selects a
+ * single rack that `asPerRack` lists.
  */
 function racksOf(nodes: Selector | undefined, { asn, asnByRack }: Shared): RackPeer[] {
   if (!asnByRack) return [{ rack: undefined, ourAsn: asn?.value ?? 0, selector: nodes }];

@@ -30,8 +30,8 @@ export function settleProtocols(pools: readonly SourcePool[], report: Report): v
 const maxPlaced = 100_000;
 
 /**
- * Whether the advertisements of a source can be written into its pools. Each advertisement may go into each pool, so a hostile
- * source could cost much memory. Refuses such a source.
+ * Whether the advertisements of a source are few enough to be written into its pools. Each advertisement may go into each pool, so a
+ * hostile source could cost much memory. Refuses such a source.
  */
 export function canPlaceAll(pools: number, advertisements: number, report: Report): boolean {
   if (pools * advertisements <= maxPlaced) return true;

@@ -2,7 +2,7 @@
  * PureLB: ServiceGroup and LBNodeAgent, v1 and v2.
  *
  * A group becomes a pool. A `local` group of v2 puts its addresses on the subnet of the nodes, which is layer 2 here. A `remote` group
- * leaves them to a routing daemon, which is BGP here. A group of v1 does not say which of the two is meant, because PureLB decides by the
+ * leaves its addresses to a routing daemon, which is BGP here. A group of v1 does not say which of the two is meant, because PureLB decides by the
  * subnet of each node. A group of v1 with an aggregation like `/32` becomes BGP, because only a routing daemon can use such a length. Any other
  * group of v1 becomes layer 2.
  */
@@ -130,7 +130,7 @@ function addressListsOf(body: Fields): AddressList[] {
   return lists;
 }
 
-/** The length that an aggregation names; `undefined` when it is absent or `default`. */
+/** The prefix length that an aggregation names, for example 32 for `/32`; `undefined` for `default` and without an aggregation. */
 function lengthOf(aggregation: Field<string> | undefined): number | undefined {
   const [, digits] = /^\/?(\d{1,3})$/.exec(aggregation?.value ?? '') ?? [];
   return digits === undefined ? undefined : Number(digits);

@@ -1,4 +1,7 @@
-/** The outcome of a conversion: a row of the table for each field of the source, and the reasons why a source cannot be converted. */
+/**
+ * The outcome of a conversion: the rows of the table that `bellman convert` prints, one for each field of the source, and the reasons why a source
+ * cannot be converted.
+ */
 import type { ConfigError } from '../config/index.ts';
 
 /** A field of the source. */

@@ -27,15 +27,15 @@ export interface Source {
   /** Whether the object belongs to the configuration of this program. */
   reads(object: SourceObject): boolean;
   /**
-   * The paths of the objects in the API server. Each entry is a list of alternatives, newest first. The first one that the server has is read,
-   * because the server shows the same objects under each version.
+   * The paths of the objects in the API server. Each entry has the paths of one kind, one for each version, newest first. Only the first path that
+   * the server has is read, because the server shows the same objects under each version.
    */
   readonly lists: readonly (readonly ListPath[])[];
   /** Converts all objects of the source together. Writes rows and faults to the report. */
   convert(objects: readonly SourceObject[], report: Report): SourceResult;
 }
 
-/** The alternatives of a custom resource, newest version first. */
+/** The paths of a custom resource, one for each version. `versions` begins with the newest. */
 export function customResource(
   group: string,
   versions: readonly string[],

@@ -20,11 +20,11 @@ export interface ApiRequest {
 /** Access to the API server. An implementation may refuse to write while this process does not hold the Lease. */
 export interface Api {
   readonly reachability: Reachability;
-  /** Resolves to the parsed body. Rejects with {@link ApiError}. */
+  /** Resolves to the parsed body. Rejects with {@link ApiError}, or with another error when the credentials cannot be read. */
   request<T>(request: ApiRequest): Promise<T>;
   /**
-   * Opens a watch. Resolves to its lines of JSON, which end when the server ends the watch. Both the promise and the lines fail with
-   * {@link ApiError}.
+   * Opens a watch. Resolves to its lines of JSON, which end when the server ends the watch. The promise rejects as that of `request` does. The
+   * lines fail with {@link ApiError}.
    */
   openStream(path: string, signal: AbortSignal): Promise<AsyncIterable<string>>;
 }

@@ -107,7 +107,7 @@ export class KubernetesClient implements Api {
     const fellSilent = () => silence.abort(exceeded('the watch fell silent'));
     socket.setKeepAlive(keepAlive);
     socket.setTimeout(watchSilenceMs, fellSilent);
-    // When the server ends a watch, the agent keeps the connection for other requests. The limit on silence is not meant for them.
+    // When the server ends a watch, the agent keeps the connection for other requests. The limit on silence must not end those requests.
     const ended = () => void socket.off('timeout', fellSilent);
     return this.#lines(response, { path, signal, silence: silence.signal, ended });
   }
@@ -231,7 +231,7 @@ export class KubernetesClient implements Api {
         resolve(response);
       });
       outgoing.on('error', (error: NodeJS.ErrnoException) => {
-        // After the head of the response, a broken connection also emits an error here. The reader of the body handles it.
+        // After the head of the response, a broken connection also emits an error here. The reader of the body notices the broken connection too.
         if (isAnswered) return;
         // The server closed an idle connection just as the request went out on it, so the request is sent again on another connection.
         if (outgoing.reusedSocket && error.code === 'ECONNRESET')
@@ -257,16 +257,16 @@ export class KubernetesClient implements Api {
 }
 
 /**
- * Removes undefined options. To Node, undefined is not the same as absent: it replaces the default of the option. In some releases of Node,
- * `rejectUnauthorized: undefined` switched verification off (CVE-2021-22939).
+ * Removes undefined options. To Node, undefined is not the same as absent: an undefined value replaces the default of the option. In some
+ * releases of Node, `rejectUnauthorized: undefined` switched verification off (CVE-2021-22939).
  */
 function withoutUndefined(options: Readonly<Record<string, unknown>>): AgentOptions {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }
 
 /**
- * Makes a client from the kubeconfig file, or from the ServiceAccount of the Pod if no file is given. It does not contact the server.
- * Rejects with an error that names the missing or broken file.
+ * Makes a client from the kubeconfig file, or from the ServiceAccount of the Pod if no file is given. Does not contact the server. Rejects
+ * with an error that names the missing or broken file, or that says how to name a server.
  */
 export async function connect(
   kubeconfig: string | undefined,

@@ -15,7 +15,7 @@ export interface DaemonOptions {
   readonly version: string;
   /** The node of a speaker, or the Pod of a controller. Events name it as their source. */
   readonly host: string;
-  /** `undefined` stands for the account of the Pod. */
+  /** `undefined` stands for the ServiceAccount of the Pod. */
   readonly kubeconfig: string | undefined;
   readonly logger: Logger;
 }
@@ -31,8 +31,8 @@ export interface Daemon {
 }
 
 /**
- * Does not contact the API server. Rejects when there is neither a kubeconfig nor an account of a Pod, or when a file of one of these is
- * missing or broken.
+ * Does not contact the API server. Rejects when this process has no kubeconfig and no ServiceAccount of a Pod, or when the kubeconfig or a file
+ * of the ServiceAccount is missing or broken.
  */
 export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   const { component, version, host, kubeconfig, logger } = options;

@@ -1,10 +1,10 @@
 /**
- * Limits how many events with the same reason are recorded about one object. client-go sets the same limit for all events about one object
- * together: a bucket of 25 tokens that gains one token every five minutes. Pure.
+ * Limits how many events with the same reason are recorded about one object. Each event takes a token from a bucket of 25 tokens, which gains
+ * one token every five minutes. client-go sets the same limit, but for all events about one object together. Pure.
  */
 const burst = 25;
 const msPerToken = 300_000;
-/** Maximum number of buckets. The one that was used longest ago is dropped first. Later events of its object begin with a full bucket. */
+/** Maximum number of buckets. The bucket that was used longest ago is dropped first. The next event of its object and reason gets a full bucket. */
 const maxBuckets = 4096;
 
 interface Bucket {

@@ -99,7 +99,7 @@ export class EventRecorder {
       } catch (error) {
         const isApiError = error instanceof ApiError;
         if (isApiError && (error.status === 0 || error.retryAfterMs !== undefined)) {
-          // A server that returns may refuse valid accounts again.
+          // A server that returns may refuse valid accounts for some seconds, so the time of the refusals is counted from the start again.
           for (const each of events) each.refusedMs = undefined;
           throw error;
         }

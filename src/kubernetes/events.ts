@@ -7,7 +7,7 @@ export interface EventRecord {
   readonly type: 'Normal' | 'Warning';
   readonly reason: EventReason;
   readonly message: string;
-  /** Set when an earlier process may have recorded the same outcome. The count of an equal event is then not raised. */
+  /** Set when an earlier process may have recorded an equal event. The count of that event is then not raised. */
   readonly onlyIfNew?: boolean;
 }
 

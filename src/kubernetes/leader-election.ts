@@ -220,7 +220,7 @@ export class LeaderElection {
     this.#lease = undefined;
   }
 
-  /** Reads the Lease again after a conflict. The renewal that the end of the term has cut off may have succeeded. */
+  /** After a conflict, reads the Lease and tries once more. A conflict arises when the renewal that the end of the term cut off has succeeded. */
   async #writeBack(): Promise<void> {
     for (const isLast of [false, true])
       try {

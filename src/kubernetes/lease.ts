@@ -61,8 +61,8 @@ export function observeLease(candidate: Candidate, lease: LeaseRecord, nowMs: nu
 const noVersion = '';
 
 /**
- * Notes that the Lease does not exist. If this candidate has seen it before, the Lease was deleted, and its holder may still write. The holder
- * creates it again at its next renewal.
+ * Notes that the Lease does not exist. If this candidate has seen the Lease before, the Lease was deleted, and its holder may still write. The
+ * holder creates the Lease again at the next renewal.
  */
 export function observeNoLease(candidate: Candidate, nowMs: number): Candidate {
   if (!candidate.seen || candidate.seen.version === noVersion) return candidate;
@@ -110,7 +110,7 @@ export function writeTimeoutMs(candidate: Candidate, nowMs: number): number {
 }
 
 /**
- * Pause before the next attempt to renew. It ends at the deadline at the latest, when the leader must stop. `retryAfterMs` is the pause that
+ * Pause before the next attempt to renew. The pause ends at the deadline at the latest, when the leader must stop. `retryAfterMs` is the pause that
  * the server asked for when it refused the last attempt; 0 if it asked for none.
  */
 export function renewalDelayMs(

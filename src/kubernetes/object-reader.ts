@@ -1,6 +1,7 @@
 /**
- * Checked access to the fields of an API object. A field of the wrong type throws {@link InvalidObject}, which names the path of the field.
- * The fault therefore shows where the object enters, and not later, far from its cause. Absent fields and `null` read as `undefined`.
+ * {@link ObjectReader} checks the type of each field of an API object that it reads. For a wrong type it throws {@link InvalidObject}, which
+ * names the path of the field. The mistake therefore shows where the object enters, not later in other code. Absent fields and `null` read as
+ * `undefined`.
  */
 export class InvalidObject extends Error {
   readonly code = 'ERR_INVALID_OBJECT';

@@ -41,8 +41,8 @@ export interface Refusal {
 }
 
 /**
- * A starting API server refuses valid accounts for some seconds, until its authorizer is ready. Refusals are logged once they have lasted
- * longer than this, and again when the reason changes.
+ * A starting API server refuses valid accounts for some seconds, until its authorizer is ready. Refusals are therefore logged only when they
+ * have lasted for this time, and again when the reason changes.
  */
 const refusalGraceMs = 10_000;
 

@@ -4,7 +4,7 @@ import { UnusableResponse } from './api-error.ts';
 /**
  * The lines of a watch stream, without empty ones. A line ends only at LF. Node's readline is not used because it also splits at U+2028,
  * which may occur inside a JSON string. A last line without LF is an event that was cut off. This line is dropped, and the watch resumes
- * before that event. Throws {@link UnusableResponse} for a line longer than `maxLength` octets.
+ * before that event. Throws {@link UnusableResponse} when a chunk ends in an unfinished line of more than `maxLength` octets.
  */
 export async function* textLines(chunks: AsyncIterable<Buffer>, maxLength: number): AsyncGenerator<string> {
   const decoder = new StringDecoder('utf8');

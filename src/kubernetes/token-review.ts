@@ -65,7 +65,10 @@ export async function judgeToken(
   return access?.allowed === true ? 'allowed' : 'forbidden';
 }
 
-/** Short enough that, when the API server is silent, the client still gets an answer that says so before its own time limit ends. */
+/**
+ * Time limit of each of the two requests. When the API server is silent, a client such as `httpGet` learns this from the answer of this process
+ * before it gives up after 1.5 s.
+ */
 const reviewTimeoutMs = 600;
 
 /** Access control by tokens of one audience. */

@@ -86,7 +86,8 @@ export function nextWatchTry(
     case 'unanswered':
       return { ...failed({ ...state, isAfterOutage: true }, random), relist: false };
     case 'expired': {
-      // An expired resourceVersion is not a fault, so the list follows soon. If the lists themselves expire, the delay grows.
+      // An expired resourceVersion is not a fault of the server, so the list follows soon. After earlier failures, for example when one list
+      // after another expires, the delay grows.
       const step = failed(state, random);
       return step.state.failures === 1 ? { ...step, delayMs: relistJitterMs * random } : step;
     }

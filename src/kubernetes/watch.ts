@@ -135,7 +135,7 @@ class CollectionWatch<T> {
     return { kind: 'unusable', isTooLarge: error instanceof UnusableResponse && error.isTooLarge };
   }
 
-  /** Notes an outcome. Returns what it means for the pause before the next request. */
+  /** Notes an outcome. Returns the next step, which holds the pause before the next request. */
   #note(outcome: WatchOutcome): WatchRetryStep {
     const { path, clock, logger } = this.#options;
     const step = nextWatchTry(this.#retry, outcome, clock.now(), this.#random());

@@ -1,7 +1,8 @@
 /**
  * A queue of keys to work on. Only one worker at a time works on a key. A key that is added while a worker is busy with it gets
- * one more run afterwards. A failed key waits with exponential back-off and holds up no other key. When the API server asks its clients to
- * wait, the whole queue waits (a hold). Otherwise each key would send a request only to receive the same refusal.
+ * one more run afterwards. A failed key is tried again after a delay that doubles with each failure, or earlier if it is added again. It holds
+ * up no other key. When the API server asks its clients to wait, the whole queue waits (a hold). Otherwise each key would send a request only
+ * to receive the same refusal.
  */
 import type { Clock, Timer } from '../clock.ts';
 import { retryAfterOf } from './api-error.ts';

@@ -98,8 +98,8 @@ export function patchServiceAnnotations(
 }
 
 /**
- * Whether one resourceVersion is older than another of the same object. resourceVersions are growing numbers (KEP-5504). If either is
- * not a number the result is false, so no change is ever ignored.
+ * Whether one resourceVersion is older than another of the same object. resourceVersions are growing numbers (KEP-5504). If one of them is
+ * not a number, the result is false, so that the caller ignores no change.
  */
 export function isOlderVersion(version: string, than: string): boolean {
   const decimal = /^\d{1,32}$/;

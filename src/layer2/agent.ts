@@ -1,6 +1,6 @@
 /**
  * The agent wires the parts of the layer-2 process together: ownership (which addresses this node answers for), membership (which
- * nodes are alive, and what they claim) and the neighbour responder (ARP and NDP). It decides nothing itself and knows nothing of
+ * nodes are alive, and what they claim) and the neighbour responder (ARP and NDP). The agent decides nothing itself and knows nothing of
  * Kubernetes.
  *
  *     entries ─────────────→ Ownership ──actions──→ Answers ──→ NeighbourResponder
@@ -64,11 +64,14 @@ export interface Layer2AgentOptions extends Layer2Settings {
   readonly clock?: Clock;
 }
 
-/** Delay from a change to the check whether the kernel itself answers for addresses, so that a burst of changes costs one check. */
+/**
+ * After a change, the agent checks whether the kernel itself answers for addresses. The check waits for this time, so that a burst of changes
+ * costs one check.
+ */
 const kernelCheckDelayMs = 1000;
 /**
- * Delay from a conflict in an adoption until this node announces the address again (see `#conflict`). MetalLB announces for five seconds. The
- * announcements of this node take four seconds, so with this delay they end after those of MetalLB.
+ * Delay from a conflict in an adoption until this node announces the address again (see `#conflict`). MetalLB announces for five seconds. This
+ * node announces for four seconds. With this delay, its last announcement comes seven seconds after the conflict, later than those of MetalLB.
  */
 const announceAgainMs = 3000;
 
@@ -204,8 +207,8 @@ export class Layer2Agent {
   }
 
   /**
-   * Handles a message from the speaker process. The promise resolves when the next message may follow: for `keys`, once the membership is
-   * open, and for `stop`, once the handover has ended. Entries take effect in later turns.
+   * Handles a message from the speaker process. The promise resolves when the next message may follow. For `keys`, this is when the membership is
+   * open, and for `stop`, when the handover has ended. Many entries take effect only in later turns.
    */
   async handle(message: ToLayer2): Promise<void> {
     const { report } = this.#options;
@@ -340,8 +343,9 @@ export class Layer2Agent {
   }
 
   /**
-   * In an adoption, another program on another node may still answer for an address of this node. When one of its processes stops, another one
-   * announces the address, with the MAC of a node that has a speaker too. So this node announces the address again some time later.
+   * In an adoption, another program, such as MetalLB, may run on several nodes. When its process on one node stops, its process on another node
+   * may announce an address that this node answers for. If that other node has a speaker, `Answers` ignores the conflict and the neighbours keep
+   * the wrong MAC. This node therefore announces the address again after `announceAgainMs`.
    */
   #conflict(conflict: Conflict): void {
     this.#answers.conflict(conflict);
@@ -372,7 +376,8 @@ export class Layer2Agent {
     this.#viewUpdates.refresh();
     this.#runner.send({ kind: 'started' }, () => {
       this.#isReady = true;
-      // Other nodes that answered for addresses of this node stop when they learn that it is ready. It already answers for them.
+      // While this node started, another node may have answered for its addresses. That node stops when it learns that this node is ready. By
+      // then, this node answers for them.
       this.#tellFacts();
     });
   }

@@ -36,8 +36,8 @@ export class CandidateSets {
   readonly #joined = new Map<string, CandidateNodes>();
 
   /**
-   * Takes a whole message. Returns the entries that it changes, each with its new candidates. Another message may be taken only when the steps
-   * are complete.
+   * Takes a whole message. Returns the entries that the message changes, each with its new candidates. The next message may be taken when the
+   * steps are complete.
    */
   *resolve({ kind, sets, upsert, remove }: EntriesMessage): Steps<ResolvedEntries> {
     if (kind === 'table') this.#clear();

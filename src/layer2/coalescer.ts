@@ -3,7 +3,7 @@ import type { Clock, Timer } from '../clock.ts';
 /** Minimum time between two runs. Each run costs an election over all vacant addresses. */
 const intervalMs = 50;
 
-/** Runs a task on request: at once, or `intervalMs` after the last run if that is later. All requests until then share one run. */
+/** Runs a task on request, but not sooner than `intervalMs` after the last run. All requests during this wait share one run. */
 export class Coalescer {
   readonly #clock: Clock;
   readonly #run: () => void;

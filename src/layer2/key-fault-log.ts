@@ -8,8 +8,8 @@ import type { Logger } from '../log.ts';
 const patienceMs = 10_000;
 
 /**
- * Logs each fault of the membership keys once. Keys that are missing at the start are logged twice: at once as information, and as an error if they
- * are still missing after `patienceMs`.
+ * Logs each fault of the membership keys once, as an error. During the first `patienceMs`, while there are no earlier keys, it logs a fault as
+ * information. If the same fault still exists at the end of this time, it logs the fault again, as an error.
  */
 export class KeyFaultLog {
   readonly #clock: Clock;

@@ -29,8 +29,9 @@ export class MemberView {
   readonly #lost = new Set<string>();
   readonly #facts = new ParsedFacts();
   /**
-   * When each lost member was last heard. The duration of a takeover is measured from this time. A member that is live and ready again is
-   * removed. If it later restarts without being found dead, its addresses are also taken over, and the time of its earlier loss must not count.
+   * When each lost member was last heard. The duration of a takeover is measured from this time. The time is removed when the member is live
+   * and ready again. The member may later restart without being found dead. Its addresses are then taken over too, and the takeover must not be
+   * measured from the earlier loss.
    */
   readonly #lastHeardAtMs = new Map<string, number>();
 
@@ -60,7 +61,7 @@ export class MemberView {
 
   /**
    * Reports the members and returns the view for ownership. `isCertain` says that the list of speakers comes from their Pods: each listed
-   * speaker has a Pod, and there are no others. `isStarted` says that this node has begun to decide.
+   * speaker has a Pod, and no other speakers exist. `isStarted` says that this node has begun to decide.
    */
   update(
     membership: MembershipState,

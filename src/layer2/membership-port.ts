@@ -29,7 +29,7 @@ export interface MembershipPortOptions {
   readonly onChanged: (changes: Omit<Changes, 'packets'>) => void;
 }
 
-/** This node's access to the membership. It is closed until the first keys arrive. */
+/** This node's access to the membership. The membership is closed until the first usable keys arrive. */
 export class MembershipPort {
   readonly #options: MembershipPortOptions;
   readonly #unknownKeys: UnknownKeyLog;

@@ -17,7 +17,7 @@ export interface Layer2Settings {
   readonly conflictPolicy: DefencePolicy;
   /** Interval of repeated announcements, for switches that forget addresses. 0 means announcements only after a takeover. */
   readonly announceEverySeconds: number;
-  /** Time between two questions of this node, as a witness, for the same address of another node. 0 means that it is not a witness. */
+  /** Time between two questions of this node, as a witness, for the same address of another node. 0 means that this node is not a witness. */
   readonly witnessEverySeconds: number;
   /** Whether another program may answer for the same addresses from nodes of this cluster. */
   readonly adoptOnly: boolean;
@@ -74,7 +74,7 @@ export type ToLayer2 =
   | { readonly kind: 'claimed'; readonly id: number; readonly addresses: readonly string[] }
   /** Asks for the flight recorder's events; answered by `events`. */
   | { readonly kind: 'events'; readonly id: number }
-  /** Hands over, leaves the membership, and exits. */
+  /** The layer-2 process hands over its addresses, leaves the membership, and exits. */
   | { readonly kind: 'stop' };
 
 /** An address that this node answers for. */
@@ -114,7 +114,7 @@ export interface Sighting {
 
 /** A message from the layer-2 process. */
 export type FromLayer2 =
-  /** The addresses that this node answers for have changed. */
+  /** This node has begun or stopped answering for addresses. `started` also lists an address whose interfaces have changed. */
   | {
       readonly kind: 'announcing';
       readonly started: readonly Announcing[];
@@ -151,8 +151,8 @@ export type FromLayer2 =
   /** Sent every second. Carries the process's registry as prom-client's JSON. The speaker merges it into its own metrics. */
   | { readonly kind: 'metrics'; readonly metrics: unknown }
   /**
-   * Answers the question `claimed`. Of the addresses in the question, it carries those that this node or another live node claims. Released
-   * addresses and addresses in conflict do not count.
+   * Answers the question `claimed` with those addresses of the question that this node or another live node claims. Released addresses and
+   * addresses in conflict do not count.
    */
   | { readonly kind: 'claimed'; readonly id: number; readonly addresses: readonly string[] }
   /** Answers the question `events`. */

@@ -5,7 +5,7 @@ import type { FromLayer2, LinkStatus } from './messages.ts';
 import { formatFacts, type NodePhase } from './ownership/node-facts.ts';
 import type { Ownership } from './ownership/ownership.ts';
 
-/** The facts that this node tells the other members about itself. Reports its links to the speaker process as well. */
+/** Formats the facts that this node tells the other members about itself, and reports the links of this node to the speaker process. */
 export class OwnFacts {
   readonly #entries: Ownership['entries'];
   readonly #logger: Logger;

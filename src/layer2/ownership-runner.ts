@@ -25,8 +25,8 @@ export interface OwnershipRunnerOptions {
 }
 
 /**
- * A long decision publishes its claims in groups of this size, soon after the answers that they belong to. If it published them only at its
- * end, the other members would pass this node over, because they wait only a second for its claims.
+ * The runner publishes the claims of a long decision in groups of this size, soon after the answers that the claims belong to. The other
+ * members wait only a second for a claim of this node, and then pass this node over. A claim at the end of a long decision would be too late.
  */
 const claimsAtOnce = 100;
 
@@ -45,10 +45,11 @@ interface CurrentEvent extends QueuedEvent {
 
 /**
  * Passes events to the ownership machine, runs its actions and wakes it when it is due. A decision about thousands of addresses is made in
- * slices (`turns.ts`). Between them, the process hears the other members and answers their probes. Otherwise they would declare this node
- * dead while it works. To take its addresses over, each of them would then have to do as much work itself.
+ * slices (`turns.ts`). Between two slices, the process hears the other members and answers their probes. Without these pauses, the other members
+ * would declare this node dead while it works. Each of them would then have to do as much work itself, to take the addresses over.
  *
- * Events are handled one after another. Views and claims do not wait: the machine notes them at once, and decides about them in their turn.
+ * Events are handled one after another. Views and claims do not wait: the machine notes them at once, and decides about them after the events
+ * that came before.
  */
 export class OwnershipRunner {
   readonly #options: OwnershipRunnerOptions;
@@ -70,7 +71,7 @@ export class OwnershipRunner {
     });
   }
 
-  /** Handles the event, at once if nothing else is under way and it is short. `whenHandled` is called when its actions have been run. */
+  /** Handles the event: at once if the event is short and no other work is under way. Calls `whenHandled` when its actions have been run. */
   send(event: OwnershipEvent, whenHandled?: () => void): void {
     this.#noteStall();
     const actions = isNoted(event) ? this.#note(event) : [];
@@ -84,8 +85,8 @@ export class OwnershipRunner {
   }
 
   /**
-   * After a stall, the timer fires and the first datagrams are handled while the claims of other nodes still wait in the socket. The machine must
-   * know this, so that it does not take these claims for late ones.
+   * After a stall of this process, the timer fires and the first datagrams are handled while the claims of other nodes still wait in the socket.
+   * The machine must know of the stall. Otherwise, it would pass these nodes over, as if they had not claimed in time.
    */
   #noteStall(): void {
     const { ownership, clock } = this.#options;
@@ -138,7 +139,7 @@ export class OwnershipRunner {
 
   #stepsOf(event: OwnershipEvent): CurrentEvent['steps'] {
     const { ownership, clock } = this.#options;
-    // The next tick decides about all claims that were received until then.
+    // The next decision, for instance on a tick, includes all claims that were received before it.
     if (event.kind === 'claims-received') return undefined;
     // The machine has noted the event already.
     return ownership.handle(isNoted(event) ? { kind: 'tick' } : event, clock.now());
@@ -186,7 +187,7 @@ export class OwnershipRunner {
     const { ownership, clock } = this.#options;
     this.#timer?.cancel();
     const atMs = ownership.wakeAtMs();
-    // A decision that took long may leave a time in the past. That is not a stall.
+    // After a long decision, `atMs` may already have passed. That is not a stall.
     this.#dueAtMs = Math.max(atMs, clock.now());
     this.#timer =
       atMs === Number.POSITIVE_INFINITY

@@ -40,7 +40,7 @@ export interface Layer2Options {
   readonly turns?: Turns;
   /** Tests run another program. */
   readonly program?: URL;
-  /** The process does not start until `letStart` is called, because the layer-2 process of an earlier speaker still runs on this node. */
+  /** With `true`, the process does not start before `letStart` is called. The layer-2 process of an earlier speaker may still run on this node. */
   readonly isHeldBack?: boolean;
 }
 
@@ -48,7 +48,7 @@ export interface Layer2Options {
 export interface Layer2 {
   /**
    * Says whether the process is needed: for a pool that is announced in layer 2, or for the membership alone. The process ends `calmMs`
-   * after the need has ended. While it does not run, entries are discarded, no address is claimed, and there are no events.
+   * after the need has ended. From then on, entries are discarded, and `claimed` and `events` return nothing.
    */
   use(isUsed: boolean): void;
   /** Lets the process start although it was created with `isHeldBack`. */
@@ -59,7 +59,7 @@ export interface Layer2 {
   /** Speakers that Kubernetes knows. */
   setSpeakers(speakers: KnownSpeakers): void;
   /**
-   * Membership keys in base64, or the reason why there are none. If there are none, earlier keys stay in use. Before the first keys arrive,
+   * Membership keys in base64, or the reason why they cannot be used. In that case, earlier keys stay in use. Before the first keys arrive,
    * no address is answered.
    */
   setKeys(keys: Result<readonly string[], string>): void;
@@ -83,8 +83,8 @@ const program = childProgram(import.meta.url, { source: './process.ts', bundle: 
 /** After a request to stop, the process is killed if it has not ended within this time. A handover takes at most 3 s (docs/design/failover.md). */
 const stopMs = 6000;
 /**
- * The process keeps running for this long after it is no longer needed. So an edit that is soon reverted does not stop the process. The process
- * also stays for `AnnouncingReconciler`, which asks it about addresses before it removes their lines from the announcing record.
+ * The process keeps running for this long after it is no longer needed, so that an edit that is soon reverted does not stop the process. In this
+ * time, `AnnouncingReconciler` can also ask the process about addresses, before the reconciler removes their lines from the announcing record.
  */
 const calmMs = 15_000;
 

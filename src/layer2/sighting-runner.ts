@@ -12,7 +12,7 @@ export interface SightingRunnerOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly recorder: FlightRecorder;
-  /** Sends questions on a link, and captures the answers to them. It also captures answers that this host sends. */
+  /** Sends questions on a link, and captures the answers to them and the answers that this host sends. */
   readonly ports: {
     ask(interfaceName: string, address: IpAddress): boolean;
     listen(interfaces: ReadonlySet<string>): void;

@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import type { FromLayer2 } from './messages.ts';
 
-/** Interval between two reports about one speaker. Without this limit, each datagram would cause a report. */
+/** Minimum time between two reports about one speaker. Without this limit, each datagram would cause a report. */
 const intervalMs = 600_000;
 
 /** Logs and reports speakers whose datagrams are sealed with a key that this node does not have. */

@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts';
 import { Coalescer } from './coalescer.ts';
 
 /**
- * Gathers changes of members for the next view (`OwnershipView`). A view costs a pass over all members, and many members may change at once. The
+ * Gathers changes of members for the next view (`OwnershipView`). Each new view reads all members, and many members may change at once. The
  * first change leads to a view at once, and the changes soon after it share the next view. A decision must not be made with an outdated view, so
  * call `refresh` before each decision.
  */

@@ -35,7 +35,7 @@ export interface WitnessRunnerOptions {
   readonly onFacts: () => void;
 }
 
-/** Minimum time between two updates. An update costs a pass over all addresses. */
+/** Minimum time between two updates. Each update reads all addresses. */
 const updateEveryMs = 250;
 /** Time until the next judgement when the process lacks CPU time. */
 const starvedMs = 1000;

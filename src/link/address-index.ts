@@ -3,7 +3,7 @@ import { readInt32 } from './frame.ts';
 
 /** The part of an address's state that a packet responder reads. */
 export interface Answerable {
-  /** False while the address is only probed or on trial. Conflicts are detected even then. Only requests that `isOnTrial` allows are answered. */
+  /** False while the address is only probed or on trial. Conflicts are detected even then, but requests are answered only on trial. */
   readonly answering: boolean;
   /** Whether the address is on trial: requests of other speakers are answered although `answering` is false. */
   readonly isOnTrial?: boolean;

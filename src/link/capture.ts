@@ -3,8 +3,9 @@
  *
  * The `pcap` package has three traps, all handled here:
  *
- * - Its descriptor may fall silent for good, without an event, when the link goes down. The layer-2 process therefore opens its captures
- *   again whenever the epoch of the link changes. A capture that delivers nothing while the kernel counts frames reports itself lost.
+ * - The descriptor of a session (an open capture of the package) may fall silent for good, without an event, when the link goes down. The
+ *   layer-2 process therefore opens its captures again whenever the epoch of the link changes. A capture that delivers nothing while the
+ *   kernel counts frames reports itself lost.
  * - `close()` only marks the session as closing. The session ends in a later dispatch, when it receives a frame (see packet-socket.ts).
  * - The poll handle of a session lives inside the session object and stays linked into the event loop, so a session must never be
  *   garbage collected.
@@ -134,7 +135,7 @@ class PcapCapture implements Capture {
       this.#session.inject(frame);
       return true;
     } catch {
-      // libpcap gives no reason. Usually the link is down, which the link's epoch shows.
+      // libpcap gives no reason. Usually the link is down. Its epoch then changes, and the capture is opened again.
       return false;
     }
   }

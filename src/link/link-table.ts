@@ -14,7 +14,7 @@ export interface Link {
   readonly index: number;
   readonly name: string;
   readonly mac: Uint8Array;
-  /** Subnets of the link's addresses, without link-local subnets and host routes. */
+  /** Subnets of the link's addresses, without link-local subnets and single addresses (/32 and /128). */
   readonly subnets: readonly Prefix[];
   /** Increases whenever captures on the link must be reopened: after the link was down or deleted, or when its MAC has changed. */
   readonly epoch: number;
@@ -28,7 +28,7 @@ export interface LocalAddress {
 
 const hardwareEthernet = 1;
 const flag = { up: 0x1, loopback: 0x8, pointToPoint: 0x10, noArp: 0x80, lowerUp: 0x10000 } as const;
-/** Kinds of masters that take their members' frames; `undefined` is an unknown kind. A VRF, in contrast, only selects routes. */
+/** Kinds of masters that take their members' frames. `undefined` stands for a master of which the kernel reports no kind. A VRF only picks routes. */
 const swallowingMasters: ReadonlySet<string | undefined> = new Set([
   'bridge',
   'bond',

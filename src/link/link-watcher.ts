@@ -1,10 +1,10 @@
 /**
  * Watches the interfaces of this host that can answer neighbours. The kernel reports each change over rtnetlink(7), so nothing is
- * polled. When the kernel had to drop messages, the watcher requests everything again, and every capture is reopened. If the request fails, it
- * keeps what it knows and tries again later. It also requests everything again when links or addresses change while the kernel lists them,
- * because the list may then lack even a link or an address that has not changed.
+ * polled. In a dump, the kernel lists all links and addresses. When the kernel had to drop messages, the watcher requests a new dump, and every
+ * capture is reopened. If the dump fails, the watcher keeps what it knows and tries again later. When a link or an address changes during a dump,
+ * the dump is interrupted. The watcher then repeats it, because it may lack even a link or an address that has not changed.
  *
- * It leaves out loopback, links without ARP, point-to-point links, links that are down or have no carrier, and members of bridges,
+ * The watcher leaves out loopback, links without ARP, point-to-point links, links that are down or have no carrier, and members of bridges,
  * bonds and similar masters, which take the frames of their members.
  *
  *     rtnetlink → splitDatagram → decodeMessage → LinkTable → links(), onChange
@@ -25,8 +25,8 @@ import {
 /** Difference between the first epochs of two successive tables. No table uses so many epochs. */
 const epochsPerTable = 1_000_000_000;
 /**
- * An interrupted dump may lack something. The first dumps are therefore repeated until one is whole. From this dump on, an interrupted one is
- * accepted too, because each dump blocks the thread.
+ * An interrupted dump is repeated. The dump with this number and later ones are accepted although they are interrupted, because each dump blocks
+ * the thread.
  */
 const dumpsForWhole = 5;
 const dumpsAtMost = 10;

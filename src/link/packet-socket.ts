@@ -1,7 +1,7 @@
 /**
  * The packet(7) socket below a libpcap session. A session ends only when it receives a frame, but a link that is down or gone
- * delivers none. To end a session, its socket is bound to the loopback interface and a frame is sent there. Without this, each lost
- * capture would keep its descriptor and its ring forever.
+ * delivers none. To end a session, its socket is bound to the loopback interface and a frame is sent there. Without this frame, each
+ * lost capture would keep its descriptor and its ring buffer forever.
  */
 import { readdirSync } from 'node:fs';
 import {

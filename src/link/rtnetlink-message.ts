@@ -56,7 +56,7 @@ const interruptedFlag = 0x10;
 const headerLength = 16;
 const linkLength = 16;
 const addressLength = 8;
-/** Messages about links have this family. With a bridge's family, `link-gone` means that a port left the bridge. */
+/** AF_UNSPEC, the family of messages about links. With AF_BRIDGE, a message of the type `linkGone` says that a port left a bridge. */
 const familyUnspecified = 0;
 const family = { ipv4: 2, ipv6: 10 } as const;
 /** Removes the flags NLA_F_NESTED and NLA_F_NET_BYTEORDER from the type of an attribute. */

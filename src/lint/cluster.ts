@@ -24,7 +24,7 @@ import type { LintedCluster } from './facts.ts';
 /** A warning has a place in the document, such as `address-pools[0].addresses[1]`. */
 export type LintWarning = Pick<ConfigError, 'path' | 'message'>;
 
-/** Whatever the size of the configuration, the work is done in small steps (`turns.ts`). Each step yields what it has found. */
+/** Computes the warnings in small steps, so that a large configuration keeps nothing else waiting (`turns.ts`). Each step yields its warnings. */
 export function* lintSteps(config: Config, cluster: LintedCluster): Generator<readonly LintWarning[]> {
   yield* selectorWarnings(config, cluster);
   yield* doubleSessionWarnings(config, cluster);

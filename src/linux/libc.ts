@@ -1,5 +1,5 @@
 /**
- * The system calls that Node lacks, from the C library through koffi. Only this file and `memory.ts` bind C functions. Other folders define
+ * The system calls that Node lacks, from the C library through koffi. Only this file and `memory.ts` bind C functions. Other files define
  * the options and lay out the structures that they need.
  *
  * A call that fails throws a SystemError, unless its comment says otherwise. Descriptors are plain numbers. The caller that opens a
@@ -46,7 +46,7 @@ const attachFilter = library.func('setsockopt', 'int', [
   'uint32_t',
 ]);
 
-/** The same call as in `native`, for options whose value is an array. */
+/** `getsockopt` for options whose value is an array. The one in `native` is for a single `int`. */
 const readOption = library.func(
   'int getsockopt(int fd, int level, int name, void *value, _Inout_ uint32_t *length)',
 );
@@ -60,7 +60,10 @@ const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
 const SO_PEERCRED = 17;
 const SCM_RIGHTS = 1;
-/** Octets of a control message with one descriptor. The padding is left out, because the kernel would put a second descriptor into it. */
+/**
+ * Octets of a control message with one descriptor, without the usual 4 octets of padding at its end. With the padding, a received
+ * message could hold a second descriptor.
+ */
 const rightsOctets = 20;
 /** Offsets in `struct msghdr`. */
 const controlLengthAt = 40;

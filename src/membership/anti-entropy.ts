@@ -13,7 +13,7 @@
  *     records, branches   ──────────────→
  *                         ←────────────── records in the leaves that differ
  *
- * A member of an earlier release may not read branches. It gets all records of the buckets that differ.
+ * Members of some earlier releases do not read branches. Such a member gets all records of the buckets that differ.
  *
  * After its start, a member exchanges digests with one member after another. It is synced when its summary equals that of several members
  * and no exchange is under way.
@@ -26,9 +26,9 @@ import type { Knowledge, RecordName } from './knowledge.ts';
 import { type Body, type Branch, maxBranches, type Update } from './packet.ts';
 import { RecentCount } from './recent-count.ts';
 
-/** Minimum time between the starts of two exchanges. An exchange is given up when no records arrive for this time. */
+/** An exchange is given up when no records or branches arrive for this time. The next exchange may then start. */
 export const syncIntervalMs = 300;
-/** After an exchange ends, the next one may start this much later, even if `syncIntervalMs` has not passed. */
+/** When an exchange ends sooner, the next exchange has to wait no longer than this. */
 const nextMeetingMs = 100;
 /**
  * An exchange starts after this many packets in a row with a differing summary. One such packet proves little, because it may have crossed
@@ -36,19 +36,19 @@ const nextMeetingMs = 100;
  */
 const differencesBeforeSync = 3;
 /**
- * Once this member has been synced, it starts no exchange while news about many members arrives. Many means more than `mostNews` members,
- * and more than this share of all live members, within about `newsMs`. When many members come back at once, all summaries differ until the
- * news has reached everyone. Exchanges in the meantime would carry the records of the whole cluster, and bring little that the news does not
- * bring.
+ * Once this member has been synced, differing summaries start no exchange while much news about members arrives. Much news means more than
+ * `mostNews` changes, and more changes than this share of all live members, within about `newsMs`. When many members come back at once, all
+ * summaries differ until the news has reached everyone. Exchanges in the meantime would carry the records of the whole cluster, although the
+ * news brings most of these records anyway.
  */
 const mostNewsShare = 1 / 8;
 const mostNews = 8;
 const newsMs = 50;
-/** After its summary has differed from those of others for this long, this member starts an exchange even if much news arrives. */
+/** When summaries have differed from this member's own for this long, this member starts an exchange even if much news arrives. */
 const longestUnsteadyMs = 1000;
 /**
- * Extra wait before an exchange with the next unmet member. During the wait, a received packet can start an exchange with its sender
- * instead.
+ * Extra wait before an exchange with the next unmet member (`Unmet`). During the wait, a received packet can start an exchange with the
+ * packet's sender instead.
  */
 const meetingPauseMs = 50;
 /**
@@ -71,7 +71,7 @@ const packetsPerStep = 20;
 const stepMs = 10;
 /** Maximum number of answers under way. When there are that many, further members that ask get no answer and ask again later. */
 const maxAnswers = 32;
-/** While this many records wait in an answer, no further records that branches ask for are added to it. The next exchange finds them. */
+/** While this many records of an answer are still unsent, received branches add no records to the answer. The next exchange finds those records. */
 const maxWaiting = 20_000;
 
 interface Exchange {
@@ -123,7 +123,7 @@ export class AntiEntropy {
   /** Handles a packet from an unknown member, or from a member whose incarnation is greater than the one known here. */
   meet(name: string, endpoint: Endpoint, nowMs: number): Draft[] {
     this.#agreed.delete(name);
-    // A member that agrees with several others needs no more meetings. A new member asks by itself, and `compare` finds the others that differ.
+    // This member needs no meeting if it agrees with several others. A new member starts an exchange itself, and `compare` finds differences.
     if (this.#agreed.size >= agreementsForSync) return [];
     this.#unmet.set(name, { endpoint, meetings: this.#unmet.get(name)?.meetings ?? 0 });
     return this.#ask(name, endpoint, nowMs);
@@ -140,7 +140,7 @@ export class AntiEntropy {
     return isDue ? this.#ask(name, endpoint, nowMs) : [];
   }
 
-  /** Notes that records came in answer to a digest. */
+  /** Notes that records or branches came in answer to a digest. */
   progress(name: string, nowMs: number): void {
     if (this.#exchange?.partner !== name) return;
     this.#exchange.progressAtMs = nowMs;
@@ -148,7 +148,7 @@ export class AntiEntropy {
   }
 
   /**
-   * Answers a digest with the records or branches that differ, and then with this member's own digest if the sender wants one.
+   * Answers a digest with the branches or records of the buckets that differ, and then with this member's own digest if the sender wants one.
    * `readsBranches` says whether the sender reads branches.
    */
   answer(name: string, endpoint: Endpoint, digest: Digest, readsBranches: boolean, nowMs: number): Draft[] {
@@ -156,7 +156,7 @@ export class AntiEntropy {
     if (!digest.wantsReply) this.#finished(name, digest, nowMs);
     if (this.#answers.has(name) || this.#answers.size >= maxAnswers) return [];
     const { records, branches } = this.#knowledge.compare(digest, readsBranches);
-    // If the partner has already sent its branch of a bucket, that bucket is not compared again.
+    // If the partner has already sent its branch of a bucket, this member sends no branch of that bucket again.
     const drafts = this.#branches(
       name,
       endpoint,
@@ -252,8 +252,8 @@ export class AntiEntropy {
   }
 
   /**
-   * Ends the exchange. The other member's digest comes after all its records. If payload hashes still differ, some records were lost on the
-   * way, so the other member stays unmet.
+   * Ends the exchange, because the other member sends its digest after the records of its answer. If payload hashes still differ, an unmet
+   * member stays unmet: some records were lost on the way, or the exchange of branches has yet to bring them.
    */
   #finished(name: string, { payloads }: Digest, nowMs: number): void {
     const own = this.#knowledge.digests().payloads;
@@ -283,7 +283,7 @@ export class AntiEntropy {
 
   #nextMeetingAtMs(): number {
     if (this.#unmet.size === 0) return Number.POSITIVE_INFINITY;
-    // During the pause, a packet may come from a new member or with a differing summary. The exchange with its sender then goes first.
+    // During the pause, a packet may come from a new member or with a differing summary. The exchange with the packet's sender then goes first.
     return (this.#exchange ? this.#exchangeEndsAtMs() : this.#nextExchangeAtMs) + meetingPauseMs;
   }
 

@@ -18,8 +18,8 @@
  * version 2. In a datagram of version 1, kind 2 says that the sender opens version 2. Releases that know only version 1 read kind 2
  * as kind 0. When every speaker runs a release with version 2, all datagrams after the first contact are of version 2.
  *
- * In a datagram of version 2, kind 2 says that the sender reads packets of the kind `branches`. Releases that do not read them take kind 2
- * for kind 0 here too, and send kind 0.
+ * In a datagram of version 2, kind 2 says that the sender reads packets of the kind `branches`. Releases that do not read such packets send
+ * kind 0, and read kind 2 as kind 0.
  */
 
 import { Admission } from './admission.ts';
@@ -101,8 +101,8 @@ export class Channel {
   }
 
   /**
-   * Replaces the keys. The first key seals datagrams, and every key opens them. A removed key still opens datagrams for `retiredKeyMs`. While a
-   * key opens datagrams, it also seals a second copy of each datagram to a member that uses this key and may lack the first one.
+   * Replaces the keys. The first key seals datagrams, and every key opens them. A removed key still opens datagrams for `retiredKeyMs`. A member
+   * that seals with another key than the first gets a second copy of each datagram, sealed with that key, as long as the key opens datagrams.
    */
   setKeys(keys: Keys, nowMs: number): void {
     this.#keyring.replace(keys, nowMs);
@@ -122,7 +122,7 @@ export class Channel {
     this.#guard.forget(name);
   }
 
-  /** Seals the packet into one datagram for each key that the member may need. Returns none when the endpoint cannot be reached. */
+  /** Seals the packet into one datagram for each key that the member may need. Returns none when the endpoint is not deliverable. */
   send(to: string, endpoint: Endpoint, packet: Packet, nowMs: number): Transmission[] {
     if (!isDeliverable(endpoint)) return [];
     return this.#keysFor(to, nowMs).map((key) => {

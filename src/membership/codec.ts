@@ -111,7 +111,7 @@ function isName(text: string): boolean {
   return /^[!-~]{1,253}$/.test(text);
 }
 
-/** Whether the member can have started at the time that its incarnation states. */
+/** Whether the incarnation is at most one day ahead of the wall clock, and small enough for a refutation to exceed it. */
 function isCredible(update: Update, epochMs: number): boolean {
   if (update.kind === 'payload') return true;
   return update.incarnation <= Math.min(maxIncarnation - 1, epochMs + dayMs);

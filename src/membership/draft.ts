@@ -22,7 +22,7 @@ export interface Draft {
  */
 export const updateOctets = 1100;
 /**
- * Maximum number of octets of gossip in a packet. The remaining octets, up to `updateOctets`, are for updates about the receiver and the
- * sender.
+ * Maximum number of octets of gossip in a packet. The remaining octets, up to `updateOctets`, are for other updates, such as those about the
+ * receiver and the sender.
  */
 export const gossipOctets = 700;

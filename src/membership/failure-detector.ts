@@ -3,8 +3,8 @@
  * If no ack arrives, it pings up to twice more, after waits that depend on the measured round-trip time. The third ping also goes through
  * relays. A target that stays silent becomes a suspect of the probing member. Each further ping tells the suspect about the suspicion, and
  * the suspect can refute it with a greater incarnation. The probing member asks a few others, the verifiers, to probe the suspect too. A
- * member declares the suspect dead only if its own probe of the suspect failed, and only after a wait. Each confirmation by a verifier
- * shortens the wait.
+ * verifier whose probe also fails confirms the suspicion. A member declares the suspect dead after its own probe has failed and a wait has
+ * passed. Each confirmation shortens the wait.
  *
  *     routine probe fails → suspect ─ verify → confirmations → dead
  *                              └─ pings say "you are suspect" → alive, with a greater incarnation
@@ -84,15 +84,15 @@ export class FailureDetector {
   }
 
   /**
-   * Whether the member was heard so recently that no other member can have found it dead since. Declaring a member dead takes at least as
-   * long as the shortest probe and the shortest suspicion together. Another member that reports this one dead therefore repeats a belief from
-   * a partition that has ended.
+   * Whether the member was heard so recently that a report of its death is wrong. Even if the member had died right afterwards, no other member
+   * could have declared it dead yet, because that takes at least the shortest probe and the shortest suspicion together. The reporting member
+   * does not hear the member, or repeats a belief from a partition that has ended.
    */
   isHeard(member: Readonly<Member>, nowMs: number): boolean {
     return isLive(member) && nowMs < this.#silentAtMs(member);
   }
 
-  /** When the silence of the member has lasted long enough for a death, if nothing is heard from it until then. */
+  /** The earliest time at which the member can be declared dead, if nothing is heard from it until then. */
   #silentAtMs({ heardAtMs }: Readonly<Member>): number {
     return heardAtMs + shortestProbeMs + this.#settings.suspicionMinMs;
   }
@@ -174,8 +174,8 @@ export class FailureDetector {
   }
 
   /**
-   * Ends the suspicion of a member, because a newer statement about it has arrived. If the member is live, notifies its verifiers and the
-   * members that confirmed the suspicion.
+   * Ends the suspicion against a member, because a newer statement about the member has arrived. If the member is live, notifies its verifiers
+   * and the members that confirmed the suspicion.
    */
   cleared(member: Member): DetectorAction[] {
     const suspicion = this.#suspicions.get(member.name);
@@ -297,7 +297,7 @@ export class FailureDetector {
     return member ? [send(verifier, member.endpoint, { kind: 'verify', target: name, incarnation })] : [];
   }
 
-  /** Pings the suspect, asks the verifiers that have not confirmed the suspicion to probe it, and declares it dead at the deadline. */
+  /** Pings the suspect and asks the verifiers without a confirmation to probe it. At the deadline, declares the suspect dead. */
   #pursue(name: string, suspicion: Suspicion, nowMs: number): DetectorAction[] {
     const member = this.#table.get(name);
     if (!member || member.incarnation !== suspicion.incarnation || !isLive(member)) {
@@ -317,8 +317,8 @@ export class FailureDetector {
   }
 
   /**
-   * When to declare the suspect dead. A suspect whose packets still arrive is alive, although it has not refuted the suspicion yet. On a busy
-   * machine, its answers may be late.
+   * When to declare the suspect dead. A packet from the suspect can postpone this time, because it shows that the suspect is alive. The
+   * refutation may only be late, for example on a busy machine.
    */
   #deadline(suspicion: Suspicion, suspect: Readonly<Member> | undefined): number {
     const atMs = suspicion.deadline(this.#settings, this.#table.liveCount + 1, this.#health.factor);

@@ -10,7 +10,7 @@
  */
 import { hash32 } from '../hash.ts';
 
-/** Buckets of a tree, and leaves of a bucket. All members must use the same number. */
+/** Number of buckets in a tree, and of leaves in a bucket. All members must use the same number. */
 export const treeWidth = 64;
 export const leafCount = treeWidth * treeWidth;
 

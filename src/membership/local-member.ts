@@ -14,7 +14,7 @@ export class LocalMember {
   /** The leaf of its record in the tree of hashes. */
   readonly leaf: number;
   #incarnation: number;
-  /** Without an address. The others know from which address this member sends, and which one Kubernetes lists. */
+  /** The host is empty. The others take the address of this member from its packets, or from the list of Kubernetes. */
   readonly endpoint: Endpoint;
   #metadata: string;
 
@@ -50,8 +50,8 @@ export class LocalMember {
   }
 
   /**
-   * Whether this member must refute a statement about itself. A statement with the present incarnation must be refuted unless it says that this
-   * member is alive. A statement with a greater incarnation must always be refuted, and the refutation has a still greater incarnation.
+   * Whether this member must refute a statement about itself. It refutes a statement with its present incarnation that says suspect, dead or
+   * left. It refutes every statement with a greater incarnation. The refutation has a still greater incarnation.
    */
   mustRefute(update: MemberUpdate): boolean {
     return update.incarnation > this.#incarnation || (this.isCurrent(update) && update.state !== 'alive');

@@ -18,14 +18,14 @@ export interface Member {
   metadata: string;
   /** When the state was learned. */
   sinceMs: number;
-  /** When a packet from the member itself, or its ack through a relay, last arrived. */
+  /** When a packet from the member itself, or its ack through a relay, last arrived. At first, the time at which the table added the member. */
   heardAtMs: number;
-  /** When the member last answered a ping, directly or through a relay. */
+  /** When the member last answered a ping, directly or through a relay. At first, the time at which the table added the member. */
   answeredAtMs: number;
   rtt: RttEstimate;
   /**
-   * Whether only other members have named this member: no packet of its own has arrived, and Kubernetes does not list it although its list is
-   * complete. The record is not passed on, and digests leave it out.
+   * Whether this member is known only from other members: it has sent no packet to this node, and the complete list of Kubernetes does not name
+   * it. The record is not passed on, and digests leave it out.
    */
   isHearsay: boolean;
 }

@@ -52,8 +52,8 @@ export interface MembershipOptions {
 /** Maximum number of packets sent at once to correct a member's outdated records. Anti-entropy corrects further records. */
 const maxCorrectionPackets = 16;
 /**
- * How many times a leaving member says that it leaves. It cannot repeat this later, so a member that misses it detects the departure only as
- * a failure.
+ * How many times a leaving member says that it leaves. Its process then stops and cannot repeat the statement. A member that receives none of
+ * these statements takes the departure for a failure.
  */
 const farewells = 2;
 const expiryIntervalMs = 60_000;
@@ -246,8 +246,8 @@ export class Membership {
       if (update.kind === 'member' && update.name === this.name) {
         if (this.#hearOfSelf(update, nowMs)) mustRestate = true;
       } else if (this.#merge(update, from, nowMs) === 'older') {
-        // An outdated payload record is always corrected. An outdated statement about a member is corrected only if it came in answer to a
-        // digest or to branches. Any other needs no correction, because the newer statement is already spreading.
+        // An outdated payload record is always corrected. An outdated statement about a member is corrected if it came in answer to a digest or
+        // to branches. In other packets, the statement needs no correction, because the newer statement is already spreading.
         if (update.kind === 'payload' || body.kind === 'records') outdated.push(update);
       }
     }
@@ -340,7 +340,7 @@ export class Membership {
     if (!this.#self.mustRefute(update)) return !this.#self.isCurrent(update);
     this.#self.refute(update);
     this.#detector.suspectedByOthers();
-    // The members that suspect this member learn of the refutation from its acks.
+    // If a ping stated the suspicion, its ack carries the refutation. Gossip carries the refutation to the others.
     if (update.state === 'suspect') this.#gossip.add(this.#self.as('alive'));
     else this.#tell(this.#self.as('alive'), true, nowMs);
     return true;
@@ -410,8 +410,9 @@ export class Membership {
   }
 
   /**
-   * A node may return with a new address, and other members may report it before one of its own packets arrives here. The new address
-   * replaces the known one if Kubernetes listed the known one until now, or if the member is not live.
+   * A node may return with a new address. Other members may report that the node is alive before one of its own packets arrives here, and this
+   * member would then ping the old address. The newly listed address therefore replaces the known one if Kubernetes listed the known one until
+   * now, or if the member is not live.
    */
   #move(name: string, listed: readonly Endpoint[]): void {
     const member = this.#table.get(name);

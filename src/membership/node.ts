@@ -30,9 +30,9 @@ export interface MembershipNodeOptions {
   readonly randomOctets?: (length: number) => Buffer;
   /** Runs the callback once the sockets have been read. */
   readonly afterSockets?: (callback: () => void) => void;
-  /** Called between the steps of long work, so that neighbours get their answers meanwhile. */
+  /** Called between the steps of long work. Answers the ARP and NDP frames that have arrived meanwhile. */
   readonly drainCaptures?: () => void;
-  /** Called when the members, the payload records or `isSynced` have changed. */
+  /** Called when members or `isSynced` have changed, or when another member has sent a newer payload record. */
   readonly changed: (changes: Omit<Changes, 'packets'>) => void;
   readonly count: (datagram: {
     readonly sent?: number;

@@ -49,7 +49,7 @@ export class Outbox {
     return packets;
   }
 
-  /** The statement that this member suspects the receiver, or considers it dead or gone. The receiver can then refute the statement. */
+  /** The statement that the receiver is suspect, dead or left, if this member believes so. The receiver can then refute the statement. */
   #aboutReceiver(to: string): MemberUpdate[] {
     const member = this.#table.get(to);
     return member && member.state !== 'alive' ? [brief(updateOf(member))] : [];

@@ -75,7 +75,7 @@ export const maxBranches = 4;
 export interface Packet {
   readonly from: string;
   readonly incarnation: number;
-  /** Hash of all that the sender knows. Members with equal hashes know the same. */
+  /** One hash over the sender's records of live members (`Knowledge.summary`). Members with equal hashes hold the same records of this kind. */
   readonly summary: number;
   /** Whether the sender reads packets of the kind `branches`. Earlier releases drop them. The datagram around the packet carries this flag. */
   readonly readsBranches: boolean;

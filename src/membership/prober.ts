@@ -49,7 +49,7 @@ export type ProberAction =
       readonly endpoint: Endpoint;
       readonly sequence: number;
       readonly purpose: ProbePurpose | 'relay';
-      /** Whether an earlier ping to the target has no answer yet. This holds for every relayed ping, because the requester pinged before. */
+      /** Whether an earlier ping of the same probe has no answer yet. A relayed ping belongs to a probe whose earlier pings have no answer. */
       readonly isRepeated: boolean;
     }
   | { readonly kind: 'ask-relays'; readonly probe: Probe }

@@ -28,7 +28,7 @@ export type ReplayVerdict =
  *
  * The process stores nothing about a token until the sender shows it. Datagrams that an attacker recorded and sends again therefore take no
  * memory, and do not disturb a challenge under way. The generation grows with each proven session of the name. The tokens of earlier
- * sessions are then void. `forgotten` grows with each name that is forgotten. This voids the tokens of that name, and all tokens that no
+ * sessions are then void. `forgotten` grows with each proven name that is forgotten. This voids the tokens of that name, and all tokens that no
  * member has shown yet. The members that have received such a token are challenged again.
  */
 export class ReplayGuard {

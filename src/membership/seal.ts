@@ -128,7 +128,7 @@ export class Seal {
   #ownKey(key: SharedKey): Buffer {
     const known = this.#own.get(key.id);
     if (known) return known;
-    // Keys change rarely. A key that is still in use is derived again.
+    // A full cache is emptied, which is rare, because keys change rarely. A key that is still in use is then derived again.
     if (this.#own.size >= maxOwnKeys) this.#own.clear();
     const derived = derive(key, this.#session);
     this.#own.set(key.id, derived);

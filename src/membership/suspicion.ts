@@ -56,7 +56,10 @@ export class Suspicion {
     this.#startedAtMs += ms;
   }
 
-  /** `members` is the number of live members, including this one. `stretch` multiplies the wait. It is above 1 when this member itself is slow. */
+  /**
+   * When the suspicion ends. `members` is the number of live members, including this one. `stretch` multiplies the length of the suspicion. It is
+   * above 1 when this member itself is slow.
+   */
   deadline(settings: MembershipSettings, members: number, stretch: number): number {
     const counted = Math.min(this.#possible, this.#confirmations());
     return this.#startedAtMs + suspicionMs(settings, counted, this.#possible, members) * stretch;

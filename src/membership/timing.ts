@@ -8,7 +8,10 @@ export interface MembershipSettings {
   readonly verifiers: number;
   /** Time in which a suspect can refute the suspicion when every verifier confirms it. */
   readonly suspicionMinMs: number;
-  /** Time in which a suspect can refute the suspicion when no verifier confirms it. */
+  /**
+   * Time in which a suspect can refute the suspicion when no verifier confirms it, in a cluster of at most ten members. In a larger cluster, the
+   * time is longer (`suspicionMs`).
+   */
   readonly suspicionMaxMs: number;
   /** A wake-up that is late by more than this means that the process stalled. The silence of other members during a stall means nothing. */
   readonly stallToleranceMs: number;

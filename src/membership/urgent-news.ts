@@ -8,8 +8,8 @@ import { packUpdates } from './update-packing.ts';
 /** Urgent news waits this long, so that more news can travel in the same packet. */
 const gatherMs = 2;
 /**
- * In one batch, a member gets at most this many packets of the sender's own news, and as many of other members' news. More would overflow
- * the member's socket buffer.
+ * In one batch, each receiver gets at most this many packets with the sender's own news, and at most as many with news of other members. More
+ * packets would overflow the receiver's socket buffer.
  */
 const maxPacketsAtOnce = 64;
 /** Time between two batches. */
@@ -20,10 +20,10 @@ const smallCluster = 16;
 type Receiver = { readonly name: string; readonly endpoint: Endpoint; readonly state: MemberState };
 
 /**
- * News that cannot wait for the next ping: deaths, joins, departures and payload records. A member sends its own news to all other members
- * of a small cluster, or to some members of a large one. It passes other members' news on to a few. When it chooses among the members, it
- * leaves out suspects. When a packet is lost, gossip and anti-entropy deliver its news. News that does not fit in one batch goes out in the
- * next batch.
+ * News that cannot wait for the next ping: deaths, joins, departures and payload records. A member's own news is what it states about itself,
+ * the records that it publishes, and the deaths that it declares. A member sends its own news to all other members of a small cluster, or to
+ * some members of a large one. It passes news of other members on to a few members. When it chooses among the members, it leaves out suspects.
+ * When a packet is lost, gossip and anti-entropy deliver its news. News that does not fit in one batch goes out in the next batch.
  */
 export class UrgentNews {
   readonly #random: () => number;

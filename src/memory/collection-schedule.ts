@@ -2,14 +2,15 @@
  * Decides when a process collects its garbage and gives memory back.
  *
  * By the time a process is in sync, it has read thousands of objects, and most of the memory that this took is garbage. V8 keeps the garbage
- * until the process allocates as much again, which may take days. V8 also keeps pages that are almost empty. The same holds after a burst of
- * changes. The process therefore collects once after its start, and again whenever its heap has grown much (`growth`). At rest it allocates so
- * little that such a growth takes hours. A quarter of an hour after the last collection, a smaller growth (`slowGrowth`) is therefore enough,
- * so that the memory stays flat. The process collects only while it is calm, because a collection pauses it. A busy process allocates, so V8
- * collects its garbage anyway.
+ * until the process allocates as much again, which may take days. V8 also keeps pages that are almost empty. After a burst of changes too, V8
+ * keeps garbage and such pages. The process therefore collects once after its start, and again whenever its heap has grown much (`growth`).
+ * At rest, the process allocates so little that such a growth takes hours. A quarter of an hour after the last collection, a smaller growth
+ * (`slowGrowth`) is therefore enough, so that the memory stays flat. The process collects only while it is calm, because a collection pauses
+ * it. A busy process allocates, so V8 collects its garbage anyway.
  *
- * Giving pages back hardly pauses a process. The process therefore does it after each collection, and also every 30 s while it is calm. The
- * repetition is necessary, because a process that works for a few seconds maps 25 MB of the pages again.
+ * The process also gives pages outside V8's heap back to the kernel (`keeper.ts` lists them). This hardly pauses the process. It therefore gives
+ * pages back after each collection, and also every 30 s while it is calm. The repetition is necessary, because a process that works for a few
+ * seconds maps 25 MB of these pages again.
  */
 
 /** The measurements of a process at a check. */
@@ -36,11 +37,11 @@ export interface CollectionSchedule {
 export const checkEveryMs = 5000;
 /** A process is calm when it has used at most this part of a processor since the last check. */
 const calmShare = 0.1;
-/** The heap has grown when it is larger than after the last collection by this factor and this many octets. */
+/** The heap has grown much when it exceeds `factor` times its size after the last collection by more than `octets`. */
 const growth = { factor: 1.15, octets: 2e6 } as const;
 /** Least time between two collections. A collection of 20 MB takes 0.1 s of CPU. */
 const pauseMs = 60_000;
-/** After this time, a growth of this many octets is enough. They are about two of V8's pages of 256 KiB. */
+/** When the last collection was at least `afterMs` ago, a growth of `octets` is enough: about two of V8's pages of 256 KiB. */
 const slowGrowth = { afterMs: 15 * 60_000, octets: 0.5e6 } as const;
 
 /** CPU time of a collection, for each octet of the heap. Measured with heaps of 9 to 20 MB: 4 to 5 ms for a megabyte. */

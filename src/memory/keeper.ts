@@ -1,11 +1,11 @@
 /**
  * Keeps the memory of a process small. `collection-schedule.ts` decides when to collect garbage, and when to give pages back. A collection
- * frees garbage, and the pages of V8's heap that held it. A plain major collection would free objects, but V8 would keep their pages. A
- * return gives two other kinds of pages back to the kernel:
+ * (`garbage-collector.ts`) frees garbage, and the pages of V8's heap that held the garbage. After a plain major collection, V8 would keep these
+ * pages. A return gives two other kinds of pages back to the kernel:
  *
  * - Free pages of the C heap. The start allocates megabytes there, for compiled code, compilers and OpenSSL.
- * - Pages of the Node binary. A start maps tens of megabytes of it, and later work needs little of that. The pages stay in the page cache of
- *   the kernel. A page that is needed again costs about a microsecond, and the kernel can drop the others when memory is short.
+ * - Pages of the Node binary. The start maps tens of megabytes of the binary, and later work needs few of these pages. The kernel keeps the
+ *   pages in its page cache, so a page that is needed again costs about a microsecond. When memory is short, the kernel can drop the other pages.
  */
 import { readFile, readlink } from 'node:fs/promises';
 import { cpus, loadavg } from 'node:os';
@@ -83,7 +83,7 @@ async function givePagesBack(): Promise<void> {
 
 let knownMappings: Promise<readonly AddressRange[]> | undefined;
 
-/** The kernel maps the program once, and nothing writes to these mappings, so they are read once. */
+/** Reads the list of mappings only once, because the kernel maps the program only at the start, and nothing writes to its mappings later. */
 function programMappings(): Promise<readonly AddressRange[]> {
   knownMappings ??= readProgramMappings().catch((error: unknown) => {
     knownMappings = undefined;

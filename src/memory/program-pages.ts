@@ -6,8 +6,8 @@ export interface AddressRange {
 
 /**
  * The mappings of the program's file that hold only pages of that file, from the text of /proc/self/smaps (proc_pid_smaps(5)). A read-only
- * mapping may hold other pages too: the dynamic linker writes the relocations before it protects their mapping. Such pages count as
- * anonymous, or as swapped when the kernel has moved them to swap space.
+ * mapping may hold other pages too: the dynamic linker writes relocations to a mapping before it makes the mapping read-only. The kernel counts
+ * such pages as anonymous, or as swapped when it has moved them to swap space.
  *
  *     06b35000-06b39000 r--p 06734000 fe:00 5619773        /opt/bellman/bin/node
  *     Rss:                  16 kB

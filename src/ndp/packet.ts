@@ -167,8 +167,8 @@ function hasZeroPrefix(frame: Uint8Array, at: number): boolean {
 }
 
 /**
- * The ICMPv6 checksum over pseudo-header and message (RFC 4443 section 2.3). Over a message whose checksum field is zero, it is
- * the value to store there; over a message with a correct checksum, it is 0.
+ * The ICMPv6 checksum over pseudo-header and message (RFC 4443 section 2.3). For a message whose checksum field is 0, the result is the value
+ * to store in the field. For a message with a correct checksum, the result is 0.
  */
 function checksumOf(frame: Uint8Array, at: number, payloadLength: number): number {
   let sum = payloadLength + icmpv6;
@@ -256,9 +256,9 @@ export function encodeUnsolicitedAdvertisement(mac: Uint8Array, address: IpAddre
 }
 
 /**
- * A reusable advertisement of 86 octets. Write the target first, then finish the frame. Finishing also copies the target to the IPv6
- * source address. The router flag stays clear on every node, whether or not the node forwards: a Service's address is not a router, and
- * the flag must not change when the address moves.
+ * A reusable advertisement of 86 octets. Write the target first, then finish the frame with `toSolicitor` or `toAllNodes`. These methods also
+ * copy the target to the IPv6 source address. The router flag stays clear even on a node that forwards: a Service's address is not a router,
+ * and the flag must not change when the address moves to another node.
  */
 export class Advertisement {
   readonly frame: Buffer;

@@ -3,11 +3,11 @@
  * receives a frame and returns a verdict. After the verdict `answer`, the field `reply` holds the advertisement. All fields are reused,
  * so a solicitation allocates nothing.
  *
- * Answered: solicitations to the solicited-node group or to the address itself (unreachability detection), with or without a source
- * link-layer option. Without that option, the reply goes to the frame's source MAC. Duplicate address detection by another host is
- * answered with an advertisement to all nodes.
+ * Answered: solicitations for our addresses. A solicitation goes to the solicited-node group, or to the address itself (unreachability
+ * detection). If it has no source link-layer option, the reply goes to the frame's source MAC. Duplicate address detection by another host
+ * is answered with an advertisement to all nodes.
  *
- * For an address on trial, only the solicitations of other speakers are answered, so that they can find out whether the answers arrive.
+ * For an address on trial, the responder answers only other speakers, so that a witness can find out whether the answers arrive.
  *
  * Dropped: messages that are invalid by RFC 4861 section 7.1 (hop limit, checksum, options), frames for other stations or VLANs, frames of
  * our own, and messages about other addresses.

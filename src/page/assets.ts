@@ -14,7 +14,7 @@ export interface Asset {
   readonly body: Buffer;
 }
 
-/** The file with a name such as `page.css`; `undefined` when there is none. A name contains no slash, so none leads out of the folder. */
+/** The file with a name such as `page.css`; `undefined` when there is none. Names with a slash are refused, so no name leads out of the folder. */
 export async function assetNamed(name: string): Promise<Asset | undefined> {
   const [, extension = ''] = /^[a-z][a-z-]*\.([a-z]+)$/.exec(name) ?? [];
   const type = types[extension];

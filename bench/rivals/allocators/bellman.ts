@@ -2,8 +2,8 @@
  * Measures Bellman's allocator alone. `metallb.go` does the same with MetalLB's.
  *   .cache/bin/node bench/rivals/allocators/bellman.ts fill PREFIX COUNT
  *   .cache/bin/node bench/rivals/allocators/bellman.ts nearly-full PREFIX
- * `fill` prints the seconds until COUNT Services have addresses of an empty pool. `nearly-full` assigns 99 % of a pool. Then it assigns and releases
- * one more address 20 times, and prints the milliseconds of each assignment.
+ * `fill` begins with an empty pool, and prints the seconds until COUNT Services have addresses. `nearly-full` assigns 99 % of a pool. Then it assigns
+ * and releases one more address 20 times, and prints the milliseconds of each assignment.
  */
 import { Allocator } from '../../../src/controller/allocator/allocator.ts';
 import { config, pool, service } from '../../../test/unit/speaker/fixtures.ts';

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds the program that measures MetalLB's allocator alone, and prints its path.
 #   bench/rivals/allocators/build.sh VERSION FOLDER
-# It is built inside a temporary copy of MetalLB's module, because no other module may import the allocator, and the module cache is read-only.
+# The build takes place in a temporary copy of MetalLB's module, because no other module may import the allocator, and the module cache is read-only.
 # The exit codes are those of lab/metallb/build.sh.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)

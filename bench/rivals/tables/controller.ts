@@ -1,6 +1,6 @@
 /**
  * Measures the controller in two cases. In the first, it starts in a cluster where many Services have addresses. In the second,
- * many Services wait for one.
+ * many Services wait for an address.
  *   lab/world .cache/bin/node bench/rivals/tables/controller.ts [--rounds 3] [--out FILE] [--services 5000] [--waiting 10000]
  *     [--waiting-seconds 45] [--deadline-seconds 400]
  */

@@ -38,7 +38,7 @@ export interface ReceivedPacket extends BfdPacket {
 
 const version = 1;
 const mandatoryOctets = 24;
-/** The smallest packet with an authentication section: the mandatory section, then the section's type and length, one octet each. */
+/** The smallest packet with authentication: the mandatory section, then the type and length of the authentication section, one octet each. */
 const minimumWithAuthentication = 26;
 
 const flag = {

@@ -3,8 +3,8 @@
  * forwarding. The session goes down when Detect Mult packets in a row have not returned by the time that the next one is due. The machine
  * counts packets, not time, so a pause of this process does not count as silence.
  *
- * Silence counts only after a first packet has returned. A router may offer the echo function and yet not forward a packet to the link that
- * it came from. The session would otherwise flap for ever.
+ * A router may offer the echo function and yet not forward a packet back to the link from which it came. So that the session with such a
+ * router does not flap for ever, silence counts only after a first packet has returned.
  */
 import { SendSchedule } from './send-schedule.ts';
 

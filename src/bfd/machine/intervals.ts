@@ -57,7 +57,7 @@ export class Intervals {
     this.#polled ??= next;
   }
 
-  /** The peer has answered with the Final bit. Returns whether it ended a Poll Sequence. */
+  /** The peer has answered with the Final bit. Returns whether this answer ends a Poll Sequence. */
   confirm(): boolean {
     const polled = this.#polled;
     if (!polled) return false;

@@ -31,7 +31,10 @@ export class SendSchedule {
     this.#intervalMs = intervalMs;
   }
 
-  /** A periodic packet has been sent. The next one counts from the time at which this one was due, so that delays do not add up. */
+  /**
+   * A periodic packet has been sent. The next interval begins at the time at which this packet was due, so that delays do not add up. If that
+   * interval is already over, the next one begins now.
+   */
   sentPeriodic(nowMs: number): void {
     const nextMs = this.#dueMs + this.#jittered(this.#intervalMs);
     this.#lastSentMs = nowMs;

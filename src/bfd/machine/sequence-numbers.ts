@@ -41,8 +41,8 @@ export class ReceiveWindow {
   }
 
   /**
-   * Whether the number lies in the window: from the last number, or the one after it for meticulous types, to the last number + 3 × Detect
-   * Mult.
+   * Whether the number lies in the window. The window begins with the last number, or for meticulous types with the number after it. It ends
+   * with the last number + 3 × Detect Mult.
    */
   includes(sequence: number, isMeticulous: boolean, detectMultiplier: number): boolean {
     if (this.#last === undefined) return true;
@@ -51,8 +51,8 @@ export class ReceiveWindow {
   }
 
   /**
-   * Stores the number of a packet whose digest is correct. The RFC's text sets bfd.AuthSeqKnown before it checks the digest. One forged packet
-   * could then shut the peer out.
+   * Stores the number of a packet whose digest is correct. The RFC's text sets bfd.AuthSeqKnown before it checks the digest. In that order, one
+   * forged packet could shut the peer out.
    */
   accept(sequence: number): void {
     this.#last = sequence;

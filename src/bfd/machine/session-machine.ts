@@ -12,7 +12,7 @@
  *   echo.ts              the echo function
  *
  * Choices where the RFC leaves one:
- * - The asynchronous mode only. We never ask for demand mode, and comply when the peer does.
+ * - We use the asynchronous mode only: we never ask for demand mode. When the peer asks for it, we comply.
  * - A packet without our discriminator never disturbs a session that is Up. It may come from a peer that has restarted, but it may also be
  *   forged. The Detection Time ends the session of a peer that did restart.
  * - The C bit is 0, because the BFD process ends together with the BGP speaker.
@@ -83,10 +83,10 @@ export interface SessionMachineOptions {
 }
 
 /**
- * Sequence numbers that a successor leaves out, in multiples of a Detect Mult. The earlier process keeps sending until its successor takes
- * over, so our numbers begin beyond those that it has probably used. The peer accepts a number that is ahead by up to three times a Detect
- * Mult: that of our packet (RFC 5880 section 6.7.3), or its own (BIRD). The smaller of the two suits both. The rest of this window is for
- * packets that were lost.
+ * How many sequence numbers a successor leaves out, in multiples of a Detect Mult. The earlier process goes on sending for a moment after it has
+ * told us its last number. Our first number must be higher than the numbers of those packets, but at most 3 × Detect Mult ahead of the last
+ * number that the peer has accepted. Some peers take the Detect Mult of our packet (RFC 5880 section 6.7.3), and others their own (BIRD), so we
+ * take the smaller of the two. One of the three Detect Mults is left for packets that were lost.
  */
 const skippedDetectMults = 2;
 
@@ -117,8 +117,8 @@ export class SessionMachine {
       this.#detection.received(nowMs);
     }
     const wanted = this.#wantedIntervals();
-    // If the echo function worked in the earlier process, that process asked the peer for slow packets. The peer goes on sending slowly until a
-    // Poll Sequence announces our shorter interval.
+    // If the echo function worked in the earlier process, that process asked the peer for slow packets. This process does not know whether
+    // the function worked, so it expects slow packets until the peer has answered a Poll Sequence with our shorter interval.
     const isSlow = inherited !== undefined && settings.echoInterval !== undefined;
     const requiredMinRx = isSlow ? Math.max(slowInterval, wanted.requiredMinRx) : wanted.requiredMinRx;
     this.#intervals = new Intervals({ ...wanted, requiredMinRx });
@@ -238,7 +238,7 @@ export class SessionMachine {
     }
     const transition = transitionOn(this.#state, packet.state);
     if (transition) this.#change(transition, nowMs);
-    // An answer to a poll carries everything that an extra packet would carry.
+    // An answer to a poll carries the new state too, so no extra packet is necessary.
     if (packet.poll) this.#send({ final: true }, nowMs);
     else if (transition) this.#sendExtra(nowMs);
     return this.#finish(nowMs);

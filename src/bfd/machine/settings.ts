@@ -8,11 +8,11 @@ export interface MachineSettings {
   readonly passive: boolean;
   readonly authentication?: MachineAuthentication;
   /**
-   * The interval at which we want to send Echo packets. It is also the shortest interval at which we return the peer's Echo packets. When
-   * absent, we neither send nor return Echo packets.
+   * The interval at which we want to send Echo packets. If `returnsEcho` is true, it is also the shortest interval at which we offer to return
+   * the peer's Echo packets. When this field is absent, we send no Echo packets and tell the peer that we return none.
    */
   readonly echoInterval?: number;
-  /** Whether this node forwards the Echo packets of the peer back to it. */
+  /** Whether this node forwards the Echo packets of the peer back to the peer. */
   readonly returnsEcho?: boolean;
 }
 

@@ -45,7 +45,7 @@ export function openEchoSocket(key: EchoKey, onReadable: () => void): EchoSocket
   const index = libc.interfaceIndex(device);
   const fd = libc.openSocket(AF_PACKET, SOCK_DGRAM_CLOEXEC, 0);
   try {
-    // The socket receives nothing before the bind sets its protocol. The filter is attached before that, so that only Echo packets get in.
+    // The socket receives nothing before the bind sets its protocol. The filter is attached before the bind, so that only Echo packets get in.
     libc.attachSocketFilter(fd, echoProgram);
     libc.bindSocket(fd, linkAddress(index, new Uint8Array(0)));
   } catch (error) {

@@ -8,8 +8,8 @@ export function openDescriptorsOnPort(port: number): number[] {
 }
 
 /**
- * Other processes with a socket on the port, for instance `bfdd (process 812)`. `another process` stands for a process whose descriptors we
- * may not read.
+ * Other processes with a socket on the port, for instance `bfdd (process 812)`. `another process` stands for a process that /proc does not show
+ * to us, because it runs in another PID namespace, or whose descriptors we may not read.
  */
 export function processesOnPort(port: number): string[] {
   const foreign = inodesOnPort(port);

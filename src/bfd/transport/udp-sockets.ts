@@ -1,6 +1,6 @@
 /**
- * UDP sockets through the C library. Node's own sockets show neither TTL nor interface. They cannot be read at a chosen moment either, but the
- * process must read all sockets before it calls a peer silent.
+ * UDP sockets through the C library. Node's own sockets show neither TTL nor interface, and Node alone decides when it reads them. The BFD
+ * process must choose that time itself, because it reads all sockets before it calls a peer silent.
  */
 import { isLinkLocal, parseIp } from '../../address/index.ts';
 import * as libc from '../../linux/libc.ts';
@@ -53,7 +53,7 @@ const trafficClass = 0xc0;
 const queuePriority = 6;
 /** Source ports (RFC 5881 section 4). */
 const sourcePorts = { first: 49152, count: 16384 } as const;
-/** Where net.core.rmem_max permits this size, the queue holds thousands of packets, so a flood displaces few of the good ones. */
+/** Where net.core.rmem_max permits this size, the queue holds thousands of packets, so a flood displaces few packets of the peers. */
 const receiveQueueOctets = 1024 * 1024;
 /** Longer than any BFD packet, because the field Length of a BFD packet is one octet. */
 const maxPacketOctets = 512;
@@ -132,8 +132,8 @@ class UdpReceivePort implements ReceivePort {
 
   /**
    * First binds without SO_REUSEADDR. With this option, the kernel would let another BFD daemon share the port, and give each packet to only one
-   * of us. The sockets of this process may share the port, because they differ in interface or address. If the bind fails only because of these
-   * sockets, they and the new socket get the option during a second bind.
+   * of the two daemons. The sockets of this process may share the port, because they differ in interface or address. If the bind fails only
+   * because of these sockets, they and the new socket get the option during a second bind.
    */
   #bind(): void {
     const { family, port, interface: device, localAddress } = this.#key;

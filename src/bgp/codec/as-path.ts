@@ -97,7 +97,7 @@ export function mergeAsPaths(
   if (missing < 0) return asPath;
   const merged: AsPathSegment[] = [];
   for (const segment of asPath) {
-    // Confederation segments have length 0, so leading ones are kept even when no AS number is missing.
+    // RFC 6793 section 4.2.3: a confederation segment at the start or next to a kept segment is kept, even when no AS number is missing.
     if (missing === 0 && !isConfederation(segment.type)) break;
     const kept = segment.type === 'sequence' ? { ...segment, asns: segment.asns.slice(0, missing) } : segment;
     merged.push(kept);

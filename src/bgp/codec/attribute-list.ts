@@ -77,7 +77,7 @@ class AttributeListReader {
     this.#options = options;
   }
 
-  /** Reads one attribute, header and value. Returns an error only when it ends the session. */
+  /** Reads one attribute, header and value. Returns only an error that ends the session. Any other error becomes a fault. */
   attribute(octets: Uint8Array, valueAt: number): BgpError | undefined {
     const type = readUint8(octets, 1);
     if (this.#seen.has(type)) {

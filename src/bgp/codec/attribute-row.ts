@@ -12,7 +12,7 @@ export const wellKnown = Flag.transitive;
 export const optional = Flag.optional;
 export const optionalTransitive = Flag.optional | Flag.transitive;
 
-/** IANA type codes of the attributes that other files use. */
+/** IANA type codes of the attributes that files other than attribute-rows.ts need by name. */
 export const AttributeType = { origin: 1, asPath: 2, nextHop: 3, mpReach: 14, mpUnreach: 15 } as const;
 
 /** The attributes decoded so far, while a list is being read. */
@@ -22,7 +22,7 @@ export type Draft = { -readonly [K in keyof PathAttributes]: PathAttributes[K] }
   as4Aggregator?: PathAttributes['aggregator'];
 };
 
-/** A malformed value, with the subcode of its error. */
+/** Why a value is malformed or not allowed, with the subcode of the UPDATE Message Error (RFC 4271 section 6.3). */
 export interface Problem {
   readonly subcode: number;
   readonly text: string;

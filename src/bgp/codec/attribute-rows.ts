@@ -250,7 +250,7 @@ function encodeAggregator({ asn, address }: Aggregator, width: 2 | 4): Uint8Arra
   return writer.octets(ipToBytes(address)).finish();
 }
 
-/** RFC 4271 section 6.3 asks for a valid host address. Addresses in 0/8 and 127/8, and those from 224.0.0.0 up (multicast, reserved), are not. */
+/** RFC 4271 section 6.3 asks for a valid host address. Such an address lies outside of 0/8 and 127/8, and below 224.0.0.0. */
 function isHostAddress(address: Uint8Array): boolean {
   const first = readUint8(address, 0);
   return first !== 0 && first !== 127 && first < 224;

@@ -257,8 +257,8 @@ const textDecoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /**
  * The text; `undefined` when the octets are not UTF-8. A decoder that throws would cost 15 µs for each malformed name, and an OPEN can hold more
- * than a thousand names. This function therefore looks for the replacement character instead. A text with this character is encoded again, to
- * find out whether the octets hold the character itself.
+ * than a thousand names. The decoder here does not throw, but writes U+FFFD in place of malformed octets. A text with U+FFFD is encoded
+ * again, to find out whether the octets themselves hold this character.
  */
 function utf8(bytes: Uint8Array): string | undefined {
   const text = textDecoder.decode(bytes);

@@ -1,4 +1,4 @@
-/** The fault of a malformed message, in the form of the NOTIFICATION that reports it (RFC 4271 section 4.5). */
+/** An error in a received message, in the form of the NOTIFICATION that reports it (RFC 4271 section 4.5). */
 export interface BgpError {
   readonly code: number;
   readonly subcode: number;

@@ -5,9 +5,9 @@ import { headerOctets, judgeHeader, statedLength } from './header.ts';
 const nothing: Uint8Array = new Uint8Array(0);
 
 /**
- * Cuts the octets of a TCP stream into messages. A message that lies inside one chunk is a view of that chunk, not a copy. A message that
- * is split between chunks is assembled in a buffer of exactly its length. This buffer is allocated after the header has been judged. A
- * reader therefore holds at most one message beside the current chunk, however slowly the peer writes.
+ * Cuts the octets of a TCP stream into messages. A message that lies inside one chunk is a view of that chunk, not a copy. The parts of a
+ * message that is split between chunks are copied into a buffer of exactly its length, which is allocated after the header has been judged.
+ * However slowly the peer writes, a reader therefore holds only the current chunk and this buffer.
  *
  *   chunk    ………┊ message ┊ message ┊ mess       chunk    age ┊ message ┊ …
  *                view      view      └─ assembled ──────────┘   view

@@ -7,7 +7,8 @@
  * Errors. The codec judges a message once and completely. An error that ends the session is a BgpError: code, subcode and data of the
  * NOTIFICATION, as the RFC asks. An error that leaves the session up (RFC 7606) is an AttributeFault beside the message: the attribute is
  * discarded, or the routes of the UPDATE are treated as withdrawn. negotiation.ts decides whether two OPENs are compatible. Encoding a
- * message that is too long, or that has a part that is too long, throws a RangeError.
+ * message that is too long, or that has a part that is too long, throws a RangeError. Two long parts do not throw: a host name is cut, and
+ * an AS_PATH segment is split.
  *
  * Unknown input. Routes of families other than IPv4 and IPv6 unicast, unknown attributes and unknown capabilities are kept as octets and
  * not interpreted.

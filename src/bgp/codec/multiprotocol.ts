@@ -28,8 +28,11 @@ const nextHopAt = 4;
 const withdrawnAt = 3;
 
 /**
- * Decodes MP_REACH_NLRI, or describes why its NLRI cannot be relied on (RFC 7606 section 7.11): the value has fewer than 5 octets, the next
- * hop leaves no room for the reserved octet or has a length that the family does not allow, or the NLRI is malformed.
+ * Decodes MP_REACH_NLRI, or describes why its NLRI cannot be relied on (RFC 7606 section 7.11). The possible reasons:
+ * - The value has fewer than 5 octets.
+ * - The next hop leaves no room for the reserved octet.
+ * - The family does not allow a next hop of this length.
+ * - The NLRI is malformed.
  */
 export function decodeMpReach(value: Uint8Array, options: ReceiveOptions): Result<MpReach | Foreign, string> {
   if (value.length < nextHopAt + 1) return fail(`MP_REACH_NLRI has ${value.length} octets`);

@@ -23,7 +23,7 @@ export function unicastFamily({ afi, safi }: AddressFamily): Family | undefined 
 
 /**
  * Received prefixes in their wire form, judged and counted. Iterating over the list creates a value for each prefix. Most callers only read
- * `length`, which allocates nothing. The list is a view of the message's octets and is valid only as long as they are.
+ * `length`, which allocates nothing. The list is a view of the message's octets, so it is valid only until these octets are overwritten.
  */
 export class NlriList implements NlriSequence {
   readonly family: Family;

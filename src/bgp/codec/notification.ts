@@ -10,7 +10,7 @@ import { readUint8 } from './octets.ts';
 
 const dataAt = headerOctets + 2;
 
-/** Decodes a NOTIFICATION whose header has been judged. Undefined codes keep their numbers. */
+/** Decodes a NOTIFICATION whose header has been judged. Accepts every code and subcode, also those that no RFC defines. */
 export function decodeNotification(frame: Uint8Array): NotificationMessage {
   return {
     kind: 'notification',

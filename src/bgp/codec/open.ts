@@ -28,7 +28,7 @@ const extendedMark = 255;
 /**
  * Decodes an OPEN whose header has been judged. Finds only the errors that do not depend on the session (RFC 4271 section 6.2). The
  * errors are, as code/subcode:
- * - 2/0: a malformed parameter
+ * - 2/0: a malformed parameter or capability
  * - 2/1: a version other than 4
  * - 2/2: AS 0 (RFC 7607), or AS_TRANS in four octets (RFC 6793)
  * - 2/3: BGP Identifier 0 (RFC 6286)
@@ -133,7 +133,7 @@ function malformed(text: string, data: Uint8Array): { readonly ok: false; readon
 
 /**
  * Encodes an OPEN with all capabilities in one parameter. Uses the extended form only when the capabilities need it. Throws a RangeError
- * for a message over 4096 octets (RFC 8654 section 4) and for an AS number over 65,535 in `myAs`.
+ * for a message over 4096 octets (RFC 8654 section 4), a capability over 255 octets, or an AS number over 65,535 in `myAs`.
  */
 export function encodeOpen(open: OpenMessage): Uint8Array {
   if (open.myAs > 0xffff) throw new RangeError(`AS ${open.myAs} does not fit into two octets: send AS_TRANS`);

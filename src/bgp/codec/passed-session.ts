@@ -1,5 +1,5 @@
 /**
- * An Established session as one speaker process passes it on to its successor (docs/design/upgrade.md). Two kinds of items:
+ * An Established session, encoded as items that a speaker process passes on to its successor (docs/design/upgrade.md). There are two kinds:
  *
  *    0     1              33          34     36          36+n     38+n            38+n+m   42+n+m
  *   | 1 | connection key | initiator | n    | sent OPEN | m      | received OPEN | length | octets of an incomplete message
@@ -8,7 +8,8 @@
  *   | 2 | session   | family | prefixes that the peer has from us, as NLRI (RFC 4271 section 4.3) …
  *
  * The connection key tells the successor which of its peers the connection belongs to. The initiator is 0 when this node made the
- * connection, and 1 when the peer made it. `session` is the number of an item of the first kind. These items are numbered from 0.
+ * connection, and 1 when the peer made it. `n`, `m` and `length` count the octets of the field that follows. `session` is 0 for the session
+ * of the first item of kind 1, 1 for the second, and so on. `family` is 4 or 6.
  */
 import type { Family, Prefix } from '../../address/index.ts';
 import { fail, ok, type Result } from '../../result.ts';
@@ -52,7 +53,7 @@ export function encodePassedSession(session: PassedSession): Uint8Array {
   return writer.uint32(unread.length).octets(unread).finish();
 }
 
-/** The items with the prefixes that the session's peer has from us. */
+/** The items that list the prefixes which the peer has from us. `session` is the number of the peer's session in these items. */
 export function* encodePassedPrefixes(session: number, prefixes: Iterable<Prefix>): Iterable<Uint8Array> {
   const lists: Record<Family, Prefix[]> = { 4: [], 6: [] };
   for (const prefix of prefixes) {

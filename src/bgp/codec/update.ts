@@ -23,7 +23,7 @@ import { hasAddPath, type ReceiveOptions, type SendOptions } from './options.ts'
 
 export interface DecodedUpdate {
   readonly message: UpdateMessage;
-  /** Malformed attributes that leave the session up. The strongest treatment among them applies (RFC 7606 section 3 (h)). */
+  /** Malformed or missing attributes that leave the session up. The strongest of their treatments applies (RFC 7606 section 3 (h)). */
   readonly faults: readonly AttributeFault[];
 }
 
@@ -79,9 +79,9 @@ function overrun(text: string): { readonly ok: false; readonly error: BgpError }
 }
 
 /**
- * Leaves out the faults of a NEXT_HOP that no route uses. NEXT_HOP belongs to the prefixes of the NLRI field. When only MP_REACH_NLRI
- * announces routes, NEXT_HOP is ignored (RFC 4760 section 3). In an UPDATE that only withdraws, a NEXT_HOP that is not a host address does
- * no harm, and some routers send 0.0.0.0 there.
+ * Leaves out faults of a NEXT_HOP that no route uses. NEXT_HOP belongs to the prefixes of the NLRI field. If that field has prefixes, all
+ * faults stay. When only MP_REACH_NLRI announces routes, every fault of NEXT_HOP is left out (RFC 4760 section 3). When the UPDATE announces
+ * no route, only the fault of a NEXT_HOP that is not a host address is left out, because some routers send 0.0.0.0 there.
  */
 function relevant({ faults, reaches }: DecodedAttributes, hasNlri: boolean): readonly AttributeFault[] {
   if (hasNlri) return faults;

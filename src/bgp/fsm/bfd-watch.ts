@@ -1,19 +1,19 @@
 /**
  * The state of BFD with a peer, and its effect on the BGP session (RFC 5882 section 4). Pure.
  *
- * - Only the loss of a BFD session that was Up is a failure of the peer. A BFD session that was never Up says nothing.
+ * - Only the loss of a BFD session that was Up is a failure of the peer. A BFD session that was never Up says nothing about the peer.
  * - AdminDown of either end says nothing about the path (RFC 5882 sections 4.1 and 4.2).
- * - Damping: when BFD has ended the session too often, BGP ignores further losses until BFD has been stable for a while. The hold timer
- *   always works.
+ * - Damping: when BFD has ended the session too often, BGP ignores further losses until BFD has reported none for a while. Meanwhile the
+ *   hold timer still ends the session of a silent peer.
  */
 import type { BfdReadiness } from './connection-state.ts';
 
-/** A report of BFD about its session with the peer. The states and diagnostics are those of RFC 5880 section 4.1. */
+/** A report about the BFD session with the peer. The states and diagnostics are those of RFC 5880 section 4.1. */
 export interface BfdReport {
   readonly state: 'AdminDown' | 'Down' | 'Init' | 'Up';
   /** The state that the peer's last packet carried. */
   readonly remoteState: 'AdminDown' | 'Down' | 'Init' | 'Up';
-  /** Why the session is down; 0 while there is no reason. */
+  /** The reason for the last change of `state`; 0 for none. */
   readonly diagnostic: number;
   /** The C bit of the peer's packets: its BFD goes on while its control plane restarts (RFC 5882 section 4.3.1). */
   readonly remoteControlPlaneIndependent: boolean;
@@ -24,10 +24,10 @@ type BfdView = 'unknown' | 'down' | 'up' | 'admin-down';
 
 export interface BfdWatch {
   readonly view: BfdView;
-  /** When BFD came Up, on the machine's clock; `undefined` unless it is Up. */
+  /** When BFD came Up, on the machine's clock; `undefined` while BFD is not Up. */
   readonly upAtMs: number | undefined;
   readonly remoteControlPlaneIndependent: boolean;
-  /** The times at which BFD ended the BGP session during the last `dampingWindowMs`. */
+  /** The times at which BFD ended the BGP session. All lie within `dampingWindowMs` before the last one. */
   readonly endedAtMs: readonly number[];
   /** BGP ignores losses for now. */
   readonly isDamped: boolean;
@@ -50,7 +50,7 @@ export const dampingWindowMs = 600_000;
 /** Damping ends when BFD has reported no loss for this long. */
 export const dampingQuietMs = 600_000;
 
-/** RFC 5880 section 4.1: 0 means that nothing has happened yet, 7 that an administrator has ended the session. */
+/** RFC 5880 section 4.1: 0 means that there is no reason, 7 that an administrator has ended the BFD session. */
 const harmlessDiagnostics: ReadonlySet<number> = new Set([0, 7]);
 
 /** Takes a report. `isLost`: BFD was Up and has lost the peer. */
@@ -60,10 +60,10 @@ export function observeBfd(
   nowMs: number,
 ): { readonly watch: BfdWatch; readonly isLost: boolean } {
   const view = viewOf(report);
-  // The C bit that the peer sent while the session was Up decides what a loss means.
+  // The C bit that the peer sent while the BFD session was Up decides what a loss means.
   const { remoteControlPlaneIndependent } = view === 'up' ? report : watch;
   const upAtMs = view === 'up' ? (watch.upAtMs ?? nowMs) : undefined;
-  // A new session that takes the place of one that was Up begins in Down without a diagnostic. That is not a loss.
+  // A new BFD session that takes the place of an Up session begins in Down with the diagnostic 0. That is not a loss.
   const isLost = watch.view === 'up' && view === 'down' && !harmlessDiagnostics.has(report.diagnostic);
   return { watch: { ...watch, view, upAtMs, remoteControlPlaneIndependent }, isLost };
 }
@@ -83,7 +83,7 @@ export function endDamping(watch: BfdWatch): BfdWatch {
   return { ...watch, endedAtMs: [], isDamped: false };
 }
 
-/** Whether BFD lets the session come up. With AdminDown at either end, it does (draft-ietf-idr-bgp-bfd-strict-mode). */
+/** Whether BFD lets the BGP session come up. AdminDown at either end lets it come up (draft-ietf-idr-bgp-bfd-strict-mode). */
 export function bfdReadiness({ view, upAtMs }: BfdWatch, holdDownMs: number, nowMs: number): BfdReadiness {
   if (view === 'admin-down') return { kind: 'ready' };
   if (upAtMs === undefined) return { kind: 'not-ready' };

@@ -7,8 +7,8 @@ import type { Transition } from './transition.ts';
 export const openSentHoldMs = 240_000;
 
 /**
- * Longest wait for BFD before the session connects (`bfd-strict: local`). Some routers start BFD only when BGP connects. With such
- * a router, BFD never comes up during the wait.
+ * How long BFD may stay down before the session connects without it (`bfd-strict: local`). The wait must end, because some routers start
+ * BFD only when BGP connects.
  */
 export const startWaitMs = 30_000;
 /** BfdHoldTimer of draft-ietf-idr-bgp-bfd-strict-mode: the longest wait in OpenSent for BFD when there is no hold timer. */
@@ -25,13 +25,13 @@ export function idle(step: Transition, event: FsmEvent): FsmStep {
     case 'start':
       step.stopTimer('idle-hold');
       return leaveIdle(step, { ...state, connectRetryCounter: 0 });
-    // Event 13 (IdleHoldTimer_Expires). It includes the restarts of events 6 and 7 (…_with_DampPeerOscillations).
+    // Event 13 (IdleHoldTimer_Expires): start again. Events 6 and 7 (…_with_DampPeerOscillations) stand for the same restart.
     case 'timer':
       if (event.timer === 'bfd' && state.bfdWait) return endWait(step);
       return event.timer === 'idle-hold' ? leaveIdle(step, state) : step.stay();
     case 'bfd-readiness':
       return state.bfdWait ? readinessChanged(step, event.readiness) : step.stay();
-    // Events 2 and 8 (ManualStop, AutomaticStop) "are ignored in the Idle state". A stop also ends the wait for a retry or for BFD.
+    // Events 2 and 8 (ManualStop, AutomaticStop) "are ignored in the Idle state". Here, however, a ManualStop ends a wait for a retry or for BFD.
     case 'stop':
       step.stopTimer('idle-hold');
       if (!state.bfdWait) return step.stay();
@@ -199,8 +199,8 @@ export function openReceived(
 }
 
 /**
- * The hold-down delays our KEEPALIVE while the peer's hold timer runs. The peer may have asked for a shorter hold time than the
- * configuration has, so the delay is at most two thirds of the negotiated hold time.
+ * Starts the hold-down, which delays our KEEPALIVE while the peer's hold timer runs. The gate ensures that the hold-down is shorter than our
+ * own hold time, but the peer may offer a shorter hold time. The delay is therefore at most two thirds of the negotiated hold time.
  */
 export function startHoldDown(step: Transition, delayMs: number, holdTimeMs: number): void {
   step.startTimer('bfd', holdTimeMs > 0 ? Math.min(delayMs, Math.floor((holdTimeMs * 2) / 3)) : delayMs);

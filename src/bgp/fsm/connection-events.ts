@@ -39,11 +39,11 @@ export type FsmEvent =
   | { readonly kind: 'notification'; readonly error: NotificationError }
   /** 26 (KeepAliveMsg). */
   | { readonly kind: 'keepalive' }
-  /** 27 (UpdateMsg). A ROUTE-REFRESH counts as an UPDATE. With `isRefresh`, a NOTIFICATION about an unexpected message names the right type. */
+  /** 27 (UpdateMsg). A ROUTE-REFRESH counts as an UPDATE. `isRefresh` gives the type that a NOTIFICATION about an unexpected message names. */
   | { readonly kind: 'update'; readonly isRefresh?: true }
   /** 28 (UpdateMsgErr). A malformed ROUTE-REFRESH counts as a malformed UPDATE. */
   | { readonly kind: 'update-error'; readonly error: NotificationError }
-  /** BfdUp of draft-ietf-idr-bgp-bfd-strict-mode, and every other change of what BFD allows. */
+  /** BfdUp of draft-ietf-idr-bgp-bfd-strict-mode, and every other change of the readiness. */
   | { readonly kind: 'bfd-readiness'; readonly readiness: BfdReadiness }
   /** Not in the RFC: the administrator has changed the keepalive interval. */
   | { readonly kind: 'keepalive-interval'; readonly keepaliveMs: number };

@@ -18,8 +18,8 @@
  *   ManualStop outside Idle, resets the delay. A peer that accepts a connection and refuses the session at once is therefore never retried in a
  *   tight loop. Such a peer cannot make us accept its own connections in a tight loop either, because Idle refuses them. When a connection
  *   breaks in OpenSent, the RFC goes to Active. This machine goes to Idle, so that the delay applies there too. An attempt for which TCP does
- *   not come up is not an oscillation. After such an attempt, the delay grows to ConnectRetryTime at most, so a router that was away is found
- *   soon after it returns. Such an attempt does not lengthen the delay after a later oscillation.
+ *   not come up is not one of these failures, and it does not lengthen the delay after a later failure. The delay after such an attempt grows
+ *   to ConnectRetryTime at most, so a router that was away is found soon after it returns.
  * - A NOTIFICATION is never answered by a NOTIFICATION.
  *
  * draft-ietf-idr-bgp-bfd-strict-mode adds two sub-states to OpenSent (session-states.ts). The hold-down of the draft runs there too. Our

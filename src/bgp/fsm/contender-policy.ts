@@ -7,7 +7,7 @@ import type { ConnectionState, PeerState } from './peer-state.ts';
  * DelayOpenTime of a second or two.
  */
 export const silentConnectionMs = 5000;
-/** Pause after the failure of a contender. A new contender during the pause would probably fail for the same reason. */
+/** Pause after a contender has failed or lost a collision. A new contender during the pause would probably end for the same reason. */
 export const contenderPauseMs = 5000;
 
 /** Why a new contender is refused now; `undefined` when it may be accepted. */
@@ -17,8 +17,8 @@ export function refusalOf(
 ): RejectReason | undefined {
   // RFC 4271 section 8.2.2, Idle: "BGP FSM refuses all incoming BGP connections for this peer."
   if (primary.fsm.name === 'Idle') return 'idle';
-  // RFC 4271 section 6.8 with CollisionDetectEstablishedState off: an Established session stays, unless its peer may have restarted (RFC
-  // 4724 section 4.2).
+  // RFC 4271 section 6.8 with CollisionDetectEstablishedState off: an Established session stays. With graceful restart, the new connection may
+  // mean that the peer has restarted (RFC 4724 section 4.2), so it is accepted.
   if (primary.fsm.name === 'Established' && !primary.negotiated?.gracefulRestart) return 'established';
   if (nowMs < contenderAllowedAtMs) return 'paused';
   return contender ? 'occupied' : undefined;

@@ -1,9 +1,9 @@
 /**
- * The connections of one peer within one step of its machine: their state machines, and what follows for the peer.
+ * The connections of one peer within one step of its machine. `PeerConnections` runs their state machines by these rules:
  *
  * - A connection that comes up becomes the primary, and the other one ends.
  * - When the primary ends, the contender takes its place.
- * - After a contender has failed, the next contender is accepted only after a pause.
+ * - After a contender has failed or lost a collision, the next contender is accepted only after a pause.
  * - Capabilities that the peer refuses are left out of our OPENs (RFC 5492 section 5) until a session has come up and ended.
  */
 import { type LocalEnd, localOpen, refusedAfter } from '../negotiation.ts';
@@ -37,7 +37,7 @@ export class PeerConnections {
     return bfdReadiness(bfd, settings.bfd.holdDownMs, this.#nowMs);
   }
 
-  /** Whether BFD lets a connection begin now. Only `local` waits before TCP. */
+  /** Whether BFD lets a connection begin now. A connection waits for this only with `bfd-strict: local`. */
   get startReadiness(): BfdReadiness {
     return this.#draft.state.settings.bfd?.strict === 'local' ? this.readiness : { kind: 'ready' };
   }
@@ -49,7 +49,7 @@ export class PeerConnections {
     const before = connection.fsm;
     const { state: fsm, actions } = stepConnection(before, event, this.#configOf(id));
     const connectedAtMs = fsm.tcp !== 'connected' ? undefined : (connection.connectedAtMs ?? this.#nowMs);
-    // Most messages of a session change nothing but a timer.
+    // Most messages of a session only restart a timer. The state then stays the same object, and `Session` does not record the event.
     if (fsm !== before || connectedAtMs !== connection.connectedAtMs)
       this.#draft.change(id, { fsm, connectedAtMs });
     const wasUp = before.name === 'Established';
@@ -62,7 +62,7 @@ export class PeerConnections {
     this.feed(id, { kind: 'tcp-connected' });
   }
 
-  /** Our side of the connection, as our OPEN states it. The first call fixes it, and later edits of the configuration do not change it. */
+  /** Our side of the connection, as our OPEN states it. The first call fixes the value: later edits of the configuration do not change it. */
   localOf(connection: ConnectionState): LocalEnd {
     const local = connection.local ?? localEndOf(this.#draft.state);
     this.#draft.change(connection.id, { local });
@@ -70,7 +70,8 @@ export class PeerConnections {
   }
 
   /**
-   * Runs `run` without starting a pause for contenders, because a connection that loses to another connection is not a failure of the peer.
+   * Runs `run`, and starts no pause for contenders even if `run` ends a contender. The peer has not failed: the contender only makes room for
+   * another connection.
    */
   withoutPause(run: () => void): void {
     const { contenderAllowedAtMs } = this.#draft.state;
@@ -157,7 +158,7 @@ export class PeerConnections {
     });
   }
 
-  /** Every contender is a connection that the peer made. Its machine therefore never connects, and it sends our OPEN at once. */
+  /** Every contender is a connection that the peer made, so its machine never connects. It also sends our OPEN at once, without DelayOpen. */
   #configOf(id: number): FsmConfig {
     const { fsm } = this.#draft.state.settings;
     if (id !== this.#draft.state.primary.id) return { ...fsm, passive: true, delayOpenMs: 0 };

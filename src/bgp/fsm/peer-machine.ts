@@ -8,15 +8,15 @@
  *
  * This file handles the events. `peer-connections.ts` runs the FSMs, and decides what becomes of the peer when a connection comes up or ends.
  *
- * The primary is the connection that status shows. When the peer connects and the primary is waiting for that, the primary takes the new
- * connection. Otherwise the new connection becomes the contender. Decisions:
+ * The primary is the connection that status shows. When the peer connects while the primary waits for a connection (Active), the primary
+ * takes the new connection. Otherwise the new connection becomes the contender, or is rejected. Decisions:
  * - Collision (RFC 4271 section 6.8): when the peer's OPEN has arrived on both connections, the connection made by the end with the higher BGP
  *   Identifier survives.
  * - Succession: the session of an earlier process goes on if this process would send the same OPEN. Otherwise it ends, and a new session starts.
  * - Restart of the peer (RFC 4724 section 4.2): when an OPEN arrives on a new connection while a session with graceful restart is Established, the
  *   old connection is closed without a NOTIFICATION, and the new one stays. Without graceful restart the Established session stays.
- * - A connection that carries no OPEN for some seconds yields to a newer connection, so that silent connections from the peer's address
- *   cannot keep the peer out.
+ * - When the peer connects while there is a contender, a connection that has carried no OPEN for `silentConnectionMs` yields to the new one.
+ *   Silent connections from the peer's address therefore cannot keep the peer out.
  * - BFD (RFC 5882): bfd-watch.ts says whether a report means that the peer is lost, and whether a waiting connection may go on.
  */
 import { Cease, cease, hardReset } from '../cease.ts';
@@ -187,7 +187,7 @@ class PeerTransition {
     const { primary, contender } = this.#draft.state;
     const { name } = primary.fsm;
     const isConnecting = name === 'Idle' || name === 'Connect' || name === 'Active';
-    // `#readinessChanged` can make a connection wait longer for BFD, so it runs only when an edit changes one of these two settings.
+    // `#readinessChanged` can make a connection wait longer for BFD, so it runs only when an edit changes `strict` or `holdDownMs`.
     if (strictOf(settings) !== strictOf(before) || settings.bfd?.holdDownMs !== before.bfd?.holdDownMs)
       this.#readinessChanged();
     if (wasPassive !== settings.fsm.passive && isConnecting && !waitsForBfd) this.#restart({ kind: 'stop' });
@@ -271,7 +271,7 @@ class PeerTransition {
     this.#draft.act({ kind: 'bfd-damping-over' });
   }
 
-  /** BFD does not watch the peer any more. */
+  /** Resets the state of BFD, because BFD does not watch the peer. */
   #forgetBfd(): void {
     this.#endDamping();
     this.#draft.set({ bfd: initialBfdWatch });
@@ -376,7 +376,8 @@ class PeerTransition {
       return true;
     }
     // RFC 4271 section 6.8: "the local system MUST examine all of its connections that are in the OpenConfirm state". A connection that
-    // waits for BFD counts too, because both of its OPENs have been exchanged.
+    // waits for BFD counts too, because both of its OPENs have been exchanged. If the peer made both connections, `other`
+    // survives.
     const surviving = survivingConnection(local, {
       routerId: negotiated.peerRouterId,
       asn: negotiated.peerAsn,

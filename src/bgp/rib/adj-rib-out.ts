@@ -1,6 +1,6 @@
 /**
- * The Adj-RIB-Out of one peer (RFC 4271 section 3.2): the routes that the peer should hold, the routes that it has been sent, and a queue
- * of the differences.
+ * The Adj-RIB-Out of one peer (RFC 4271 section 3.2): the routes that the peer should hold, the routes that have been sent to it, and a
+ * queue of the differences.
  *
  *   announce, withdraw ──→ desired ──┐
  *                                    ├─ differ ─→ ChangeQueue ─→ next() ─→ UPDATE
@@ -23,7 +23,7 @@ import { type AttributeTable, noAttributes } from './attribute-table.ts';
 import { attributesOfKey, type Bucket, bucketKey, ChangeQueue, grown } from './change-queue.ts';
 import type { PrefixTable } from './prefix-table.ts';
 
-/** Marks a route in `sent` that the peer holds and that must be sent again or withdrawn. It differs from every attribute set and from "no route". */
+/** Stands in `#sent` for a route that the peer holds and that must be sent again or withdrawn. No attribute set has this number. */
 const stale = 0xffff_ffff;
 
 /** The next thing to send. The writer takes prefixes one by one, as many as fit into a message. */
@@ -149,7 +149,7 @@ export class AdjRibOut {
     const family = this.#families[prefix.family];
     if (!family.active) Object.assign(family, { active: true, isWithheld: true });
     this.#reserve(id);
-    // A route that waits in the queue stays there, and replaces the old one.
+    // A desired route that waits in the queue stays there. It replaces the old route when it is sent.
     const isQueued = this.#isQueued(id);
     this.#sent[id] = stale;
     this.#sentCount++;
@@ -210,8 +210,8 @@ export class AdjRibOut {
   }
 
   /**
-   * Refuses an attribute set that leaves no room for a prefix. Withdraws the routes that the peer holds for the prefixes whose desired route has
-   * this set. Costs O(routes).
+   * Refuses an attribute set that leaves no room for a prefix. The prefixes with this set stay desired. If the peer holds routes for them,
+   * these routes are withdrawn. Costs O(routes).
    */
   refuse(family: Family, attributes: number): void {
     if (!this.#queue.bucket(family, attributes)) return;

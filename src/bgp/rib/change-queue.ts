@@ -4,8 +4,8 @@
  *
  *   buckets   (IPv4, withdraw) ─→ head ⇄ … ⇄ tail      (IPv4, set 3) ─→ head ⇄ … ⇄ tail      …
  *
- * Buckets are doubly linked lists through two typed arrays, indexed by the number of the prefix: adding and removing a prefix is O(1)
- * and allocates nothing. A prefix is in one bucket at most.
+ * Buckets are doubly linked lists through two typed arrays, indexed by the number of the prefix. Adding and removing a prefix is O(1), and
+ * only the first prefix of a new bucket allocates memory. A prefix is in one bucket at most.
  */
 import type { Family } from '../../address/index.ts';
 import { noAttributes } from './attribute-table.ts';
@@ -45,7 +45,7 @@ export class ChangeQueue {
     this.#previous = grown(this.#previous, capacity);
   }
 
-  /** Adds the prefix at the end of its bucket. It must not be in the queue. */
+  /** Adds the prefix at the end of its bucket. The prefix must not be in the queue yet. */
   append(id: number, family: Family, attributes: number): void {
     const key = bucketKey(family, attributes);
     let list = this.#lists.get(key);

@@ -1,6 +1,6 @@
 import type { Family, Prefix } from '../../address/index.ts';
 
-/** Octets of a row: 1 for the length in bits, and 16 for an address of either family. */
+/** Octets that the table keeps for each prefix: 1 for the length in bits, and 16 for an address of either family. */
 const stride = 17;
 
 /**
@@ -17,8 +17,8 @@ export class PrefixTable {
   #families = new Uint8Array(64);
   #references = new Uint32Array(64);
   /**
-   * The number of each IPv4 prefix, by the prefix's length and then by its address as a signed 32-bit integer. The engine allocates nothing for
-   * such a key and hashes it quickly.
+   * The number of each IPv4 prefix, by the prefix's length and then by its address as a signed 32-bit integer. V8 allocates nothing for such a
+   * key and hashes it quickly.
    */
   readonly #ids4 = Array.from({ length: 33 }, () => new Map<number, number>());
   readonly #ids6 = new Map<string, number>();

@@ -126,7 +126,7 @@ export class UpdateWriter {
 
   /**
    * Layout: `header | withdrawn length = 0 | attributes length | MP_REACH_NLRI | attributes`. MP_REACH_NLRI comes first (RFC 7606 section
-   * 5.1): `flags | 14 | length 2 | AFI 2 | SAFI | next hop length | next hops | reserved = 0 | NLRI`.
+   * 5.1). It is `flags | 14 | length 2 | AFI 2 | SAFI | next hop length | next hops | reserved = 0 | NLRI`.
    */
   #announceMultiprotocol(
     family: Family,

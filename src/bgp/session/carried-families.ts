@@ -43,7 +43,7 @@ export function carriedFamilies(
   };
   const candidates = nextHopCandidates(session);
   for (const family of both) {
-    // The operator has excluded the family, so its absence is no surprise.
+    // The operator has excluded the family, so it needs no warning.
     if (settings.families && !settings.families.includes(family)) continue;
     if (!negotiated.families.includes(family)) {
       const why = negotiated.withheld.includes(familyName(family))

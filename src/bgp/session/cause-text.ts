@@ -15,8 +15,8 @@ export function bounded(reason: string): string {
 }
 
 /**
- * Why a connection or a session ended. NOTIFICATIONs and expired timers have the names that the RFCs give them. Empty for a stop without a
- * reason.
+ * Why a connection or a session ended. NOTIFICATIONs and expired timers have the names that the RFCs give them. The text is empty for a stop
+ * without a reason.
  */
 export function describeCause(cause: DownCause): string {
   return bounded(causeText(cause));

@@ -3,8 +3,8 @@ import { formatIp } from '../../address/index.ts';
 import type { ResolvedPeer } from '../peer.ts';
 
 /**
- * A digest of the settings that an open TCP connection to the peer cannot change, the password included. Two speaker processes, which may
- * have different versions, use it to recognize a peer that they share. 32 octets.
+ * A SHA-256 hash (32 octets) of the settings that cannot change while a TCP connection to the peer is open, the password included. By this
+ * hash, a successor finds its peer for a connection that its predecessor passes on. The two processes may have different versions.
  */
 export function connectionKey({ settings, password }: ResolvedPeer): Uint8Array {
   const { address, interface: zone, port, sourceAddress } = settings;

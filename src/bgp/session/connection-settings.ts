@@ -12,7 +12,7 @@ const idleHoldMaximumMs = 120_000;
 const lastingMs = 60_000;
 /** RFC 9687 section 6: eight minutes. */
 const sendHoldMs = 480_000;
-/** DelayOpenTime (RFC 4271 section 8.1.1). A peer that connects to us usually sends its OPEN at once, so ours can wait for it. */
+/** DelayOpenTime of passive peers (RFC 4271 section 8.1.1). Such a peer usually sends its OPEN as soon as it connects, so our OPEN waits for it. */
 const passiveDelayOpenMs = 1000;
 const maximumTtl = 255;
 
@@ -21,7 +21,7 @@ function isInternal({ peerAsn, localAsn }: PeerSettings): boolean {
   return peerAsn === 'internal' || peerAsn === localAsn;
 }
 
-/** True when the session can only run over a link that this node shares with the peer. */
+/** True for an external peer that the settings require to be directly connected. */
 export function isOneHop(settings: PeerSettings): boolean {
   return !isInternal(settings) && settings.ebgpHops === 1;
 }

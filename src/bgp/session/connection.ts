@@ -21,7 +21,7 @@ export interface ConnectionOwner {
   readonly clock: Clock;
   readonly random: () => number;
   input(connection: Connection, input: ConnectionInput): void;
-  /** Runs `handle` and catches its exceptions. An exception is a bug, and it must not cost more than this connection. */
+  /** Runs `handle` and catches its exceptions. An exception is a bug, and it must end only this connection. */
   guard(connection: Connection, octets: Uint8Array | undefined, handle: () => void): void;
 }
 

@@ -144,8 +144,8 @@ export class RouteOutput {
   }
 
   /**
-   * The peer holds routes for these prefixes, which an earlier process has sent. Those that are not desired are withdrawn once the desired
-   * routes are complete. Call it after `up`.
+   * An earlier process has sent the peer routes for these prefixes. Once the desired routes are complete, they replace the earlier routes, and
+   * the prefixes without a desired route are withdrawn. Call it after `up`.
    */
   inherit(prefixes: readonly Prefix[]): void {
     this.#inherited = prefixes;

@@ -57,7 +57,7 @@ export class SessionLog {
     for (const reason of warnings) this.#logger.warn({ reason }, 'address family not sent');
   }
 
-  /** The families that the session carries have changed with the node's addresses. */
+  /** The node's addresses have changed: logs each family that the session begins to carry, and each new reason why it does not carry one. */
   familiesChanged(before: CarriedFamilies, { families, warnings }: CarriedFamilies): void {
     const gained = families.filter((family) => !before.families.includes(family));
     if (gained.length > 0)

@@ -24,7 +24,7 @@ export class SessionMetrics {
     metrics.add(name);
   }
 
-  /** Counts from zero under the new name; the samples of the old name have been removed. */
+  /** Counts from zero under the new name. `BgpSpeaker` has already removed the samples of the old name. */
   renamed(name: string, state: BgpState, { reason, atEpochMs }: LastError): void {
     this.#name = name;
     this.#metrics.add(name);

@@ -73,7 +73,7 @@ export class SessionReport {
         this.#onChange?.({ kind: 'up', peer: this.#name });
         return;
       case 'session-down':
-        // The observer learns of failures only. An intended end is not a failure, but `#ended` logs it.
+        // The observer learns of an end only if it is a failure. An intended end is not a failure, but `#ended` logs it.
         if (action.cause.kind !== 'stopped')
           this.#onChange?.({ kind: 'down', peer: this.#name, reason: describeCause(action.cause) });
         // A failure of another connection, while the session was up, does not explain the end of the session.

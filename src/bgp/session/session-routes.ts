@@ -38,7 +38,7 @@ export class SessionRoutes {
 
   /**
    * The loss that ends the session: its link is gone, or the node has lost the session's local address. `interfaces` holds only interfaces
-   * with a carrier and an address. An interface that is missing from it may still have addresses. The local address therefore counts as lost
+   * with a carrier and an address. An interface that is not listed may still have addresses. The local address therefore counts as lost
    * only if its interface is listed and no listed interface has the address.
    */
   lossOf(

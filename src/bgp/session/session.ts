@@ -1,5 +1,5 @@
 /**
- * The session with one peer: a shell that decides nothing. Its stages:
+ * The session with one peer: a shell that decides nothing. It works in three stages:
  *
  *   1. Something happens: an edit, a stop, a connection made by the peer, an input of one of our connections. A method turns it into an event.
  *   2. `#step` takes one step of the peer's machine, and records the event and the actions.

@@ -7,7 +7,7 @@ export type SettingsChange = 'none' | 'apply' | 'restart';
 
 /**
  * Compares a peer before and after an edit. Settings that went into the TCP connection or the OPEN can change only with a new session. BFD strict
- * mode is not such a setting, because it matters only before a session is up.
+ * mode is an exception: the OPEN offers it, but it matters only before a session is up. A change of `waitingFor` starts or ends the session.
  */
 export function settingsChange(before: ResolvedPeer, after: ResolvedPeer): SettingsChange {
   if (settledAtOpen(before) !== settledAtOpen(after)) return 'restart';

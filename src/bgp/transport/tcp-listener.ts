@@ -142,7 +142,7 @@ function incomingOf(socket: Socket, keys: Keys, clock: Clock): Incoming | undefi
       try {
         setSessionDefaults(fd, family);
         setRules(fd, family, rules);
-        // The rules guard the connection now. They can change with an edit, and the filter cannot.
+        // The minimum TTL of `rules` guards the connection from now on. An edit can change this minimum, but not the listener's filter.
         detachSocketFilter(fd);
       } catch (error) {
         socket.destroy();

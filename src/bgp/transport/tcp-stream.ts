@@ -11,8 +11,8 @@ const lingerMs = 1000;
 const leftoverOctets = 65_536;
 /**
  * After this much handling time, a stream waits for the next turn of the event loop. libuv reads up to 32 chunks of 64 KiB from one socket
- * in a turn. A chunk of the smallest UPDATEs takes 4 ms (measured; 0.4 ms for full ones). Without this limit, one peer could stop the loop
- * for 130 ms.
+ * in a turn. To handle a chunk takes 4 ms with the smallest UPDATEs and 0.4 ms with full ones (measured). Without this limit, one peer could
+ * stop the loop for 130 ms.
  */
 const readBudgetMs = 5;
 

@@ -1,8 +1,9 @@
 /**
  * The generalized TTL security mechanism for a listener (RFC 5082 section 3). The kernel's own option, IP_MINTTL, sets one minimum per
- * socket. Until a connection is accepted, the listener's minimum applies to the segments of that connection, whichever peer sends them.
- * Each peer has a minimum of its own, so this classic BPF program compares TTL and source address of every segment, from the first SYN on.
- * A connection inherits the program, and loses it when it is accepted and has a minimum of its own.
+ * socket. On a listener, this minimum would apply to the segments of all peers whose connections wait to be accepted. But each peer has a
+ * minimum of its own. This classic BPF program therefore compares the TTL of every segment, from the first SYN on, with the minimum of the
+ * segment's source address. A connection inherits the program. When tcp-listener.ts accepts the connection, it sets the peer's minimum by
+ * IP_MINTTL, and removes the program.
  */
 import { type Family, ipToBytes } from '../../address/index.ts';
 import {

@@ -55,8 +55,8 @@ export function planPeers(
 
 /**
  * Plans the capture of some addresses. The node that answers for an address captures ARP and Neighbour Discovery. Each node that announces an
- * address by BGP captures the sessions that carry the address. When no node announces any of the addresses, the first nodes that were reached
- * capture ARP and Neighbour Discovery, because the requests of clients arrive there too. At most `maxNodes` nodes capture in each case.
+ * address by BGP captures the sessions that carry the address. When no speaker that was reached announces any of the addresses, the nodes of
+ * all reached speakers capture ARP and Neighbour Discovery, because they receive the requests of clients too. At most `maxNodes` nodes capture.
  */
 export function planAddresses(
   addresses: readonly string[],

@@ -30,7 +30,7 @@ export interface CaptureSource extends StatusSource {
 }
 
 export interface CaptureAnswer {
-  /** The pcapng files of all speakers, one after another. The format allows such a file. `undefined` when no node captured. */
+  /** The pcapng files of all speakers, one after another, which pcapng allows. `undefined` when no node captured. */
   readonly file: Buffer | undefined;
   /** Sentences for people. They say what each node captured, and what was not captured. */
   readonly notes: readonly string[];

@@ -1,5 +1,5 @@
 /**
- * The files of a bundle for a report: the state of the cluster as Bellman sees it, without secrets. Each file goes through the scrubber.
+ * The files of a bundle for a bug report: the state of the cluster as Bellman sees it, without secrets. Each file goes through the scrubber.
  * `README.txt` comes last, and names the parts that could not be read.
  */
 import { createHash } from 'node:crypto';
@@ -32,7 +32,7 @@ export interface BundleFile {
   readonly text: string;
 }
 
-/** Largest number of Services with a problem that are explained. Each costs a request for its endpoints. */
+/** Largest number of Services with a problem that are explained. Each explanation costs a request for the endpoints of the Service. */
 const maxExplained = 50;
 /** The daemons, as Kubernetes Events name them. */
 const components = ['bellman-controller', 'bellman-speaker'] as const;

@@ -10,7 +10,7 @@ const redacted = '<redacted>';
 const secretKey = /((?<![\w-])["']?(?:password|passwd|token|secret|private-key)["']?[ \t]*:[ \t]*)/gi;
 /** A shorter value could be a part of any word, so it is removed only where its key precedes it. */
 const minValueLength = 4;
-/** Numbers of characters to which messages cut a long value of a configuration. A cut inside a surrogate pair leaves one less. */
+/** Messages cut a long value of a configuration to 64 or 63 characters. A cut inside a surrogate pair leaves one character less. */
 const shownCharacters = [64, 63, 62];
 
 /** The secrets of a configuration, also of one that the gate would reject. Returns none for a text that is not YAML. */
@@ -43,7 +43,7 @@ export function redactConfig(text: string): string {
     const valueAt = match.index + match[0].length;
     if (valueAt < at) continue;
     const end = valueEnd(text, valueAt, match.index);
-    // A key without a value.
+    // A key without a value stays as it is.
     if (text.slice(valueAt, end).trim() === '') continue;
     clean += `${text.slice(at, valueAt)}${redacted}`;
     at = end;
@@ -101,7 +101,7 @@ function isInFlow(text: string, keyAt: number): boolean {
   return line.includes('{');
 }
 
-/** As JSON writes it, without the quotes. A message quotes a value once, and a JSON file that contains the message quotes it again. */
+/** The text as JSON writes it, without the quotes. A message quotes a value once, and a JSON file that contains the message quotes it again. */
 function quoted(text: string): string {
   return JSON.stringify(text).slice(1, -1);
 }

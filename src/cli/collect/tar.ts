@@ -1,5 +1,6 @@
 /**
- * Entries of a tar archive (ustar, POSIX.1-1988). Pure. The header, with the offset of each field, its name or its fixed content, and its length:
+ * Entries of a tar archive (ustar, POSIX.1-1988). Pure. The fields of the header, as `offset: name length`. A field whose content is
+ * fixed has this content in place of a name:
  *
  *   offset  0: name 100   100: mode 8   108: uid 8   116: gid 8   124: size 12   136: mtime 12   148: checksum 8   156: type 1
  *   offset 157: linkname 100   257: "ustar" and NUL 6   263: "00" 2   345: prefix 155   500: padding 12

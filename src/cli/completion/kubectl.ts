@@ -1,6 +1,6 @@
 /**
- * The completion of `kubectl bellman`. kubectl 1.26 or newer runs the program `kubectl_complete-bellman` for it, with the words after
- * `kubectl bellman` as arguments. The program completes the last word. It prints one candidate per line, with a tab before the description.
+ * The completion of `kubectl bellman`. To complete a word, kubectl 1.26 or newer runs the program `kubectl_complete-bellman`, with the words
+ * after `kubectl bellman` as arguments. The program completes the last word. It prints one candidate per line, with a tab before the description.
  * Its last line is a directive of Cobra, kubectl's library for commands. Pure.
  */
 import type { Command } from 'commander';

@@ -67,7 +67,7 @@ function quoted(text: string): string {
   return `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }
 
-/** A flag as an argument of _arguments, where brackets and colons in a description need a backslash. */
+/** A flag as an argument of `_arguments`, a function of zsh. Brackets and colons in its description need a backslash. */
 function zshFlag({ long, short, description, takesValue, values }: FlagWords): string[] {
   const text = description.replaceAll(/[[\]:\\]/g, String.raw`\$&`);
   const value = takesValue ? `:value:${values.length > 0 ? `(${values.join(' ')})` : '_files'}` : '';

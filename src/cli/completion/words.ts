@@ -5,7 +5,7 @@ export interface CommandWords {
   readonly name: string;
   readonly description: string;
   readonly flags: readonly FlagWords[];
-  /** Values of the first argument, if only these are allowed. */
+  /** The allowed values of the first argument. Empty when every value is allowed. */
   readonly values: readonly string[];
 }
 

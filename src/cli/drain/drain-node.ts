@@ -84,7 +84,7 @@ async function pollSpeaker(
   const endMs = clock.now() + timeoutSeconds * 1000;
   let shown = '';
   for (;;) {
-    // A drain may last longer than a token.
+    // A drain may last longer than a token is valid.
     const { token, problem } = await viewer.get();
     const status = await queryDaemon(internalIPs, { port, path: '/status', token }, decodeSpeakerStatus);
     const progress = status.ok

@@ -13,7 +13,7 @@ import type {
 } from '../../report/explain/explanation.ts';
 import { shortList } from '../../report/status/words.ts';
 
-/** Number of refused nodes that are shown one by one. A cluster may have hundreds. */
+/** Number of nodes that are shown one by one although they may not announce the address. A cluster may have hundreds of them. */
 const maxRefusedNodes = 6;
 
 export function formatExplanation(explanation: Explanation): string {
@@ -34,7 +34,7 @@ function headLines({ subject, service, causes, verdict }: Explanation): string[]
 function addressLines(address: AddressExplanation): string[] {
   const { verdict, summary, causes, pool, protocols, nodes, transitions } = address;
   const [first] = causes;
-  // Unless the address is announced, its summary ends with the text of its first cause.
+  // With the verdict `not announced` or `unknown`, the summary ends with the text of the first cause.
   const isFirstInSummary = verdict !== 'announced';
   const field = isFirstInSummary && first?.field !== undefined ? ` (${first.field})` : '';
   return [

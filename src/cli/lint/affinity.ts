@@ -11,8 +11,8 @@ import { counted } from '../counted.ts';
 import type { EditFacts } from './edit.ts';
 
 /**
- * A warning for each pool that several nodes may announce by BGP and that has addresses of Services with `sessionAffinity: ClientIP`. kube-proxy
- * keeps the affinity on each node separately.
+ * Returns a warning for each pool that several nodes may announce by BGP, if a Service with `sessionAffinity: ClientIP` has an address of the
+ * pool. kube-proxy keeps the affinity on each node separately, so the affinity is lost when routers send one client to several nodes.
  */
 export function affinityWarnings(
   config: Config,

@@ -17,7 +17,7 @@ export interface EditedCluster {
   readonly accepted: AcceptedConfig | undefined;
 }
 
-/** Reads the facts by which an edit is judged. Rejects when the API server cannot be reached, or the user may not list Services or Nodes. */
+/** Reads the facts to judge an edit. Rejects when the API server cannot be reached, or the user may not read Services, Nodes or ConfigMaps. */
 export async function collectEdited(source: StatusSource): Promise<EditedCluster> {
   const client = await connect(source.kubeconfig, 'bellman-validate');
   try {

@@ -1,4 +1,4 @@
-/** Takes the facts that warnings need from the objects and the states of speakers that a command has read. Pure. */
+/** Makes the facts that warnings need. The input is what a command has read: API objects, and the states of speakers. Pure. */
 import { type Prefix, parsePrefix } from '../../address/index.ts';
 import type { Labels } from '../../config/index.ts';
 import type { RawObject } from '../../kubernetes/api.ts';

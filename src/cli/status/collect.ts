@@ -11,7 +11,10 @@ import type { ClusterView } from '../../report/status/view.ts';
 import { labelsByName, lintedCluster } from '../lint/facts.ts';
 import { clusterWarnings } from './warnings.ts';
 
-/** Reads what the API server and the reachable daemons report. Rejects when the API server cannot be reached. */
+/**
+ * Reads what the API server and the reachable daemons report. Rejects when the API server cannot be reached, or the user may not read Services, Nodes
+ * or ConfigMaps.
+ */
 export async function collectStatus(source: StatusSource): Promise<ClusterView> {
   const { namespace } = source;
   const client = await connect(source.kubeconfig, 'bellman-status');

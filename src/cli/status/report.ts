@@ -107,7 +107,7 @@ function bfdSection(nodes: readonly NodeValue[]): string[] {
   return [formatTable(['node', 'peer', 'bfd', 'since', 'interval', 'detection', 'downs', 'notes'], rows)];
 }
 
-/** The table of nodes that leave; absent while none does. */
+/** The table of nodes that leave; absent while no node leaves. */
 function leavingSection(nodes: readonly NodeValue[]): string[] {
   const rows = nodes.flatMap(({ node, leaving }) => {
     if (!leaving) return [];

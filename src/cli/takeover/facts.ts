@@ -29,7 +29,7 @@ export interface ControllerFacts {
   readonly adoptOnly: boolean;
   /** Number of addresses in the books. */
   readonly addresses: number;
-  /** A sentence for each Service whose address cannot be adopted. */
+  /** A sentence for each refused Service. With `adoptOnly`, an address of this Service cannot be adopted. */
   readonly conflicts: readonly string[];
 }
 

@@ -1,6 +1,6 @@
 /**
- * Patches of the DaemonSet of MetalLB's speakers. One makes its Pods avoid the nodes with the label of the takeover, and the other undoes that. Both
- * keep all other affinities of the DaemonSet. Pure.
+ * Two patches of the DaemonSet of MetalLB's speakers. The first makes the Pods of the DaemonSet avoid the nodes with the label
+ * `bellman.dev/takeover`. The second undoes the first. Both keep all other affinities of the DaemonSet. Pure.
  */
 import { takeoverKey } from '../../cluster/names.ts';
 
@@ -35,7 +35,7 @@ export function avoidsNodes({ affinity }: DaemonSetFacts): boolean {
   );
 }
 
-/** With OnDelete, the change restarts no Pod. The DaemonSet controller still ends the Pod of a node that the affinity excludes. */
+/** With the strategy OnDelete, the patch restarts no Pod. The DaemonSet controller still ends the Pod of a node that the affinity excludes. */
 export function avoidingPatch({ affinity }: DaemonSetFacts): object {
   const { nodeSelectorTerms: terms = [] } = requiredOf(affinity) ?? {};
   const required = {

@@ -23,13 +23,13 @@ export interface Trace {
   /** Oldest first. */
   readonly events: readonly TracedEvent[];
   /**
-   * One sentence for each speaker that was not reached. If there is such a speaker and no token was granted, the last sentence says why there is
-   * none.
+   * One sentence for each speaker that was not reached. If there is such a speaker and no token was granted, the last sentence says why no
+   * token was granted.
    */
   readonly faults: readonly string[];
 }
 
-/** Reads the recorded events about a subject from the speakers. Rejects when the API server cannot be reached or has no such node. */
+/** Reads the recorded events about a subject from the speakers. Rejects when the API server cannot be reached, or has no Node `source.node`. */
 export async function collectTrace(subject: string, source: TraceSource): Promise<Trace> {
   const { nodes, viewer } = await askCluster(source);
   const query = {

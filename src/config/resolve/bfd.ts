@@ -5,7 +5,7 @@ import type { Findings, RawBfdProfile, RawPeer, Sound } from '../schema/index.ts
 import { spellingHint } from '../spelling.ts';
 import { isUnsound, readSeconds } from './values.ts';
 
-/** MetalLB's defaults, which are those of FRR. Neither authenticates BFD, so the key id has a default of our own. */
+/** MetalLB's defaults, which are those of FRR. MetalLB and FRR do not authenticate BFD, so the default of the key id is our own. */
 const defaults = {
   intervalMs: 300,
   detectMultiplier: 3,
@@ -97,7 +97,8 @@ function resolveHoldDown(
   const isOff = (raw['bfd-strict'] ?? 'off') === 'off' && !isUnsound(raw, 'bfd-strict');
   if (isOff && raw['bfd-profile'])
     findings.error(path, () => 'bfd-hold-down needs bfd-strict: negotiate or local', 'key');
-  // While the hold-down runs, we send the peer no KEEPALIVE. The hold time must therefore be longer than the hold-down.
+  // With `negotiate`, we send the peer no KEEPALIVE while the hold-down runs, so the hold time must be longer. With `local`, the hold-down runs
+  // before TCP connects, and the rule is the same.
   if (holdTimeSeconds > 0 && seconds >= holdTimeSeconds)
     findings.error(path, () => `${seconds}s is not shorter than the hold time of ${holdTimeSeconds}s`);
   else if (seconds > 65535) findings.error(path, () => `${seconds}s is not allowed: 0s to 65535s`);

@@ -4,8 +4,8 @@ import type { Findings, RawConfig, Sound } from '../schema/index.ts';
 
 const defaultMaxNodes: DeadNodesConfig['maxNodes'] = { kind: 'number', nodes: 1 };
 /**
- * More than half of all speakers must report a node dead. When half of the nodes or more are dead, too few speakers are left for that, so a
- * limit above this one would have no effect.
+ * The controller marks a node only if more than half of all speakers report it dead. When half of the nodes or more are dead, too few speakers
+ * are left to report them. A limit above 50% would therefore have no effect.
  */
 const maxPercent = 50;
 

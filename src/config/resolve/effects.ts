@@ -14,7 +14,7 @@ import type { Findings } from '../schema/index.ts';
 /** The begin of a warning about a value that has no effect. */
 export const noEffect = 'it has no effect: ';
 
-/** Whether a warning says that a value has no effect. Such a value stays in the configuration as it is written. */
+/** Whether a warning comes from this file, and so says that a value has no effect. Such a value stays in the configuration as it is written. */
 export function isWithoutEffect({ message }: ConfigError): boolean {
   return message.startsWith(noEffect) || / has no effect here: /.test(message);
 }
@@ -116,7 +116,7 @@ function attributesOf({ peers, nodeSelectors, serviceSelectors, ...attributes }:
   return attributes;
 }
 
-/** Whether every peer of `narrow` is one of `broad`. An empty list stands for all peers. */
+/** Whether every peer in `narrow` is also in `broad`. An empty list stands for all peers. */
 function goesToMorePeers(broad: readonly string[], narrow: readonly string[]): boolean {
   return broad.length === 0 || (narrow.length > 0 && narrow.every((peer) => broad.includes(peer)));
 }

@@ -13,7 +13,7 @@ const defaults = { port: 179, holdTimeSeconds: 90, connectTimeSeconds: 5, secret
 /** Meaning of `ebgp-multihop: true`: the largest possible TTL. */
 const unlimitedHops = 255;
 
-/** Returns the peers, and every name that advertisements may use, including the names of peers with errors. */
+/** Returns the peers, and every name that advertisements may use. Among these names are the written names of peers with errors. */
 export function resolvePeers(
   raw: readonly (Sound<RawPeer> | undefined)[],
   bfdProfiles: BfdProfiles,
@@ -57,8 +57,8 @@ function sessionKey({ address, interface: zone, port, sourceAddress, nodeSelecto
 }
 
 /**
- * The default name of a peer is its address, followed by the port when the port is not 179. If that name is already taken, it gets a
- * suffix from the hash of the session key.
+ * The default name of a peer is its address, followed by the port when the port is not 179. If that name is already taken, a suffix from the
+ * hash of the session key is added to the name.
  */
 function defaultName(draft: DraftPeer, taken: ReadonlySet<string>): string {
   const { address, interface: zone, port } = draft;

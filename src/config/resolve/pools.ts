@@ -142,7 +142,7 @@ function resolvePool(
 
 const notAnnounced = 'not announced, because its protocol is none; leave this key out';
 
-/** The protocols of a pool, sorted; `undefined` when `protocol` is missing, or when it or an item of its list has the wrong shape. */
+/** The protocols of a pool, sorted; `undefined` when the key is missing, or when its value or an item of its list has the wrong shape. */
 function resolveProtocols(
   raw: Sound<RawPool>['protocol'],
   path: Path,
@@ -177,8 +177,8 @@ function soundNames(
 }
 
 /**
- * Complains of ranges that overlap. Sorts the ranges by first address, then compares each range with only one of those before it: the one
- * with the highest last address. The cost is n log n.
+ * Complains of ranges that overlap. Sorts the ranges by first address. Then compares each range with only one earlier range: the one with the
+ * highest last address. The cost is n log n.
  */
 function complainOfOverlaps(
   written: readonly WrittenRange[],

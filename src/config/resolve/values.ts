@@ -41,7 +41,7 @@ function readDurationSeconds(text: string): Result<number, string> {
   return ok(Number(billionths / second));
 }
 
-/** Reads a duration and returns it in whole seconds. Returns `undefined` for an empty text, and for a faulty one, which it reports. */
+/** Reads a duration and returns it in whole seconds. Returns `undefined` for an empty or faulty text. Reports a faulty text. */
 export function readSeconds(text: string | undefined, path: Path, findings: Findings): number | undefined {
   if (!text) return undefined;
   const read = readDurationSeconds(text);
@@ -195,7 +195,7 @@ function completedEnd(first: IpAddress, lastText: string): string | undefined {
   return last && compareIp(first, last) <= 0 ? whole : undefined;
 }
 
-/** Reads a peer's address. A link-local address has its interface after `%`. */
+/** Reads a peer's address. A link-local address, and no other, may name its interface after `%`, for example `fe80::1%eth0`. */
 export function readPeerAddress(text: string): Result<{ address: IpAddress; zone?: string }, string> {
   const percent = text.indexOf('%');
   const read = readAddress(percent < 0 ? text : text.slice(0, percent));

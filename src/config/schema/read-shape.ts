@@ -100,8 +100,8 @@ class ShapeReader {
   }
 
   /**
-   * Reads an item of a list or a value of a map. If it is empty, it counts as an object with all defaults, or as empty text, provided that
-   * the schema allows this.
+   * Reads an item of a list or a value of a map. An empty item or value counts as `{}` if the schema's object has only optional keys. Else it
+   * counts as empty text if the schema accepts empty text.
    */
   #element(node: YamlNode, schema: Schema, path: Path): unknown {
     if (node.kind === 'scalar' && node.value === null) {
@@ -129,7 +129,8 @@ function typedScalar({ text, value, isPlain }: YamlScalar, schema: Schema): unkn
   const types = scalarTypes(schema);
   if (types.boolean && yesWord.test(text)) return true;
   if (types.boolean && noWord.test(text)) return false;
-  // Some parsers read a leading zero as octal, others ignore it. Such a number stays text, which the schema or the next stage refuses.
+  // Some parsers read a leading zero as octal, others ignore it. A number with a leading zero stays text, so the schema or the next stage
+  // refuses it.
   if (types.number) return /^[-+]?0\d/.test(text) ? text : value;
   return types.text ? text : value;
 }

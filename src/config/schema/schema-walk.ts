@@ -32,7 +32,7 @@ export function keysOf(schema: z.ZodObject): readonly string[] {
   return Object.keys(schema.shape);
 }
 
-/** The noun for the expected value, which is the schema's message about a missing value. */
+/** The noun for the expected value. The schema has it as its message about a missing value. */
 export function nounOf(of: Schema): string {
   const schema = bare(of);
   let noun = nouns.get(schema);
@@ -72,7 +72,7 @@ export function scalarTypes(of: Schema): ScalarTypes {
 
 const types = new WeakMap<Schema, ScalarTypes>();
 
-/** For each key, the names of the objects that may hold it. Messages about a key in the wrong place name them. */
+/** For each key, the names of the objects that may hold it. A message about a key in the wrong place names these objects. */
 export const homesOfKeys: ReadonlyMap<string, readonly string[]> = (() => {
   const homes = new Map<string, string[]>();
   const visit = (of: Schema, home: string) => {

@@ -11,16 +11,17 @@ const wholeNumber = (min: number, max: number, noun: string) => z.int(noun).min(
 const text = (noun: string, maxLength = 1024) => z.string(noun).min(1, noun).max(maxLength, noun);
 const list = <T extends z.ZodType>(element: T, noun: string) => z.array(element, noun);
 const flag = () => z.boolean('true or false');
-/** An optional key with its description. `byDefault` only documents the default in the JSON Schema. The code in `resolve/` applies it. */
+/** An optional key with its description. `byDefault` only documents the default in the JSON Schema. The code in `resolve/` sets the default. */
 const key = <T extends z.ZodType>(schema: T, description: string, byDefault?: unknown) =>
   schema.meta({ description, ...(byDefault === undefined ? {} : { default: byDefault }) }).optional();
 
 const asn = wholeNumber(1, uint32Max, `an AS number (1 to ${uint32Max})`);
 const uint32 = wholeNumber(0, uint32Max, `a number from 0 to ${uint32Max}`);
 /**
- * A duration in Go's notation. As in MetalLB, the empty text counts as absent. The pattern is for editors and Helm. It is coarser than
- * the parser. It knows no unit below the second. The parser also rejects a total of less than a second, and the pattern does so only for
- * seconds that stand alone, such as `0.5s`, not for `0.001m` or `0m0.5s`. It has no lookahead, because Helm cannot read one.
+ * A duration in Go's notation. As in MetalLB, the empty text counts as absent. The pattern is for editors and Helm, and differs from the
+ * parser. It refuses some durations that the parser accepts, such as `1500ms`, because it knows no unit below the second. It accepts some
+ * totals of less than a second, such as `0.001m` and `0m0.5s`, which the parser rejects. It has no lookahead, because Helm cannot read a
+ * lookahead.
  */
 const duration = (description: string, byDefault?: string) =>
   key(

@@ -37,7 +37,7 @@ export function findConfigs(
   { name, key }: ConfigMapKey,
 ): Result<readonly FoundConfig[], ConfigError> {
   const read = readYaml(fileText, maxDepth);
-  // A text that is not YAML has no structure to search. The caller judges the text as a configuration and refuses it.
+  // A text that `readYaml` refuses has no structure to search. The caller judges the text as a configuration and refuses it too.
   if (!read.ok) return ok([{ text: fileText, inFile: (error) => error }]);
   const roots = read.value.map(({ root }) => root);
   if (!roots.some(isManifest)) return ok([{ text: fileText, inFile: (error) => error }]);

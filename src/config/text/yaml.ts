@@ -1,5 +1,5 @@
 /**
- * Turns YAML text into plain nodes, each with its offset. It works on js-yaml's events and not on its values, for two reasons. First,
+ * Turns YAML text into plain nodes, each with its offset. The code reads js-yaml's events and not its values, for two reasons. First,
  * errors must name line and column. Second, YAML features that a configuration does not need must not cost much: aliases are resolved
  * under a budget of nodes, and merge keys, tags and duplicate keys are errors.
  */

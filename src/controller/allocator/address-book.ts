@@ -16,13 +16,13 @@ export interface Assigned {
   readonly allocatedFrom: string;
 }
 
-/** The entry of a Service in the book. There may be a hundred thousand entries. */
+/** The entry of a Service in the book. The book may have a hundred thousand entries, so they do not repeat the seniority, which `Holder` has. */
 interface KeptHolding {
   readonly assigned: readonly Assigned[];
   readonly terms: SharingTerms;
 }
 
-/** Everything that a Service held. */
+/** Everything that a released Service held. */
 export interface Holding extends KeptHolding {
   /** Seniority on each address, in the order of `assigned`. A Service with a lower number has held the address for longer. */
   readonly since: readonly number[];
@@ -30,13 +30,13 @@ export interface Holding extends KeptHolding {
 
 /** Services that hold an address. Few share an address, and a short array takes less memory than a map. */
 type Holders = readonly Holder[] | Crowd;
-/** Most addresses have one holder. It is stored without an array, because the array would take more memory than the holder. */
+/** Most addresses have one holder. Such a holder is stored without an array, because the array would take more memory than the holder. */
 type KeptHolders = Holder | Holders;
 
 const noHolders: Holders = [];
 /**
- * From this number on, the holders of an address are a `Crowd`. They are an array again when fewer than half of this number are left. Comparing few
- * holders one by one is faster.
+ * An address with at least this number of holders keeps them in a `Crowd`. When fewer than half of this number are left, they are in an array
+ * again. For few holders, comparing them one by one is faster than a `Crowd`.
  */
 const crowdSize = 16;
 /** Seniority of a Service that does not hold the address yet. */
@@ -57,8 +57,8 @@ export class AddressBook {
     6: new Map(),
   };
   /**
-   * The pools that only listed namespaces may use, by each namespace on their list. `#openPools` holds all other pools. In both, the pools
-   * stand in the order in which they are tried.
+   * For each namespace, the pools that list it and that only listed namespaces may use. `#openPools` holds the pools that are not only for
+   * listed namespaces. In each of these lists, the pools stand in the order in which they are tried.
    */
   #poolsByNamespace: ReadonlyMap<string, readonly PoolState[]> = new Map();
   #openPools: readonly PoolState[] = [];
@@ -158,8 +158,8 @@ export class AddressBook {
   }
 
   /**
-   * Why a Service may not keep an address that it held; `undefined` when it may. Only a Service that has held the address for longer can
-   * prevent it. An address that is already shared across namespaces stays shared.
+   * Why a Service may not keep an address that it held; `undefined` when it may. Only a Service that has held the address for longer can be
+   * the reason. An address that is already shared across namespaces stays shared.
    */
   keepRefusal(address: IpAddress, terms: SharingTerms, before: Holding): string | undefined {
     return this.#conflict(address, terms, seniorityIn(before, address), true);

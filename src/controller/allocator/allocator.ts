@@ -2,13 +2,13 @@
  * Decides which address a Service gets, in memory and deterministically, without I/O and without a clock. The Services themselves are the
  * only persistent state. A restart with the same Services and the same configuration gives the same assignments.
  *
- * A Service keeps an address for as long as a pool holds it, the Service wants its family, and the sharing rules allow it. It gives the
- * address up earlier only for another one that it requests, or for one of another pool that it requests. When Services may no longer share
- * an address, the Service that has held it longest keeps it, even if its own change is the reason.
+ * A Service keeps an address for as long as a pool holds the address, the Service wants the address's family, and the sharing rules allow it.
+ * The Service gives the address up earlier only when it requests another address or another pool, and the allocator fulfils this request.
+ * When Services may no longer share an address, the Service that has held it longest keeps it, even if its own change is the reason.
  *
  * A Service that needs an address of a family gets the address that it requests, if it requests one of that family. Otherwise the address
- * comes from the pools that the Service names. A Service that names no pool gets it from the restricted pools, by priority and name, and then
- * from the unrestricted ones. A refusal takes no address away.
+ * comes from the pools that the Service names. If the Service names no pool, the allocator tries the restricted pools and then all others, in
+ * both cases by priority and name. A refusal takes no address away.
  */
 import { type Family, formatIp, type IpAddress, parseIp, sameIp } from '../../address/index.ts';
 import { annotations } from '../../cluster/names.ts';
@@ -23,15 +23,15 @@ import { type AddressRequest, readRequest, readSharingKeys } from './request.ts'
 import { type SharingTerms, sameTerms, sharingTerms } from './sharing.ts';
 
 export interface Outcome {
-  /** The addresses that the Service holds now, in the order of its families. */
+  /** The addresses that the Service holds now, in the order of its families. After `adopt`, in the order of its status. */
   readonly assigned: readonly Assigned[];
   /** Set when the request is invalid, or when the Service lacks an address that it needs or asks for. */
   readonly refusal?: Refusal;
   /** A notice for the person who runs the Service. A warning refuses nothing. */
   readonly warning?: string;
   /**
-   * Services that must give up an address, because this Service has held it for longer and they may no longer share it. They must be
-   * reconciled next.
+   * Services that must give up an address, because this Service has held it for longer and they may no longer share it. The caller must
+   * reconcile these Services next.
    */
   readonly displaced: readonly string[];
   /** True when waiting Services may succeed now: this Service gave up an address, or the terms of sharing an address changed. */
@@ -392,7 +392,7 @@ export class Allocator {
       .sort((a, b) => (a < b ? -1 : 1));
   }
 
-  /** The refusal when this address would exceed the namespace's limit. An address that the namespace already holds never exceeds it. */
+  /** The refusal when this address would exceed the namespace's limit. An address that the namespace already holds never exceeds the limit. */
   #limitRefusal(
     pool: PoolState,
     namespace: string,
@@ -410,7 +410,7 @@ export class Allocator {
       : refusals.limitReached(namespace, held, name, limitPerNamespace);
   }
 
-  /** The pools to try, in order. A Service usually gets an address from the first one, so the others are not looked at. */
+  /** Yields the pools to try, in order. The first pool usually gives an address, and the allocator then judges no other pool. */
   *#candidates({ service, namespaceLabels, request }: Demand): Iterable<PoolState> {
     if (request.pools.length > 0) {
       for (const name of request.pools) {

@@ -3,10 +3,10 @@ export interface Interval {
   last: bigint;
 }
 
-/** Position of the last interval that begins at or before a value. */
+/** Position of an interval. `#find` returns the last interval that begins at or before a value. */
 interface Place {
   readonly chunk: number;
-  /** −1 when there is none. */
+  /** −1 when no interval begins at or before the value. */
   readonly index: number;
 }
 

@@ -19,7 +19,7 @@ export type RefusalCause =
 
 export interface Refusal {
   readonly cause: RefusalCause;
-  /** One printable line of at most {@link maxMessageCharacters} characters. */
+  /** One printable line. A message of more than {@link maxMessageCharacters} characters is cut and ends in `…`. */
   readonly message: string;
 }
 

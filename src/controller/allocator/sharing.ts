@@ -44,7 +44,10 @@ export function sharingTerms(
   };
 }
 
-/** Begins the backends of a Service without a selector. A space is in no selector, and no other Service has these backends. */
+/**
+ * The backends of a Service without a selector begin with this, for example `service shop/web`. No selector contains a space, so no other
+ * Service has equal backends.
+ */
 const ownBackends = 'service ';
 
 export function sameTerms(a: SharingTerms, b: SharingTerms): boolean {
@@ -54,8 +57,8 @@ export function sameTerms(a: SharingTerms, b: SharingTerms): boolean {
 }
 
 /**
- * Why a Service may not hold an address together with `holder`; `undefined` when it may. A sharing key counts only within a namespace
- * unless `acrossNamespaces` is set. The reason never names a Service of another namespace or its key.
+ * Why a Service may not hold an address together with `holder`; `undefined` when it may. Services of different namespaces may share only if
+ * `acrossNamespaces` is set. The reason never names a Service of another namespace or its key.
  */
 export function sharingRefusal(
   asker: SharingTerms,

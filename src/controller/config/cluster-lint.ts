@@ -1,6 +1,6 @@
 /**
- * Judges the configuration in force against the cluster: a few seconds after it was accepted, and then at a slow pace, because nodes and
- * Services change too. The judge is `src/lint/`; the warnings become an annotation of the ConfigMap.
+ * Judges the configuration in force against the cluster: a few seconds after it comes into force, and then every ten minutes, because nodes
+ * and Services change too. The judge is `src/lint/`; the warnings become an annotation of the ConfigMap.
  *
  * Nodes are listed and not watched. The kubelet of each node writes its Node every few minutes, so a watch would receive more than an
  * occasional list does. A watch would also keep all nodes in memory.
@@ -143,7 +143,7 @@ export class ClusterLint {
     return found;
   }
 
-  /** Hands over all objects of a collection. A bad object is left out. */
+  /** Calls `handle` with each object of a collection. A malformed object is left out. */
   async #list(collection: string, handle: (raw: RawObject) => void): Promise<void> {
     const { client, guard, turns, signal } = this.#options;
     const options = { pageSize, maxPages, timeoutMs: listTimeoutMs, signal };

@@ -14,8 +14,8 @@ const maxWarningCharacters = 4000;
 
 /**
  * The change that makes the ConfigMap show the verdict; `undefined` when it already shows the verdict. After a start, `clusterWarnings` is
- * `undefined` until the configuration has been judged against the cluster. Until then, the annotation for these warnings stays as it is,
- * unless the verdict is stale.
+ * `undefined` until the configuration has been judged against the cluster. Until then, an active verdict leaves the annotation for these
+ * warnings as it is. A stale verdict always removes the annotation.
  */
 export function configMapChange(
   configMap: ConfigMap,

@@ -1,11 +1,11 @@
 /**
- * Applies the gate to each edit of the ConfigMap. It stores an accepted text in annotations of the ConfigMap and in a copy, which remains
- * when the ConfigMap is deleted. It reports when the ConfigMap's text is not in force.
+ * Applies the gate to each edit of the ConfigMap. The reconciler stores an accepted text in annotations of the ConfigMap and in a copy, a second
+ * ConfigMap, which remains when the first one is deleted. The reconciler reports when the ConfigMap's text is not in force.
  *
  *   edit ──→ judge ──accepted──→ annotations ──→ in force ──→ event ConfigAccepted ──→ copy
  *              └────rejected──→ annotations status and error, event ConfigStale; the accepted text stays in force
  *
- * A configuration is stored before it is put in force. After a restart at any moment, the controller therefore finds it again, even
+ * A configuration is stored before it is put in force. After a restart at any moment, the controller therefore finds the configuration again, even
  * if the text of the ConfigMap has changed. There is one exception: if the ConfigMap is deleted during the write, the configuration is in
  * force before the copy stores it. While a new configuration is being stored, no address is assigned, because the new configuration may
  * remove the pool of the address.
@@ -76,8 +76,8 @@ export class ConfigReconciler {
   #accepted: AcceptedConfig | undefined;
   #verdict: Verdict = { kind: 'none', reason: 'not judged yet' };
   /**
-   * Warnings about the accepted configuration in this cluster. `undefined` after a start, until the configuration has been judged. `null` when there
-   * are none, and while a new configuration has not been judged yet.
+   * Warnings about the accepted configuration in this cluster. After a start, `undefined` until `ClusterLint` has judged the configuration. `null`
+   * when there are no warnings, and from the acceptance of a new configuration until `ClusterLint` has judged it.
    */
   #clusterWarnings: string | null | undefined;
   #isStarted = false;
@@ -208,7 +208,7 @@ export class ConfigReconciler {
     const { services } = this.#options;
     services.hold();
     try {
-      // The warnings about the previous configuration do not apply to this one, which is judged against the cluster once it is in force.
+      // The known cluster warnings are about the previous configuration. `ClusterLint` judges the new one once it is in force.
       await this.#annotate(configMap, configMapChange(configMap, verdict, null));
       this.#clusterWarnings = null;
       this.#accepted = verdict.accepted;

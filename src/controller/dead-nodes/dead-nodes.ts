@@ -75,7 +75,7 @@ export class DeadNodes {
     this.#missingRights = [];
   }
 
-  /** The watch begins only when no right is missing, so that the API server refuses nothing. */
+  /** Checks the rights periodically. Calls `granted` when no right is missing. The watch begins then, so the API server does not refuse it. */
   async #checkRights(signal: AbortSignal, granted: () => void): Promise<void> {
     const { client, clock, namespace, logger, guard } = this.#options;
     let isComplete = false;

@@ -5,8 +5,8 @@
  *     watches of Nodes, speaker Pods, death reports ──→ DeathJudge ──→ status, events, metrics
  *     reads of Leases and of all reports ─────────────→     └────────→ markPods(), which reads the Lease again before each write
  *
- * The Lease of a node is read only once a majority reports the node. In a cluster of 1,000 nodes, a watch of all their Leases would deliver a
- * hundred changes a second.
+ * The Lease of a node is read only while a majority reports the node, or while the node is marked. In a cluster of 1,000 nodes, a watch of all
+ * their Leases would deliver a hundred changes a second.
  */
 import type { Clock, Timer } from '../../clock.ts';
 import { type DeathReport, decodeDeathReport, speakerOfReport } from '../../cluster/death-report.ts';
@@ -55,13 +55,13 @@ const readTimeoutMs = 1000;
 const reportPageSize = 500;
 /** Reads of several Leases within this time share one read of all reports. */
 const reportsFreshMs = 300;
-/** Pause before a round of reads. `first`: a decision has just begun to wait for one. `urgent`: a decision still waits. `calm`: no decision waits. */
+/** Pause before a round of reads. `first`: a decision has just begun to wait. `urgent`: a decision still waits. `calm`: no decision waits. */
 const roundMs = { first: 0, urgent: 100, calm: 1000 } as const;
 /** Maximum number of nodes whose Leases one round reads. When there are more, the next rounds read the others. */
 const maxReads = 50;
 /**
- * Largest number of rounds of marking that miss a Pod of one dead node because the Pod changed after it was listed. Rounds in which a request
- * failed do not count.
+ * Each round of marking lists the Pods of one dead node and marks them. A Pod that changes between the list and the write is left out, and the
+ * next round tries again. After this many rounds with such a Pod, the marking of the node ends. Rounds in which a request failed do not count.
  */
 const maxMarkTries = 10;
 const markRetryMs = 500;

@@ -1,7 +1,7 @@
 /**
  * Sets Pods of a dead node to not ready, as the node-lifecycle controller of Kubernetes does when it notices the death itself. The
- * EndpointSlice controller then takes them out of the endpoints. If the node is alive after all, its kubelet sets them to ready again at
- * its next sync.
+ * EndpointSlice controller then sets the endpoints of these Pods to not ready. If the node is alive after all, its kubelet sets the Pods to
+ * ready again at its next sync.
  */
 import type { Api, RawObject } from '../../kubernetes/api.ts';
 import { isConflict, isNotFound } from '../../kubernetes/api-error.ts';
@@ -21,7 +21,7 @@ export interface PodMarkerOptions {
 
 export interface MarkedPods {
   readonly marked: number;
-  /** Pods that changed or disappeared meanwhile. They are tried again only with a new list. */
+  /** Number of Pods that changed or disappeared after they were listed. The caller must list the Pods again to mark these too. */
   readonly skipped: number;
   /** Whether `isStillDead` resolved to false before all Pods were marked. */
   readonly isStopped: boolean;

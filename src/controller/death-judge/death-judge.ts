@@ -8,15 +8,15 @@
  *                                                        └── a sign of life: held                              └── a sign of life: returned
  *
  * A sign of life is a renewal of the node's Lease in `kube-node-lease`, or a write of its own death report. A speaker that is cut off from the
- * other speakers finds several of them dead at once, and writes them in its own report. So a living node that still reaches the API server gives a
+ * other speakers finds several of them dead at once, and writes them in its own report. If its node still reaches the API server, this write is a
  * sign of life. The rules:
  *
  * - A report on a node counts when it arrives after the last renewal of the node's Lease, and at least ten seconds after the node last wrote its
  *   own report: two speakers that report each other are two sides of a partition. Once the node has shown no sign of life for 20 s, all reports
  *   on it count. They also count while it is marked, because a gap between the reads is no sign of life.
  * - More than half of all nodes that have a speaker must report the node. A speaker that says nothing counts as one that does not report it.
- * - The Lease must exist, and must stay the same between two reads. The node's own speaker must have written a death report before, because
- *   otherwise one of its signs of life could not be seen.
+ * - The Lease must exist, and must stay the same between two reads. The node's own speaker must have written a death report before: a speaker
+ *   that never writes one cannot give this sign of life.
  * - Nodes that Kubernetes itself calls not ready are left to Kubernetes.
  * - While more than `max-nodes` nodes are dead, the marked ones included, no further node is marked. At most `max-nodes` nodes are marked within
  *   a minute.
@@ -35,7 +35,7 @@ export const deathTiming = {
   quietMs: 10_000,
   /**
    * A node without a sign of life for this long is silent. The kubelet renews the Lease every 10 s, so a silent node has missed two
-   * renewals. When more than `maxGapMs` lie between two reads, the count begins again.
+   * renewals. When the gap between two reads of the Lease exceeds `maxGapMs`, the measured silence starts again at zero.
    */
   silenceMs: 20_000,
   maxGapMs: 3000,
@@ -55,8 +55,8 @@ export interface NodeFacts {
 }
 
 /**
- * `waiting`: more reads of the Lease are needed. `held`: a rule forbids marking the node. `dead`: the node is to be marked. `marked`: it is
- * marked, and has shown no sign of life since.
+ * `waiting`: more reads of the Lease or of the reports are needed. `held`: a rule forbids marking the node. `dead`: the node is to be marked.
+ * `marked`: the node is marked, and has shown no sign of life since.
  */
 export const deathStates = ['waiting', 'held', 'dead', 'marked'] as const;
 
@@ -205,7 +205,7 @@ export class DeathJudge {
     );
   }
 
-  /** The decisions about all watched nodes, sorted by name. The shell marks every node that is dead before it asks again. */
+  /** The decisions about all watched nodes, sorted by name. Before the shell calls this again, it calls `mark` for each node in the state `dead`. */
   decide(nowMs: number): DeathDecision[] {
     this.#forget();
     const watched = this.watched().sort();

@@ -1,4 +1,4 @@
-/** Finds with the allocator which addresses an edit of the configuration would move. Pure. */
+/** Finds which addresses an edit of the configuration would move, by running the allocator with the old and the new configuration. Pure. */
 import { formatIp } from '../../address/index.ts';
 import type { Config, Labels } from '../../config/index.ts';
 import { objectKey, type Service } from '../../kubernetes/model.ts';

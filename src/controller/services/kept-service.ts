@@ -17,15 +17,17 @@ export class ServiceKeeper {
   readonly #conditions = new SharedValues<readonly ServiceCondition[]>();
 
   /**
-   * The part of a Service to keep. Returns `undefined` for a Service that is not a load balancer and shows nothing of Bellman or MetalLB.
-   * Annotations of other programs, which may be large, are left out. Decisions need the selector only with `externalTrafficPolicy: Local`.
+   * The part of a Service to keep. Returns `undefined` for a Service that is not a load balancer, has no address in its status, and has no
+   * annotation or condition of Bellman or MetalLB. Annotations of other programs, which may be large, are left out. Decisions need the selector
+   * only with `externalTrafficPolicy: Local`.
    */
   kept(service: Service): Service | undefined {
     const { type, ports, ipFamilies, externalTrafficPolicy, loadBalancerClass, loadBalancerIP } = service;
     const annotations = this.#sharedAnnotations(requestsOf(service.annotations));
     const isPlain = service.ingress.length === 0 && service.conditions === undefined;
     if (type !== loadBalancer && isPlain && annotations === nothing) return undefined;
-    // V8 stores the fields of an object literal inside the object. It stores fields that a spread adds outside the object, with spare room.
+    // The literal names each common field, because V8 stores named fields inside the object. Fields that a spread adds take more memory: V8 stores
+    // them outside the object, with spare room.
     return {
       namespace: this.#text(service.namespace),
       name: service.name,
@@ -48,7 +50,7 @@ export class ServiceKeeper {
     };
   }
 
-  /** Most Services have only the pool annotation. Announcing records differ, so annotations that contain one are not shared. */
+  /** Most Services have only the pool annotation. Annotations with an announcing record are not shared, because these records differ. */
   #sharedAnnotations(annotations: Service['annotations']): Service['annotations'] {
     if (annotations === nothing || annotations[names.announcing] !== undefined) return annotations;
     return this.#annotations.shared(JSON.stringify(annotations), () => annotations);

@@ -10,7 +10,7 @@ export interface ServiceChange {
   readonly annotations?: Readonly<Record<string, string | null>>;
 }
 
-/** Whether the Service carries the pool annotation. Only this controller writes it, so the status of such a Service is ours too. */
+/** Whether the Service has the pool annotation. Only this controller writes that annotation, and it writes the status of such a Service too. */
 export function isMarked(service: Service): boolean {
   return service.annotations[annotations.pool] !== undefined;
 }
@@ -39,8 +39,8 @@ export function serviceChange(service: Service, assigned: readonly Assigned[]): 
 }
 
 /**
- * The change that removes our annotations from a Service that is no longer ours. It clears the status only if the type is no longer
- * LoadBalancer. If the type is still LoadBalancer, the class has changed, and another implementation may be writing the status.
+ * The change that removes our annotations from a Service that is no longer ours. If the type is no longer LoadBalancer, the change also clears
+ * the status. If the type is still LoadBalancer, the class has changed, and another implementation may be writing the status.
  */
 export function removalChange(service: Service): ServiceChange | undefined {
   if (!isMarked(service)) return undefined;

@@ -30,8 +30,8 @@ const sortedPerStep = 500;
 
 /**
  * Decides about Services, in memory and in a fixed order: first the departures, which are Services that are gone or no longer ours, then waiting
- * Services in the order in which they began to wait, then all others. A new Service therefore never takes an address that an older Service
- * waits for. A Service that loses a shared address gets its decision right after the Service that displaces it. Waiting Services are
+ * Services in the order in which they began to wait, then all others. A new Service therefore never takes an address for which another Service
+ * already waits. A Service that loses a shared address gets its decision right after the Service that displaces it. Waiting Services are
  * reconsidered as soon as an address becomes free or the terms of a shared address change.
  *
  * A machine: no clock, no I/O, and it never throws.
@@ -67,9 +67,10 @@ export class ServiceDecider {
   }
 
   /**
-   * Decides step by step, so that a long pass can be interrupted. Each step takes its Service out of `pending`. A Service that changes in the
-   * middle of the pass is judged by its newest state. The caller may drop the remaining steps, and begin a new pass with what is left in
-   * `pending`. A step without a decision only sorts some Services.
+   * Decides step by step, so that a long pass (one run of this generator) can be interrupted. Each step takes its Service out of `pending`. A
+   * Service that changes in the middle of the pass is judged by its newest state. A caller that drops the remaining steps begins a new pass with
+   * what is left in `pending` and all other Services, because displaced and waiting Services may be due without being in `pending`. A step without
+   * a decision only sorts some Services.
    */
   *steps(pending: Set<string>): Generator<Decision | undefined> {
     /** Whether the waiting Services are to be decided again. */

@@ -3,16 +3,16 @@
  *
  *   watch ──→ store ──→ decide (in memory, in order) ──→ report ──→ queue ──→ compare, patch status and annotation together
  *
- * A decision about one Service runs to its end before anything else happens, so two Services cannot get the same address. A pass about many
- * Services is made in slices (`turns.ts`). Changes that arrive meanwhile wait for the next pass. The number of concurrent writes is bounded.
- * Each write sends only the difference. After a conflict, the write starts again from the new state.
+ * A decision about one Service runs to its end before anything else happens, so two Services cannot get the same address. A pass, which is a
+ * series of decisions about many Services, is made in slices (`turns.ts`). A Service that changes during a pass gets a decision in the next pass.
+ * The number of concurrent writes is bounded. Each write sends only the difference. After a conflict, the write starts again from the new state.
  *
  * The phases:
  *
  *   gathering ──first configuration: learn, decide──→ deciding ⇄ held      any ──→ stopped
  *
- * While gathering, it makes no decision, because the addresses in use are not known yet. While held, it makes no decision, because a new
- * configuration is accepted but not written yet. An address that is assigned now might be in no pool of that configuration.
+ * While gathering, the reconciler makes no decision, because the addresses in use are not known yet. While held, it makes no decision, because a
+ * new configuration is accepted but not written yet. An address that is assigned now might be in no pool of the new configuration.
  */
 import { formatIp, type IpAddress, parseIp, sameIp } from '../../address/index.ts';
 import type { Clock, Timer } from '../../clock.ts';
@@ -55,7 +55,7 @@ export interface ServiceReconcilerOptions {
   readonly loadBalancerClass: string | undefined;
   /** Whether Services show conditions. */
   readonly showsConditions: boolean;
-  /** Whether to take addresses into the books only, and to assign and write nothing. */
+  /** Whether the reconciler only adds the addresses of Services to the books. It then assigns no address and writes to no Service. */
   readonly adoptOnly: boolean;
   /** Called at the end of a pass that assigned an address or took one back. */
   readonly onAddressesChanged: () => void;
@@ -152,12 +152,13 @@ export class ServiceReconciler {
     const byAge = this.#services.byAge();
     for (const service of byAge) if (this.#decider.isOurs(service)) allocator.learn(service);
     this.#phase = 'deciding';
-    // `#changed` holds these keys already, in the order in which the API server listed the Services. Adding a key to a Set again does not move it.
+    // `#changed` holds these keys already, in the order in which the API server listed the Services. Only a new Set puts the oldest Service first,
+    // because adding a key to a Set again does not move the key.
     this.#changed = new Set([...byAge.map(objectKey), ...this.#changed]);
     this.#deciding.request();
   }
 
-  /** Sets the map of all namespaces. Call `namespaceChanged` after each change of it. */
+  /** Sets the map of all namespaces. Call `namespaceChanged` after each change of the map. */
   setNamespaces(labelsByName: ReadonlyMap<string, Labels>): void {
     this.#options.allocator.setNamespaces(labelsByName);
     this.#decideAll();
@@ -326,7 +327,8 @@ export class ServiceReconciler {
     if (decision.kind === 'released' && decision.service && isMarked(decision.service)) this.#writes.add(key);
     if (decision.kind === 'reconciled' && serviceChange(decision.service, decision.outcome.assigned))
       this.#writes.add(key);
-    // When addresses are to be written, the conditions wait. That write changes the Service, and the next decision considers its conditions.
+    // The conditions wait while addresses are to be written. The write of the addresses changes the Service, so a new decision about the Service
+    // follows, and then the conditions are considered.
     else this.#conditions?.consider(key);
   }
 
@@ -370,7 +372,7 @@ export class ServiceReconciler {
     }
   }
 
-  /** Takes the response to a write. The watch may be ahead of it: the Service may be gone, or another one may have its name. */
+  /** Takes the response to a write. The watch may be ahead of the response: the Service may be gone, or another Service may have its name. */
   #takeWritten(key: string, written: Service): void {
     const known = this.#services.get(key);
     if (known?.uid !== written.uid || isOlderVersion(written.resourceVersion, known.resourceVersion)) return;
@@ -387,7 +389,7 @@ export class ServiceReconciler {
       logger.warn({ service, reason: error.message, retryInMs }, 'status not written');
   }
 
-  /** Thousands of Services may wait while the server asks its clients to wait, so this gives one log line and not one for each Service. */
+  /** Logs one line for all Services, because thousands of Services may wait while the server asks its clients to wait. */
   #throttled(error: ApiError): void {
     const { logger, clock } = this.#options;
     const { refusal, isWorthLogging } = refused(

@@ -15,7 +15,7 @@ export interface ServiceReporterOptions {
   readonly metrics: ControllerMetrics;
   readonly logger: Logger;
   readonly clock: Clock;
-  /** Whether another program assigns the addresses. Then there are no events, because they would contradict those of that program. */
+  /** Whether another program assigns the addresses. Then the reporter writes no events, because they would contradict that program's events. */
   readonly adoptOnly: boolean;
 }
 
@@ -27,7 +27,7 @@ interface Reported<T> {
 /** Tells operators about outcomes, in events, logs and metrics, and only when an outcome changes. */
 export class ServiceReporter {
   readonly #options: ServiceReporterOptions;
-  /** Last reported refusal, by Service. A later Service of the same name has another uid, and nothing was reported about it. */
+  /** Last reported refusal, by Service. A later Service of the same name has another uid, so its refusal is reported too. */
   readonly #refusals = new Map<string, Reported<Refusal>>();
   /** Current warnings, by Service. Each was reported once. */
   readonly #warnings = new Map<string, Reported<ReadonlySet<string>>>();

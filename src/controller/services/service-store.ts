@@ -26,7 +26,10 @@ export class ServiceStore {
     return this.#services.size;
   }
 
-  /** Stores a state of a Service; `undefined` when the Service is gone. Returns false when the known state is newer or the same. */
+  /**
+   * Stores a state of a Service; `undefined` when the Service is gone. Returns false when the stored state is newer or the same, and when a
+   * Service that is gone was not stored.
+   */
   set(key: string, service: Service | undefined): boolean {
     const before = this.#services.get(key);
     if (before && service) {

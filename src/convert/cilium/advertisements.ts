@@ -15,7 +15,7 @@ export function advertisementsIn({ body: { spec } }: SourceObject): number {
   return isMapping(spec) && Array.isArray(spec.advertisements) ? spec.advertisements.length : 0;
 }
 
-/** Converts a CiliumBGPAdvertisement: each pool gets an advertisement for the peers whose CiliumBGPPeerConfig selects it. */
+/** Converts a CiliumBGPAdvertisement: each of its items is written into each pool, for the peers whose CiliumBGPPeerConfig selects it. */
 export function convertAdvertisement(
   object: SourceObject,
   pools: readonly SourcePool[],

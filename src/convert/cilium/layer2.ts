@@ -52,7 +52,7 @@ export function convertPolicy(object: SourceObject, pools: readonly SourcePool[]
   spec.dropOthers('Bellman knows no such setting of an advertisement in layer 2');
 }
 
-/** The names that the patterns match together; `undefined` when the names that one of the patterns matches cannot be listed. */
+/** All names that the patterns list; `undefined` when `literalNames` cannot list the names of one of the patterns. */
 function namesOf(patterns: Field<string[]>): string[] | undefined {
   const names = new Set<string>();
   for (const pattern of patterns.value) {

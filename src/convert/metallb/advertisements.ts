@@ -161,7 +161,7 @@ interface Selection {
   readonly pools: readonly SourcePool[];
 }
 
-/** The pools of an advertisement: those of its list and those of its selectors, or all pools when it has neither. */
+/** The pools that an advertisement lists or selects. An advertisement without a list and without selectors is for all pools. */
 function selectPools(spec: Fields, pools: readonly SourcePool[]): Selection {
   const names = spec.texts('ipAddressPools');
   const selectors = spec.selectors('ipAddressPoolSelectors');

@@ -19,7 +19,7 @@ const maxDepth = 20;
 
 /**
  * Whether the object is a ConfigMap with a configuration of MetalLB. MetalLB accepts any name, and other programs also keep a text under
- * `config`. Unless namespace and name are MetalLB's defaults, the text must therefore have a key of MetalLB.
+ * `config`. A ConfigMap without MetalLB's default namespace and name therefore counts only if its text has a key of MetalLB.
  */
 export function isConfigMap({ apiVersion, kind, namespace, name, body }: SourceObject): boolean {
   if (apiVersion !== 'v1' || kind !== 'ConfigMap' || !isMapping(body.data) || !Object.hasOwn(body.data, key))
@@ -51,7 +51,7 @@ export function convertConfigMap(objects: readonly SourceObject[], report: Repor
       );
     return { kind: 'text', text };
   }
-  // A list is one row, so a warning about an item belongs to the row of its list.
+  // A list of scalars has one row, so a warning about one of its items belongs to that row.
   const warnings = Map.groupBy(
     parsed.warnings.filter((warning) => !isWithoutEffect(warning)),
     ({ path }) => path.replace(/\[\d+\]$/, ''),

@@ -90,7 +90,8 @@ function timesOf(
 ): Pick<RawPeer, 'hold-time' | 'keepalive-time' | 'connect-time'> {
   const hold = spec.text('holdTime');
   const keepalive = spec.text('keepaliveTime');
-  // In v1beta1 a duration of zero means that the field is absent. In both versions, keepalives follow the hold time when their own time is zero.
+  // In v1beta1, a `holdTime` of zero means that the field is absent. In v1beta1 and v1beta2, keepalives follow the hold time when `keepaliveTime`
+  // is zero.
   const absent = 'left out; MetalLB reads 0s as absent';
   const isAbsent = (field: Field<string> | undefined) => field !== undefined && /^0s?$/.test(field.value);
   return {
@@ -136,7 +137,7 @@ function multihopOf(spec: Fields, peer: RawPeer, to: string): boolean | undefine
       '',
       'left out; the peer has our AS number, and the setting is for other AS numbers',
     );
-  // In MetalLB, false is the default and does not forbid several hops in native mode.
+  // In MetalLB, false is the default. In MetalLB's native mode, a session with false may still cross several hops.
   if (!multihop.value)
     return void multihop.changed(
       '',
@@ -147,8 +148,8 @@ function multihopOf(spec: Fields, peer: RawPeer, to: string): boolean | undefine
 
 /**
  * The families of a session. In MetalLB since v0.15, a session carries only the family of its address, unless `dualStackAddressFamily` is
- * set. The API server writes `false`, the default of this field, into every BGPPeer. Where the field is absent, MetalLB is older, and only
- * `disableMP` limits the session.
+ * set. The API server writes `false`, the default of this field, into every BGPPeer. A BGPPeer without the field therefore counts as one of an
+ * older MetalLB, in which only `disableMP` limits the session.
  */
 function familiesOf(spec: Fields, address: string, to: string): RawPeer['families'] {
   const [disable, dual] = [spec.boolean('disableMP'), spec.boolean('dualStackAddressFamily')];

@@ -1,7 +1,7 @@
 /**
  * Credentials of a kubeconfig file that is not plain in the sense of `plain-kubeconfig.ts`. `@kubernetes/client-node` reads the file, and handles
- * the exec plugins, OIDC and proxies that it names. Only this module imports the package. The module is loaded only for such a file, because
- * loading the package takes time and memory.
+ * the exec plugins, OIDC and proxies that the file names. Only this module imports that package. This module is loaded only for such a file,
+ * because loading the package takes time and memory.
  */
 import { readFileSync } from 'node:fs';
 import type { RequestOptions } from 'node:https';
@@ -10,8 +10,8 @@ import type { Clock } from '../../clock.ts';
 import type { Credentials } from './credentials.ts';
 
 /**
- * After this time, the next request starts the plugin again. The time is long because a plugin may wait for a person who logs in with a
- * browser.
+ * When a plugin has run for this time without a result, the next request starts the plugin again. The time is long because a plugin may wait
+ * for a person who logs in with a browser.
  */
 const longestPluginMs = 60_000;
 
@@ -47,7 +47,7 @@ class KubeconfigCredentials implements Credentials {
 
   /**
    * Sets the TLS options and the header with the token. Plain HTTP needs that header too. Requests that begin while a plugin runs share its
-   * result, because a plugin may open a browser, and one that hangs must not be started again by each request.
+   * result. Otherwise each request could open another browser window, or start another process of a plugin that hangs.
    */
   async apply(options: RequestOptions): Promise<void> {
     this.#pending ??= this.#begin();
@@ -57,8 +57,8 @@ class KubeconfigCredentials implements Credentials {
 
   /**
    * Forgets the token of a plugin. A token without an expiry is valid until the server refuses it (client.authentication.k8s.io/v1). The context
-   * stays the same, although the file may name another one by now: a token must not go to the server of another cluster. OIDC tokens are not read
-   * again, because those in the file are older than the ones that this process has refreshed.
+   * stays the same even when the file names another one by now, because a token must not go to the server of another cluster. OIDC tokens are not
+   * read again, because those in the file are older than the ones that this process has refreshed.
    */
   refused(): undefined {
     if (!this.#config.getCurrentUser()?.exec) return;

@@ -1,6 +1,7 @@
 /**
  * Credentials of a plain kubeconfig file: one that holds nothing but a server, TLS settings, certificates, keys and a token. Most files are plain.
- * Loading `@kubernetes/client-node` would take most of the CPU time of a short command such as `bellman status`.
+ * This module reads a plain file itself, because loading `@kubernetes/client-node` would take most of the CPU time of a short command such as
+ * `bellman status`.
  */
 import { readFileSync } from 'node:fs';
 import type { RequestOptions } from 'node:https';
@@ -75,7 +76,7 @@ class PlainKubeconfigCredentials implements Credentials {
   }
 }
 
-/** The content of the list entry that has this name; `undefined` when no entry has it, or more than one. */
+/** The content of the list entry that has this name; `undefined` when no entry or more than one entry has the name. */
 function entry(config: Values, kind: 'context' | 'cluster' | 'user', name: unknown): Values | undefined {
   const list = config[`${kind}s`];
   if (!Array.isArray(list) || typeof name !== 'string') return undefined;

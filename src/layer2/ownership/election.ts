@@ -11,13 +11,14 @@ export interface VacantAddress {
   /** The eligible nodes that may get the address even if they own no other address of its group. Absent when all eligible nodes may. */
   readonly placeable?: readonly string[];
   /**
-   * The node that has already claimed the address after the same loss. Nodes that learned of the loss earlier elected owners for all lost
-   * addresses together. This node must elect the same owners for the remaining addresses, so its election includes those already claimed.
+   * The node that has already claimed the address after the loss of its owner. Nodes that learned of the loss earlier elected new owners for all
+   * addresses of the lost owner together. This node must elect the same nodes for the addresses that are still vacant, so its election includes
+   * the addresses already claimed.
    */
   readonly takenBy?: string;
   /**
-   * The node that the Service's record names as the owner, if it is eligible and no node had claimed the address before this election. With
-   * `takenBy`, it is the node that the record named before the address was taken.
+   * The node that the Service's record names as the owner, if that node is eligible and the claims name no owner. With `takenBy`, the node that
+   * the record named before the address was taken.
    */
   readonly recordedOwner?: string;
 }
@@ -41,8 +42,8 @@ export interface Standing {
  *
  * Recorded owners matter when all speakers have started together. They get their addresses first, and these count as load when the election
  * places the addresses of nodes that are gone. One node may be recorded for all addresses, because it was the last to stop. Recorded owners
- * therefore give groups away: each time, the one with the most addresses gives a group to the node with the fewest. A group moves only if the
- * giver still has more addresses than the receiver afterwards.
+ * therefore give groups away, one group at a time: the recorded owner with the most addresses gives a group to the node with the fewest. A group
+ * moves only if the giver still has more addresses than the receiver afterwards.
  */
 export function* electOwners(
   vacant: readonly VacantAddress[],

@@ -96,7 +96,7 @@ export class EntryTable<T extends TrackedEntry> {
     tracked.entry = shared;
     this.#tracked.set(text, tracked);
     const members = this.#groups.get(entry.group) ?? [];
-    // V8 reserves room for about 16 more elements in an array that a spread creates. Most groups have one address.
+    // Most groups have one address. They need no spread: V8 reserves room for about 16 more elements in an array that a spread creates.
     this.#groups.set(entry.group, members.length === 0 ? [text] : [...members, text]);
     this.#countInterfaces(shared, 1);
     if (shared.preferences) this.#preferring++;

@@ -42,9 +42,9 @@ export type NotedEvent = Extract<
  * Why this node starts answering for an address:
  *
  * - `first`: the address never had an owner.
- * - `recorded`: this node was its last owner, according to the record of the Service or to a claim that no longer held.
- * - `failover`: its owner is gone. Also when this node answers again because its own claim still holds, for example after a restart.
- * - `handover`: its owner is alive and hands it over.
+ * - `recorded`: this node was the last owner, according to the record of the Service, or to its own claim if that claim was not enough.
+ * - `failover`: the owner is gone. Also when this node answers again because its own claim still holds, for example after a restart.
+ * - `handover`: the owner is alive and hands the address over.
  */
 export type TakeoverReason = 'first' | 'recorded' | 'failover' | 'handover';
 

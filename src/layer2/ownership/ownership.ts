@@ -2,9 +2,9 @@
  * Ownership decides which addresses this node answers for. It is a machine. Its inputs are address entries from Kubernetes, live nodes and
  * claims from the membership, and the time. Its outputs are actions: to answer, to stop answering and to claim.
  *
- * An address belongs to the node that claims it, as long as that node is alive and eligible. A node that returns therefore finds that other nodes own
- * its former addresses, and it does not take them back, unless the entry prefers it to the owner. Before the first claim, the owner recorded on the
- * Service counts as the owner.
+ * An address belongs to the node that claims it, as long as that node is alive and eligible. A node that returns therefore does not take its former
+ * addresses back from their new owners. The exception is an address whose entry prefers the returned node to the new owner. Before the first claim,
+ * the owner recorded on the Service counts as the owner.
  *
  *     owner is alive, eligible, and no        it keeps the address (tenure.ts)
  *     ready node is preferred to it
@@ -13,7 +13,7 @@
  *     owner is dead, or restarted and not     failover: the successor answers at once, and claims
  *     yet ready
  *     address was never claimed               the successor claims, and answers once a probe has found no other host that uses the address,
- *                                             or at once if the Service records it as the owner
+ *                                             or at once if this successor is the owner that the Service records
  *
  * All members elect the same successor (election.ts), so they need not negotiate. If the successor has not learned of the address, it does
  * not claim. After a second without its claim, the other nodes pass it over and elect again (vacancies.ts). An old owner that is alive but
@@ -289,7 +289,7 @@ export class Ownership {
     if (claim?.owner === this.#self) this.#stateConflict(owned, claim);
   }
 
-  /** Corrects this node's claim if it is wrong about a conflict, now or when claims are allowed again. */
+  /** If this node's claim is wrong about a conflict, corrects the claim: now, or as soon as claims are allowed again. */
   #stateConflict({ inConflict }: OwnedAddress, claim: Claim): void {
     if (inConflict === undefined || inConflict === claim.inConflict) return;
     if (this.#claiming === 'allowed') this.#newClaims.push(withConflict(claim, inConflict));
@@ -361,8 +361,8 @@ export class Ownership {
   }
 
   /**
-   * An owner answers until a node that the entry prefers to it has claimed the address. An owner that has restarted begins to answer again,
-   * because a preferred node that has not learned of the preference never claims.
+   * An eligible owner answers until a preferred node has claimed the address. An owner that has restarted therefore begins to answer again. The
+   * preferred node may not have learned of the preference. That node then never claims, and without the owner no node would answer.
    */
   #resume(owned: OwnedAddress, claim: Claim | undefined): void {
     if (claim?.owner !== this.#self || !this.#eligibility.isEligible(this.#self, owned.address, owned.entry))
@@ -370,7 +370,10 @@ export class Ownership {
     this.#answer(owned, 'failover', claim.owner, claim.inConflict);
   }
 
-  /** Only a majority moves an address to a preferred node, because the old owner in a minority stops without waiting for a claim. */
+  /**
+   * An address moves to a preferred node only while claims are allowed. In a minority, the old owner would stop at once, perhaps before the
+   * preferred node answers.
+   */
   #mayKeep(claim: Claim, owned: OwnedAddress): boolean {
     return mayKeep(claim, owned, this.#self, this.#eligibility, this.#claiming === 'allowed');
   }
@@ -385,7 +388,7 @@ export class Ownership {
     for (const { text, owned, vacancy, claim, isLate } of due) {
       yield;
       const { address, entry } = owned;
-      // An owner that is eligible, but not preferred, waits without a release. A node with an old entry would take the address otherwise.
+      // An owner that is eligible, but not preferred, waits without a release. After a release, a node with an old entry could take the address.
       const mayRelease = claim?.owner === this.#self && claim.observedVersion > 0;
       if (isLate && mayRelease && !this.#eligibility.isEligible(this.#self, address, entry))
         this.#newClaims.push(releaseToSuccessor(claim));

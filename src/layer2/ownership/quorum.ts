@@ -14,8 +14,8 @@
  *   claims as soon as it is in a majority. If it waited for 2 s as well, nodes that start together would claim too late and be passed over.
  * - While any member is under suspicion, claims are paused. A node that is being cut off loses the other members one after another.
  *   Between the first death and the last, it would still believe that it is in a majority.
- * - When a suspect proves to be alive while another member is missing, the link may have been cut and restored, and the missing member
- *   may be alive as well. Claims stay paused until missing members have been tried again.
+ * - When a suspect proves to be alive while another member is missing, this node may have been cut off for a moment, and the missing member
+ *   may be alive as well. Claims stay paused until the missing members have been probed again.
  */
 
 /**

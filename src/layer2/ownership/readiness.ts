@@ -2,10 +2,10 @@
  * Readiness decides when a node that has started may take its first decision. The node must know its address entries and the claims of the
  * other members. A node that decides without the claims would take addresses that other nodes own.
  *
- * - For the first 1.5 s it waits for every known speaker, so that all nodes of a new cluster elect from the same set.
- * - After that, it waits only until several live members, or all live members if there are few, hold the same claims as this node.
- * - After 3 s, a node that reaches no other member decides alone. It decides at once if Kubernetes lists no other speaker.
- * - After 30 s, it waits only for its entries, because a member that never holds the same claims must not keep addresses unanswered.
+ * - For the first 1.5 s, the node waits for every known speaker, so that all nodes of a new cluster elect from the same set of nodes.
+ * - After that, it waits only until several live members hold the same claims as this node. If there are few live members, all of them must.
+ * - After 3 s, a node that reaches no other member decides alone. If Kubernetes lists no other speaker, the node decides at once.
+ * - After 30 s, the node waits only for its entries. Otherwise, a member that never holds the same claims would keep addresses unanswered.
  */
 
 /** The facts about the node's entries and about the other members. */

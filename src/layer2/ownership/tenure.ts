@@ -16,9 +16,11 @@ export function isReleasedSince(newest: Claim | undefined, { entry }: TrackedEnt
 }
 
 /**
- * Whether the owner may keep the address, from the viewpoint of the node `self`. An eligible owner keeps it, except when `movesToPreferred` is
- * true and the entry prefers another ready node. An owner other than `self` may also keep the address against this entry: an eligible one if it
- * has observed a newer version, and one that is not eligible but could answer if it has observed no older version.
+ * Whether the owner may keep the address, from the viewpoint of the node `self`. An owner other than `self` must be ready.
+ *
+ * - An eligible owner keeps the address, except when `movesToPreferred` is true and the entry prefers another ready node.
+ * - In that exception, an owner other than `self` still keeps the address if its claim has a newer version than the entry.
+ * - An owner other than `self` that is not eligible, but could answer, keeps the address if its claim has the version of the entry or a newer one.
  */
 export function mayKeep(
   { owner, observedVersion }: Claim,

@@ -6,11 +6,11 @@
  * together, because the result depends on which addresses are placed together, and all nodes must get the same result. After an election,
  * the successor has a second to claim the address. A successor that does not claim in time, for instance because it has not learned of the
  * address, is passed over. While this node's own claims are paused, it passes no node over. The claims of the elected node may be paused
- * too, and then that node and the next elected node would both answer.
+ * too. That node then answers without a claim, and the next elected node would answer as well.
  *
  * A vacancy that waits for its successor is settled, and takes part in no further election until its time is up or a node changes.
  * The claims of a takeover arrive in many datagrams. If each datagram led to an election for all vacancies, the cost would grow with the
- * square of their number.
+ * square of the number of vacancies.
  */
 import type { Claim } from './claim.ts';
 import type { ClaimStore } from './claim-store.ts';
@@ -52,7 +52,7 @@ export class Vacancies {
   readonly #unsettled = new Set<string>();
   /** Number of settled vacancies by elected node. */
   readonly #expected = new Map<string, number>();
-  /** The end of the shortest wait of a settled vacancy or of a first placement, or an earlier time. */
+  /** The earliest time at which a settled vacancy or a first placement has waited long enough. It may be too early, but never too late. */
   #wakeAtMs = Number.POSITIVE_INFINITY;
   /** Whether this node could claim at the last review; `paused` if claims have been paused since. */
   #claiming: Claiming | undefined;
@@ -137,7 +137,7 @@ export class Vacancies {
         if (wasPaused && vacancy.awaited !== undefined) vacancy.wakeAtMs = nowMs + patienceMs;
         if (mayWait(vacancy, situation)) this.#settle(text, vacancy);
         else this.#unsettle(text, vacancy);
-        // The step ends only here, because a claim that arrives in a pause may close the vacancy.
+        // There is no pause between the lookup of the vacancy and this line, because a claim that arrives in a pause may close the vacancy.
         yield;
       }
     }
@@ -219,9 +219,9 @@ export class Vacancies {
 }
 
 /**
- * Whether the vacancy only waits for its successor's claim. After a change of any node, every vacancy takes part in an election again, because
- * nodes with the same knowledge must elect the same successors, in whatever order they learned it. Every vacancy also takes part while this
- * node may not claim, because no claim would settle a difference between two nodes.
+ * Whether the vacancy may wait for its successor's claim, without an election. After a change of any node, every vacancy takes part in an election
+ * again, because nodes with the same knowledge must elect the same successors, in whatever order they learned it. Every vacancy also takes part
+ * while this node may not claim, because no claim would then decide between two nodes that have elected different successors.
  */
 function mayWait(
   { elected, awaited, wakeAtMs }: Vacancy,

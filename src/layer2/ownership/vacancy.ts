@@ -48,10 +48,11 @@ export interface SuccessorInput {
 }
 
 /**
- * The nodes that the election chooses from: the most preferred of the eligible nodes that were not passed over. So when all preferred nodes were
- * passed over, less preferred nodes follow. They do not follow while the owner still answers: the owner then keeps waiting for a preferred node.
- * `placeable` leaves out the nodes that the entry avoids. But an owner and a recorded owner keep the address even if they are avoided.
- * `recordedOwner` is present if the address has no claim and the recorded owner is one of the nodes to choose from.
+ * The nodes that the election chooses from: the most preferred of the eligible nodes that were not passed over. When all preferred nodes were
+ * passed over, less preferred nodes follow. The exception is an address whose owner still answers: that owner goes on waiting for a preferred node.
+ * `placeable` leaves out the nodes that the entry avoids. An avoided node may still get the address if it is the recorded owner, or if it owns
+ * another address of the group. `recordedOwner` is present if the address has no claim, and its recorded owner is one of the nodes to choose from
+ * and was not passed over.
  */
 export function successors(
   { self, address, entry, vacancy: { passedOver }, owner }: SuccessorInput,

@@ -1,7 +1,7 @@
 /**
- * The statements of a node about answers on the wire. As a witness, a node names the addresses of other nodes for which it gets no answer. A
- * node also names the addresses of its own that it has stopped answering for because their witnesses got no answer. These statements are part of
- * the node's facts (node-facts.ts):
+ * The statements of a node about answers on the wire. As a witness, a node names the addresses of other nodes for which it gets no answer, and the
+ * addresses on trial for which it gets answers. A node also names its mute addresses: those that it gives away because their witnesses got no
+ * answer. These statements are part of the node's facts (node-facts.ts):
  *
  *     "witness":{"unanswered":{"node-1":["192.0.2.240"]},"answered":{"node-2":["192.0.2.241"]},"deaf":true},"mute":["192.0.2.242"]
  *

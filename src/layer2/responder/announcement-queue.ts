@@ -20,12 +20,12 @@ interface Pending<T> {
 }
 
 /**
- * Chooses the next announcement. Every address is announced once before any address is announced twice, because after the death of a node the
- * first announcement restores traffic, and the repeats only insure against its loss. Within a round, the address whose schedule started first
- * goes first. A token bucket limits the rate. All methods take a monotonic time in milliseconds.
+ * Chooses the next announcement. Every due address is announced once before any address is announced twice. After the death of a node, the
+ * first announcement of an address restores traffic. The repeats help only when that announcement is lost. Within a round, the address whose
+ * schedule started first goes first. A token bucket limits the rate. All methods take a monotonic time in milliseconds.
  *
- *     round 0: c d e          next() takes the head of the first round whose head is due, while the bucket
- *     round 1: a b            has a token, and moves it to the following round
+ *     round 0: c d e          While the bucket has a token, next() takes the first round whose head is due.
+ *     round 1: a b            It returns the head and moves it to the following round.
  *     refresh: z
  */
 export class AnnouncementQueue<T> {
@@ -53,7 +53,7 @@ export class AnnouncementQueue<T> {
     this.#current.delete(item);
   }
 
-  /** The item to announce now; `undefined` when none is due or the rate limit forbids it. */
+  /** The item to announce now; `undefined` when no item is due or the rate limit allows no announcement. */
   next(now: number): T | undefined {
     this.#refill(now);
     if (this.#tokens < 1) return undefined;

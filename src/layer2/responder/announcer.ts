@@ -59,7 +59,7 @@ export class Announcer {
     this.#timer = delayMs === undefined ? undefined : clock.after(delayMs, () => this.#wake());
   }
 
-  /** After a stall, another node may own the addresses, so the other speakers must be heard first. */
+  /** Sends what is due. After a stall, another node may own the addresses, so this node first waits to hear the other speakers. */
   #wake(): void {
     const { clock } = this.#options;
     if (this.#catchUp) return;

@@ -10,8 +10,9 @@ interface HeldFrame {
 const maxFrames = 1024;
 
 /**
- * Frames held back after a stall until the membership socket has been read. A frame that waited too long opens the backlog. Every later frame
- * joins the backlog until the backlog is released, so that frames keep their order. Without a stall, `mustHold` costs only two comparisons.
+ * Holds frames back for `catchUpMs` after a stall, so that the process reads the membership socket before it handles them. A frame that waited
+ * longer than `stallMs` opens the backlog. Every later frame joins the backlog until the backlog is released, so that frames keep their order.
+ * Without a stall, `mustHold` costs only two comparisons.
  */
 export class FrameBacklog {
   readonly #clock: Clock;

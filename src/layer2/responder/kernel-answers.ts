@@ -37,8 +37,8 @@ const ipv6Ignore = 1;
 
 /**
  * Finds the addresses that this host's kernel answers for. For IPv4, the result depends on `arp_ignore`. With any value that has no constant
- * above, such as 0, the kernel answers on every link for every address of the host. The value 3 is no exception here: it exempts only addresses
- * of scope host, and kube-proxy gives its addresses the scope global.
+ * above, such as 0, the kernel answers on every link for every address of the host. The value 3 counts like 0: with 3, the kernel leaves out only
+ * addresses of scope host, and kube-proxy gives its addresses the scope global.
  */
 export function findKernelAnswers(
   addresses: Iterable<{ readonly address: IpAddress; readonly interfaces: readonly string[] }>,

@@ -25,14 +25,14 @@ export interface LinkPortOptions {
   readonly onLost: (port: LinkPort, reason: string) => void;
   /** Whether the MAC, lower case and colon separated, belongs to another speaker. */
   readonly isSpeaker: (mac: string) => boolean;
-  /** `lateAtMs` is the time of the last request for an answered address if that request came too late, and `-Infinity` if it was in time. */
+  /** About the last request for an answered address: `lateAtMs` is the time at which it was dropped as late, or `-Infinity` if it was in time. */
   readonly lateness: { lateAtMs: number };
 }
 
 /**
  * The kernel filter: all ARP, plus ICMPv6 solicitations (135) and advertisements (136), without the frames that this link sends. The filter
  * recognises sent frames by their source MAC, not by their direction. libpcap filters the first frames of a new capture in user space, where
- * their direction is unknown, so a filter by direction would drop all of them. The kernel removes VLAN tags before it filters, so tagged
+ * their direction is unknown, so a filter by direction would drop those frames. The kernel removes VLAN tags before it filters, so tagged
  * frames of these kinds pass too. libpcap puts the tags back, and the responders drop the frames of VLANs.
  */
 function filterFor(mac: Uint8Array): string {

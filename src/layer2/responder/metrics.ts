@@ -17,13 +17,13 @@ const neighbourMetric = {
 
 /** Counters on the answering path. They are plain integers, and become metrics only when the registry is read. */
 export class NeighbourCounters {
-  /** The counts of late requests begin at 0. An alert watches their increase, and a series that begins with its first drops shows no increase. */
+  /** The counts of late requests begin at 0, because an alert watches their increase. Prometheus sees no increase in the first value of a series. */
   readonly #dropped: Record<Protocol, Map<DropReason, number>> = {
     arp: new Map([['late', 0]]),
     ndp: new Map([['late', 0]]),
   };
   capturesLost = 0;
-  /** If the last request for an answered address came too late, the time at which it was dropped; otherwise `-Infinity`. */
+  /** The time at which the last request for an answered address was dropped as late; `-Infinity` if that request was in time. */
   lateAtMs = Number.NEGATIVE_INFINITY;
 
   drop(protocol: Protocol, reason: DropReason): void {

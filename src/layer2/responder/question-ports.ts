@@ -44,7 +44,7 @@ const reopenDelayMs = 1000;
 /** Minimum time between two checks for frames. */
 const drainIntervalMs = 1;
 
-/** ARP replies and advertisements to this host's own MAC. Announcements, and answers to other hosts, do not wake the process. */
+/** Passes only ARP replies and advertisements to this host's own MAC. Announcements, and answers to other hosts, do not wake the process. */
 function filterFor(mac: Uint8Array): string {
   return `ether dst ${formatMac(mac)} and not ether src ${formatMac(mac)} and ((arp and arp[6:2] = 2) or (icmp6 and ip6[40] = 136))`;
 }
@@ -71,7 +71,7 @@ export class QuestionPorts {
     this.#options = options;
   }
 
-  /** Sends a question. Returns false without such a link, without an address of this host on it, or when the system refuses. */
+  /** Sends a question. Returns false if there is no such link, if this host has no address of the family on the link, or if the system refuses. */
   ask(interfaceName: string, target: IpAddress): boolean {
     const link = this.#options.links.links().find(({ name }) => name === interfaceName);
     const source = link && this.#sourceOn(link, target);

@@ -5,9 +5,9 @@
  * An address is answered on the links that its pool names, or on every link whose subnet holds it (`link-ports.ts`). Announcements follow
  * one schedule per address, and one rate limit applies to all of them (`announcer.ts`). When another host uses an address, the policy
  * decides whether to defend it or to yield (`conflicts.ts`). `probe` finds out whether an address is free before it is announced for the
- * first time. A takeover from a dead node skips the probe, because failover must not wait.
+ * first time. A takeover from a dead node normally skips the probe, because failover must not wait.
  *
- * After a stall of the process, the responder waits until other speakers can be heard before it answers or announces
+ * After a stall of the process, the responder waits a moment before it answers or announces. Meanwhile the process hears the other speakers
  * (`stall.ts`).
  *
  *     rtnetlink → Links ──→ LinkPorts ──→ LinkPort per link ──→ ArpResponder, NdpResponder
@@ -42,15 +42,15 @@ import { type NeighbourAnswer, QuestionPorts } from './question-ports.ts';
 const defaultAnnouncements: AnnouncementPolicy = {
   offsetsMs: [0, 50, 200, 500, 1000, 2000, 4000],
   refreshMs: 0,
-  // An announcement of an IPv4 address is two frames, a request and a reply. 4,000 frames of 60 octets a second are 2 Mbit/s. A takeover of 2,000
-  // addresses is announced within a second.
+  // An announcement of an IPv4 address is two frames, a request and a reply. At this rate, the announcements are 4,000 frames of 60 octets a second,
+  // or 2 Mbit/s, and a takeover of 2,000 addresses is announced within a second.
   perSecond: 2000,
   burst: 250,
 };
 
 /**
- * How long after a late request this process counts as short of CPU time. Witnesses that get no answer ask once a second. So if no request arrives
- * for this long, the link loses requests, and lack of CPU time is not the cause.
+ * How long this process counts as short of CPU time after a late request. Witnesses that get no answer ask once a second. So if none of their
+ * requests arrives for this long, the link loses them, and lack of CPU time is not the cause.
  */
 const lateForMs = 10_000;
 
@@ -88,7 +88,7 @@ export interface PlacedAddress {
 export interface NeighbourResponder {
   /**
    * Answers for the address from now on, and announces it. Without `interfaces`, every link whose subnet holds the address answers. If the
-   * address is already answered, only its links change. It is then announced again only if it has a new link.
+   * address is already answered, only its links change, and a new link makes the responder announce the address again.
    */
   add(address: IpAddress, interfaces?: readonly string[]): void;
   /** Stops answering for the address at once. */
@@ -116,7 +116,7 @@ export interface NeighbourResponder {
   ask(interfaceName: string, address: IpAddress): boolean;
   /** Asks and listens as a witness does, and also hears the answers of other programs on this host. */
   readonly watch: Pick<QuestionPorts, 'ask' | 'listen'>;
-  /** Whether this process handled the last request too late to answer it. False when that was more than ten seconds ago. */
+  /** Whether this process handled the last request too late to answer it. False when it handled that request more than ten seconds ago. */
   isLate(): boolean;
   /** Stops listening for answers on all links but these. */
   keepQuestionLinks(interfaces: ReadonlySet<string>): void;

@@ -10,5 +10,5 @@ export const stallMs = 100;
 /** Frames and announcements wait this long after a stall. In this time, the event loop turns several times and reads what other speakers sent. */
 export const catchUpMs = 20;
 
-/** Requests older than this stay unanswered. A witness has given up after 250 ms, and Linux asks again a second after its request. */
+/** Requests older than this stay unanswered. A witness counts a question as missed after 250 ms, and Linux asks again a second after its request. */
 export const answerWithinMs = 250;

@@ -10,8 +10,8 @@
  *                           ↓
  *                       reported as unanswered; one question a second ── answer ──→ next interval
  *
- * While a question stays unanswered, the questioner also asks other nodes of the segment. If none of them answers either, this node does
- * not hear any node. It then reports that it is deaf, and reports nothing about other nodes.
+ * While a question stays unanswered, the questioner also asks other nodes of the segment. If none of them answers either, this node hears
+ * no node of the segment. It then reports that it is deaf, and reports no addresses of any node, not even on other segments.
  *
  * A process that was stopped for a while finds its timers due before it has read the answers. Questions that were open across such a stall
  * therefore get more time.
@@ -244,8 +244,8 @@ export class Questioner {
   }
 
   /**
-   * Asks for the subject at once, and again and again while it is not answered. Does nothing and returns false for a subject on trial, and when
-   * the node already has more than `maxListed` such subjects.
+   * Asks for the subject at once, and again and again until the node answers. Does nothing and returns false for a subject on trial, and when
+   * `#pressed` already holds more than `maxListed` subjects of the node.
    */
   #press(key: string, state: State, nowMs: number): boolean {
     const { node, role } = state.subject;

@@ -4,7 +4,7 @@ import { type AddressEntry, interfacesOf } from '../address-entry.ts';
 import type { Eligibility } from '../ownership/eligibility.ts';
 import type { NodeFacts } from '../ownership/node-facts.ts';
 
-/** The part of an entry that the choice of witnesses needs, with the parsed address. */
+/** The entry of an address, and the parsed address. */
 export interface RankedAddress {
   readonly entry: AddressEntry;
   readonly address: IpAddress;
@@ -17,8 +17,8 @@ const candidateWeight = 2 ** 32;
 
 /**
  * Chooses the witnesses of each address among the live nodes that ask questions and have a link for the address. Candidates of the address
- * come first, because the configuration says that they share the link with the owner. The greatest rendezvous weight decides between equals.
- * All nodes with the same view choose the same witnesses.
+ * come first, because the configuration says that they share the link with the owner. Among the candidates, and among the other nodes, the greatest
+ * rendezvous weight decides. All nodes with the same view choose the same witnesses.
  */
 export class WitnessRanking {
   readonly #nodes: ReadonlyMap<string, NodeFacts>;

@@ -2,10 +2,10 @@
  * Finds out which host answers for addresses that this cluster holds back, because another program announces them. It is a machine: addresses,
  * nodes, answers and the time go in, questions and sightings come out.
  *
- * Two nodes ask for each address by ARP or Neighbour Discovery. They are chosen by rendezvous weight among the nodes that have a link for it. A
- * node gets no answer to its own questions from another program on its host. It does see the answers that the program sends to other hosts. Of
- * two askers, at least one is not on the host that answers. This asker sees the answer, and so does the speaker on that host. Only the asker with
- * the greater weight, the first asker, reports that no host answers.
+ * Two nodes, the askers, ask for each address by ARP or Neighbour Discovery. Of the nodes that have a link for the address, the askers have the
+ * greatest rendezvous weights. If the other program runs on the host of an asker, this asker gets no answer to its own questions. It then sees the
+ * answers that its host sends to the second asker. A speaker on the answering host that is not an asker sees these answers too. Only the asker
+ * with the greater weight, the first asker, reports that no host answers.
  *
  *     question every 2 s ── answer, with the MAC of its host ──→ sighting of a node, or of a host without a speaker
  *                        └─ none for 7 s to three questions or more, as the first asker ──→ sighting of no host
@@ -83,7 +83,7 @@ export class Sightings {
     }
   }
 
-  /** Takes the live nodes, including this one. Returns the sightings of MACs that now belong to another node, or to none. */
+  /** Takes the live nodes, including this one. Returns the sightings that change because their MAC now belongs to another node, or to no node. */
   see(nodes: ReadonlyMap<string, NodeFacts>): Sighting[] {
     this.#nodes = nodes;
     this.#nodeOfMac = new Map();
@@ -107,7 +107,7 @@ export class Sightings {
       if (questions.length >= maxQuestions || weighed >= maxWeighed) break;
       if (state.askAtMs > nowMs) continue;
       state.askAtMs = nowMs + askEveryMs;
-      // The addresses behind this one come first next time.
+      // Moves the address to the end, so that the addresses that this call does not reach come first in the next call.
       this.#states.delete(text);
       this.#states.set(text, state);
       weighed += this.#nodes.size;
@@ -138,7 +138,7 @@ export class Sightings {
     return this.#isNews(state, sighting) ? sighting : undefined;
   }
 
-  /** Names of the links of this node that carry an address. */
+  /** Names of the links of this node that carry at least one of the addresses. */
   links(): ReadonlySet<string> {
     const links = this.#nodes.get(this.#self)?.links ?? [];
     const states = [...this.#states.values()];

@@ -19,7 +19,7 @@ export interface SubjectsInput {
   readonly claim: (address: string) => Claim | undefined;
 }
 
-/** The link and the family by which this node asks for an address; `undefined` when no link of this node carries it. */
+/** The link and the family by which this node asks for an address, such as `eth0/4`. `undefined` when this node cannot ask on any link. */
 function segmentOf(
   links: readonly Pick<Link, 'name' | 'subnets'>[],
   address: IpAddress,
@@ -68,12 +68,12 @@ export function* chooseSubjects({ self, nodes, ranking, entries, claim }: Subjec
   return subjects;
 }
 
-/** The addresses that a node names as mute. `everyAddress` does not count, because it names none. */
+/** The addresses that a node names as mute, without `everyAddress`, which is not a single address. */
 export function trialAddresses(mute: ReadonlySet<string> | undefined): string[] {
   return [...(mute ?? [])].filter((address) => address !== everyAddress);
 }
 
-/** The addresses of other nodes by which this node finds out whether it can hear. `hosts` gives the address of each node. */
+/** Chooses the controls: the host addresses of other nodes. This node asks for them to find out whether answers reach it at all. */
 export function chooseControls(
   self: string,
   nodes: ReadonlyMap<string, NodeFacts>,

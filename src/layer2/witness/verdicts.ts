@@ -32,7 +32,7 @@ export interface OwnAddress {
 /** The part of a witness's report that concerns this node. */
 export interface Opinion {
   readonly unanswered: AddressNames;
-  /** Addresses on trial. */
+  /** Addresses on trial for which the witness has got answers. */
   readonly answered: AddressNames;
 }
 

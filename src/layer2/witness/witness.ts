@@ -1,6 +1,6 @@
 /**
- * The witness checks that addresses are answered on the wire. A node that owns an address believes that it answers, but a card, a switch or
- * a filter may drop its answers. Another speaker on the same link therefore asks for the address, with its own address as the sender.
+ * The witness checks that addresses are answered on the wire. A node that owns an address believes that it answers, but a network card, a switch
+ * or a filter may drop its answers. Another speaker on the same link therefore asks for the address, with its own address as the sender.
  *
  *     entries, claims, view ──→ subjects.ts ──→ Questioner ──questions──→ link
  *                                                   ↑ └──report──→ facts ──→ other nodes
@@ -38,7 +38,10 @@ export interface WitnessInput {
   readonly hosts: Iterable<readonly [node: string, text: string, address: IpAddress]>;
 }
 
-/** Maximum number of questions a second: from one node, and from all nodes of a link together. Each node may ask one in any case. */
+/**
+ * Maximum number of questions a second: from one node, and on one link from all nodes together. `perSecondOfLink` is divided by the number of all
+ * nodes that ask. Each node may ask one question a second in any case.
+ */
 const perSecondOfNode = 50;
 const perSecondOfLink = 200;
 

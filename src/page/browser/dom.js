@@ -1,7 +1,7 @@
 /**
  * Builds and updates elements. Texts of the data become text nodes only, never HTML, because they come from other hosts.
  *
- * An update changes only what differs, so that it moves neither the focus, nor the selection, nor the scroll position of a reader.
+ * An update changes only what differs, so that the reader's focus, selection and scroll position stay as they are.
  */
 
 /** @typedef {Node | string | undefined | false} Child */
@@ -26,7 +26,7 @@ export function element(tag, attributes = {}, ...children) {
 }
 
 /**
- * The element with an id, which `index.html` contains.
+ * The element of `index.html` with this id.
  * @param {string} id
  * @returns {HTMLElement}
  */
@@ -45,8 +45,8 @@ export function setText(target, text) {
 }
 
 /**
- * Makes the children of an element equal to the wanted ones. It reuses what is there: elements of the same kind are updated in place. Listeners
- * are not updated, so a listener must find its object in the `data-` attributes of the element.
+ * Makes the children of an element equal to the wanted ones. It updates elements of the same kind in place. An updated element keeps its old
+ * listeners, so a listener must learn from the `data-` attributes which object the element now shows.
  * @param {Element} target
  * @param {readonly Child[]} wanted
  */
@@ -98,7 +98,7 @@ export function badge(isGood, text) {
 
 /**
  * A table cell with the name of its column, which narrow screens show beside it. On a narrow screen, the style sheet lays the cells out as a grid.
- * The roles tell a screen reader that they are still a table.
+ * The roles tell a screen reader that the cells still form a table.
  * @param {string} column
  * @param {...Child} children
  */

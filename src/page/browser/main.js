@@ -1,6 +1,6 @@
 /**
- * The page: asks for the data every few seconds while it is visible, and draws it. Its URL reveals nothing about the cluster, and it stores
- * nothing.
+ * The page: asks for the data every few seconds while the page is visible, and draws the data. The URL of the page reveals nothing about the
+ * cluster, and the page stores nothing in the browser.
  */
 import { badge, byId, element, replaceChildren, setText } from './dom.js';
 import { explanationBody } from './explanation.js';
@@ -15,14 +15,14 @@ import { nodesBody, poolsBody, problemsBody, servicesBody, sessionsBody } from '
 const pollMs = 5000;
 /** Pause between two requests while the first data is being collected. */
 const firstPollMs = 500;
-/** Data that is older than this is called old. */
+/** When the data is older than this, the page marks the age of the data as a fault. */
 const oldMs = 30_000;
 
 /** @type {PageData | undefined} */
 let data;
 let tag = '';
 let collectedAtMs = 0;
-/** Why the data is not renewed; empty while it is. */
+/** Why the data is not renewed; empty while the data is renewed. */
 let failure = '';
 /** @type {ReadonlyMap<string, string>} */
 let serviceOfAddress = new Map();

@@ -34,7 +34,7 @@ export function pager(what, { page, pages, from, to, total }) {
  * @param {boolean} isDisabled
  */
 function button(text, page, isDisabled) {
-  // The attribute `disabled` would take the focus away, so `aria-disabled` tells the state, and the listener ignores clicks.
+  // The attribute `disabled` would take the focus away. The button therefore has `aria-disabled`, and the listener in `main.js` ignores its clicks.
   return element(
     'button',
     { type: 'button', 'data-page': String(page), 'aria-disabled': isDisabled ? 'true' : undefined },

@@ -1,4 +1,4 @@
-/** Selects, sorts and counts what the tables show. Pure: this file runs in the browser, and in tests without one. */
+/** Selects, sorts and counts what the tables show. Pure: this file runs in the browser, and in tests without a browser. */
 
 /** @typedef {import('../page-data.ts').PageAddress} PageAddress */
 /** @typedef {import('../page-data.ts').PageNode} PageNode */
@@ -12,7 +12,7 @@
 const { compare } = new Intl.Collator('en', { numeric: true });
 
 /**
- * The addresses that pass a filter. Every word of the text must occur in the name, the address, the pool or the text of the row.
+ * The addresses that pass a filter. Each word of `filter.text` must occur in the Service, the address, the pool or the text of a row.
  * @param {readonly PageAddress[]} addresses
  * @param {AddressFilter} filter
  * @returns {PageAddress[]}
@@ -65,7 +65,7 @@ function compareColumn(a, b, column) {
 }
 
 /**
- * One page of a list. A page number outside the list becomes the nearest one inside.
+ * One page of a list. If the list has no page with this number, the page with the nearest number is returned.
  * @template T
  * @param {readonly T[]} rows
  * @param {number} page starts at 0
@@ -111,7 +111,8 @@ export function sessionRows(nodes) {
 }
 
 /**
- * The share of a pool that is in use, from 0 to 1. An IPv6 pool may have more addresses than a JavaScript number can count.
+ * The share of a pool that is in use, from 0 to 1. The counts are texts, because an IPv6 pool may have more addresses than a JavaScript number
+ * can count.
  * @param {{ readonly addresses: string, readonly inUse: string }} pool
  */
 export function shareInUse({ addresses, inUse }) {
