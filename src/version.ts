@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** The version of the program. The build replaces the environment variable in this line with the version. */
+/** The version of the program. The build replaces `process.env.BELLMAN_VERSION` with the version. */
 export const version: string = process.env.BELLMAN_VERSION ?? versionOfPackage();
 
 function versionOfPackage(): string {

@@ -1,7 +1,7 @@
 /**
- * The JSON at `/page/data`, which the browser draws. Each process serves the page that belongs to its data, so the format may change with
- * each release. `bellman status -o json` is the stable format. The texts have no control characters, except for
- * line breaks in the text of `configuration`.
+ * The JSON at `/page/data`, which the browser draws. The format may change with each release. `bellman status -o json` is the stable format. The
+ * leader serves data and files of the same release. `bellman page` serves its own files, but the data of the leader, which may have another release.
+ * The texts have no control characters, except for line breaks in the text of `configuration`.
  */
 
 /** A part of the cluster, and whether it is in the desired state. */
@@ -24,7 +24,7 @@ export interface PageData {
   readonly nodes: readonly PageNode[];
 }
 
-/** Limits the size of the data. A problem of a Service that is cut off here still shows in the table of Services. */
+/** Limits the size of the data. If the limit leaves out a problem of a Service, the table of Services still shows this problem. */
 export const maxProblems = 500;
 
 export interface PageProblem {
@@ -79,7 +79,10 @@ export interface PageNode {
   readonly leaving?: string;
   /** False when a problem names the node, or its speaker was not reached. */
   readonly isAsDesired: boolean;
-  /** Faults that the speaker reports, and how it lags behind the cluster: it has not read everything, or runs another configuration. */
+  /**
+   * Faults that the speaker reports, and how it lags behind the cluster: it has not read everything, does not reach the API server, or runs
+   * another configuration.
+   */
   readonly troubles: readonly string[];
 }
 

@@ -1,6 +1,6 @@
 /**
- * The process that collects the data of the page, a child of the process that serves it. It runs only while somebody looks at the page. Decoding
- * the states of all speakers takes long, and must not hold the controller up.
+ * The process that collects the data of the page. It is a child of the process that serves the page, and runs only while somebody looks at the
+ * page. Decoding the states of all speakers takes long. In the controller itself, this work would hold the controller up.
  */
 import { sendToParent, serveParent } from '../child-process/parent-process.ts';
 import { systemClock } from '../clock.ts';
@@ -10,7 +10,7 @@ import { version } from '../version.ts';
 import { PageCollector } from './collector.ts';
 import type { FromPage, PageProcessOptions, ToPage } from './messages.ts';
 
-/** A busy speaker with 10,000 Services needs seconds to send its state. The wait does no harm, because viewers see the last data meanwhile. */
+/** A busy speaker with 10,000 Services needs seconds to send its state. Waiting for it does no harm: viewers see the last data meanwhile. */
 const silenceMs = 5000;
 const [text] = process.argv.slice(2);
 if (text === undefined) throw new Error('this program is started by the process that serves the page');

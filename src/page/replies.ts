@@ -20,8 +20,8 @@ export interface KeptSnapshot {
 }
 
 /**
- * The browser may load and run only files of this server, and may connect only to this server, because all texts of the data come from other
- * hosts. No other page may show this one in a frame.
+ * All texts of the data come from other hosts, so a text could contain a script. The browser may therefore load and run only files of this
+ * server, and connect only to this server. No other page may show this page in a frame.
  */
 const securityHeaders = {
   'content-security-policy':

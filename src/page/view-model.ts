@@ -16,8 +16,8 @@ import {
 } from './page-data.ts';
 
 /**
- * `release` is the version of this program. While a replica leads, the data depends on the state of the cluster and not on the time, so
- * the tag of the data changes only with that state.
+ * `release` is the version of this program. While a replica leads, the data depends only on the state of the cluster, and not on the time. While
+ * that state does not change, a browser therefore gets the answer 304 instead of the data.
  */
 export function pageData(view: ClusterView, release: string): PageData {
   const accepted = recallAcceptedConfig(view.configMap, view.acceptedCopy);

@@ -64,8 +64,8 @@ export class AcceptedConfigTracker {
   }
 
   /**
-   * Puts the configuration saved in the state directory (`ConfigMemory`) in force if none is in force yet. Returns true when it is now in
-   * force for this reason.
+   * Puts the configuration saved in the state directory (`ConfigMemory`) in force, if no configuration is in force yet. Returns true if it has
+   * done so.
    */
   recall(remembered: AcceptedConfig): boolean {
     return this.#current === undefined && this.#take(remembered);

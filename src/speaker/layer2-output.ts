@@ -55,7 +55,7 @@ export class Layer2Output {
     for (const change of [...upsert, ...remove]) {
       const { address } = change;
       this.#unsent.set(address, change);
-      // Another Service that shares the address may not have its new plan yet. The entry would then mix old and new candidates.
+      // Another Service that shares the address may not have its new plan yet. The entry would mix old and new candidates, so its change waits.
       if (this.#addresses.servicesOf(address).length > 1) this.#ahead.delete(address);
       else if (isSingle) this.#ahead.add(address);
     }

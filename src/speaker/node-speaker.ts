@@ -8,7 +8,7 @@
  *                                                          └─→ PlanResults ──→ status, metrics
  *   setSecret, setConfig, setNode ─→ PeerSet ────────────────→ BgpSpeaker, BfdSink
  *
- * An event costs what it changes:
+ * An event costs only the plans that it may change:
  *
  *   a Service, its endpoints        the plan of the Service, at once
  *   this node, configuration        the plans of all Services
@@ -254,7 +254,7 @@ export class NodeSpeaker {
     return this.#peers.peersOfBfdSession(sessionId);
   }
 
-  /** The peers of each BFD session. The session has the name of the first one. */
+  /** The peers of each BFD session. The session has the name of its first peer. */
   watchedPeers(): Iterable<readonly WatchedPeer[]> {
     return this.#peers.watchedPeers();
   }

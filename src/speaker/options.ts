@@ -18,7 +18,7 @@ export interface RunSpeakerOptions {
   readonly announceEvery: number;
   /** Seconds between two questions of this speaker as a witness. 0 means that it asks none. */
   readonly witnessEvery: number;
-  /** Directory of what the next speaker on this node uses: the restart mark, the accepted configuration and the sockets of the succession. */
+  /** Directory with the files that the next speaker on this node uses: restart mark, accepted configuration, and sockets of the succession. */
   readonly stateDirectory: string;
   readonly logLevel: LogLevel;
   readonly logger: Logger;

@@ -57,7 +57,7 @@ export class PlanResults {
     return this.#notToAnnounce;
   }
 
-  /** The Services whose plans depend on the node. A Service with `externalTrafficPolicy: Local` depends on the nodes with its endpoints. */
+  /** The Services whose plans depend on the node (`dependsOn` of `ServicePlan`), such as `Local` Services with an endpoint on the node. */
   dependentsOf(node: string): Iterable<string> {
     return this.#dependents.of(node);
   }

@@ -38,7 +38,7 @@ const nothing: readonly Wanted[] = [];
 export class RouteTable {
   readonly #routes = new Map<string, Route>();
   readonly #wantedOfService = new Map<string, readonly Wanted[]>();
-  /** The result of `mergeAttributes` for each set of attributes that is merged alone. All routes with only that set share it. */
+  /** The result of `mergeAttributes` for each set of attributes that is merged alone. All routes with only that set share the result. */
   readonly #merged = new WeakMap<RouteAttributes, RouteAttributes>();
 
   /** Replaces the routes of a Service. Returns the changes to make at the peers. */
@@ -122,8 +122,8 @@ function remove(route: Route, attributes: WantedAttributes): void {
  * Merges the attributes of one prefix where Services or advertisements differ. The strongest preference wins (highest LOCAL_PREF,
  * lowest MED, fewest prepends) and all communities are sent. No Service therefore makes the route of another one worse. An absent
  * LOCAL_PREF counts as 100, because it is sent as 100. An absent MED counts as the lowest, because routers take it for the lowest (RFC 4271
- * section 9.1.2.2). Attributes of a drain count only if all attributes belong to drains. Otherwise the route stays after the drain. The result
- * does not depend on the order.
+ * section 9.1.2.2). Attributes of a drain count only if all attributes belong to drains. If some do not, the route stays after the drain, so it
+ * keeps the attributes that it will have then. The result does not depend on the order.
  */
 export function mergeAttributes(wanted: readonly WantedAttributes[]): RouteAttributes {
   const lasting = wanted.filter(({ isDraining }) => !isDraining);

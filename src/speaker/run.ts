@@ -9,8 +9,8 @@
  *  1. foundation.ts opens what all stages use: metrics, diagnostics, the client of the API server.
  *  2. parts.ts creates BGP, BFD, the handle on the layer-2 process and the NodeSpeaker, and connects them. Nothing is announced yet.
  *  3. endpoint.ts serves the HTTP endpoint. A speaker that replaces another one waits for the port (stand-by.ts), and meanwhile takes over the
- *     sessions of the other one. Once this process serves the endpoint, the layer-2 process may start. It runs only while a pool is announced in
- *     layer 2, or dead nodes are reported.
+ *     sessions of its predecessor. Once this process serves the endpoint, the layer-2 process may start. The layer-2 process runs only while a
+ *     pool is announced in layer 2, or while the configuration has `dead-nodes`.
  *  4. cluster.ts starts the watches. When they have read all objects, and this process may serve, the speaker begins to announce.
  *  5. On a signal, stop.ts first stops the parts that announce. It stops the watches and the HTTP endpoint last.
  */

@@ -1,8 +1,9 @@
 /**
- * Two speakers on one node, while one replaces the other (docs/design/upgrade.md). The new one waits here. It may serve when one of these is true:
+ * The wait of a new speaker while an earlier one still runs on the node (docs/design/upgrade.md). The new speaker may serve when one of these is
+ * true:
  *
- * - It has taken over the sessions of the earlier one.
- * - The port of the HTTP endpoint is free. Each speaker binds it first and frees it last, so the earlier speaker has ended. This also works
+ * - It has taken over the sessions of the earlier speaker.
+ * - The port of the HTTP endpoint is free. Each speaker binds this port first and frees it last, so the earlier speaker has ended. This also works
  *   with an earlier speaker that passes nothing on.
  */
 import type { Clock } from '../clock.ts';
@@ -11,7 +12,7 @@ import type { Successor } from '../succession/successor-runner.ts';
 import type { HttpEndpoint } from '../telemetry/http-server.ts';
 
 export interface StandByOptions {
-  /** Connects to the speaker that serves; `undefined` when there is none that could pass its sessions on. */
+  /** The connection with the speaker that serves; `undefined` when no speaker can pass its sessions on. */
   readonly successor: Successor | undefined;
   /** Serves the HTTP endpoint. Rejects when its port is taken. */
   readonly serve: () => Promise<HttpEndpoint>;

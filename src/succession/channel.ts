@@ -43,7 +43,7 @@ export class Channel {
     return this.#isOpen;
   }
 
-  /** Sends a record. Throws a SystemError when the other end is gone, or when the socket is full. In the second case, its code is EAGAIN. */
+  /** Sends a record. Throws a SystemError when the other end is gone. When the socket is full, throws one with the code EAGAIN. */
   send(record: SuccessionRecord, descriptor?: number): void {
     if (this.#isOpen) libc.sendMessage(this.#fd, encodeRecord(record), descriptor);
   }

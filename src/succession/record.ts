@@ -12,7 +12,8 @@
  *   5 accepted    successor      nothing
  *   6 committed   predecessor    nothing
  *
- * Numbers are in network byte order. The version decides the format of all records after `hello`. A process that reads a version other than its
+ * The list shows the kind of each record, its sender and its body. The number behind a field of the body is the length of the field in octets.
+ * Integers are in network byte order. The version decides the format of all records after `hello`. A process that reads a version other than its
  * own closes the connection.
  */
 import { fail, ok, type Result } from '../result.ts';

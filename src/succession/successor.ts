@@ -5,12 +5,12 @@
  *   checking ──valid, sends accepted──→ accepting ──committed──→ inherited
  *   a closed connection, a broken protocol, or an invalid item ──→ without
  *
- * It owns nothing before it has read `committed`. If the connection ends earlier, it closes the descriptors that it got, and the sessions stay
- * with the other process.
+ * The waiting process owns no session before it has read `committed`. If the connection ends earlier, it closes the descriptors that it got, and
+ * the sessions stay with the process that serves.
  */
 import { type SuccessionRecord, successionVersion } from './record.ts';
 
-/** Bounds the cost of a process that does not follow the protocol. An item holds up to 2048 prefixes, so a million are 489 items. */
+/** Bounds the cost of a process that does not follow the protocol. An item holds up to 2048 prefixes, so a million prefixes are 489 items. */
 const maxItems = 65_536;
 
 export interface SuccessorState {

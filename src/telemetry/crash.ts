@@ -12,7 +12,7 @@ export interface CrashOptions {
   readonly logger: Logger;
   readonly recorder: FlightRecorder;
   readonly clock: Clock;
-  /** The last work of the process, for instance the handover of addresses. The process ends when this is done, fails or takes too long. */
+  /** The last work of the process, for instance the handover of addresses. The process ends when this work is done, fails or takes too long. */
   readonly handOver?: () => Promise<void>;
 }
 

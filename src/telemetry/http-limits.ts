@@ -4,7 +4,7 @@
  * - Answers that are being made or read: their number is bounded for each host, and for all hosts together. A further request gets the
  *   status 429.
  * - Connections of other hosts: when there are too many, the one that has been idle for the longest time is closed. Connections from this
- *   host itself do not count, so that the kubelet can always probe the process.
+ *   host itself do not count, so that the kubelet can always probe a speaker, which has the network of its node.
  * - A client that does not read its answer in time loses its connection.
  */
 import type { ServerResponse } from 'node:http';

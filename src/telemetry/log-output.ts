@@ -34,7 +34,7 @@ export class LogOutput {
   #retries = false;
   /** Whether the line that was written last is incomplete. */
   #isInsideLine = false;
-  /** Whether the rest of that line is lost, so that a newline must come before the next line. */
+  /** Whether the rest of an incomplete line is lost, so that a newline must come before the next line. */
   #isBroken = false;
   #lost = 0;
   #reported = 0;
@@ -136,8 +136,8 @@ function isRetryable(error: unknown): boolean {
 }
 
 /**
- * The standard output of the process. This function opens the file again, so that it can be non-blocking without a change to the file
- * description that other processes share. A socket cannot be opened again and is used as it is.
+ * The standard output of the process. Other processes share its file description, which must not become non-blocking. This function therefore
+ * opens the file again and makes only the new description non-blocking. A socket cannot be opened again and is used as it is.
  */
 export function standardOutput(clock: Clock): LogOutput {
   const descriptor = openNonBlocking();

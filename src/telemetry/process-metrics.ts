@@ -46,7 +46,7 @@ export function registerProcessMetrics(
   gauge('process_max_fds', 'Maximum number of open file descriptors.', maxDescriptors);
 }
 
-/** `undefined` when no descriptor is left to read the folder. */
+/** `undefined` when `/proc/self/fd` cannot be read, because the process has no descriptor left. */
 function openDescriptors(): number | undefined {
   try {
     // One of the entries is the descriptor of the folder itself.
@@ -56,7 +56,7 @@ function openDescriptors(): number | undefined {
   }
 }
 
-/** The soft limit; `undefined` when there is none. */
+/** The soft limit; `undefined` when the number is unlimited or cannot be read. */
 function maxDescriptors(): number | undefined {
   try {
     const [, limit] = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];

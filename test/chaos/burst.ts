@@ -35,7 +35,7 @@ async function settle(lab: Lab): Promise<string[]> {
   }
 }
 
-/** Addresses that moved although no fault has their earlier owner as its victim or darkens their Service. */
+/** Addresses that moved without a cause: no fault has their earlier owner as its victim, and no fault darkens their Service. */
 function unaskedMoves(before: Picture, after: Picture, faults: readonly Fault[]): string[] {
   const victims = new Set(faults.flatMap(({ victim }) => victim?.name ?? []));
   const darkened = new Set(faults.flatMap(({ darkens = [] }) => darkens));

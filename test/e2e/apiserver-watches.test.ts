@@ -210,7 +210,7 @@ test('kubectl creates objects by protobuf and reports that there is no server-si
   assert.equal(await plane.kubectl('get', 'service', 'made', '-o', port), 'LoadBalancer 80 8080');
   await plane.kubectl('create', 'secret', 'generic', 'made', '--from-literal=password=x');
   assert.equal(await plane.kubectl('get', 'secret', 'made', '-o', 'jsonpath={.data.password}'), 'eA==');
-  // kubectl 1.20 refuses a dry run without an OpenAPI v2 document, which this server lacks. So the test sends the request of newer versions itself.
+  // kubectl 1.20 refuses a dry run without an OpenAPI v2 document, which this server lacks. The test sends the request that newer versions send.
   const path = '/api/v1/namespaces/default/services/made';
   await plane.client.request({ method: 'DELETE', path, body: { dryRun: ['All'] } });
   assert.match(await plane.kubectl('get', 'service', 'made', '-o', 'name'), /service\/made/);

@@ -1,4 +1,4 @@
-/** The keys of BFD come from a Secret. They can be replaced without a flap. A speaker whose Secret is deleted keeps them until it restarts. */
+/** The keys of BFD come from a Secret. They can be replaced without a flap. After the Secret is deleted, a speaker keeps them until it restarts. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { addresses, type LabNode } from '../../lab/fabric.ts';

@@ -21,8 +21,8 @@ import {
 } from './bfd-fixtures.ts';
 
 /**
- * Detection takes three seconds. That is far less than the hold time of 90 s, so a session that ends within a minute was ended by BFD. Still,
- * it is so long that a busy machine does not cause a false alarm.
+ * Detection takes three seconds. That is far less than the hold time of 90 s, so a session that ends within a minute was ended by BFD. Three
+ * seconds are also so long that a busy machine does not cause a false alarm.
  */
 const profile = { name: 'lab', 'receive-interval': 300, 'transmit-interval': 300, 'detect-multiplier': 10 };
 

@@ -62,7 +62,7 @@ function commandOf(pid: number): string {
   }
 }
 
-/** Pulls the cable of a node on the far side of a switch: frames are lost, and the node keeps its carrier. */
+/** Cuts a node off as if a cable behind its switch were pulled: frames are lost, and the node keeps its carrier. */
 export async function silence(lab: Lab, node: LabNode): Promise<void> {
   await lab.fabric.segment.ip('link', 'set', node.name, 'nomaster');
 }

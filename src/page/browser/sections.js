@@ -223,7 +223,7 @@ function bar(text, label, value, most) {
 }
 
 /**
- * Draws each link or session as a line from the node: solid while it is up, and dashed while it is not.
+ * Draws each link or session as a line from the node: dashed for a session that is not as desired, and solid otherwise.
  * @param {string} label
  * @param {readonly { isGood: boolean, name: string, text: string }[]} items
  */

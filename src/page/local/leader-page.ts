@@ -18,7 +18,7 @@ export interface LeaderPageOptions {
 export type ForwardedHeaders = Pick<IncomingHttpHeaders, 'if-none-match' | 'accept-encoding'>;
 
 const silenceMs = 6000;
-/** Only a fault makes the data larger. */
+/** A larger reply can only be a fault. */
 const maxBodyOctets = 64 * 1024 * 1024;
 const addressesMs = 5000;
 /**
@@ -67,7 +67,7 @@ export class LeaderPage {
 
 async function findLeader(client: Api, namespace: string, clock: Clock): Promise<readonly string[]> {
   const lease = await readLease(client, namespace, clock);
-  // The clocks of this host and of the leader may differ, so the age of the Lease says nothing. A replica that does not lead says so.
+  // The clocks of this host and of the leader may differ, so the age of the Lease is ignored. A replica that does not lead refuses the request.
   return lease ? addressesOfLeader(client, lease, namespace) : [];
 }
 

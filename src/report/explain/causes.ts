@@ -30,7 +30,7 @@ function flawsOf({ nodes, service, view }: CauseInput): Cause[] {
   return [...layer2Flaws(nodes, view), ...affinityFlaws(nodes, service)];
 }
 
-/** kube-proxy keeps the affinity on each node separately. */
+/** If several nodes announce an address, session affinity may fail, because kube-proxy keeps the affinity on each node separately. */
 function affinityFlaws(
   nodes: readonly NodeExplanation[],
   { sessionAffinity }: CauseInput['service'],

@@ -103,7 +103,7 @@ function lackCauses(service: Service, { cluster }: ExplainFacts): Cause[] {
   return text === undefined ? [] : [{ text, remedy: refusalRemedy }];
 }
 
-/** Why the Service has no address. Without a leader no Service gets one, so the lack of a leader comes first. */
+/** Why the Service has no address. Without a leader, no Service gets an address, so the lack of a leader comes first. */
 function waitingCauses(
   service: Service,
   { cluster }: ExplainFacts,

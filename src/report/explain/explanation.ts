@@ -13,9 +13,9 @@ export type Verdict = 'announced' | 'not announced' | 'unknown';
 export interface Cause {
   /** One sentence, without a full stop. */
   readonly text: string;
-  /** The field that decides. The kind of its object stands before it, as in `Service spec.type`. */
+  /** The kind of the object and its field that decide, for example `Service spec.type`. */
   readonly field?: string;
-  /** The step that an operator can take, as an order. */
+  /** What an operator can do, written as an instruction. */
   readonly remedy?: string;
 }
 

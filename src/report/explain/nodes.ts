@@ -87,7 +87,7 @@ function explainBgp(
 ): BgpExplanation {
   const advertised = reported?.advertised[address.text];
   const refusal = advertised ? undefined : refusalOf(plan, reported, address);
-  // The report decides over the plan: a speaker with an older state than ours, such as an older configuration, may announce to other peers.
+  // The report overrides the plan: a speaker with an older state than ours, such as an older configuration, may announce to other peers.
   const peers = reported ? (advertised ?? []) : [...new Set((plan?.routes ?? []).map(({ peer }) => peer))];
   return {
     eligible: refusal === undefined,

@@ -77,8 +77,8 @@ export async function collectView(
     lease && controllerOf(client, lease, source, viewer.token),
     collectSpeakers(nodes, { ...source, token: viewer.token }),
   ]);
-  // The status of the leader says why a Service waits. Without it, events must do, although a list of them costs the API server more and the
-  // accounts of the daemons may not read it.
+  // The status of the leader says why a Service waits. Without this status, events say why. They are the second choice, because a list of events
+  // costs the API server much, and the accounts of the daemons have no right to read events.
   const failures = controller ? undefined : await readOptional<RawEvents>(client, failedAllocations);
   return {
     namespace,

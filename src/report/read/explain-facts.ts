@@ -45,8 +45,8 @@ export async function factsOf(
 }
 
 /**
- * Reads the Service with this name, or a Service that has this address. Bellman need not serve it. Services may share an address. One that Bellman
- * may still announce comes before one that is being deleted or has another type, because such a Service says nothing about the address.
+ * Reads the Service with this name, or a Service that has this address. Bellman need not serve the Service. If several Services have the address,
+ * chooses one that has the type LoadBalancer and is not being deleted, because Bellman announces no address for any other Service.
  */
 export async function readService(client: Api, subject: Subject): Promise<Service | undefined> {
   // The daemons' accounts have the right to list Services, but not to get one.
@@ -75,7 +75,10 @@ export async function readSlices(
   return slices?.flatMap((raw) => decodeEndpointSlice(raw) ?? []);
 }
 
-/** Asks each speaker for what it has recorded about the addresses and their peers. A speaker that does not answer is left out. */
+/**
+ * Asks each speaker for its events about the addresses and, if BGP announces one of them, about all peers. A speaker that does not answer is
+ * left out.
+ */
 async function readEvents(
   { ingress }: Service,
   nodes: readonly Node[],

@@ -81,7 +81,7 @@ function speakerProblems({ node, status }: SpeakerView, accepted: AcceptedConfig
   );
 }
 
-/** The addresses that the floor keeps on a leaving node. They are announced, and it is not a fault of the speaker that the node keeps them. */
+/** The addresses that a leaving node keeps because of the floor. This is not a fault of the speaker, so `troublesOf` leaves it out. */
 function drainTroubles({ leaving }: SpeakerStatus): string[] {
   const held = leaving?.heldByFloor ?? [];
   if (held.length === 0) return [];

@@ -30,7 +30,7 @@ type Peer = SpeakerStatus['peers'][number];
 
 export interface StatusValue {
   readonly version: typeof statusValueVersion;
-  /** Whether everything is as desired. If so, the exit code of `bellman status` is 0. */
+  /** False in the cases that {@link statusValue} lists. If true, the exit code of `bellman status` is 0. */
   readonly healthy: boolean;
   readonly configuration: Finding;
   readonly controller: Finding;

@@ -11,7 +11,7 @@ export interface AdoptionReportOptions {
   readonly layer2: { watch(addresses: readonly WatchedAddress[]): void };
 }
 
-/** Says in the log and in `/status` what this node holds back, and lets the layer-2 process watch the addresses. */
+/** Says in the log and in `/status` which addresses this node holds back, and lets the layer-2 process watch those of layer 2. */
 export class AdoptionReport {
   readonly #options: AdoptionReportOptions;
   #logged = '';
@@ -31,7 +31,7 @@ export class AdoptionReport {
     const text = JSON.stringify(watched);
     if (text !== this.#watched) layer2.watch(watched);
     this.#watched = text;
-    // Several Services can share an address. An admitted one takes precedence.
+    // Several Services can share an address. The entry of an admitted Service takes precedence.
     const byAddress = new Map<string, HeldForService>();
     for (const each of inLayer2)
       if (!byAddress.get(each.address)?.isAdmitted) byAddress.set(each.address, each);

@@ -10,8 +10,8 @@ import {
 import type { ServicePlan } from '../plan/service-plan.ts';
 
 /**
- * `held`: the node is not admitted and has no BGP session. `waiting`: the node is admitted, but another program on it has a session, or this
- * speaker does not know yet whether one has. `live`: the node is admitted, and this speaker announces by BGP.
+ * `held`: the node is not admitted, and this speaker has no BGP session. `waiting`: the node is admitted, but another program on the node has a
+ * session, or this speaker does not know yet whether another program has one. `live`: the node is admitted, and this speaker announces by BGP.
  */
 export type BgpAdoption = 'held' | 'waiting' | 'live';
 

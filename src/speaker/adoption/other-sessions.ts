@@ -6,8 +6,8 @@ import type { BgpAdoption } from './adoption-state.ts';
 import { type Connection, readConnections } from './tcp-table.ts';
 
 /**
- * Short, because a router cannot have two sessions with one address. From the end of the other program's session until this speaker looks
- * again, the node has no session.
+ * A router cannot have two sessions with one address, so this speaker waits for the end of the other program's session. From that end until this
+ * speaker looks again, the node has no session. The interval is therefore short.
  */
 const waitingEveryMs = 100;
 const calmEveryMs = 2000;

@@ -15,8 +15,8 @@ const established = '01';
  *     1: 0B0200C0:B3CE 010200C0:00B3 01 …
  *        local address  remote       state
  *
- * Addresses are 32-bit words in the byte order of the machine, which is little-endian on every platform of Bellman. An IPv4 address in the
- * second file has the prefix `::ffff:`. Lines that do not parse are skipped.
+ * Addresses are 32-bit words in the byte order of the machine, which is little-endian on every platform of Bellman. An IPv4 address in
+ * `/proc/net/tcp6` has the prefix `::ffff:`. Lines that do not parse are skipped.
  */
 export function readConnections(text: string): Connection[] {
   const connections: Connection[] = [];

@@ -1,7 +1,7 @@
 /**
  * The metrics of BFD. Those from `session_up` to `session_down_events` keep MetalLB's names after the prefix `bellman_bfd_…`. The BFD process
- * reports its state every second, and the metrics are made from the last report when they are read. After a restart of the process its
- * counters begin with zero, as Prometheus expects.
+ * reports its state every second, and each scrape makes the metrics from the last report. After a restart of the BFD process, the counters in its
+ * reports begin with zero, as Prometheus expects.
  */
 import { Counter, Gauge, type Histogram, type Registry } from 'prom-client';
 import type { BfdProcessStatus, BfdSessionStatus } from '../../bfd/messages.ts';

@@ -10,7 +10,7 @@ export interface CaptureInterface {
 /** A node may have hundreds of interfaces, one for each Pod. Each one that is captured has a socket and a buffer. */
 export const maxInterfaces = 8;
 
-/** The interfaces that the layer-2 process may use for an address: those whose subnet holds it, and those that an advertisement names. */
+/** The interfaces on which a node may answer for an address: those with a subnet that holds it, and those that an advertisement names. */
 export function interfacesOfAddress(
   address: IpAddress,
   all: readonly CaptureInterface[],

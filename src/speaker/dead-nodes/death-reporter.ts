@@ -1,6 +1,6 @@
 /**
- * Reports to the controller which nodes this speaker finds dead, while the configuration asks for it. The report is a Lease in Bellman's
- * namespace (`cluster/death-report.ts`). `NodeDeaths` decides what is in it, and when it is written.
+ * Reports to the controller which nodes this speaker finds dead, while the configuration has `dead-nodes`. The report is a Lease in Bellman's
+ * namespace (`cluster/death-report.ts`). `NodeDeaths` decides which nodes the report names, and when it is written.
  */
 import type { Clock, Timer } from '../../clock.ts';
 import { deathReportBody, deathReportName } from '../../cluster/death-report.ts';
@@ -32,8 +32,8 @@ export interface DeathReporterOptions {
 /** Limit for one write. When the API server does not answer in this time, the report is written again over another connection. */
 const writeTimeoutMs = 2000;
 /**
- * Shortest time between two steps. While this speaker's Node is not known, no report can be written, so a report stays due. Without this limit,
- * the steps would then follow each other without a pause.
+ * Shortest pause before the next step. While this speaker's Node is not known, no report can be written, so a report stays due. Without this
+ * limit, the steps would then follow each other without a pause.
  */
 const minStepMs = 20;
 

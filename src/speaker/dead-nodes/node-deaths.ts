@@ -2,17 +2,17 @@
  * Decides which other nodes this speaker finds dead, which nodes it asks, and when it writes its report. It is pure: the shell
  * (`death-reporter.ts`) opens the connections and gives the time.
  *
- * The membership shows only that a speaker died. Its node may live on. So this speaker also asks the node: it opens TCP connections to it, and
- * the kernel of a living node accepts or refuses them, whatever its processes do. A node is dead to this speaker when all of this holds:
+ * The membership shows only that a speaker died. Its node may live on. So this speaker also asks the node by TCP connections. The kernel of a
+ * living node accepts or refuses them, whatever the processes of the node do. A node is dead to this speaker when all of this holds:
  *
  * - The membership has declared its speaker dead.
  * - Since the membership began to suspect its speaker, the node has left a question unanswered.
  * - The node answered the last question before its speaker went missing. Without this rule, a firewall that drops the questions would look like
  *   death.
  * - The node has answered no question since its speaker went missing. An answer shows that only the speaker has crashed. After such an answer,
- *   this speaker does not report the node even if it dies later: a node without a speaker writes no death report, so the controller would lack
- *   that sign of life if the node were alive after all. Until the speaker is heard again and the node has answered a question, only Kubernetes
- *   finds such a death.
+ *   this speaker does not report the node, even if the node dies later. A node without a speaker writes no death report of its own. If the node
+ *   were alive after all, the controller would lack this sign of life. Only Kubernetes finds the later death, until the speaker of the node is
+ *   heard again and the node has answered a question.
  *
  *     alive ── suspect ─────────────────── dead
  *       │        ├── question, 0.5 s ──┤     │
@@ -30,7 +30,7 @@ export type ProbeAnswer = 'answered' | 'silent' | 'unknown';
 export const nodeDeathTiming = {
   /** Interval of the questions to a node whose speaker is alive. They only show that the node answers questions. */
   proofMs: 300_000,
-  /** The same for a node that has never answered, or left the last question unanswered. */
+  /** Interval of these questions to a node that has never answered, or that left the last question unanswered. */
   firstProofMs: 30_000,
   /** Interval of the questions to a node whose speaker is suspect or dead. */
   pursuitMs: 1000,
@@ -38,8 +38,8 @@ export const nodeDeathTiming = {
   pursuitForMs: 30_000,
   slowPursuitMs: 5000,
   /**
-   * Interval at which this node writes an unchanged report while it is cut off. It is shorter than `deathTiming.quietMs`: for that long after a
-   * node has written its own report, the controller ignores new reports that the node is dead.
+   * Interval at which this node writes an unchanged report while it is cut off. For `deathTiming.quietMs` after a node has written its own report,
+   * new reports that this node is dead do not count for the controller. The interval is shorter than this time.
    */
   repeatMs: 4000,
 } as const;
@@ -107,7 +107,7 @@ export class NodeDeaths {
       known.isTried = false;
       known.isSilent = false;
       known.nextAtMs = nowMs;
-      // The question under way was asked while the speaker was missing, and `answered()` would judge its answer by that.
+      // The question under way was asked while the speaker was missing. An answer to it would clear `isProven`, so the question is dropped.
       known.asked = undefined;
     } else if (state !== 'alive' && known.missingSinceMs === undefined) {
       known.missingSinceMs = nowMs;
@@ -162,7 +162,7 @@ export class NodeDeaths {
     return dead;
   }
 
-  /** The time at which `due()` or `takeReport()` may return something if nothing happens before. Infinite when that time never comes. */
+  /** The next time at which `due()` or `takeReport()` may return something without another event. Infinite when there is no such time. */
   wakeAtMs(): number {
     const canProve = this.#proofsUnderWay < maxProofs;
     let atMs = this.#mustShowLife ? this.#reportedAtMs + nodeDeathTiming.repeatMs : Number.POSITIVE_INFINITY;

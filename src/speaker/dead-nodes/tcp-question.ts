@@ -1,6 +1,6 @@
 /**
- * Asks a node whether its kernel lives, by TCP connections to the port of the membership. The membership itself uses UDP, so nothing listens
- * there, and a living kernel refuses the connection. No process of the node takes part, and no log mentions it.
+ * Asks a node whether its kernel lives, by TCP connections to the port of the membership. The membership itself uses UDP, so no process listens
+ * on this TCP port, and a living kernel refuses the connection. No process of the node takes part, and no log mentions the connection.
  */
 import { connect } from 'node:net';
 import type { Clock } from '../../clock.ts';

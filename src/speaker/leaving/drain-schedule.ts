@@ -16,7 +16,7 @@ export class DrainSchedule {
 
   /**
    * Whether the drain of the address is over. The first call for an announced address begins its drain. An address that is not announced
-   * needs no drain, because no router has a route to it from this node. `nowMs` never decreases.
+   * needs no drain, because this process has sent no route to it. `nowMs` never decreases.
    */
   isOver(
     service: string,

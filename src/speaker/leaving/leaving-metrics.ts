@@ -1,7 +1,7 @@
 import { Gauge, type Registry } from 'prom-client';
 import type { LeavingState } from './leaving-nodes.ts';
 
-/** Registers the gauge of a node that leaves. It has no sample while the node stays. */
+/** Registers the gauge of a node that leaves. The gauge has no sample while the node stays. */
 export function registerLeavingMetrics(
   registry: Registry,
   nodeName: string,

@@ -25,7 +25,7 @@ export interface LeavingNodesOptions {
   readonly onDrainsOver: (services: readonly string[]) => void;
 }
 
-/** The wait before a drain that is still due after its time is tried again. */
+/** The wait before another attempt to end a drain that is over. An attempt fails when the plan of the Service raises an exception. */
 const retryMs = 100;
 
 /** The nodes that leave, and the addresses that this node drains or keeps. */

@@ -62,7 +62,7 @@ export class LeavingReport {
     this.#isHeld = state.isHeldByFloor;
     const { logger } = this.#options;
     if (!this.#isHeld) {
-      // The floor also holds nothing when the node does not leave any more. The node then still announces its addresses itself.
+      // When the node does not leave any more, the floor holds nothing either, but this node still announces its addresses itself.
       if (state.leaving)
         logger.info({ node: this.#name }, 'other nodes announce all addresses of this node now');
       return;

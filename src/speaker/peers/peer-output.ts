@@ -4,7 +4,7 @@ import type { PeerSetChange } from './peer-set.ts';
 
 /** Receives the BFD sessions of the node. */
 export interface BfdSink {
-  /** `joined` are the ids of the peers whose BFD session is new, or is not the one that they had before. */
+  /** `joined` holds the ids of the peers whose BFD session is new, has been replaced by another one, or is gone. */
   setSessions(sessions: readonly BfdSessionSettings[], joined: readonly string[]): void;
 }
 
@@ -16,7 +16,7 @@ const unknownToBfd = {
   remoteControlPlaneIndependent: false,
 } as const;
 
-/** Passes the peers of this node to BGP and to BFD. While it is closed, both have no peers. */
+/** Passes the peers of this node to BGP and to BFD. While the output is closed, BGP has no peers, and BFD has no sessions. */
 export class PeerOutput {
   readonly #bgp: Pick<BgpSpeaker, 'setPeers' | 'bfdChanged'>;
   readonly #bfd: BfdSink;

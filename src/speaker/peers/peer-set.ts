@@ -81,7 +81,7 @@ export class PeerSet {
     return this.#peersOfSession.get(sessionId) ?? [];
   }
 
-  /** The peers of each BFD session. The session has the name of the first one. */
+  /** The peers of each BFD session. The session has the name of its first peer. */
   watchedPeers(): Iterable<readonly WatchedPeer[]> {
     return this.#peersOfSession.values();
   }

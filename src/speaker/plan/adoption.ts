@@ -6,7 +6,7 @@
  *     BGP       this node by a label of its Node, once no other program on the node has a session with a peer
  *
  * An admitted layer-2 address is still held back until its announcing record names a first owner (`first-owners.ts`). All nodes then elect that
- * owner. It is the node from which the other program answers, so no neighbour has to learn another MAC.
+ * owner. Usually it is the node from which the other program answers, so that no neighbour has to learn another MAC.
  */
 import { takeoverKey } from '../../cluster/names.ts';
 import type { Node } from '../../kubernetes/model.ts';
@@ -38,7 +38,7 @@ export interface HeldAddress {
   readonly peers: readonly string[];
   /** Interfaces on which it would be answered. An empty list means the interfaces whose subnet holds it. */
   readonly interfaces: readonly string[];
-  /** Whether an object admits it in layer 2. It then waits only for its first owner. Always false for BGP. */
+  /** Whether an object admits the address in layer 2. The address then waits only for its first owner. Always false for BGP. */
   readonly isAdmitted: boolean;
   /** Whether a node may answer for it in layer 2. */
   readonly mayAnswer: (node: string) => boolean;

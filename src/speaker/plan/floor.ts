@@ -3,14 +3,14 @@
  * speaker Pods, EndpointSlices and configuration, so they come to the same result without asking each other. Nodes may see a change at different
  * times, but the drain delay is longer than the difference.
  *
- * When the floor would be broken, every leaving node goes on announcing the address. If only as many of them stayed as the floor needs, an
- * order of the nodes would have to choose them. Each change of the nodes could then change the choice, and a node that had already withdrawn
- * the address would announce it again.
+ * When the floor would be broken, every leaving node goes on announcing the address. If only as many leaving nodes announced as the floor
+ * needs, an order of the nodes would have to choose them. Each change of the nodes could then change the choice, and a node that had already
+ * withdrawn the address would announce it again.
  */
 
 /**
- * Whether the leaving nodes among the candidates may leave: at least `minAnnouncers` candidates stay, or no candidate leaves. Stops counting
- * as soon as enough candidates stay, because there may be thousands.
+ * Whether the leaving nodes among the candidates may stop announcing: at least `minAnnouncers` candidates stay, or no candidate leaves. Stops
+ * counting as soon as enough candidates stay, because there may be thousands of candidates.
  */
 export function mayLeave(
   candidates: Iterable<string>,

@@ -1,7 +1,7 @@
 /**
- * Finds the nodes on which the endpoints of a Service are new. kube-proxy learns of an endpoint at the same time as the speaker, but writes its
- * rules later. A node that announces at once would therefore lose the packets that arrive before these rules exist. With `announce-delay`, the node
- * waits while another node serves.
+ * Finds the nodes on which the endpoints of a Service are new. kube-proxy learns of an endpoint at the same time as the speaker, but needs some
+ * time to write its rules. A node that announces at once would therefore lose the packets that arrive before these rules exist. With
+ * `announce-delay`, the node waits while another node serves.
  *
  * The first nodes of a Service do not wait, because no traffic arrives at all before they announce. The nodes that a starting speaker finds do
  * not wait either, because their endpoints have been ready for some time.

@@ -1,6 +1,6 @@
 /**
- * The parts of Services and EndpointSlices that the speaker keeps in memory. There may be tens of thousands of both, so it keeps only the
- * fields that plans and the announcing record need, and shares equal parts. It leaves out Services that neither of them needs.
+ * The parts of Services and EndpointSlices that the speaker keeps in memory. There may be tens of thousands of both. The speaker therefore keeps
+ * only the fields that plans and the announcing record need, stores equal parts once, and leaves out the Services that need no plan and no record.
  */
 import { annotations, takeoverKey } from '../../cluster/names.ts';
 import { SharedValues } from '../../cluster/shared-values.ts';
@@ -34,8 +34,8 @@ const loadBalancer = 'LoadBalancer';
 const nothing: Readonly<Record<string, string>> = {};
 
 /**
- * Returns `undefined` for a Service that neither is a load balancer nor carries an announcing record. A Service that was a load balancer
- * may still carry a record, which the speaker removes.
+ * Returns `undefined` for a Service that is no load balancer and carries no announcing record. A Service that was a load balancer may still
+ * carry a record, which the speaker removes.
  */
 export function keptService(service: Service): KeptService | undefined {
   const record = service.annotations[annotations.announcing];

@@ -19,12 +19,12 @@ const none: Layer2Candidates = { sources: [], isEmpty: true, allLeave: false, ha
 
 /**
  * Nodes that may answer for an address in layer 2. With `externalTrafficPolicy: Cluster` they are a set that many Services share, and the
- * layer-2 process gets the number of the set. With `Local` they are the nodes of the set that have an endpoint. Those whose endpoints all
+ * layer-2 process gets the number of the set. With `Local` they are the nodes of the set that have an endpoint. Nodes whose endpoints all
  * terminate are preferred less: they answer only while no other node can.
  *
  * A node that waits for `announce-delay` prefers all others to itself, so that it does not claim the address. Only the node itself takes
- * its wait into account. If other nodes did too, they would see the end of the wait at different times, and two nodes could take the address
- * from each other until both have seen it.
+ * its wait into account. If other nodes also took the wait into account, the nodes would see its end at different times. Two nodes could then
+ * take the address from each other until both have seen the end.
  */
 export function layer2Candidates(
   service: KeptService,

@@ -1,6 +1,6 @@
 /**
- * Whether a node leaves: it will stop or get maintenance, and other nodes should announce its addresses first. A leaving node
- * differs from one that must not announce (`nodeRefusal`): it keeps announcing until the others do, and for as long as too few others could
+ * Whether a node leaves: it will stop or get maintenance, and other nodes should announce its addresses first. A node that must not announce
+ * (`nodeRefusal`) stops at once. A leaving node keeps announcing until other nodes announce, and for as long as too few other nodes could
  * (`floor.ts`).
  *
  *   annotation of Bellman         bellman.dev/maintenance

@@ -77,7 +77,7 @@ function textOf(address: IpAddress, { ingress }: KeptService): string {
   return ingress.find(({ ip }) => ip === text)?.ip ?? text;
 }
 
-/** Plans an address by each protocol of its pool. The plan refuses the address only if the node may announce it by none of them. */
+/** Plans an address by each protocol of its pool. The plan refuses the address only if no protocol lets the node announce it. */
 function planAddress(planned: PlannedAddress, context: PlanContext): ServicePlan {
   const { pool, address } = planned;
   const [plan, second] = pool.protocols.map((protocol) =>

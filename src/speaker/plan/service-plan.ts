@@ -38,11 +38,11 @@ export interface PlanContext extends NodeRules {
   readonly hasSpeaker?: (node: string) => boolean;
 }
 
-/** One address of a Service, with what its plan by either protocol needs. */
+/** One address of a Service, with the facts that its plan needs in BGP and in layer 2. */
 export interface PlannedAddress {
   readonly service: KeptService;
   readonly ip: IpAddress;
-  /** `ip` in canonical form. */
+  /** The canonical text of `ip`. */
   readonly address: string;
   readonly pool: PoolConfig;
   /** The endpoints of the family of the address. */

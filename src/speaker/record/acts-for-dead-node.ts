@@ -35,7 +35,7 @@ interface MemberCounts {
   readonly present: number;
 }
 
-/** The counts of each list of members. A sweep over thousands of records asks with the same list each time. */
+/** The counts of each list of members. A sweep over thousands of announcing records uses the same list for each line. */
 const counted = new WeakMap<DeadNodeView['members'], MemberCounts>();
 
 function countsOf(members: DeadNodeView['members']): MemberCounts {
@@ -61,7 +61,7 @@ export function membersByKubernetes(
   );
 }
 
-/** How long a list of members by Kubernetes is kept. So short a time does no harm: the line of a dead node stays in a record for longer. */
+/** How long a list of members by Kubernetes is kept. A list of this age does no harm: the line of a dead node stays in a record for longer. */
 const keptForMs = 1000;
 
 interface KeptMembersOptions extends Pick<DeadNodeView, 'self' | 'isOut'> {
@@ -70,8 +70,8 @@ interface KeptMembersOptions extends Pick<DeadNodeView, 'self' | 'isOut'> {
 }
 
 /**
- * Returns a function that returns the list of `membersByKubernetes()`. It makes a new list at most once a second. A sweep asks for the list for each
- * line of thousands of records, and a new list means that all speakers are judged and counted again.
+ * Returns a function that returns the list of `membersByKubernetes()`. The function makes a new list at most once a second. A sweep needs the list
+ * for each line of thousands of records, and for a new list, all speakers are judged and counted again.
  */
 export function keptMembersByKubernetes({
   clock,

@@ -1,16 +1,16 @@
 /**
  * Keeps the record of layer-2 owners on each Service (`bellman.dev/announcing`), one line per address.
  *
- *   begins to answer ──────→ writes its line at once, over the previous owner's
- *   line overwritten ──────→ waits before it writes its line again, longer each time until a partition ends (`record-contest.ts`)
- *   stopped answering ─────→ removes its line after `patienceMs`, unless a successor has overwritten it
- *   node dead ─────────────→ one live node removes the dead node's line, also after `patienceMs`
- *   Service lost the address → its line is removed after `patienceMs`, without an event
+ *   node begins to answer ───→ it writes its line at once, over the line of the previous owner
+ *   its line is overwritten ─→ it waits before it writes its line again, longer each time until a partition ends (`record-contest.ts`)
+ *   node stops answering ────→ it removes its line after `patienceMs`, unless a successor has overwritten the line
+ *   node is dead ────────────→ one live node removes the line of the dead node, also after `patienceMs`
+ *   address left the Service → the line of the address is removed after `patienceMs`, without an event
  *
- * Each of these changes makes the records that it concerns unsettled. Every two seconds, a sweep compares the unsettled records with the facts, in
- * slices, until they are right. The record is therefore soon correct again after an API server outage, and a record that is right costs nothing.
- * Before this node removes a line, it asks the layer-2 process whether a live node claims the address. If a live node does, the line stays
- * until that node overwrites it, and no event reports the address as unanswered.
+ * After each of these changes, the records that it concerns are unsettled: they may be wrong. Every two seconds, a sweep compares the unsettled
+ * records with the facts, in slices, until they are right. The record is therefore soon correct again after an API server outage, and a record
+ * that is right costs nothing. Before this node removes a line, it asks the layer-2 process whether a live node claims the address. If a live
+ * node does, the line stays until that node overwrites it, and no event reports the address as unanswered.
  */
 import type { Clock, Timer } from '../../clock.ts';
 import { type Announcer, parseAnnouncing, recordAnnouncing } from '../../cluster/announcing.ts';

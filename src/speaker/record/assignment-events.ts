@@ -16,8 +16,8 @@ export interface Allowance {
  */
 const allowed = { burst: 100, perSecond: 1 } as const;
 /**
- * The event on the Node is recorded once no further address has come for this time. If the Node is not known then, the event waits for this time
- * again.
+ * The event on the Node is recorded once no further address has come for this time. If the Node object is still unknown by then, the event waits
+ * for this time again.
  */
 const settleMs = 5000;
 

@@ -5,7 +5,7 @@
  * line alone.
  *
  * A pure machine with one state for each record and address. Each function that takes an event returns the next state. Services that share an
- * address have a record each, and a line in one of them says nothing about the others.
+ * address have a record each, and a line in one record says nothing about the other records.
  */
 export interface RecordContest {
   /** At some time since we began to answer, the record carried our line. */

@@ -26,8 +26,8 @@ export interface SpeakerParts {
 }
 
 /**
- * Creates the parts and connects them. The NodeSpeaker is created after the parts that it writes to. They ask it about nodes and Services, but
- * only when something is reported to them. No report arrives before this function has returned.
+ * Creates the parts and connects them. The NodeSpeaker is created after the parts that it writes to. Those parts ask the NodeSpeaker about nodes
+ * and Services only when they receive a report. No report arrives before this function has returned.
  */
 export function createParts(foundation: Foundation): SpeakerParts {
   const { options, clock, registry, diagnostics, turns, client, events, cluster } = foundation;

@@ -44,7 +44,7 @@ export class Routing implements BfdSink {
       logger: createLogger('bgp', logLevel),
       registry,
       hostName: hostname(),
-      // In an adoption, the node has forwarded packets for the program that ran before.
+      // In an adoption, the node already forwards packets for the other program, so its forwarding state is there.
       restarting: markRestart(stateDirectory, nodeName) || options.adoptOnly,
       afterFirstPeers: () => clock.after(warmUpAfterMs, () => void warmUp(clock)),
       onInterfacesChanged: () => speaker().interfacesChanged(),
