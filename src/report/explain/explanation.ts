@@ -15,7 +15,7 @@ export interface Cause {
   readonly text: string;
   /** The kind of the object and its field that decide, for example `Service spec.type`. */
   readonly field?: string;
-  /** What an operator can do, written as an instruction. */
+  /** The way out, as an instruction to the operator. */
   readonly remedy?: string;
 }
 
