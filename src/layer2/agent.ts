@@ -41,7 +41,6 @@ import { ClaimPayloads } from './ownership/claim-payloads.ts';
 import { ClaimStore } from './ownership/claim-store.ts';
 import type { AnswerAction, OwnershipEvent } from './ownership/event.ts';
 import { Ownership } from './ownership/ownership.ts';
-import { ReturnedNodes } from './ownership/returned-nodes.ts';
 import { OwnershipRecorder } from './ownership-recorder.ts';
 import { OwnershipRunner } from './ownership-runner.ts';
 import type { Conflict } from './responder/conflicts.ts';
@@ -152,7 +151,7 @@ export class Layer2Agent {
     this.#members = new MemberView({
       ...{ nodeName, clock, logger, report },
       setSpeakerMacs: (macs) => this.#responder.setSpeakerMacs(macs),
-      onReturn: (nodes) => this.#announceAfterReturn(new ReturnedNodes(nodeName, nodes)),
+      onReturn: (node) => this.#announceAfterReturn(node),
     });
     this.#metrics = new Layer2Metrics(registry, {
       members: () => [...(this.#membership.machine?.members() ?? [])].map(({ state }) => state),
@@ -338,8 +337,12 @@ export class Layer2Agent {
     this.#answers.linksChanged();
   }
 
-  #announceAfterReturn(returned: ReturnedNodes): void {
-    this.#answers.announceAgain((address) => returned.mayHaveAnnounced(this.#claims.get(address)));
+  /**
+   * Announces again the addresses that this node took over from a node that has returned. That node may have answered until it learned that
+   * it was declared dead, so neighbours may still send traffic to it.
+   */
+  #announceAfterReturn(node: string): void {
+    this.#answers.announceAgain((address) => this.#claims.get(address)?.from === node);
   }
 
   /**

@@ -15,8 +15,8 @@ export interface MemberViewOptions {
   readonly report: (message: FromLayer2) => void;
   /** Receives the MACs of all other speakers, lower case and colon separated. */
   readonly setSpeakerMacs: (macs: ReadonlySet<string>) => void;
-  /** Called when members that were lost are live again, with their facts. */
-  readonly onReturn: (nodes: ReadonlyMap<string, NodeFacts>) => void;
+  /** Called when a member that was lost is live again. */
+  readonly onReturn: (node: string) => void;
 }
 
 type MembershipState = Pick<Membership, 'members' | 'member' | 'unreachable'>;
@@ -91,10 +91,11 @@ export class MemberView {
     // Until a returned node is ready, its addresses may still be taken over because of its death.
     for (const member of this.#lastHeardAtMs.size > 0 ? live : [])
       if (!this.#facts.of(member).isStarting) this.#lastHeardAtMs.delete(member.name);
-    const returned = live.filter(({ name }) => this.#lost.delete(name));
-    if (returned.length === 0) return;
-    for (const { name: node } of returned) this.#options.logger.info({ node }, 'speaker is back');
-    this.#options.onReturn(new Map(returned.map((member) => [member.name, this.#facts.of(member)])));
+    for (const { name: node } of live) {
+      if (!this.#lost.delete(node)) continue;
+      this.#options.logger.info({ node }, 'speaker is back');
+      this.#options.onReturn(node);
+    }
   }
 
   #statusOf({ name: node, state, endpoint, sinceMs }: Readonly<Member>) {

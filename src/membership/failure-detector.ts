@@ -98,14 +98,16 @@ export class FailureDetector {
   }
 
   /**
-   * Postpones probes, suspicions and departures by the time during which this process did not run. The silence of other members during that
-   * time means nothing.
+   * Postpones probes and suspicions by the time during which this process did not run, and judges departures from now on. The silence of other
+   * members during that time means nothing.
    */
-  stalled(ms: number): void {
+  stalled(ms: number, nowMs: number): void {
     this.#health.worsen();
     this.#prober.postpone(ms);
     for (const suspicion of this.#suspicions.values()) suspicion.postpone(ms);
-    for (const departure of this.#departures.values()) departure.dueAtMs += ms;
+    // A departure that was heard after the stall is due soon anyway. Its statement may have waited in the socket.
+    for (const departure of this.#departures.values())
+      departure.dueAtMs = Math.max(departure.dueAtMs, nowMs + departureMs);
   }
 
   wake(nowMs: number): DetectorAction[] {

@@ -308,7 +308,7 @@ export class Membership {
 
   #judgeStall(nowMs: number): void {
     const lateMs = nowMs - this.#expectedWakeAtMs;
-    if (lateMs > this.#settings.stallToleranceMs) this.#detector.stalled(lateMs);
+    if (lateMs > this.#settings.stallToleranceMs) this.#detector.stalled(lateMs, nowMs);
     this.#expectedWakeAtMs = Number.POSITIVE_INFINITY;
   }
 

@@ -8,7 +8,7 @@
  *   pages in its page cache, so a page that is needed again costs about a microsecond. When memory is short, the kernel can drop the other pages.
  */
 import { readFile, readlink } from 'node:fs/promises';
-import { cpus, loadavg } from 'node:os';
+import { availableParallelism, loadavg } from 'node:os';
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import {
@@ -62,16 +62,13 @@ export function keepMemorySmall({ clock, logger, longestPauseMs, signal }: Memor
   clock.after(checkEveryMs, check);
 }
 
-/** Processors of the host. The load is that of the host too, even if a CPU limit leaves this process fewer processors. */
-const processors = Math.max(1, cpus().length);
-
-export function readMemory(clock: Clock): MemoryReading {
+function readMemory(clock: Clock): MemoryReading {
   const { user, system } = process.cpuUsage();
   return {
     atMs: clock.now(),
     cpuMs: (user + system) / 1000,
     heapOctets: process.memoryUsage().heapTotal,
-    loadPerProcessor: (loadavg()[0] ?? 0) / processors,
+    loadPerProcessor: (loadavg()[0] ?? 0) / availableParallelism(),
   };
 }
 

@@ -31,8 +31,8 @@ class RawGroupSocket implements GroupSocket {
   readonly #sockets: RawSocket[] = [];
   /** The socket that holds each membership. The key is the membership request in hexadecimal. */
   readonly #holders = new Map<string, RawSocket>();
-  /** Reason of the last refusal, so that it is reported once rather than for each of thousands of groups and at each attempt. */
-  #refusal: string | undefined;
+  /** Reason of the last refusal on each interface, so that it is reported once rather than for each of thousands of groups and at each attempt. */
+  readonly #refusals = new Map<number, string>();
 
   constructor(onRefused: (reason: string) => void) {
     this.#onRefused = onRefused;
@@ -44,8 +44,9 @@ class RawGroupSocket implements GroupSocket {
     const last = this.#sockets.at(-1);
     const isJoined = last !== undefined && this.#tryJoin(last, request) === undefined;
     const reason = isJoined ? undefined : this.#joinOnNewSocket(request);
-    if (reason !== undefined && reason !== this.#refusal) this.#onRefused(reason);
-    this.#refusal = reason;
+    if (reason !== undefined && reason !== this.#refusals.get(interfaceIndex)) this.#onRefused(reason);
+    if (reason === undefined) this.#refusals.delete(interfaceIndex);
+    else this.#refusals.set(interfaceIndex, reason);
     return reason === undefined;
   }
 

@@ -13,8 +13,8 @@
  *   a Service, its endpoints        the plan of the Service, at once
  *   this node, configuration        the plans of all Services
  *   another node                    the sets of candidates for layer 2, and the plans of the Services with policy Local that have an endpoint there
- *   another node or a speaker, while this one leaves
- *                                   the plans of all Services, because the floor counts all nodes with a speaker
+ *   another node, while this one leaves
+ *                                   the plans of all Services, because the floor counts all nodes
  *   end of a drain                  the plan of the Service
  *   end of announce-delay           the plan of the Service
  *
@@ -30,7 +30,7 @@ import type { Clock } from '../clock.ts';
 import { type Config, emptyConfig, type PeerConfig } from '../config/config.ts';
 import { type Node, objectKey, type Secret } from '../kubernetes/model.ts';
 import { observedVersionOf } from '../layer2/address-entry.ts';
-import type { EntriesChange, KnownSpeakers } from '../layer2/messages.ts';
+import type { EntriesChange } from '../layer2/messages.ts';
 import type { Logger } from '../log.ts';
 import type { Guard } from '../telemetry/guard.ts';
 import type { TurnHandle, Turns } from '../turns.ts';
@@ -101,8 +101,6 @@ export class NodeSpeaker {
   readonly #layer2Output: Layer2Output;
   readonly #pendingPlans = new PendingPlans(() => this.#services.keys());
   readonly #planning: TurnHandle;
-  /** The nodes that have a speaker; `undefined` while it is not certain which ones have. */
-  #speakerNodes: ReadonlySet<string> | undefined;
   #config: Config = emptyConfig;
   #observedVersion = 0;
   #phase: Phase = 'reading';
@@ -174,14 +172,6 @@ export class NodeSpeaker {
       this.#pendingPlans.add(this.results.dependentsOf(name));
       this.#planning.request();
     }
-  }
-
-  /** Sets the nodes on which speakers run. Only these count for the floor. */
-  setSpeakers({ known, areCertain }: KnownSpeakers): void {
-    const before = this.#speakerNodes;
-    this.#speakerNodes = areCertain ? new Set(known.map(({ node }) => node)) : undefined;
-    if (String([...(before ?? [])]) === String([...(this.#speakerNodes ?? [])])) return;
-    if (this.#leaving.nodes.has(this.#options.nodeName)) this.#planAll();
   }
 
   setSecret(name: string, secret: Secret | undefined): void {
@@ -383,7 +373,6 @@ export class NodeSpeaker {
         const key = objectKey(service);
         return this.#leaving.isDrainOver(key, address, this.results.isAdvertised(key, address));
       },
-      hasSpeaker: (name) => name === nodeName || (this.#speakerNodes?.has(name) ?? true),
       ...(this.adoption ? { adoption: this.adoption.rules } : {}),
       ...this.nodeRules,
     };

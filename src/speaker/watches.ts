@@ -51,14 +51,7 @@ export interface SpeakerWatchesOptions {
   readonly memory: Pick<ConfigMemory, 'save' | 'recall'>;
   readonly speaker: Pick<
     NodeSpeaker,
-    | 'setAdmittedPools'
-    | 'setConfig'
-    | 'setService'
-    | 'setEndpointSlice'
-    | 'setNode'
-    | 'setSecret'
-    | 'setSpeakers'
-    | 'reached'
+    'setAdmittedPools' | 'setConfig' | 'setService' | 'setEndpointSlice' | 'setNode' | 'setSecret' | 'reached'
   >;
   readonly layer2: Pick<Layer2, 'setSpeakers' | 'setKeys'>;
   readonly deathReporter: Pick<DeathReporter, 'setConfig' | 'setSpeakers'>;
@@ -77,7 +70,6 @@ export class SpeakerWatches {
   readonly #options: SpeakerWatchesOptions;
   /** Whether the list of speakers is to be sent in the next turn. */
   #isSendPending = false;
-  #arePodsListed = false;
   #unlistedConfigMaps = 2;
   #unlistedSecrets = 2;
   #hasMembershipSecret = false;
@@ -203,10 +195,7 @@ export class SpeakerWatches {
       (key, pod) => {
         if (knownSpeakers.setPod(key, pod)) this.#sendSpeakers();
       },
-      () => {
-        this.#arePodsListed = true;
-        this.#sendSpeakers();
-      },
+      () => undefined,
       { labelSelector: speakerPodSelector },
     );
   }
@@ -245,20 +234,16 @@ export class SpeakerWatches {
     if (this.#unlistedSecrets === 0) this.#options.arrived('secrets');
   }
 
-  /**
-   * Nodes and Pods change in bursts, so at most one list is sent per turn of the event loop. A list with a part of the Pods has too few speakers for
-   * the floor.
-   */
+  /** Nodes and Pods change in bursts, so at most one list is sent per turn of the event loop. */
   #sendSpeakers(): void {
     if (this.#isSendPending) return;
-    const { clock, speaker, layer2, deathReporter, knownSpeakers } = this.#options;
+    const { clock, layer2, deathReporter, knownSpeakers } = this.#options;
     this.#isSendPending = true;
     clock.after(0, () => {
       this.#isSendPending = false;
       const speakers = knownSpeakers.speakers();
       layer2.setSpeakers(speakers);
       deathReporter.setSpeakers(speakers);
-      if (this.#arePodsListed) speaker.setSpeakers(speakers);
     });
   }
 

@@ -100,6 +100,8 @@ export class Verdicts {
    * trials.
    */
   #isOverfull = false;
+  /** Since when this node has no link for any mute address. */
+  #uncarriedSinceMs: number | undefined;
   /** When the next unanswered address can be judged, because this node has then answered for it for `settleMs`. */
   #settledAtMs = Number.POSITIVE_INFINITY;
 
@@ -110,16 +112,14 @@ export class Verdicts {
   }
 
   /**
-   * The addresses that the facts name as mute. `everyAddress` is added when the facts cannot name all. Addresses whose trials can go on come
-   * first, because short facts name only the first ones.
+   * The addresses that the facts name as mute. When the facts cannot name all, `everyAddress` stands for the others and for those that have passed
+   * their trials. Addresses whose trials can go on come first, because short facts, also those of a witness, name only the first ones.
    */
   mute(): ReadonlySet<string> {
-    const onTrial = (address: string) => {
-      const state = this.#mute.get(address);
-      return state?.isCarried === true && !state.hasPassed;
-    };
-    const named = this.#named().sort((a, b) => Number(onTrial(b)) - Number(onTrial(a)));
-    return new Set(this.#isOverfull ? [everyAddress, ...named] : named);
+    const isOnTrial = (address: string) => this.#mute.get(address)?.isCarried === true;
+    const named = this.#named().sort((a, b) => Number(isOnTrial(b)) - Number(isOnTrial(a)));
+    if (!this.#isOverfull) return new Set(named);
+    return new Set([everyAddress, ...named.filter((address) => !this.#mute.get(address)?.hasPassed)]);
   }
 
   /** Judges the reports. Call it when the reports or the owned addresses have changed, and at `wakeAtMs()`. */
@@ -178,6 +178,7 @@ export class Verdicts {
         if (sinceMs + waitMs > nowMs) atMs = Math.min(atMs, sinceMs + waitMs);
     for (const { sinceMs, trialMs } of this.#mute.values())
       if (sinceMs + trialMs > nowMs) atMs = Math.min(atMs, sinceMs + trialMs);
+    if (this.#isOverfull && this.#forgivesAtMs() > nowMs) atMs = Math.min(atMs, this.#forgivesAtMs());
     return atMs;
   }
 
@@ -218,9 +219,16 @@ export class Verdicts {
     });
     if (carried.length > maxListed) this.#isOverfull = true;
     if (!this.#isOverfull) return passed.map((address) => this.#restore(address, nowMs));
-    if (passed.length < named.length) return [];
+    // Links that flap come back within this time, and the node is still mute on them.
+    this.#uncarriedSinceMs = carried.length > 0 ? undefined : (this.#uncarriedSinceMs ?? nowMs);
+    if (passed.length < named.length || nowMs < this.#forgivesAtMs()) return [];
     this.#isOverfull = false;
     return carried.map((address) => this.#restore(address, nowMs));
+  }
+
+  /** When this node stops being mute for all addresses because no mute address has a link. */
+  #forgivesAtMs(): number {
+    return this.#uncarriedSinceMs === undefined ? 0 : this.#uncarriedSinceMs + shortestTrialMs;
   }
 
   #restore(address: string, nowMs: number): VerdictChange {

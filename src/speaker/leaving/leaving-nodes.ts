@@ -31,6 +31,8 @@ const retryMs = 100;
 /** The nodes that leave, and the addresses that this node drains or keeps. */
 export class LeavingNodes {
   readonly #options: LeavingNodesOptions;
+  /** When the timer last reported drains that are over. */
+  #attemptedAtMs = Number.NEGATIVE_INFINITY;
   readonly #nodes = new Map<string, Leaving>();
   readonly #drains = new DrainSchedule();
   /** By Service. Even if this node does not leave, it drains the addresses of a Service whose endpoints on this node terminate. */
@@ -94,11 +96,12 @@ export class LeavingNodes {
     this.#timer?.cancel();
     const { firstMs } = this.#drains;
     if (firstMs === undefined) return;
-    const waitMs = firstMs + delayMs() - clock.now();
     // A drain stays due when the plan of its Service failed. The next attempt must not follow at once.
-    this.#timer = clock.after(waitMs > 0 ? waitMs : retryMs, () =>
-      onDrainsOver(this.#drains.due(clock.now(), delayMs())),
-    );
+    const atMs = Math.max(firstMs + delayMs(), this.#attemptedAtMs + retryMs);
+    this.#timer = clock.after(atMs - clock.now(), () => {
+      this.#attemptedAtMs = clock.now();
+      onDrainsOver(this.#drains.due(clock.now(), delayMs()));
+    });
   }
 }
 

@@ -66,20 +66,20 @@ function planWithoutAdoption(planned: PlannedAddress, context: PlanContext): Ser
   if (behind && !hasBegun) return drained(behind);
   const leaving = context.leaving.get(nodeName);
   if (!leaving) return announcing;
-  const candidates = bgpCandidates(service, endpoints, mayAnnounce, context);
+  const candidates = bgpCandidates(service, endpoints, mayAnnounce, nodes);
   if (!mayLeave(candidates, (name) => context.leaving.has(name), config.minAnnouncers))
     return { ...announcing, heldByFloor: [address] };
   const reason = `node ${nodeName} leaves: it ${leaving.reason}`;
   return drained({ address, cause: 'leaving', reason, field: leaving.field });
 }
 
-/** The nodes that may announce the address by BGP, and have a speaker that could do so. */
+/** The nodes that may announce the address by BGP. */
 function* bgpCandidates(
   { externalTrafficPolicy }: KeptService,
   endpoints: ServingNodes,
   mayAnnounce: (node: string) => boolean,
-  { nodes, hasSpeaker = () => true }: PlanContext,
+  nodes: PlanContext['nodes'],
 ): Iterable<string> {
   const all = externalTrafficPolicy === 'Local' ? localNodes(endpoints, mayAnnounce) : nodes.keys();
-  for (const node of all) if (hasSpeaker(node) && mayAnnounce(node)) yield node;
+  for (const node of all) if (mayAnnounce(node)) yield node;
 }

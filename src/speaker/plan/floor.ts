@@ -1,7 +1,7 @@
 /**
  * The floor: leaving nodes keep announcing an address when too few other nodes could announce it. All nodes judge by the same Nodes,
- * speaker Pods, EndpointSlices and configuration, so they come to the same result without asking each other. Nodes may see a change at different
- * times, but the drain delay is longer than the difference.
+ * EndpointSlices and configuration, so they come to the same result without asking each other. Nodes may see a change at different times, but
+ * the drain delay is longer than the difference.
  *
  * When the floor would be broken, every leaving node goes on announcing the address. If only as many leaving nodes announced as the floor
  * needs, an order of the nodes would have to choose them. Each change of the nodes could then change the choice, and a node that had already

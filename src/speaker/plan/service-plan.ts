@@ -34,8 +34,6 @@ export interface PlanContext extends NodeRules {
    * that is not announced needs no drain.
    */
   readonly isDrainOver: (service: KeptService, address: string) => boolean;
-  /** Whether a speaker runs on the node. True while that is not certain. Absent if all nodes count. */
-  readonly hasSpeaker?: (node: string) => boolean;
 }
 
 /** One address of a Service, with the facts that its plan needs in BGP and in layer 2. */

@@ -32,7 +32,7 @@ class Fixture {
   readonly clock = new VirtualClock();
   readonly reported: FromLayer2[] = [];
   readonly log: string[] = [];
-  readonly returned: string[][] = [];
+  readonly returned: string[] = [];
   readonly members = new Map<string, Member>();
   speakers: ReadonlySet<string> = new Set();
   unreachable: string[] = [];
@@ -52,11 +52,7 @@ class Fixture {
     setSpeakerMacs: (macs) => {
       this.speakers = macs;
     },
-    onReturn: (nodes) => {
-      this.returned.push(
-        [...nodes].map(([node, { isStarting }]) => (isStarting ? `${node} (starting)` : node)),
-      );
-    },
+    onReturn: (node) => this.returned.push(node),
   });
 
   readonly membership = {
@@ -169,19 +165,7 @@ describe('MemberView', () => {
     fixture.update();
     fixture.update();
     assert.deepEqual(fixture.log, ['speaker lost: b', 'speaker has left: c', 'speaker is back: b']);
-    assert.deepEqual(fixture.returned, [['b']]);
-  });
-
-  test('passes on the members that return together, each with its facts', () => {
-    const fixture = new Fixture();
-    for (const name of ['b', 'c', 'd']) fixture.set(name, 'dead');
-    const lost = ['b', 'c', 'd'].map((name) => ({ name, heardAtMs: 7 }));
-    fixture.view.logLosses(lost, fixture.membership);
-    fixture.update();
-    fixture.set('b', 'alive', facts({ isStarting: true }));
-    fixture.set('c', 'alive');
-    fixture.update();
-    assert.deepEqual(fixture.returned, [['b (starting)', 'c']]);
+    assert.deepEqual(fixture.returned, ['b']);
   });
 
   test('forgets the time of a loss when the member is ready again, so that no later takeover is measured from it', () => {

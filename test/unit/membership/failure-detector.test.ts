@@ -131,7 +131,7 @@ describe('FailureDetector', () => {
     meet('b');
     let now = 0;
     for (; !detector.isSuspected('b'); now += 5) detector.wake(now);
-    detector.stalled(10_000);
+    detector.stalled(10_000, now);
     assert.ok(detector.healthScore > 0);
     assert.ok(!detector.wake(now + 1000).some((action) => action.kind === 'gone'));
   });
@@ -151,7 +151,7 @@ describe('FailureDetector', () => {
   test('after a stall, a member waits for the answer to the second ping before it believes that another member has left', () => {
     meet('b');
     detector.questionDeparture(alive('b', { state: 'left' }), 0);
-    detector.stalled(500);
+    detector.stalled(500, 500);
     const actions = detector.wake(500).map(textOf);
     assert.ok(!actions.includes('left: b'), actions.join(', '));
     let now = 500;

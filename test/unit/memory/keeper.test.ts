@@ -1,10 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { syncBuiltinESMExports } from 'node:module';
-import os from 'node:os';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { VirtualClock } from '../../support/virtual-clock.ts';
 
 /**
  * Runs the keeper with a clock that advances by 5,000 s in each pause between two checks, while only a millisecond passes. The process
@@ -51,15 +48,4 @@ test('keepMemorySmall gives garbage and pages of the program back, and the proce
   assert.ok(after.anonymous < before.anonymous - 10_000, `${before.anonymous} kB, then ${after.anonymous}`);
   assert.match(digest, /^[0-9a-f]{64}$/);
   assert.equal(intl, '1.1.1970');
-});
-
-test('readMemory() divides the load of the host by the processors of the host, of which this process may use only some', async (t) => {
-  t.mock.method(os, 'loadavg', () => [16, 0, 0]);
-  t.mock.method(os, 'cpus', () => Array.from({ length: 64 }));
-  t.mock.method(os, 'availableParallelism', () => 1);
-  syncBuiltinESMExports();
-  const { readMemory } = await import('../../../src/memory/keeper.ts');
-  assert.equal(readMemory(new VirtualClock()).loadPerProcessor, 0.25);
-  t.mock.restoreAll();
-  syncBuiltinESMExports();
 });

@@ -78,34 +78,6 @@ test('When all nodes should leave, none stops announcing: routes are plain again
   assert.deepEqual(scene.reasons(), ['NodeLeaving', 'DrainBlocked']);
 });
 
-test('A node counts for the floor only if it has a speaker', () => {
-  const speakers = (...nodes: readonly string[]) =>
-    scene.speaker.setSpeakers({
-      known: nodes.map((each) => ({ node: each, addresses: [] })),
-      areCertain: true,
-    });
-  const scene = new Scene();
-  scene.set('node-1', leaves);
-  scene.set('node-2', leaves);
-  scene.clock.advance(10_000);
-  assert.equal(scene.take().at(-1), 'withdraw 198.51.100.7/32');
-  speakers('node-1', 'node-2');
-  assert.deepEqual(scene.take(), ['announce 198.51.100.7/32 plain']);
-  speakers('node-2');
-  assert.deepEqual(
-    scene.speaker.leavingState.heldByFloor,
-    ['198.51.100.7'],
-    'this node has a speaker: this one',
-  );
-  speakers('node-1', 'node-2', 'node-3');
-  assert.deepEqual(scene.take(), ['announce 198.51.100.7/32 marked localpref 0']);
-  speakers('node-1', 'node-2');
-  assert.deepEqual(scene.take(), ['announce 198.51.100.7/32 plain']);
-  // While it is not certain where speakers run, every node counts.
-  scene.speaker.setSpeakers({ known: [], areCertain: false });
-  assert.deepEqual(scene.take(), ['announce 198.51.100.7/32 marked localpref 0']);
-});
-
 test('An address that the floor has held drains for the whole delay when another node no longer leaves', () => {
   const scene = new Scene();
   for (const name of all) scene.set(name, leaves);

@@ -26,8 +26,7 @@ interface SetUpOptions {
 
 /**
  * Starts the watches of a speaker. `take` returns the Secrets, configurations and admitted pools that the watches have passed on since the last call.
- * `saved` has the hashes of the configurations that the watches have written to the state directory. `speakers` has each list of nodes that
- * NodeSpeaker got.
+ * `saved` has the hashes of the configurations that the watches have written to the state directory.
  */
 async function setUp(t: TestContext, { put = () => {}, remembered }: SetUpOptions = {}) {
   const clock = new VirtualClock();
@@ -37,7 +36,6 @@ async function setUp(t: TestContext, { put = () => {}, remembered }: SetUpOption
   const passed: string[] = [];
   const arrived: AwaitedKind[] = [];
   const saved: string[] = [];
-  const speakers: string[] = [];
   const ended = new AbortController();
   const ignored = () => {};
   let admitted = 'nothing';
@@ -69,7 +67,6 @@ async function setUp(t: TestContext, { put = () => {}, remembered }: SetUpOption
       setService: ignored,
       setEndpointSlice: ignored,
       setNode: ignored,
-      setSpeakers: ({ known }) => void speakers.push(known.map(({ node }) => node).join()),
       reached: ignored,
       setSecret: (name, secret) => void passed.push(`${name} ${secret ? Object.keys(secret.data) : 'gone'}`),
     },
@@ -91,7 +88,6 @@ async function setUp(t: TestContext, { put = () => {}, remembered }: SetUpOption
     api,
     arrived,
     saved,
-    speakers,
     take: async () => {
       await pass(clock, 100);
       return passed.splice(0);
@@ -155,44 +151,6 @@ test('SpeakerWatches reports Secrets as arrived only after it has read both list
   });
   assert.ok(!arrived.includes('secrets'));
   assert.ok(arrived.includes('services'));
-});
-
-const pods = '/api/v1/namespaces/bellman-system/pods';
-const podLabels = { 'app.kubernetes.io/name': 'bellman', 'app.kubernetes.io/component': 'speaker' };
-const putPod = (api: MemoryApi, nodeName: string) =>
-  api.put(`${pods}/speaker-${nodeName}`, {
-    metadata: { name: `speaker-${nodeName}`, namespace: 'bellman-system', labels: podLabels },
-    spec: { nodeName },
-    status: { podIPs: [{ ip: '10.0.0.1' }] },
-  });
-
-test('SpeakerWatches tells NodeSpeaker where speakers run once it has read all Pods, because a part of the list has too few speakers', async (t) => {
-  const { api, speakers, take } = await setUp(t, {
-    put: (server) => {
-      putPod(server, 'node-1');
-      putPod(server, 'node-2');
-    },
-  });
-  assert.deepEqual(speakers, ['node-1,node-2']);
-  putPod(api, 'node-3');
-  await take();
-  assert.deepEqual(speakers.slice(1), ['node-1,node-2,node-3']);
-});
-
-test('SpeakerWatches tells NodeSpeaker nothing of speakers while it may not list Pods', async (t) => {
-  const { speakers, arrived } = await setUp(t, {
-    put: (api) => {
-      api.before = ({ path }) => {
-        if (path.startsWith(pods)) throw new Error('refused');
-      };
-      api.put('/api/v1/nodes/node-1', {
-        metadata: { name: 'node-1' },
-        status: { addresses: [{ type: 'InternalIP', address: '10.0.0.1' }] },
-      });
-    },
-  });
-  assert.ok(arrived.includes('nodes'));
-  assert.deepEqual(speakers, []);
 });
 
 const configMaps = '/api/v1/namespaces/bellman-system/configmaps';

@@ -70,7 +70,10 @@ test('Verdicts of a node that is mute for all addresses end without an address f
 test('a node without a link for any of its mute addresses is mute for these only, until it has a link for more than 16 again', () => {
   const { verdicts, judge } = setUp();
   assert.deepEqual(judge(minuteMs, [], addresses), []);
+  assert.ok(verdicts.mute().has('*'), 'links may flap');
+  assert.equal(verdicts.wakeAtMs(minuteMs), 2 * minuteMs);
+  assert.deepEqual(judge(2 * minuteMs, [], addresses), []);
   assert.deepEqual([...verdicts.mute()], addresses.slice(0, 16));
-  assert.deepEqual(judge(2 * minuteMs, []), []);
+  assert.deepEqual(judge(3 * minuteMs, []), []);
   assert.ok(verdicts.mute().has('*'));
 });

@@ -50,10 +50,7 @@ test('mayLeave() looks at no more candidates than it needs', () => {
 
 const rules = { leavesWhenCordoned: true, ignoresExcludeLabel: false, leaveOnTaints: [] };
 const world = fc.record({
-  nodes: fc.array(fc.record({ ready: fc.boolean(), leaves: fc.boolean(), hasSpeaker: fc.boolean() }), {
-    minLength: 1,
-    maxLength: 5,
-  }),
+  nodes: fc.array(fc.record({ ready: fc.boolean(), leaves: fc.boolean() }), { minLength: 1, maxLength: 5 }),
   endpoints: fc.array(fc.record({ node: fc.nat({ max: 4 }), terminating: fc.boolean() }), { maxLength: 6 }),
   policy: fc.constantFrom('Cluster' as const, 'Local' as const),
   protocol: fc.constantFrom('bgp' as const, 'layer2' as const),
@@ -62,7 +59,7 @@ const world = fc.record({
 
 type World = typeof world extends fc.Arbitrary<infer T> ? T : never;
 
-/** The plans of all nodes with a speaker for one Service, each made by the node itself. */
+/** The plans of all nodes for one Service, each made by the node itself. */
 function plansOf({ nodes: flags, endpoints, policy, protocol, minAnnouncers }: World, leave: boolean) {
   const list = flags.map(({ ready, leaves }, i) =>
     node(names[i] ?? '', { ready, unschedulable: leave && leaves }),
@@ -91,9 +88,7 @@ function plansOf({ nodes: flags, endpoints, policy, protocol, minAnnouncers }: W
     ...config([pool('public', ['198.51.100.0/24'], { protocols: [protocol] })]),
     minAnnouncers,
   };
-  const hasSpeaker = (name: string) => flags[names.indexOf(name)]?.hasSpeaker ?? false;
-  const speakers = list.filter(({ name }) => hasSpeaker(name));
-  return speakers.map(({ name }) => {
+  return list.map(({ name }) => {
     const candidateSets = new CandidateSetTable(nodes, rules);
     const context = {
       config: settings,
@@ -105,7 +100,6 @@ function plansOf({ nodes: flags, endpoints, policy, protocol, minAnnouncers }: W
       fresh: () => undefined,
       isAnnounced: () => true,
       isDrainOver: () => true,
-      hasSpeaker,
       ...rules,
     };
     return { name, plan: planService(web, slices, context), candidateSets };
@@ -115,7 +109,7 @@ function plansOf({ nodes: flags, endpoints, policy, protocol, minAnnouncers }: W
 const announcersByBgp = (plans: ReturnType<typeof plansOf>) =>
   plans.filter(({ plan }) => plan.routes.length > 0).map(({ name }) => name);
 
-test('no matter which nodes leave, at least min-announcers of the candidates with a speaker announce by BGP, or all of them if there are fewer', () => {
+test('no matter which nodes leave, at least min-announcers of the candidates announce by BGP, or all of them if there are fewer', () => {
   fc.assert(
     fc.property(world, (drawn) => {
       const input = { ...drawn, protocol: 'bgp' as const };
