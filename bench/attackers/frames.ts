@@ -104,10 +104,11 @@ console.log('ready');
 const started = performance.now();
 const end = started + attack.seconds * 1000;
 let sent = 0;
+let tried = 0;
 while (performance.now() < end) {
   const due = ((performance.now() - started) * perSecond) / 1000;
-  for (let burst = 0; sent < due && burst < 100; burst++)
-    capture.send(frames[sent++ % frames.length] as Buffer);
+  for (let burst = 0; tried < due && burst < 100; burst++)
+    if (capture.send(frames[tried++ % frames.length] as Buffer)) sent++;
   await new Promise((resolve) => setTimeout(resolve, 1));
 }
 console.log(sent);

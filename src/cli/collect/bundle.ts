@@ -194,15 +194,14 @@ async function* daemonFiles(collected: Collected, events: TracedEvent[]): AsyncG
   for (const { node, status } of view.speakers) {
     const folder = `speakers/${fileName(node)}`;
     const query = (path: string) => ({ port: source.speakerPort, path, token });
-    // Metrics need no token, so a speaker may send them although it does not show its state.
-    const metrics = await queryDaemon(addresses.get(node) ?? [], query('/metrics'), ok);
-    if (metrics.ok) yield { name: `${folder}/metrics.txt`, text: metrics.value };
-    else if (status.ok) faults.push(`the metrics of the speaker of node ${node}: ${metrics.error}`);
     if (!status.ok) {
       faults.push(`the speaker of node ${node}: ${status.error}`);
       continue;
     }
     yield json(`${folder}/status.json`, status.value);
+    const metrics = await queryDaemon(addresses.get(node) ?? [], query('/metrics'), ok);
+    if (metrics.ok) yield { name: `${folder}/metrics.txt`, text: metrics.value };
+    else faults.push(`the metrics of the speaker of node ${node}: ${metrics.error}`);
     const recorded = await queryDaemon(addresses.get(node) ?? [], query('/debug/events'), decodeEvents);
     if (recorded.ok) {
       events.push(...recorded.value.map((event) => ({ node, ...event })));

@@ -69,7 +69,8 @@ function listed(effects: readonly string[], noun: string, plural = 's'): string[
 /** One sentence for each address for which the edit changes which nodes may announce it, to which peers, or how. */
 function announcementEffects(before: Config, after: Config, facts: EditFacts): string[] {
   const own = facts.services.filter(
-    (service) => isServed(service, facts.loadBalancerClass) && service.ingress.length > 0,
+    (service) =>
+      isServed(service, facts.loadBalancerClass) && !service.deleting && service.ingress.length > 0,
   );
   if (!facts.slices) return ['the announcements were not judged: you may not list EndpointSlices'];
   if (own.length * facts.nodes.length > maxPlans)

@@ -35,9 +35,12 @@ export function layer2Progress({ pools, nodes, admittedPools }: TakeoverFacts): 
   const seen = new Map<string, Set<string>>();
   for (const { address, seenMac = '' } of held)
     if (seenMac !== '') seen.set(address, (seen.get(address) ?? new Set()).add(seenMac));
+  // A speaker that learns late of an endpoint must not make the address count as idle while others wait for it.
+  const isHeld = new Set(held.map(({ address }) => address));
   const withoutEndpoint = new Set(
     statuses
       .flatMap(({ notAnnounced }) => notAnnounced.filter(({ cause }) => cause === 'no-endpoint'))
+      .filter(({ address }) => !isHeld.has(address))
       .map(({ service, address }) => `${service} ${address}`),
   );
   return pools

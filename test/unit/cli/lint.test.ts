@@ -339,6 +339,13 @@ address-pools:
     ];
     assert.deepEqual(editEffects(configOf(one('a')), configOf(one('b')), { ...facts, services }), []);
   });
+  test('of a layer-2 pool, not for a Service that is being deleted', () => {
+    const pool = (protocol: string) =>
+      `address-pools: [{name: office, protocol: ${protocol}, addresses: [203.0.113.9/32]}]\n`;
+    const services = [service('leaving', ['203.0.113.9'], { deleting: true })];
+    const edited = { ...facts, services };
+    assert.deepEqual(editEffects(configOf(pool('layer2')), configOf(pool('none')), edited), []);
+  });
   test('of a pool with namespace selectors, only if the user may list Namespaces', () => {
     const added = `${peers}${pools}- {name: new, protocol: none, addresses: [203.0.113.9/32], namespace-selectors: [{match-labels: {team: a}}]}\n`;
     const late = { ...service('late', []), annotations: { 'bellman.dev/address-pool': 'new' } };

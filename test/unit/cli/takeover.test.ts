@@ -298,6 +298,19 @@ const rows: readonly (readonly [
     /MetalLB avoid nodes/,
   ],
   [
+    'an admitted pool of which one speaker has not learned of the endpoint yet',
+    inLayer2({
+      admittedPools: ['office'],
+      pools: [officePool({ isAdmitted: true }, { isAdmitted: true })],
+      nodes: [
+        node('node-1', {}, { ...refused(1), announcing: { '192.0.2.150': '' } }),
+        node('node-2', {}, { adoption: adoption({ held: [held('192.0.2.151')] }) }),
+      ],
+    }),
+    'wait',
+    /office/,
+  ],
+  [
     'layer 2, pool admitted, no answer for a Service with a ready endpoint',
     inLayer2({ admittedPools: ['office'], nodes: [node('node-1', {}, refused(1))] }),
     'wait',
