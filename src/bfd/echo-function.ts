@@ -13,9 +13,16 @@ export interface EchoFunctionOptions {
   readonly onReadable: () => void;
 }
 
+/**
+ * Errors that say only that this node is short of memory or of room in a queue. Any other error, such as a MAC that the kernel has forgotten or a
+ * link without a carrier, means that the path is broken: the packet counts as lost.
+ */
+const congestion: ReadonlySet<string> = new Set(['EAGAIN', 'ENOBUFS', 'ENOMEM']);
+
 export class EchoFunction {
   readonly #options: EchoFunctionOptions;
   #socket: EchoSocket | undefined;
+  #hadSocket = false;
   /** A sentence that says why Echo packets are not sent. */
   fault: string | undefined;
   sent = 0;
@@ -38,6 +45,7 @@ export class EchoFunction {
     };
     try {
       this.#socket = this.#options.transport.openEcho(key, this.#options.onReadable);
+      this.#hadSocket = true;
       this.fault = undefined;
     } catch (error) {
       this.fault = reasonOf(error);
@@ -49,13 +57,13 @@ export class EchoFunction {
     return this.#socket?.returnsEcho() ?? false;
   }
 
-  /** Returns whether the packet was sent. */
+  /** Returns whether the packet counts: it was sent, or the path is broken. It does not count if the socket has never been open. */
   send(sequence: number): boolean {
     const { discriminator, cookie } = this.#options;
-    if (!this.#socket) return false;
+    if (!this.#socket) return this.#hadSocket;
     const refused = this.#socket.send(encodeEcho({ discriminator, sequence, cookie }, this.#socket.address));
     this.fault = refused === undefined ? undefined : `Echo packets are not sent: ${refused}`;
-    if (refused !== undefined) return false;
+    if (refused !== undefined) return !congestion.has(refused);
     this.sent++;
     return true;
   }

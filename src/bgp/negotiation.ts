@@ -126,17 +126,24 @@ export function localOpen(local: LocalEnd): OpenMessage {
 
 /**
  * Our side of a session that an earlier process started with the OPEN `sent`; `undefined` if this process would send a different OPEN.
- * Capabilities that this process offers and `sent` lacks are left out, so that a newer version of Bellman can go on with the session. An OPEN without
- * the configured graceful restart is a different one, unless it has no capabilities at all because the peer refused them: the configuration has
- * changed since. The two restart flags describe the past, and BFD strict mode matters only before a session is up, so flags and strict mode are
- * not compared.
+ * Capabilities that this process offers and `sent` lacks are left out, so that a newer version of Bellman can go on with the session. An OPEN that
+ * lacks the configured graceful restart is a different one if `received`, the peer's OPEN, offers it: the configuration has changed since. It is the
+ * same one if the peer does not offer graceful restart, which the peer may have refused, or if `sent` has no capabilities at all because the peer
+ * refused them. The two restart flags describe the past, and BFD strict mode matters only before a session is up, so flags and strict mode are not
+ * compared.
  */
-export function localEndThatSent(sent: OpenMessage, local: LocalEnd): LocalEnd | undefined {
+export function localEndThatSent(
+  sent: OpenMessage,
+  received: OpenMessage,
+  local: LocalEnd,
+): LocalEnd | undefined {
   const codes = new Set(sent.capabilities.map(capabilityCode));
+  const theirs = new Set(received.capabilities.map(capabilityCode));
   const missing = offeredCapabilities(local)
     .map(capabilityCode)
     .filter((code) => !codes.has(code));
-  if (codes.size > 0 && missing.some((code) => configuredCapabilities.has(code))) return undefined;
+  const isNew = (code: number) => configuredCapabilities.has(code) && theirs.has(code);
+  if (codes.size > 0 && missing.some(isNew)) return undefined;
   const known = local.refusedCapabilities === 'all' ? [] : local.refusedCapabilities;
   const end: LocalEnd = {
     ...local,

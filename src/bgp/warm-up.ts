@@ -44,7 +44,6 @@ export async function warmUp(clock: Clock): Promise<number> {
       nextHops: { 4: [{ family: 4, value: 1n }], 6: [{ family: 6, value: 1n }] },
     },
     families,
-    emptyFamilies: [],
     enhancedRefresh: false,
     unsendable: () => undefined,
   });

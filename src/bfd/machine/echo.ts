@@ -75,8 +75,8 @@ export class Echo {
   }
 
   /**
-   * The packet of the last `wake` could not be sent. It says nothing about the peer, so it does not count as missing. After Detect Mult such
-   * packets nothing watches the path here, so the peer has to prove it again.
+   * This node had no room for the packet of the last `wake`. That says nothing about the path, so the packet does not count as missing. After
+   * Detect Mult such packets nothing watches the path here, so the peer has to prove it again.
    */
   notSent(): void {
     this.#sequence--;

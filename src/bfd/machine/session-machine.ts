@@ -252,7 +252,7 @@ export class SessionMachine {
     return this.#finish(nowMs);
   }
 
-  /** The Echo packet that the last `wake` asked for could not be sent. */
+  /** This node had no room for the Echo packet that the last `wake` asked for. */
   echoNotSent(nowMs: number): readonly SessionAction[] {
     const wasProven = this.#echo.isProven;
     this.#echo.notSent();

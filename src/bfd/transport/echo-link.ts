@@ -7,6 +7,8 @@ import { octetsOf } from './address-octets.ts';
 import type { EchoKey } from './transport.ts';
 
 const SOCK_DGRAM_CLOEXEC = 0o2000002;
+const SOL_SOCKET = 1;
+const SO_BINDTODEVICE = 25;
 
 /** Finds the interface and our address on the link to the peer. */
 export function linkTo(
@@ -30,12 +32,15 @@ export function linkTo(
 
 /**
  * Whether the IPv4 address is still ours. The answer comes from a bind, because a list of all addresses takes milliseconds on a node with
- * hundreds of them. With the sysctl ip_nonlocal_bind, every address counts as ours.
+ * hundreds of them. The socket is bound to the interface first, so that the kernel looks for the address in the VRF of the interface. With the
+ * sysctl ip_nonlocal_bind, every address counts as ours.
  */
-export function isOwnAddress(address: Uint8Array): boolean {
+export function isOwnAddress(address: Uint8Array, device: string): boolean {
   let fd: number | undefined;
   try {
     fd = libc.openSocket(AF_INET, SOCK_DGRAM_CLOEXEC, 0);
+    const name = new TextEncoder().encode(`${device}\0`);
+    libc.setOption(fd, 'SO_BINDTODEVICE', SOL_SOCKET, SO_BINDTODEVICE, name);
     libc.bindSocket(fd, encodeSocketAddress(address, 0, 0));
     return true;
   } catch (error) {

@@ -57,7 +57,7 @@ export function openEchoSocket(key: EchoKey, onReadable: () => void): EchoSocket
   return {
     address,
     returnsEcho: () => forwards(device),
-    isAlive: () => libc.interfaceIndex(device) === index && isOwnAddress(address),
+    isAlive: () => libc.interfaceIndex(device) === index && isOwnAddress(address, device),
     drain(limit, handle) {
       for (let read = 0; read < limit; read++) {
         const length = libc.receive(fd, buffer);

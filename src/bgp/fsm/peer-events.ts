@@ -44,7 +44,7 @@ export type PeerEvent =
     }
   /**
    * An edit. `restart` is true when the session must start over: the edit changes the TCP connection, the OPEN, or whether the session may start.
-   * `isOtherSession` is true when the restart leads to another router, or to a session that the router takes for that of another peer.
+   * `isOtherSession` is true when the restart leads to another router.
    */
   | {
       readonly kind: 'configure';

@@ -146,7 +146,7 @@ class PeerTransition {
     const { state } = this.#draft;
     const { primary } = state;
     const { mayStart } = state.settings;
-    const local = mayStart ? localEndThatSent(sentOpen, localEndOf(state)) : undefined;
+    const local = mayStart ? localEndThatSent(sentOpen, receivedOpen, localEndOf(state)) : undefined;
     if (!local) {
       this.#draft.act({ kind: 'reject', reason: mayStart ? 'other-open' : 'incomplete' });
       return false;
@@ -236,8 +236,9 @@ class PeerTransition {
     this.#draft.set({ bfd: watch });
     if (isLost && watch.isDamped) this.#draft.act({ kind: 'bfd-loss-ignored', quietMs: dampingQuietMs });
     else if (isLost) this.#bfdLost();
-    // A report that changes nothing must not make a connection wait longer.
-    if (watch.view !== before.view) this.#readinessChanged();
+    // A report that changes nothing must not make a connection wait longer. While BFD has reported nothing, it counts as down.
+    const isStillDown = before.view === 'unknown' && watch.view === 'down';
+    if (watch.view !== before.view && !isStillDown) this.#readinessChanged();
   }
 
   #bfdLost(): void {

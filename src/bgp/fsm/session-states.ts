@@ -225,9 +225,11 @@ function sessionTimer(step: Transition, timer: FsmTimer): FsmStep {
 }
 
 function changeInterval(step: Transition, keepaliveMs: number): FsmStep {
-  if (step.state.holdTimeMs === 0) return step.stay();
+  const { state } = step;
+  // Each edit leads here. One that keeps the interval must not delay the next KEEPALIVE.
+  if (state.holdTimeMs === 0 || state.keepaliveMs === keepaliveMs) return step.stay();
   step.startJitteredTimer('keepalive', keepaliveMs);
-  return step.to({ ...step.state, keepaliveMs });
+  return step.to({ ...state, keepaliveMs });
 }
 
 function holdExpired(step: Transition): FsmStep {

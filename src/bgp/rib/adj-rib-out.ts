@@ -13,9 +13,9 @@
  * An attribute set that leaves no room for a prefix in the session's messages is refused. Its prefixes stay desired, but the peer gets no
  * route for them. If the peer holds a route for such a prefix, that route is withdrawn.
  *
- * End-of-RIB (RFC 4724 section 2) is sent when a family's queue first runs empty after `synced`, also for a family without routes. A refresh
- * (RFC 2918) queues all routes of the family again. If the peer supports RFC 7313, a Begin mark precedes and an End mark follows these
- * routes. No Begin mark is sent before the End-of-RIB.
+ * End-of-RIB (RFC 4724 section 2) is sent when a family's queue first runs empty after `synced`. A refresh (RFC 2918) queues all routes of
+ * the family again. If the peer supports RFC 7313, a Begin mark precedes and an End mark follows these routes. No Begin mark is sent before
+ * the End-of-RIB. A family that the session does not carry gets no End-of-RIB, because a peer that keeps our earlier routes would drop them.
  */
 import type { Family, Prefix } from '../../address/index.ts';
 import type { RouteAttributes } from '../speaker-api.ts';
@@ -47,7 +47,7 @@ export interface PrefixSource {
 }
 
 interface FamilyState {
-  /** The session carries the family, or `carry` or `inherit` has named it. Only then are the family's changes queued and its marks sent. */
+  /** The session carries the family or carried it earlier, or `inherit` has named it. Only then are the family's changes queued. */
   active: boolean;
   /** The session does not carry the family now. The peer should hold no route of the family. */
   isWithheld: boolean;
@@ -192,12 +192,10 @@ export class AdjRibOut {
     this.#requeue(family);
   }
 
-  /**
-   * Starts or stops carrying the family while the session is up. Stopping withdraws its routes. The peer gets the family's End-of-RIB in both cases.
-   * Costs O(routes).
-   */
+  /** Starts or stops carrying the family while the session is up. Stopping withdraws its routes. Costs O(routes). */
   carry(family: Family, isCarried: boolean): void {
     const state = this.#families[family];
+    if (!state.active && !isCarried) return;
     this.#retarget(family, [...this.#held(family)], () => {
       state.active = true;
       state.isWithheld = !isCarried;
@@ -246,7 +244,7 @@ export class AdjRibOut {
 
   #endMark(family: Family): 'end-of-rib' | 'refresh-end' | undefined {
     const state = this.#families[family];
-    if (!state.active || this.#queue.count(family) > 0) return undefined;
+    if (!state.active || state.isWithheld || this.#queue.count(family) > 0) return undefined;
     if (state.endOfRib === 'wanted' && this.#synced) {
       state.endOfRib = 'sent';
       return 'end-of-rib';

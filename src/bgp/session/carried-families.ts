@@ -7,12 +7,6 @@ import type { PeerSettings } from '../peer.ts';
 export interface CarriedFamilies {
   readonly families: readonly Family[];
   readonly nextHops: Readonly<Partial<Record<Family, readonly IpAddress[]>>>;
-  /**
-   * Negotiated families without a next hop. The peer gets their End-of-RIB, which is due also when there is no route to send (RFC 4724 section
-   * 4.1). A family is missing here while the session's interface is not listed. Its next hop may be found soon, and a peer that keeps our
-   * earlier routes would drop them at the End-of-RIB.
-   */
-  readonly empty: readonly Family[];
   /** One sentence for each family that the session should carry but does not. */
   readonly warnings: readonly string[];
 }
@@ -33,7 +27,6 @@ export function carriedFamilies(
 ): CarriedFamilies {
   const families: Family[] = [];
   const nextHops: Partial<Record<Family, readonly IpAddress[]>> = {};
-  const empty: Family[] = [];
   const warnings: string[] = [];
   const session: SessionAddress = {
     local,
@@ -54,7 +47,6 @@ export function carriedFamilies(
     }
     const found = nextHopsOf(family, session);
     if (!found) {
-      if (candidates.length > 0) empty.push(family);
       warnings.push(
         `${familyName(family)} is not sent: there is no global IPv${family} address to use as the next hop`,
       );
@@ -63,7 +55,7 @@ export function carriedFamilies(
     families.push(family);
     nextHops[family] = stillValid(before?.nextHops[family], found, candidates) ?? found;
   }
-  return { families, nextHops, empty, warnings };
+  return { families, nextHops, warnings };
 }
 
 function stillValid(

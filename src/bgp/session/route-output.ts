@@ -6,7 +6,6 @@ import type { AttributeTable } from '../rib/attribute-table.ts';
 import type { PrefixTable } from '../rib/prefix-table.ts';
 import { UpdateWriter, type WireSession } from '../rib/update-writer.ts';
 import type { RouteAttributes } from '../speaker-api.ts';
-import type { CarriedFamilies } from './carried-families.ts';
 
 /**
  * Messages are built only while fewer octets than this wait for the kernel to take them. A slow peer therefore costs little memory and does
@@ -38,8 +37,6 @@ export interface OutputSession {
   readonly sink: RouteSink;
   readonly wire: WireSession;
   readonly families: readonly Family[];
-  /** Families that carry no route. The peer gets only their End-of-RIB. */
-  readonly emptyFamilies: readonly Family[];
   readonly enhancedRefresh: boolean;
   /** Called when attributes leave no room for a prefix in a message. */
   readonly unsendable: () => void;
@@ -139,7 +136,6 @@ export class RouteOutput {
     this.#session = session;
     this.#writer = this.#writerFor(session.wire);
     this.#rib.up(session.families, session.enhancedRefresh);
-    for (const family of session.emptyFamilies) this.#rib.carry(family, false);
     this.#schedule();
   }
 
@@ -170,17 +166,16 @@ export class RouteOutput {
   }
 
   /** Changes the families or next hops of the running session. Sends, resends or withdraws the affected routes. */
-  recarry({ families, nextHops, empty }: Pick<CarriedFamilies, 'families' | 'nextHops' | 'empty'>): void {
+  recarry(families: readonly Family[], nextHops: WireSession['nextHops']): void {
     const before = this.#session;
     if (!before) return;
     // A family that is no longer carried keeps its next hops, so that its routes are withdrawn in the form in which they were sent.
     const wire = { ...before.wire, nextHops: { ...before.wire.nextHops, ...nextHops } };
-    this.#session = { ...before, families, emptyFamilies: empty, wire };
+    this.#session = { ...before, families, wire };
     this.#writer = this.#writerFor(wire);
     for (const family of both) {
       const isCarried = families.includes(family);
-      const isNowEmpty = empty.includes(family) && !before.emptyFamilies.includes(family);
-      if (isCarried !== before.families.includes(family) || isNowEmpty) this.#rib.carry(family, isCarried);
+      if (isCarried !== before.families.includes(family)) this.#rib.carry(family, isCarried);
       // When a family is carried again, the peer may still hold its routes with the earlier next hop.
       if (isCarried && !isSameList(before.wire.nextHops[family], nextHops[family])) this.#rib.resend(family);
     }

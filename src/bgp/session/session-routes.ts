@@ -69,7 +69,6 @@ export class SessionRoutes {
       sink: stream,
       wire: { internal, fourOctetAs, sendLimit, localAsn: settings.localAsn, nextHops: carried.nextHops },
       families: carried.families,
-      emptyFamilies: carried.empty,
       enhancedRefresh: enhancedRouteRefresh,
       unsendable: () => this.#log.unsendable(),
     });
@@ -84,7 +83,7 @@ export class SessionRoutes {
     this.#findLink(local, settings, interfaces);
     const carried = carriedFamilies(local, negotiated, settings, interfaces, before);
     this.#carried = carried;
-    this.#output.recarry(carried);
+    this.#output.recarry(carried.families, carried.nextHops);
     this.#log.familiesChanged(before, carried);
   }
 

@@ -15,8 +15,8 @@ export function settingsChange(before: ResolvedPeer, after: ResolvedPeer): Setti
 }
 
 /**
- * True when the edit leads to another router, or when the router takes the new session for that of another peer. A router tells its peers apart by
- * their address and their AS.
+ * True when the edit leads to another router. Only the address and the interface are compared. An edit may write the other settings in another way
+ * and keep the router, for instance with an AS number in place of `external`.
  */
 export function isOtherSession(
   { settings: before }: ResolvedPeer,
@@ -25,12 +25,8 @@ export function isOtherSession(
   return endsOf(before) !== endsOf(after);
 }
 
-function endsOf({ address, sourceAddress, interface: link, port, peerAsn, localAsn }: PeerSettings): string {
-  return JSON.stringify([
-    [address.family, String(address.value), link, port],
-    sourceAddress && String(sourceAddress.value),
-    [peerAsn, localAsn],
-  ]);
+function endsOf({ address, interface: link }: PeerSettings): string {
+  return JSON.stringify([address.family, String(address.value), link]);
 }
 
 function settledAtOpen({ settings, password, routerId, waitingFor }: ResolvedPeer): string {

@@ -152,18 +152,16 @@ describe('AdjRibOut', () => {
     assert.deepEqual(drain(), ['announce med 7 2001:db8::1/128']);
   });
 
-  test('carry() without routes sends only the End-of-RIB of a family, once', () => {
+  test('a family gets no End-of-RIB while the session does not carry it', () => {
     const { rib, drain } = fixture();
     rib.announce(c, plain);
     rib.up([4], false);
     rib.carry(6, false);
-    assert.deepEqual(drain(), []);
+    rib.inherit(prefix('2001:db8::9/128'));
     rib.synced();
-    assert.deepEqual(drain(), ['end-of-rib 4', 'end-of-rib 6']);
+    assert.deepEqual(drain(), ['withdraw 2001:db8::9/128', 'end-of-rib 4']);
     rib.carry(6, true);
-    rib.carry(6, false);
-    rib.carry(6, true);
-    assert.deepEqual(drain(), ['announce med - 2001:db8::1/128']);
+    assert.deepEqual(drain(), ['announce med - 2001:db8::1/128', 'end-of-rib 6']);
   });
 
   test('resend() sends the routes of only one family again', () => {

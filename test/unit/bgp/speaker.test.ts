@@ -338,8 +338,9 @@ describe('a session in virtual time', () => {
 
   for (const [what, edit, subcodes] of [
     ['the address', { address: ip('192.0.2.99') }, [9, 6, 3]],
-    ['the source address', { sourceAddress: ip('192.0.2.1') }, [9, 6, 3]],
-    ['the AS of the peer', { peerAsn: 64999 }, [9, 6, 3]],
+    ['the interface', { interface: 'eth0' }, [9, 6, 3]],
+    ['the source address', { sourceAddress: ip('192.0.2.1') }, [6]],
+    ['the spelling of the AS', { peerAsn: 'external' }, [6]],
     ['the hold time', { holdTimeSeconds: 30 }, [6]],
   ] as const)
     test(`an edit of ${what} sends ${subcodes.length > 1 ? 'a Hard Reset' : 'no Hard Reset'} (RFC 8538)`, () => {

@@ -150,17 +150,19 @@ describe('a session that is passed on', () => {
   });
 
   test('goes on without the capabilities that its OPEN lacks, and the status says so', async () => {
-    const peers = [peer({ gracefulRestart: { restartTimeSeconds: 60 } })];
-    for (const [refusal, lacking] of [
-      [notification(2, 7, Uint8Array.of(73, 0)), /sent without fqdn: .* or the session is older than/],
-      [notification(2, 4), /sent without .*graceful-restart/],
+    const peers = [peer({ gracefulRestart: { restartTimeSeconds: 60, longLivedStaleTimeSeconds: 600 } })];
+    for (const [refusal, lacking, offered] of [
+      [notification(2, 7, Uint8Array.of(73, 0)), /sent without fqdn: .* or the session is older than/, true],
+      [notification(2, 4), /sent without .*graceful-restart/, true],
+      [notification(2, 7, Uint8Array.of(71, 0)), /sent without long-lived-graceful-restart:/, true],
+      [notification(2, 7, Uint8Array.of(71, 0, 64, 0)), /sent without graceful-restart, long-lived/, false],
     ] as const) {
       const from = fixture();
       from.speaker.setPeers(peers);
       from.transport.last.connected();
       from.transport.last.send(refusal);
       from.clock.advance(1100);
-      from.establish(gracefulRestart);
+      from.establish(...(offered ? [gracefulRestart] : []));
       from.speaker.synced();
       const offer = await from.speaker.offer();
       assert.ok(offer);

@@ -31,6 +31,11 @@ test('a peer on another link or without a link of ours is refused', () => {
 });
 
 test('an address is ours only while the node has it', () => {
-  assert.equal(isOwnAddress(octetsOf('127.0.0.1')), true);
-  assert.equal(isOwnAddress(octetsOf('192.0.2.1')), false);
+  assert.equal(isOwnAddress(octetsOf('127.0.0.1'), 'lo'), true);
+  assert.equal(isOwnAddress(octetsOf('192.0.2.1'), 'lo'), false);
+});
+
+// The address of an interface in a VRF exists only in the VRF.
+test('an address is looked for on the interface: one that is gone does not say that the address is gone', () => {
+  assert.equal(isOwnAddress(octetsOf('192.0.2.1'), 'absent'), true);
 });

@@ -426,6 +426,14 @@ describe('bfd-strict: local', () => {
     assert.deepEqual(peer.done(), ['no-bfd', 'connect']);
   });
 
+  test('a first report that comes late and in which BFD is not Up does not make the wait longer', () => {
+    const peer = new Peer(local());
+    peer.clock.advance(startWaitMs - 1);
+    peer.bfd({ state: 'Init' });
+    peer.clock.advance(1);
+    assert.deepEqual(peer.done(), ['no-bfd', 'connect']);
+  });
+
   test('edits that do not concern BFD do not make the wait longer', () => {
     const peer = new Peer(local());
     for (let second = 0; second < startWaitMs / 1000; second++) {

@@ -95,6 +95,7 @@ const events = {
   KeepAliveMsg: { kind: 'keepalive' },
   UpdateMsg: { kind: 'update' },
   'keepalive interval': { kind: 'keepalive-interval', keepaliveMs: 10_000 },
+  'same keepalive interval': { kind: 'keepalive-interval', keepaliveMs: 30_000 },
   'BGPOpen, BFD down': {
     kind: 'open',
     holdTimeMs: 90_000,
