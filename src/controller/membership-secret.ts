@@ -5,6 +5,7 @@ import { membershipSecretKey, membershipSecretName } from '../cluster/names.ts';
 import type { Api, RawObject } from '../kubernetes/api.ts';
 import { ApiError, isConflict, isNotFound } from '../kubernetes/api-error.ts';
 import { decodeSecret } from '../kubernetes/decode.ts';
+import { type Refusal, refused } from '../kubernetes/retry.ts';
 import { WorkQueue } from '../kubernetes/work-queue.ts';
 import { paths } from '../kubernetes/write.ts';
 import type { Logger } from '../log.ts';
@@ -62,6 +63,7 @@ export class MembershipSecretKeeper {
   readonly #queue: WorkQueue;
   /** The fault that was reported last. */
   #fault: string | undefined;
+  #refusal: Refusal | undefined;
 
   constructor(options: MembershipSecretKeeperOptions) {
     this.#options = options;
@@ -85,21 +87,23 @@ export class MembershipSecretKeeper {
     await this.#queue.settled();
   }
 
-  /** Warns once about a missing right, which stays missing until an operator grants it. Other failures pass by themselves. */
+  /** Warns about a refusal that lasts, such as a missing right or a quota. Other failures pass by themselves. */
   #failed(error: unknown): void {
-    const { logger } = this.#options;
+    const { logger, clock } = this.#options;
     const reason = String(error);
-    if (!(error instanceof ApiError && error.status === 403))
-      logger.debug({ reason }, 'membership Secret not checked yet');
-    else if (reason !== this.#fault) {
-      this.#fault = reason;
-      logger.warn({ reason }, 'membership Secret not checked: the controller lacks a right');
+    if (error instanceof ApiError && error.status === 403) {
+      const { refusal, isWorthLogging } = refused(this.#refusal, reason, clock.now());
+      this.#refusal = refusal;
+      if (isWorthLogging)
+        return logger.warn({ reason }, 'membership Secret not checked: the API server refuses the request');
     }
+    logger.debug({ reason }, 'membership Secret not checked yet');
   }
 
   async #check(): Promise<void> {
     const { client, namespace, logger, clock } = this.#options;
     const state = await ensureMembershipSecret(client, namespace);
+    this.#refusal = undefined;
     if (state.kind === 'created') logger.info('membership Secret created');
     const fault = state.kind === 'unusable' ? state.reason : undefined;
     if (fault !== undefined && fault !== this.#fault)

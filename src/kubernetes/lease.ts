@@ -111,7 +111,8 @@ export function writeTimeoutMs(candidate: Candidate, nowMs: number): number {
 
 /**
  * Pause before the next attempt to renew. The pause ends at the deadline at the latest, when the leader must stop. `retryAfterMs` is the pause that
- * the server asked for when it refused the last attempt; 0 if it asked for none.
+ * the server asked for when it refused the last attempt; 0 if it asked for none. A longer pause than the term allows is cut short, so that one more
+ * attempt can be answered before the deadline.
  */
 export function renewalDelayMs(
   candidate: Candidate,
@@ -120,7 +121,10 @@ export function renewalDelayMs(
   nowMs: number,
 ): number {
   const delayMs = lastSucceeded ? leaseTiming.retryMs : leaseTiming.renewRetryMs;
-  return Math.min(Math.max(delayMs, retryAfterMs), candidate.writesUntilMs - nowMs);
+  const leftMs = candidate.writesUntilMs - nowMs;
+  if (retryAfterMs <= delayMs) return Math.min(delayMs, leftMs);
+  const lastMs = leftMs - leaseTiming.requestTimeoutMs;
+  return Math.min(retryAfterMs, lastMs >= delayMs ? lastMs : leftMs);
 }
 
 /** Pause of a candidate that does not lead. `random` is in [0, 1). */

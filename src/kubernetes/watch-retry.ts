@@ -1,14 +1,14 @@
 /**
  * The decisions of `watch.ts` as a pure function: when a watch tries again, and what it logs. The delay doubles with each failure. The
- * delay is reset when the watch delivers a change or a bookmark, when the server ends the watch, and when the server accepts a request after an
- * outage.
+ * delay is reset when the watch delivers a change or a bookmark, and when the server ends the watch. An accepted request does not reset it, because a
+ * proxy may accept each request and then break the connection.
  */
 import { type Refusal, refused } from './retry.ts';
 
 export interface WatchRetryState {
   /** Failures since the delay was last reset. */
   readonly failures: number;
-  /** Whether the server did not answer one of the requests since it last accepted one. */
+  /** Whether the last failure was a request that the server did not answer. */
   readonly isAfterOutage: boolean;
   readonly refusal: Refusal | undefined;
   /** Objects in one page of a list. */
@@ -64,32 +64,30 @@ export function nextWatchTry(
   const onward = { delayMs: 0, endsOnReturn: true, relist: false, report: undefined };
   switch (outcome.kind) {
     case 'accepted':
-      // After an outage, a resumed watch often opens and then expires. Its list must not wait for the delay that the outage has raised.
       return {
         ...onward,
-        state: {
-          ...state,
-          refusal: undefined,
-          failures: state.isAfterOutage ? 0 : state.failures,
-          isAfterOutage: false,
-        },
+        state: { ...state, refusal: undefined },
         report: state.refusal?.logged === undefined ? undefined : 'granted',
       };
     case 'delivered':
-      return { ...onward, state: { ...state, failures: 0 } };
+      return { ...onward, state: { ...state, failures: 0, isAfterOutage: false } };
     case 'ended':
       return {
         ...onward,
-        state: { ...state, failures: 0 },
+        state: { ...state, failures: 0, isAfterOutage: false },
         delayMs: outcome.openForMs < shortWatch.openForMs ? shortWatch.pauseMs * jitter(random) : 0,
       };
-    case 'unanswered':
-      return { ...failed({ ...state, isAfterOutage: true }, random), relist: false };
+    case 'unanswered': {
+      const step = failed(state, random);
+      return { ...step, state: { ...step.state, isAfterOutage: true }, relist: false };
+    }
     case 'expired': {
       // An expired resourceVersion is not a fault of the server, so the list follows soon. After earlier failures, for example when one list
-      // after another expires, the delay grows.
+      // after another expires, the delay grows. After an outage, a resumed watch often expires, and its list must not wait for the delay that the
+      // outage has raised.
       const step = failed(state, random);
-      return step.state.failures === 1 ? { ...step, delayMs: relistJitterMs * random } : step;
+      const isSoon = state.failures === 0 || state.isAfterOutage;
+      return isSoon ? { ...step, delayMs: relistJitterMs * random } : step;
     }
     case 'refused': {
       const { refusal, isWorthLogging } = refused(state.refusal, outcome.reason, nowMs);
@@ -113,7 +111,7 @@ export function nextWatchTry(
 function failed(state: WatchRetryState, random: number): WatchRetryStep {
   const delayMs = Math.min(backoff.maxMs, backoff.firstMs * 2 ** Math.min(state.failures, 10));
   return {
-    state: { ...state, failures: state.failures + 1 },
+    state: { ...state, failures: state.failures + 1, isAfterOutage: false },
     delayMs: delayMs * jitter(random),
     endsOnReturn: true,
     relist: true,

@@ -8,7 +8,7 @@ import type {
   PeerConfig,
   PoolConfig,
 } from '../config.ts';
-import type { ConfigError, Path } from '../errors.ts';
+import { type ConfigError, type Path, show } from '../errors.ts';
 import type { Findings } from '../schema/index.ts';
 
 /** The begin of a warning about a value that has no effect. */
@@ -17,6 +17,16 @@ export const noEffect = 'it has no effect: ';
 /** Whether a warning comes from this file, and so says that a value has no effect. Such a value stays in the configuration as it is written. */
 export function isWithoutEffect({ message }: ConfigError): boolean {
   return message.startsWith(noEffect) || / has no effect here: /.test(message);
+}
+
+/** Warns of a name that no interface has, although the configuration may hold it. */
+export function warnOfColon(name: string | undefined, path: Path, findings: Findings): void {
+  if (name?.includes(':'))
+    findings.warning(
+      path,
+      () =>
+        `${noEffect}there is no interface ${show(name)}, because no interface of Linux has a colon in its name`,
+    );
 }
 
 /** `paths` gives the place of each pool in the document, by its name. */

@@ -5,7 +5,7 @@ import type { GracefulRestartConfig, PeerConfig } from '../config.ts';
 import { type Path, show } from '../errors.ts';
 import type { Findings, RawPeer, Sound } from '../schema/index.ts';
 import { type BfdProfiles, resolvePeerBfd } from './bfd.ts';
-import { noEffect } from './effects.ts';
+import { noEffect, warnOfColon } from './effects.ts';
 import { resolveSelectors } from './selectors.ts';
 import { interfaceNameFault, isUnsound, readAddress, readPeerAddress, readSeconds } from './values.ts';
 
@@ -182,6 +182,8 @@ function resolveEndpoint(raw: Sound<RawPeer>, path: Path, findings: Findings): E
   const { interface: bound } = raw;
   const wrong = bound === undefined ? undefined : interfaceNameFault(bound);
   if (wrong !== undefined) findings.error(at('interface'), () => wrong);
+  else warnOfColon(bound, at('interface'), findings);
+  if (to?.zone !== bound) warnOfColon(to?.zone, at('peer-address'), findings);
   if (!to) return undefined;
   if (to.zone !== undefined && bound !== undefined && to.zone !== bound)
     findings.error(at('interface'), () => `peer-address names the interface ${to.zone}, not ${show(bound)}`);

@@ -3,6 +3,7 @@ import type { Layer2Advertisement, PoolConfig, Protocol } from '../config.ts';
 import { type Path, show } from '../errors.ts';
 import type { Findings, RawPool, Sound } from '../schema/index.ts';
 import { type References, resolveBgpAdvertisements } from './advertisements.ts';
+import { warnOfColon } from './effects.ts';
 import { resolveSelector, resolveSelectors } from './selectors.ts';
 import { interfaceNameFault, namespaceFault, readRange } from './values.ts';
 
@@ -105,8 +106,12 @@ function resolvePool(
   );
   const l2Advertisements = ofLayer2.map((each, i): Layer2Advertisement => {
     const within: Path = [...at('l2-advertisements'), i];
+    const interfaces = soundNames(each?.interfaces, interfaceNameFault, [...within, 'interfaces'], findings);
+    each?.interfaces?.forEach((name, n) => {
+      warnOfColon(name, [...within, 'interfaces', n], findings);
+    });
     return {
-      interfaces: soundNames(each?.interfaces, interfaceNameFault, [...within, 'interfaces'], findings),
+      interfaces,
       nodeSelectors: resolveSelectors(each?.['node-selectors'], [...within, 'node-selectors'], findings),
       serviceSelectors: resolveSelectors(
         each?.['service-selectors'],

@@ -215,10 +215,13 @@ function isNoHost({ family, value }: IpAddress): boolean {
   return value === 0n || value >> 120n === 0xffn;
 }
 
-/** The fault in the name of a Linux interface; `undefined` when the name is valid. */
+/**
+ * The fault in the name of a Linux interface; `undefined` when the name is valid. A name with a colon is valid. `ip address` shows such a name as
+ * the label of an address, so accepted configurations may hold one.
+ */
 export function interfaceNameFault(name: string): string | undefined {
-  if (/^[!-.0-9;-~]{1,15}$/.test(name) && name !== '.' && name !== '..') return undefined;
-  return `${show(name)} is not the name of an interface: 1 to 15 characters without spaces, slashes or colons`;
+  if (/^[!-.0-~]{1,15}$/.test(name) && name !== '.' && name !== '..') return undefined;
+  return `${show(name)} is not the name of an interface: 1 to 15 characters without spaces or slashes`;
 }
 
 /** The fault in the name of a namespace (an RFC 1123 label); `undefined` when the name is valid. */

@@ -131,6 +131,8 @@ class Reader {
   #nodes = 0;
   /** Offset after the last token. A missing value gets this offset. */
   #cursor = 0;
+  /** Offsets of all dashes outside comments; `undefined` until the first empty item. */
+  #dashes: readonly number[] | undefined;
 
   constructor(text: string, events: readonly Event[]) {
     this.#text = text;
@@ -216,7 +218,7 @@ class Reader {
   #scalar(event: Extract<Event, { type: typeof EVENT_ID.SCALAR }>, isItem: boolean): YamlScalar {
     if (event.valueStart < 0) {
       // The value is missing. An empty item gets the offset of its dash, an empty value the offset after its key.
-      const dash = isItem ? indexOfDash(this.#text, this.#cursor) : -1;
+      const dash = isItem ? this.#dashFrom(this.#cursor) : -1;
       if (dash < 0) return { ...nothing, offset: this.#cursor };
       this.#cursor = dash + 1;
       return { ...nothing, offset: dash };
@@ -237,6 +239,19 @@ class Reader {
       default:
         return { kind: 'scalar', offset: event.valueStart - 1, text, value, isPlain };
     }
+  }
+
+  /** Offset of the first dash from here on; -1 when there is none. A search of the text for each empty item would take quadratic time. */
+  #dashFrom(offset: number): number {
+    this.#dashes ??= dashesOf(this.#text);
+    let low = 0;
+    let high = this.#dashes.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#dashes[middle] as number) < offset) low = middle + 1;
+      else high = middle;
+    }
+    return this.#dashes[low] ?? -1;
   }
 
   #mapping(path: Path, offset: number): YamlNode {
@@ -263,16 +278,17 @@ class Reader {
   }
 }
 
-/** Offset of the first dash outside comments; -1 when there is none. */
-function indexOfDash(text: string, from: number): number {
+/** Offsets of all dashes that no `#` precedes in their line. */
+function dashesOf(text: string): number[] {
+  const dashes: number[] = [];
   let isComment = false;
-  for (let i = from; i < text.length; i++) {
+  for (let i = 0; i < text.length; i++) {
     const character = text[i];
     if (character === '\n' || character === '\r') isComment = false;
     else if (character === '#') isComment = true;
-    else if (character === '-' && !isComment) return i;
+    else if (character === '-' && !isComment) dashes.push(i);
   }
-  return -1;
+  return dashes;
 }
 
 const implicitTags = CORE_SCHEMA.tags.flatMap((tag) =>

@@ -60,6 +60,12 @@ const roundMs = { first: 0, urgent: 100, calm: 1000 } as const;
 /** Maximum number of nodes whose Leases one round reads. When there are more, the next rounds read the others. */
 const maxReads = 50;
 /**
+ * The calm pause when this many nodes are watched. Each node is read about once a second, although one round reads only some of the nodes. After
+ * longer gaps between the reads of a node, `DeathJudge` would measure no silence.
+ */
+const calmMs = (watched: number) =>
+  Math.max(roundMs.urgent, roundMs.calm / Math.max(1, Math.ceil(watched / maxReads)));
+/**
  * Each round of marking lists the Pods of one dead node and marks them. A Pod that changes between the list and the write is left out, and the
  * next round tries again. After this many rounds with such a Pod, the marking of the node ends. Rounds in which a request failed do not count.
  */
@@ -196,13 +202,14 @@ export class DeathWatch {
   }
 
   #readSoon(): void {
-    if (this.#reading || this.#judge.watched().length === 0) return;
+    const watched = this.#judge.watched().length;
+    if (this.#reading || watched === 0) return;
     const isWaiting = this.#decisions.some(({ state }) => state === 'waiting');
     const isFirst = isWaiting && !this.#wasWaiting;
     if (this.#timer && !isFirst) return;
     // A decision that begins to wait also ends a calm pause.
     this.#timer?.cancel();
-    const pauseMs = isFirst ? roundMs.first : isWaiting ? roundMs.urgent : roundMs.calm;
+    const pauseMs = isFirst ? roundMs.first : isWaiting ? roundMs.urgent : calmMs(watched);
     this.#wasWaiting = isWaiting;
     this.#timer = this.#options.clock.after(pauseMs, () => {
       this.#timer = undefined;

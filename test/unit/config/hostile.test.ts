@@ -63,6 +63,12 @@ const refused: readonly (readonly [string, string, RegExp])[] = [
     `peers: [{node-selectors: [{match-expressions: [${'{},'.repeat(199_000)}]}]}]`,
     /key is missing/,
   ],
+  ['anchors without a value, and no dash', `peers: [${'&a,'.repeat(199_000)}]`, /expected/],
+  [
+    'anchors without a value among words, and one dash at the end',
+    `peers: [${'&a,&a,b,'.repeat(66_000)}]\n# -\nx: -1-`,
+    /expected/,
+  ],
   ['ninety thousand unknown keys', counted(90_000, (i) => `k${i}: 1`), /unknown key k0/],
   ['one key over and over', 'a: 1\n'.repeat(90_000), /this key appears twice/],
   ['merge keys over and over', '<<: a\n'.repeat(90_000), /merge keys are not supported/],

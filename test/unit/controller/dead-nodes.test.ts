@@ -154,6 +154,19 @@ describe('DeadNodes', () => {
     assert.deepEqual(reasons().sort(), dead.map((node) => `NodeDead ${node}`).sort());
   });
 
+  test('measures the silence of more nodes than one round of reads reads, even if the API server is slow', async (t) => {
+    const { api, clock, report, reasons, end } = await setUp(t, { count: 201, maxNodes: 100 });
+    api.after = async ({ path }) => {
+      if (path.includes('/kube-node-lease/')) await pause(clock, 600, end.signal);
+    };
+    const dead = Array.from({ length: 100 }, (_, i) => `n${i + 102}`);
+    // The reports of the dead nodes are recent, so the nodes are held until they are silent.
+    for (const node of dead) report(node, 'n1');
+    for (let i = 1; i <= 101; i++) report(`n${i}`, ...dead);
+    await pass(clock, deathTiming.silenceMs + 5000, 100);
+    assert.deepEqual(reasons().sort(), dead.map((node) => `NodeDead ${node}`).sort());
+  });
+
   test('counts the Pods that were marked in a round in which a request failed', async (t) => {
     const { api, clock, report, marked, registry } = await setUp(t);
     let isFirst = true;

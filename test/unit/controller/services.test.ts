@@ -471,6 +471,24 @@ test('a missing membership Secret is created with 32 random octets, and an exist
   await harness.stop();
 });
 
+test('a controller whose API server refuses valid accounts for some seconds does not warn about the membership Secret', async () => {
+  const harness = new ControllerHarness();
+  let isStarting = true;
+  harness.api.before = ({ path }) => {
+    if (isStarting && path.includes('/secrets')) throw new ApiError(403, 'Forbidden', 'secrets is forbidden');
+  };
+  await harness.start();
+  await harness.pass(5000);
+  isStarting = false;
+  await harness.pass(60_000);
+  assert.ok(harness.log.includes('membership Secret created'));
+  assert.deepEqual(
+    harness.logLines.filter(({ msg }) => msg.startsWith('membership Secret not checked: ')),
+    [],
+  );
+  await harness.stop();
+});
+
 test('a controller that may not read the membership Secret warns once, until it has the right', async () => {
   const harness = new ControllerHarness();
   let isForbidden = true;

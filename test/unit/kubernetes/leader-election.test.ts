@@ -232,7 +232,7 @@ test('LeaderElection ends the term when renewals fail, and leads again after the
 });
 
 for (const isLeading of [false, true])
-  test(`LeaderElection ${isLeading ? 'as leader' : 'as candidate'} waits as long as the server asks, even if an outage ends meanwhile`, async () => {
+  test(`LeaderElection ${isLeading ? 'as leader' : 'as candidate'} waits when the server asks for it, even if an outage ends meanwhile`, async () => {
     const { clock, server } = setUp();
     let isRefusing = !isLeading;
     const asked: number[] = [];
@@ -250,12 +250,30 @@ for (const isLeading of [false, true])
     server.reachability.missed('no answer');
     await pass(clock, 1000, 100);
     server.reachability.answered();
-    await pass(clock, 2500, 100);
+    await pass(clock, isLeading ? 1000 : 2500, 100);
     assert.equal(asked.length, 1);
     isRefusing = false;
     await pass(clock, 10_000, 100);
     await stop();
   });
+
+test('LeaderElection keeps its term when one renewal is refused and the server asks it to wait until after the deadline', async () => {
+  const { clock, server } = setUp();
+  let refusals = 0;
+  server.before = ({ path, method }) => {
+    if (path !== leasePath || method !== 'PUT' || refusals > 0) return;
+    refusals++;
+    throw new ApiError(429, 'TooManyRequests', 'busy', { retryAfterMs: 30_000 });
+  };
+  const { lines, stop } = replica('only', server, clock, []);
+  await pass(clock, 20_000, 100);
+  assert.equal(refusals, 1);
+  assert.deepEqual(
+    lines.map(({ msg }) => msg).filter((msg) => msg === 'no longer leading'),
+    [],
+  );
+  await stop();
+});
 
 test('LeaderElection keeps its term when the answer to a successful renewal is lost', async () => {
   const { clock, server, violations } = setUp();

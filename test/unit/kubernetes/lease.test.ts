@@ -141,10 +141,12 @@ test('campaignDelayMs() lengthens the pause by a random part of at most a fifth,
   assert.equal(campaignDelayMs(1, 0), leaseTiming.retryMs * 1.2);
 });
 
-test('renewalDelayMs() and campaignDelayMs() return at least the wait that the server asks for, but a leader never waits past its deadline', () => {
+test('renewalDelayMs() and campaignDelayMs() return at least the wait that the server asks for, but a leader tries once more before its deadline', () => {
   const leader = leaseGranted(newCandidate('me'), '5', 1000);
   assert.equal(renewalDelayMs(leader, false, 3000, 1000), 3000);
-  assert.equal(renewalDelayMs(leader, false, 8000, 1000), leaseTiming.renewDeadlineMs);
+  const lastAttemptMs = leaseTiming.renewDeadlineMs - leaseTiming.requestTimeoutMs;
+  assert.equal(renewalDelayMs(leader, false, 8000, 1000), lastAttemptMs, 'one more attempt');
+  assert.equal(renewalDelayMs(leader, false, 8000, 1000 + lastAttemptMs), leaseTiming.requestTimeoutMs);
   assert.equal(campaignDelayMs(0, 8000), 8000);
   assert.equal(campaignDelayMs(1, 8000), 9600);
 });

@@ -55,15 +55,26 @@ test('nextWatchTry() lists within half a second when the watch that opens after 
   assert.equal(nextWatchTry(opened.state, { kind: 'expired' }, 0, 1).delayMs, 500);
 });
 
+test('nextWatchTry() backs off when every watch that the server accepts breaks', () => {
+  let state = initialWatchRetry;
+  const delays = Array.from({ length: 4 }, () => {
+    ({ state } = nextWatchTry(state, { kind: 'accepted' }, 0, 1));
+    const step = nextWatchTry(state, { kind: 'unanswered' }, 0, 1);
+    state = step.state;
+    return step.delayMs;
+  });
+  assert.deepEqual(delays, [200, 400, 800, 1600]);
+});
+
 test('nextWatchTry() backs off when every watch that the server accepts expires', () => {
-  let { state } = repeat({ kind: 'unanswered' }, 10);
+  let { state } = repeat({ kind: 'unanswered' }, 2);
   const delays = Array.from({ length: 4 }, () => {
     ({ state } = nextWatchTry(state, { kind: 'accepted' }, 0, 1));
     const step = nextWatchTry(state, { kind: 'expired' }, 0, 1);
     state = step.state;
     return step.delayMs;
   });
-  assert.deepEqual(delays, [500, 400, 800, 1600]);
+  assert.deepEqual(delays, [500, 1600, 3200, 6400]);
 });
 
 test('nextWatchTry() pauses after a watch that ends at once', () => {
