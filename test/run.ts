@@ -22,8 +22,8 @@ interface Report {
 }
 
 /**
- * At most this many lines of each file that failed are printed again at the end, because a CI system shows the end of the output. The error comes
- * first. The lines beyond this limit are mostly the log of a lab.
+ * At the end, the failures of each file are printed again, because a CI system shows the end of the output. At most this many lines are printed for
+ * each file: the error comes first, and the lines beyond this limit are mostly the log of a lab.
  */
 const maxFailureLines = 40;
 

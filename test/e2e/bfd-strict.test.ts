@@ -1,6 +1,7 @@
 /**
- * `bfd-strict: negotiate` between two speakers, with real BFD and TCP. No router that the tests can install supports capability 74, by which two
- * peers negotiate it, so the speaker of the second node plays the router. It has another AS number, and waits for the first node to connect.
+ * `bfd-strict: negotiate` between two speakers, with real BFD and TCP. Two peers negotiate BFD strict mode by capability 74. No router that the
+ * tests can install supports this capability, so the speaker of the second node plays the router. This speaker has another AS number, and waits
+ * for the first node to connect.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';

@@ -151,7 +151,7 @@ describe('bellman capture', { concurrency: false }, () => {
       lab.fabric.near.spawn('curl', ['-sS', header, value, `${url}&seconds=100`], { stdio: 'ignore' });
     let client = startClient();
     await lab.until('a second capture is refused', async () => {
-      // The request below may overtake the client's. The client is then refused and ends, so another one is started.
+      // The request below may arrive before the request of the client. The client is then refused and ends, so another client is started.
       if (client.exitCode !== null) client = startClient();
       return (await code('&seconds=1', ...capturer)) === '429';
     });

@@ -68,7 +68,7 @@ describe('dead nodes', { concurrency: false, skip }, () => {
     return [...new Set(ready.map(({ nodeName }) => nodeName))].sort();
   }
 
-  /** The nodes whose Pods carry the mark. */
+  /** The nodes whose Pods the controller of Bellman has set to not ready. */
   async function markedNodes(): Promise<string[]> {
     const pods = await get('pods', '--all-namespaces');
     const marked = pods.filter(({ status }) =>
@@ -118,7 +118,7 @@ describe('dead nodes', { concurrency: false, skip }, () => {
 
   test('a speaker that crashes on a living node: no Pod is marked', async () => {
     // If the speaker died first, its layer-2 process would leave the membership as in a clean stop, so the layer-2 process is killed first. The
-    // speaker is suspended meanwhile, because it would start a new one.
+    // speaker is suspended meanwhile, because a running speaker would start a new layer-2 process.
     lab.processes.signal(`speaker-${victim.name}`, 'SIGSTOP');
     await lab.signalLayer2(victim, 'SIGKILL');
     await lab.stop(`speaker-${victim.name}`, 'SIGKILL');

@@ -1,6 +1,6 @@
 /**
- * Processes that are dead and networks that are cut, in a running lab. `bellman explain` names the cause of each in its first two lines, and
- * `bellman status --problems` lists it and nothing else.
+ * Faults in a running lab: processes that are dead and networks that are cut. The first two lines of `bellman explain` name the cause of each
+ * fault, and `bellman status --problems` lists the fault and nothing else.
  */
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';

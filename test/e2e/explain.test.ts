@@ -1,8 +1,8 @@
 /**
- * Faults of the configuration, of objects and of peers in a running lab; `explain-processes.test.ts` has those of processes and networks.
- * `bellman explain` names the cause of each in its first two lines, and `bellman status --problems` lists it and nothing else. The tests call
- * the code of the commands in this process, because each start of a command from source takes a second of CPU time. The first test runs
- * `bellman explain` itself.
+ * Faults of the configuration, of objects and of peers in a running lab. `explain-processes.test.ts` has the faults of processes and networks.
+ * The first two lines of `bellman explain` name the cause of each fault, and `bellman status --problems` lists the fault and nothing else. The
+ * tests call the code of the commands in this process, because each start of a command from source takes a second of CPU time. The first test
+ * runs `bellman explain` itself.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';

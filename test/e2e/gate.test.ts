@@ -98,7 +98,7 @@ async function keepingRoutes(during: () => Promise<void>): Promise<void> {
   assert.deepEqual(losses, []);
 }
 
-/** An annotation of the ConfigMap; empty when it is absent. */
+/** An annotation of the ConfigMap, or an empty text when the ConfigMap lacks the annotation. */
 async function annotation(name: string): Promise<string> {
   const { metadata } = await lab.client.request<V1ConfigMap>({
     method: 'GET',

@@ -38,8 +38,8 @@ async function neighbour(address: string): Promise<{ readonly state: string; rea
 
 test("another kernel's probes of the address move its neighbour entry from STALE to REACHABLE, for both families", async () => {
   const { near } = lab.fabric;
-  // When the reachable time of an entry ends, the entry becomes stale only if it was not used during the probe delay before that. Otherwise the
-  // kernel probes it. So the reachable time must exceed the probe delay.
+  // When the reachable time of an entry ends, the kernel probes the entry if it was used within the last probe delay. Otherwise the entry becomes
+  // stale, as this test needs it. So the reachable time must exceed the probe delay.
   for (const family of ['ipv4', 'ipv6'])
     await near.exec(
       'sysctl',

@@ -115,7 +115,7 @@ describe('an address in layer 2', { concurrency: false }, () => {
       return nodes.length === 2 && nodes[0] === nodes[1] && nodes[0] !== old.name;
     });
     const followed = await record();
-    // This is longer than an old owner waits before it removes its line from the record or writes it again.
+    // An old owner waits 8 s before it removes its line from the record, or 10 s before it writes that line again.
     await sleep(12_000);
     assert.equal(await record(), followed);
     assert.deepEqual(await unassigned(), before);
@@ -265,7 +265,8 @@ describe('an address in layer 2', { concurrency: false }, () => {
         return true;
       }
     });
-    // The node that is cut off might claim the address once it has waited in vain for the other two to claim it. This `arping` runs longer.
+    // The node that is cut off might claim the address after it has waited a second for each of the other two to claim it. This `arping` runs for
+    // longer than these two waits.
     await assert.rejects(lab.fabric.near.exec('arping', '-c', '4', '-w', '4', '-I', 'eth0', v4));
     await reconnect();
   });

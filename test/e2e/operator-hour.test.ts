@@ -178,7 +178,7 @@ describe("an operator's view of a fault", { concurrency: false }, () => {
           .length === 2
       );
     });
-    // This is longer than an old owner waits before it removes its line from the record or writes it again.
+    // An old owner waits 8 s before it removes its line from the record, or 10 s before it writes that line again.
     await sleep(12_000);
     assert.deepEqual(ownersOf(await record()), [successor, successor]);
     assert.doesNotMatch(await events('NodeUnassigned'), /desk/);

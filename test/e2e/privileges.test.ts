@@ -1,6 +1,6 @@
 /**
- * The Linux privileges that `manifests/speaker.yaml` grants are enough for layer 2, and for a BGP peer with a password and TTL security that is
- * not passive.
+ * The Linux privileges that `manifests/speaker.yaml` grants are enough for layer 2, and for a BGP peer that is not passive and uses a password and
+ * TTL security.
  */
 
 import assert from 'node:assert/strict';

@@ -1,7 +1,7 @@
 /**
  * The speakers of three nodes are replaced one by one, as by a DaemonSet with `maxSurge`. The router must lose no session, and the client no
- * datagram. Graceful restart is off: with it, the router would keep the routes of a session that is not passed on, and no datagram would be
- * lost. `bench/upgrade.ts` measures five nodes, and BFD at 100 ms × 3.
+ * datagram. Graceful restart is off. With graceful restart, no datagram would be lost even when a session is not passed on, because the router
+ * would keep the routes of that session. `bench/upgrade.ts` measures five nodes, and BFD at 100 ms × 3.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -15,8 +15,8 @@ import {
 } from '../support/upgrade.ts';
 
 /**
- * Detection takes three seconds, so that a busy machine does not cause a false alarm. This hides no mistake: a BFD session that is not passed on
- * starts with another discriminator, and the router takes that for a failure however long detection takes.
+ * Detection takes three seconds, so that a busy machine does not cause a false alarm. The slow detection hides no mistake: a BFD session that is
+ * not passed on starts with another discriminator. The router takes the new discriminator for a failure, however long detection takes.
  */
 const bfd = { intervalMs: 300, multiplier: 10 };
 

@@ -3,8 +3,8 @@
  * packet with random fields. Some packets are signed, with the key of the session or with another one. Some are then mutated.
  *
  * No datagram raises an exception, and none gets more than one answer. In a session that authenticates, a datagram changes nothing if it was
- * not signed with the key of the session, or was changed after that. A datagram from elsewhere changes nothing. Only a datagram with our
- * discriminator changes a session that is Up.
+ * not signed with the key of the session, or was changed after it was signed. A datagram from elsewhere changes nothing. Only a datagram with
+ * our discriminator changes a session that is Up.
  */
 import assert from 'node:assert/strict';
 import { sectionOctets, sign } from '../../src/bfd/codec/authentication.ts';

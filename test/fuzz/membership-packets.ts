@@ -1,4 +1,4 @@
-/** Fuzzes the decoder of opened membership datagrams with packets, mutated packets and random octets. */
+/** Fuzzes the decoder of membership packets, which decrypted datagrams carry. Its inputs are packets, mutated packets and random octets. */
 import assert from 'node:assert/strict';
 import { decodePacket, encodePacket } from '../../src/membership/codec.ts';
 import { treeWidth } from '../../src/membership/hash-tree.ts';

@@ -17,7 +17,7 @@ import type { FuzzTarget } from './target.ts';
 const frames = Object.values(captured).map(frame);
 const owned = ['192.0.2.1', '192.0.2.2', '2001:db8::a', '2001:db8::b'];
 const maxFrames = 20;
-/** A frame causes one answer, or one announcement of two frames, a request and a reply. The limit is twice that number. */
+/** A frame causes one answer, or one announcement, which is two frames: a request and a reply. The limit is twice an announcement. */
 const maxSentPerFrame = 4;
 const maxLines = 8;
 const sourceMacAt = 6;
@@ -59,7 +59,8 @@ export const neighbourResponder: FuzzTarget = {
 function nextFrame(random: Random): Buffer {
   let octets: Buffer = Buffer.from(random.pick(frames));
   if (random.oneIn(3)) {
-    // The frame now comes from another host, which has a MAC address of its own.
+    // The frame now comes from another host, which has a MAC address of its own. An ARP frame holds this address at offset 22 too. In a frame of
+    // Neighbour Discovery, the IPv6 source address begins at this offset, so that address changes as well.
     Buffer.from(random.octets(4)).copy(octets, sourceMacAt + 2);
     octets.copy(octets, 22, sourceMacAt, sourceMacAt + 6);
   }

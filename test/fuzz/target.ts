@@ -4,7 +4,7 @@ import type { Random } from './random.ts';
 export interface Budget {
   /** CPU time of this process in milliseconds. */
   readonly cpuMs: number;
-  /** Octets allocated on the heap. */
+  /** Growth of the heap in octets. Memory that garbage collection frees during the call does not count. */
   readonly heapOctets: number;
 }
 

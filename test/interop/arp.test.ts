@@ -1,4 +1,4 @@
-/** ARP against arping and the kernels of other hosts on a switch. */
+/** The ARP responder against `arping`, and against the kernels of other hosts on a switch. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { NetworkNamespace } from '../../lab/netns.ts';

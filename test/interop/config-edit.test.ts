@@ -87,7 +87,7 @@ describe('an edit of a peer', () => {
     ['connect-time', { connectRetrySeconds: 2 }],
     ['ebgp-multihop', { ebgpHops: 5 }],
     ['ttl-security', { ttlSecurity: true }],
-    // The router has no TTL security, so we drop all its packets from the edit above until this one.
+    // The router has no TTL security: it does not send with TTL 255. So we drop all its packets between the edit above and this edit.
     ['ttl-security undone', { ttlSecurity: false }],
     // Both ends now only wait for a connection, but the existing session stays.
     ['passive', { passive: true }],

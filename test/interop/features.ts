@@ -353,7 +353,7 @@ export const bodies: Record<Feature, (daemon: Daemon) => Promise<void>> = {
           second.speaker.setPeers([peer(ours)]);
           await established({ ...first, ...second });
           second.speaker.synced();
-          // End-of-RIB removes the route that was not announced again.
+          // When End-of-RIB arrives, the router removes the route that the second speaker has not announced.
           await held(first.daemon, host4, host6);
           watching = false;
           await watch;

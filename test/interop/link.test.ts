@@ -50,7 +50,7 @@ async function ndpAnswers(address: string, interfaceName: string): Promise<boole
   );
 }
 
-/** Whether the kernel of the client gets an answer on the link. Unlike ndisc6, it does not take an announcement on another link for an answer. */
+/** Whether the kernel of the client gets an answer on the link. Unlike ndisc6, the kernel ignores an announcement that arrives on another link. */
 async function kernelResolves(address: string, interfaceName: string): Promise<boolean> {
   const route = [`${address}/128`, 'dev', interfaceName];
   await client.ip('-6', 'route', 'add', ...route);

@@ -186,8 +186,8 @@ describe('a misbehaving peer', () => {
       () =>
         askedAtMs.length >= 4 && lastError()?.startsWith('NOTIFICATION sent: OPEN Message Error/Bad Peer AS'),
     );
-    // The pause begins after this peer has sent its OPEN. So a busy machine makes the time between two attempts longer, never shorter.
-    // The limit is 2 ms lower, because timers have a grain of 1 ms and the pauses are rounded.
+    // The speaker's pause begins after this peer has sent its OPEN. So a busy machine makes the time between two attempts longer, never shorter.
+    // The test allows 2 ms less than the shortest pause, because timers have a grain of 1 ms and the measured pauses are rounded.
     const pausesMs = askedAtMs.slice(1, 4).map((atMs, i) => Math.round(atMs - (askedAtMs[i] ?? atMs)));
     for (const [i, pauseMs] of pausesMs.entries())
       assert.ok(pauseMs >= 0.75 * 1000 * 2 ** i - 2, `pauses of ${pausesMs} ms`);
@@ -255,7 +255,7 @@ describe('a misbehaving peer', () => {
       },
       bad({ holdTimeSeconds: 90, keepaliveTimeSeconds: 30 }),
     );
-    // The limit includes the sender, which runs in this process too. A table of the routes alone would take more than twice as much.
+    // The measured memory includes that of the sender, which runs in this process too. A table of the routes alone would exceed twice this limit.
     assert.ok(peak - before < 150e6, `memory grew by ${Math.round((peak - before) / 1e6)} MB`);
   });
 

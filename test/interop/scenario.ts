@@ -125,7 +125,10 @@ async function signalTree(
   for (const child of children.split(' ').filter(Boolean)) await signalTree({ pid: Number(child) }, signal);
 }
 
-/** Suspends a process and all its descendants while the work is done. A descendant that stays suspended would keep the test from ending. */
+/**
+ * Suspends a process and all its descendants while the work is done, and then resumes all of them. A descendant that stayed suspended would keep
+ * the test from ending.
+ */
 export async function whileStopped(
   stopped: { readonly pid?: number | undefined },
   work: () => Promise<unknown>,

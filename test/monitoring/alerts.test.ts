@@ -143,10 +143,10 @@ const rows: Readonly<Record<string, Row | readonly Row[]>> = {
     series: {
       [`process_start_time_seconds{${a}}`]: '0x50',
       [`bellman_bgp_notifications_total{peer="router",direction="received",${error},${a}}`]: '_x20 1x30',
-      // Prometheus did not scrape this speaker for some minutes.
+      // Prometheus did not scrape this speaker for some minutes. The sample after the gap is not a new NOTIFICATION.
       [`process_start_time_seconds{${b}}`]: '0x10 _x10 0x30',
       [`bellman_bgp_notifications_total{peer="router",direction="received",${error},${b}}`]: '1x10 _x10 1x30',
-      // Neither an Administrative Shutdown nor a NOTIFICATION that the speaker sends is a rejection by the peer.
+      // The alert ignores an Administrative Shutdown by a peer, and a NOTIFICATION that the speaker sends.
       [`bellman_bgp_notifications_total{peer="other",direction="received",code="6",subcode="2",${a}}`]:
         '_x20 1x30',
       [`bellman_bgp_notifications_total{peer="other",direction="sent",code="3",subcode="1",${a}}`]:
@@ -244,7 +244,7 @@ const rows: Readonly<Record<string, Row | readonly Row[]>> = {
     {
       [`process_start_time_seconds{${a}}`]: '0x50',
       [`bellman_input_failures_total{entrance="bgp",kind="TypeError",${a}}`]: '_x20 1x30',
-      // Prometheus did not scrape this process for some minutes.
+      // Prometheus did not scrape this process for some minutes. The sample after the gap is not a new failure.
       [`process_start_time_seconds{${b}}`]: '0x10 _x10 0x30',
       [`bellman_input_failures_total{entrance="bgp",kind="TypeError",${b}}`]: '1x10 _x10 1x30',
     },

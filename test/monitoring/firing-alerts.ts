@@ -28,7 +28,7 @@ export class FiringAlerts {
     this.#prometheus = prometheus;
   }
 
-  /** Waits until each of the alerts fires. `cause` runs before each look, for faults that must be repeated. */
+  /** Waits until each of the alerts fires. `cause` runs before each query, for faults that must be repeated. */
   async fires(alerts: readonly string[], cause: () => Promise<void> = async () => {}): Promise<void> {
     for (const alert of alerts) {
       await this.#lab.until(`${alert} fires`, async () => {

@@ -1,7 +1,7 @@
 /**
  * A real Prometheus finds Bellman's Pods by our PodMonitor. The Prometheus of Debian cannot discover Pods in Kubernetes, so a file holds the targets
- * that it would discover for the Pods of our manifests. The test translates the PodMonitor as the Prometheus operator does, but knows only the
- * fields that ours has.
+ * that another Prometheus would discover for the Pods of our manifests. The test translates the PodMonitor as the Prometheus operator does, but
+ * supports only the fields that our PodMonitor has.
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';

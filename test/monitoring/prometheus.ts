@@ -16,7 +16,7 @@ interface Sample {
 }
 
 export interface PrometheusOptions {
-  /** The factor by which the times for which the shipped rules look back are multiplied; 1 by default. */
+  /** The shipped rules look back for some minutes. These times are multiplied by this factor; 1 by default. */
   readonly lookBack?: number;
 }
 
@@ -83,7 +83,7 @@ function alertsWithShortTimes(lookBack: number): object {
         ...rule,
         ...(rule.for === undefined ? {} : { for: pendingTime }),
         // The ranges and offsets that must shrink are in minutes. The limit on the age of a process is in seconds and stays, because every process
-        // of the lab is younger.
+        // of the lab is younger than this limit.
         expr: rule.expr.replace(/\b(\d+)m\b/g, (_, minutes) => `${Math.round(minutes * 60 * lookBack)}s`),
       })),
     })),

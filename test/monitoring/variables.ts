@@ -1,4 +1,4 @@
-/** The query, with its variables replaced as by Grafana when everything is selected. */
+/** The query, with its variables replaced as Grafana replaces them when everything is selected. */
 export function withValues(expr: string, rateInterval: string): string {
   return expr.replaceAll('$__rate_interval', rateInterval).replaceAll(/\$\w+/g, '.*');
 }

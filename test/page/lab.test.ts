@@ -12,7 +12,7 @@ import { Chromium, missingChromium, type Screen } from '../support/chromium.ts';
 import { eventually } from '../support/eventually.ts';
 import { keepShot } from '../support/shots.ts';
 
-/** With Kubernetes itself there are fewer Services, because it takes about 0.1 s for each one on a busy machine. */
+/** Kubernetes itself gets fewer Services, because it takes about 0.1 s to create each Service on a busy machine. */
 const total = isKubernetes ? 1000 : 10_000;
 const leader = 'http://127.0.0.1:7472';
 const config = `peers:
@@ -43,7 +43,7 @@ describe(`the page of a leader with ${total} Services`, {
 
   before(async () => {
     lab = await Lab.start({ nodes: 1 });
-    // No packet goes to a Service here, and kube-proxy's rules for all Services would cost more than everything else.
+    // No packet goes to a Service here, and kube-proxy's rules for all Services would take more CPU time than everything else.
     if (lab.isRunning('kube-proxy')) await lab.stop('kube-proxy');
     await lab.configure(config);
     await makeManyServices(lab, lab.node('node-1'), { from: 0, to: total });

@@ -354,7 +354,7 @@ class Trial {
 
   /**
    * Reconciles the waiting Services until nothing changes. The controller reconsiders them only after a decision with `opensAddresses`,
-   * a release, or a new configuration. At any other time, this must change nothing.
+   * a release, or a new configuration. At any other time, this method must change nothing.
    */
   serveWaiting(): void {
     const hasOpened = this.#hasOpened;

@@ -42,7 +42,7 @@ export class AnswerLedger {
     this.longestDoubledMs = Math.max(this.longestDoubledMs, this.#now() - since);
   }
 
-  /** Forgets what it has counted so far, except the present answerers. */
+  /** Starts the count again, but keeps the present answerers: an address that two or more nodes answer for now counts as doubled from now on. */
   reset(): void {
     this.mostDoubled = this.#doubledSince.size;
     this.longestDoubledMs = 0;

@@ -16,7 +16,7 @@ const droppedMetadata = new Set([
 
 /**
  * The fields of each kind's spec that clients read. The server fills in dozens of fields beside them. Of a kind that is not listed, the whole spec is
- * compared, but see `reducedService`.
+ * compared. A Service is an exception: see `reducedService`.
  */
 const readOfSpec: Readonly<Record<string, readonly string[]>> = {
   Pod: ['nodeName'],

@@ -69,7 +69,7 @@ export interface Mark {
   readonly hadNoWitness: boolean;
   /** How long ago the networks last changed. */
   readonly networksForMs: number;
-  /** Number of other nodes that exchange packets with it and reach the API server, so that they can say that it lives. */
+  /** Number of other nodes that exchange packets with this node and reach the API server, so that they can report that this node lives. */
   readonly neighbours: number;
 }
 
@@ -143,7 +143,7 @@ export class DeathWorld {
     return faults.hasPower && faults.reachesApi && !this.isApiAway;
   }
 
-  /** Renews the Lease about every 10 s. After a failure, it tries again within 7 s. The renewal times are random, as if the clock jumped. */
+  /** Renews the Lease about every 10 s, and within 7 s after a failure. The values of `renewTime` are random, as if the clock of the node jumped. */
   #kubelet(node: WorldNode): void {
     if (this.now < node.renewAtMs) return;
     const reaches = this.#reachesApi(node);
@@ -245,7 +245,7 @@ export class DeathWorld {
     this.judge.mark(name, this.now);
     const node = this.nodes.find((each) => each.name === name);
     if (!node) return;
-    // The shell reads once more before each write.
+    // Like the shell of the controller, the model reads the Lease and the reports again before it marks the node.
     this.#read(name);
     if (!this.judge.isMarked(name, this.now)) return;
     const { faults } = node;

@@ -9,7 +9,7 @@ import { closeOnFailure } from './close-on-failure.ts';
 import { startFrr, stopFrr, vtysh } from './lab-frr.ts';
 import { type GobgpPath, gobgpRoutes, isMarked, nextHopOf, startGobgp } from './lab-gobgp.ts';
 
-/** The drain delay is short, so that the routers soon lose the routes. A test that looks at the drain itself takes a long one. */
+/** The drain delay is short, so that the routers soon lose the routes. A test of the drain itself sets a long delay. */
 export const drainConfig = ({
   drainDelaySeconds = 2,
   announceDelaySeconds = 0,

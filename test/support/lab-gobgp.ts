@@ -30,7 +30,7 @@ export async function startGobgp(lab: Lab): Promise<() => Promise<void>> {
   await lab.until('gobgpd answers', async () => (await gobgpRoutes(lab)) !== undefined);
   const ending = new AbortController();
   const copying = copyRoutes(lab, ending.signal);
-  // The returned function reports an error of the loop.
+  // This handler only prevents an unhandled rejection. The returned function throws the error of the loop.
   copying.catch(() => {});
   return async () => {
     ending.abort();

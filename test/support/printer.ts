@@ -7,8 +7,8 @@ export type PrinterAddresses = readonly [v4: string, v6: string];
 
 /**
  * Starts the Service `printer` with a Pod on each node, and waits until the near client gets answers from both addresses of the Service. Before
- * that, it waits until all speakers see each other alive. If one joined during the first election, two nodes could be elected, and each could
- * keep one of the addresses.
+ * that, it waits until all speakers see each other alive. If a speaker joined during the first election, two nodes could be elected, and each node
+ * could keep one of the addresses.
  */
 export async function startPrinter(lab: Lab, { withEcho = false } = {}): Promise<PrinterAddresses> {
   await speakersMeet(lab);

@@ -14,7 +14,7 @@ export interface WitnessClusterOptions {
   readonly seed: number;
   /** Fields of each entry, besides its address and its candidates. */
   readonly entry?: Partial<AddressEntry>;
-  /** Whether the facts of each node have room for the short form of its statements only. */
+  /** Whether the facts of each node have room only for the short form of what its witness states (see `witnessToJson`). */
   readonly hasShortFacts?: boolean;
 }
 

@@ -26,8 +26,8 @@ import type { BfdDaemon, BfdFeature, PeerConfig, RunningBfdDaemon } from './daem
 const run = promisify(execFile);
 
 /**
- * A private world cannot have real-time scheduling. Without it, Bellman raises shorter intervals to 100 ms, so the tests use none below 100 ms.
- * The multiplier is large, because the tests also run on machines that are busy. Speed is measured in `bench/bfd.ts`.
+ * A private world cannot have real-time scheduling. Without real-time scheduling, Bellman raises each interval to at least 100 ms, so the tests
+ * use no interval below 100 ms. The multiplier is large, because the tests also run on machines that are busy. `bench/bfd.ts` measures speed.
  */
 const timers = { transmitIntervalMs: 200, receiveIntervalMs: 200, detectMultiplier: 20 } as const;
 

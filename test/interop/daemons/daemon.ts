@@ -17,7 +17,7 @@ export interface RouterConfig {
     /** Whether the speaker is more than one hop away. */
     readonly multihop?: boolean;
     readonly holdTimeSeconds?: number;
-    /** With this, the router keeps our routes while we restart (RFC 4724). Some daemons take the seconds as their own restart time. */
+    /** If this is set, the router keeps our routes while we restart (RFC 4724). Some daemons also use the value as their own restart time. */
     readonly gracefulRestartSeconds?: number;
     /** Whether the router keeps our routes long after the restart time, marked as stale (RFC 9494). */
     readonly longLivedGracefulRestart?: boolean;

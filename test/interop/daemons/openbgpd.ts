@@ -58,9 +58,9 @@ function seen(route: OpenbgpdRoute): SeenRoute {
 }
 
 /**
- * Lets the processes of OpenBGPD drop their privileges. In a private world this fails otherwise, because root is its only user. Mounts a user
- * database in which OpenBGPD's user has the UID of root, and builds a library in which `setgroups` always succeeds. Returns the path of the
- * library. The caller must preload it into `bgpd`.
+ * Lets the processes of OpenBGPD drop their privileges although root is the only user of a private world. Mounts a user database in which
+ * OpenBGPD's user has the UID of root, and builds a library in which `setgroups` always succeeds. Returns the path of the library. The caller
+ * must preload the library into `bgpd`.
  */
 async function allowPrivilegeDrop(directory: string): Promise<string> {
   const passwd = (await readFile('/etc/passwd', 'utf8')).replace(

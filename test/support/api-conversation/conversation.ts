@@ -14,7 +14,7 @@ import { serviceChanges, serviceConditions, serviceStatus } from './service-chan
 import { serviceDefaults, serviceRefusals } from './service-creation.ts';
 import type { Talk } from './talk.ts';
 
-/** The talks by title, in their order. Some use the objects that earlier ones have made. */
+/** The talks by title, in the order in which they run. Some talks use objects that earlier talks have made. */
 export const conversation: Readonly<Record<string, Talk>> = {
   'Services are created with defaults': serviceDefaults,
   'Services that are refused': serviceRefusals,

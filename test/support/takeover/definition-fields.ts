@@ -39,7 +39,7 @@ export function definedFields(folder: string): ReadonlyMap<string, readonly stri
 
 function pathsOf(schema: Schema, path: string): string[] {
   const { properties } = schema.items ?? schema;
-  // A label selector is one value.
+  // A label selector counts as one field: the fields inside it are not listed.
   if (!properties || 'matchLabels' in properties) return path === 'spec' ? [] : [path];
   return Object.entries(properties).flatMap(([name, child]) => pathsOf(child, `${path}.${name}`));
 }

@@ -82,7 +82,7 @@ export class ResourceMetalLb implements Incumbent {
     );
   }
 
-  /** The guide's own command. It fails unless every address in use lies in a pool. */
+  /** Runs the command that the guide gives. The command fails when an address in use lies in no pool. */
   async convert(lab: Lab): Promise<string> {
     const args = ['convert', '--from', 'metallb', '--kubeconfig', kubeconfigPath];
     const text = await lab.fabric.control.exec(bellman, ...args);

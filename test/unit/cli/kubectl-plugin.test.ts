@@ -18,11 +18,13 @@ const folder = mkdtempSync(join(tmpdir(), 'bellman-plugin-'));
 after(() => rmSync(folder, { recursive: true }));
 
 /**
- * Takes the place of kubectl. Answers `get pods` with the Pods of the requested component that RUNNING names as COMPONENT or COMPONENT=READY, where
- * READY is the status of their condition Ready. Each Pod has its status and name in a line, as the plugin asks. Prints the arguments of `exec`, each
- * in angle brackets. For `bellman page`, prints an address instead, and waits for the end of its input. For `port-forward`, prints a port, and waits
- * until SIGTERM arrives or FOLDER/forward is gone. In these two cases it also appends its arguments to FOLDER/calls, and a further line when the end
- * of the input or SIGTERM ends it.
+ * Takes the place of kubectl. RUNNING names the running Pods, each as COMPONENT or COMPONENT=READY. READY is the status of the Pod's condition Ready.
+ * - `get pods` prints the Pods of the requested component, each as a line with the status and the name, as the plugin asks.
+ * - `exec` prints its arguments, each in angle brackets.
+ * - `exec` of `bellman page` prints an address instead, and waits for the end of its input.
+ * - `port-forward` prints a port, and waits until SIGTERM arrives or FOLDER/forward is gone.
+ *
+ * `bellman page` and `port-forward` also append their arguments to FOLDER/calls. They append another line when the input ends or SIGTERM arrives.
  */
 const kubectl = join(folder, 'kubectl');
 writeFileSync(
@@ -206,8 +208,8 @@ describe('kubectl-bellman page', { concurrency: false }, () => {
       await eventually('the input of the page ends', () =>
         readFileSync(calls, 'utf8').includes('the input of page has ended'),
       );
-      // SIGKILL gives the plugin no time to end its children. The port-forward that remains leads to a port on which nothing listens, which does no
-      // harm. Without its file, the script that plays it ends.
+      // SIGKILL gives the plugin no time to end its children. The port-forward that remains does no harm, because nothing listens on its port in the
+      // Pod. In this test a script plays port-forward. The script ends when its file is gone.
       if (signal === 'SIGKILL') return rmSync(join(folder, 'forward'));
       await eventually('port-forward ends', () =>
         readFileSync(calls, 'utf8').includes('port-forward was stopped'),

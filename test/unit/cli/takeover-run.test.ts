@@ -31,7 +31,7 @@ interface Cluster {
   readonly announcing?: readonly string[];
   readonly isNodeAdmitted?: boolean;
   readonly daemonSet?: object;
-  /** Whether Bellman's speakers run in Pods. node-2 then has none. Without Pods, the one node is node-1. */
+  /** Whether the API server lists a Pod of Bellman's speaker, which is on node-1. There is then also node-2, which has no speaker. */
   readonly inPods?: boolean;
   /** The path that the user may not read. */
   readonly forbidden?: string;

@@ -11,7 +11,7 @@ const main = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
 function bellman(...args: string[]) {
   return spawnSync(process.execPath, [main, ...args], {
     encoding: 'utf8',
-    // Passes on no other variable, because one of them might set a flag.
+    // Leaves out all other variables, because one of them might set a flag.
     env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE },
   });
 }

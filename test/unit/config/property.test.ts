@@ -263,7 +263,7 @@ const toleration: fc.Arbitrary<Toleration> = fc.oneof(
   record({ operator: fc.constant('Exists' as const), value: fc.constant('') }),
 );
 
-/** The keys about nodes. */
+/** The top-level keys about excluded, leaving and dead nodes, and `announce-delay`. */
 const leaving = fc.record({
   ignoreExcludedNodes: fc.boolean(),
   leaveOnTaints: fc.array(

@@ -156,7 +156,7 @@ test('while the server asks to wait, thousands of Services cause few requests an
   };
   for (let i = 0; i < 2000; i++) harness.service(`s${i}`);
   await harness.pass(30_000);
-  // A round has at most eight writes. The waits between rounds are 1, 2, 4, 8 and 16 s, so 30 s have room for at most six rounds.
+  // A round has at most eight writes. The waits between rounds are 1, 2, 4, 8 and 16 s, so 30 s have room for five rounds. The test allows six.
   assert.ok(requests <= 6 * 8, `${requests} requests in 30 s`);
   assert.deepEqual(
     harness.logLines.filter(({ level }) => level === 'warn').map(({ msg }) => msg),
@@ -330,7 +330,7 @@ test('two Services that wait for each other’s address both get theirs', async 
   harness.service('c', { ...shared('two', 82), loadBalancerIP: '192.0.2.1' });
   await harness.pass();
   assert.deepEqual(harness.addresses('c'), ['192.0.2.2'], 'the requested address has another sharing key');
-  // The first write of b, which clears its status, is refused. When it is tried again, the freed address of c is b's.
+  // The API server refuses the first write of b, which clears the status. When the controller tries again, b holds the address that c gave up.
   let refusals = 1;
   harness.api.before = ({ method, path }) => {
     if (method !== 'PATCH' || !path.includes('/services/b') || refusals-- <= 0) return;

@@ -16,7 +16,7 @@ export interface PeerConfig {
   readonly echoIntervalMs?: number;
   readonly authentication?: {
     readonly type: BfdAuthenticationType;
-    /** The daemon signs with the first key, and accepts all. */
+    /** The daemon signs with the first key, and accepts packets that are signed with any of the keys. */
     readonly keys: readonly { readonly id: number; readonly password: string }[];
   };
 }

@@ -71,9 +71,9 @@ export const frr: BfdDaemon = {
         ],
         { stdio: ['ignore', 'pipe', 'pipe'], env: privileges.environment },
       );
-    // bfdd learns the interfaces from zebra, which must not outlive it.
+    // bfdd learns the interfaces from zebra. When bfdd ends, zebra is killed too.
     const zebra = start('zebra');
-    // When zebra does not listen yet, bfdd repeats its attempt to connect only after ten seconds.
+    // If zebra does not listen when bfdd starts, bfdd tries again to connect only after ten seconds.
     await eventually('zebra listens', () => existsSync(`${directory}/zserv`));
     const child = start('bfdd', '--bfdctl', `${directory}/bfdd.sock`);
     child.once('exit', () => zebra.kill('SIGKILL'));

@@ -10,7 +10,7 @@ const settings = {
   ...{ echoInterval: 50_000, returnsEcho: true },
 };
 
-/** A session in virtual time that is Up. Its peer offers the echo function, and never counts as silent. */
+/** A session that is Up, in virtual time. Its peer offers the echo function, and has the Detect Mult 255, so that it does not count as silent. */
 class EchoSession {
   nowMs = 0;
   readonly machine = new SessionMachine({ localDiscriminator: 1, settings, random: () => 0, nowMs: 0 });

@@ -143,7 +143,7 @@ describe('the state table of RFC 5880 section 6.2', () => {
         assert.equal(bench.machine.state, state);
         assert.equal(bench.machine.diagnostic, diagnostic);
         assert.equal(dropOf(actions), local === 'AdminDown' ? 'admin-down' : undefined);
-        // A new state goes out at once, and nothing else does.
+        // The machine sends one packet at once when its state changes, and otherwise none.
         assert.equal(bench.sent.length, state === local ? 0 : 1);
         if (state !== local) assert.equal(bench.last.state, state);
       });

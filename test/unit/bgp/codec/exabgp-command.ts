@@ -83,8 +83,8 @@ function readAttributes(words: readonly string[], attributes: Draft): void {
 }
 
 /**
- * Encodes an extended community. The administrator of `kind:administrator:number` is a two-octet AS number or an IPv4 address, and each of
- * the two has its own wire form (RFC 4360 sections 3 to 5). The kind `l2info` has four numbers instead.
+ * Encodes an extended community such as `target:64500:7` or `target:192.0.2.1:7`. An AS number of two octets and an IPv4 address have
+ * different wire forms (RFC 4360 sections 3 to 5). After the kind `l2info`, four numbers follow.
  */
 function extendedCommunity(text: string): Uint8Array {
   const [kind = '', administrator = '', assigned = ''] = text.split(':');

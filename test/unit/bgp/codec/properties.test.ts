@@ -27,7 +27,7 @@ const asn = uint32.map((value) => value || 1);
 const octetsOf = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
 const afiSafi = record({ afi: uint16, safi: uint8 });
 
-/** A longer name is cut when it is encoded. */
+/** Octets of the longest name that the encoder does not cut. */
 const longestName = 64;
 const name = fc
   .string({ maxLength: 16, size: 'max', unit: 'grapheme' })
