@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 
-/** A machine that does other work may send fewer inputs than it should, but not fewer than this share. */
+/** A computer that does other work may send fewer inputs than it should, but not fewer than this share. */
 const leastShare = 0.5;
 
 export interface Sent {

@@ -7,7 +7,8 @@ export interface Fault {
   readonly at: string;
   /**
    * `start`: the server's process starts. `forbid`: the test begins to take rights, tokens or capacity away. `ready`: the server is ready, or the
-   * test has given back what it took away. Any other value is the name of a knob.
+   * test has given back what it took away. Any other value is another `Knob` of `lab/api-server.ts`, with which a test
+   * causes a fault of the server.
    */
   readonly what: string;
 }

@@ -296,7 +296,8 @@ class Speaker implements BgpSpeaker, SessionSuccession {
       return;
     }
     incoming.reject();
-    // A peer that cannot connect now has made this connection, so no other peer has missed its target.
+    // The connection is of a configured peer whose session cannot take it, for example because it waits for its password. The addresses are right,
+    // so no peer is told that it connects to the wrong address.
     if (sessions.some(({ peer }) => isFromPeer(peer, incoming))) return;
     for (const one of sessions) {
       const reason = describeWrongTarget(one.peer, incoming);

@@ -1,4 +1,4 @@
-/** Services by something that they depend on, for example the nodes with their endpoints. */
+/** Services by something that they depend on, for example the nodes on which their endpoints run. */
 export class ServiceIndex {
   readonly #termsOf = new Map<string, readonly string[]>();
   readonly #servicesOf = new Map<string, Set<string>>();

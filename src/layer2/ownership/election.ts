@@ -12,8 +12,8 @@ export interface VacantAddress {
   readonly placeable?: readonly string[];
   /**
    * The node that has already claimed the address after the loss of its owner. Nodes that learned of the loss earlier elected new owners for all
-   * addresses of the lost owner together. This node must elect the same nodes for the addresses that are still vacant, so its election includes
-   * the addresses already claimed.
+   * addresses of the lost owner together. A node that learns of the loss later must elect the same owners for the addresses that are still
+   * vacant. Its election therefore includes the addresses already claimed.
    */
   readonly takenBy?: string;
   /**
