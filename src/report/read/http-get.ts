@@ -45,7 +45,9 @@ export function httpGetOctets(
 ): Promise<Result<Buffer, HttpFault>> {
   const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
   return new Promise((resolve) => {
+    let hasAnswered = false;
     const request = get(url, { agent: false, timeout: silenceMs, headers }, (response) => {
+      hasAnswered = true;
       const chunks: Buffer[] = [];
       let octets = 0;
       response.on('data', (chunk: Buffer) => {
@@ -63,7 +65,7 @@ export function httpGetOctets(
     });
     request.on('timeout', () => request.destroy(new Error(`no answer within ${silenceMs} ms`)));
     request.on('error', ({ code, message }: NodeJS.ErrnoException) =>
-      resolve(fail({ reason: code ?? message, hasAnswered: false })),
+      resolve(fail({ reason: code ?? message, hasAnswered })),
     );
   });
 }

@@ -51,7 +51,8 @@ export class LeavingReport {
       }
     }
     this.#reportHeld(state);
-    if (this.#wasDraining && !isDraining && leaving)
+    // When the floor begins to hold addresses, drains end too, but those routes stay.
+    if (this.#wasDraining && !isDraining && leaving && !state.isHeldByFloor)
       logger.info({ node: this.#name }, 'the routes of this node are withdrawn');
     this.#wasDraining = isDraining;
   }
@@ -63,8 +64,7 @@ export class LeavingReport {
     const { logger } = this.#options;
     if (!this.#isHeld) {
       // When the node does not leave any more, the floor holds nothing either, but this node still announces its addresses itself.
-      if (state.leaving)
-        logger.info({ node: this.#name }, 'other nodes announce all addresses of this node now');
+      if (state.leaving) logger.info({ node: this.#name }, 'this node keeps announcing no address any more');
       return;
     }
     const addresses = state.heldByFloor;

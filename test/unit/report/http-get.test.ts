@@ -31,6 +31,7 @@ test('httpGet() gives up on an endless body', async (t) => {
   });
   const result = await httpGet(url);
   assert.match(result.ok ? '' : result.error.reason, /^the answer exceeds \d+ octets$/);
+  assert.equal(result.ok || result.error.hasAnswered, true);
 });
 
 test('httpGet() reports an HTTP error, and a port that nothing listens on', async (t) => {

@@ -35,9 +35,9 @@ function setUp() {
   };
 }
 
-const takenOver = 'other nodes announce all addresses of this node now';
+const takenOver = 'this node keeps announcing no address any more';
 
-test('the log says when other nodes announce all addresses that the floor held on a leaving node', () => {
+test('the log says when the floor holds no address on a leaving node any more', () => {
   const { update, events, messages } = setUp();
   update(true, '192.0.2.1', '192.0.2.2');
   update(true, '192.0.2.2');
@@ -47,7 +47,20 @@ test('the log says when other nodes announce all addresses that the floor held o
   assert.equal(messages().at(-1), takenOver);
 });
 
-test('the log does not say that other nodes announce the addresses of a node that does not leave any more', () => {
+test('the log says that routes are withdrawn when their drain ends, but not when the floor begins to hold them', () => {
+  const { report, messages } = setUp();
+  const drain = { leaving, isDraining: true, draining: ['192.0.2.1'], isHeldByFloor: false, heldByFloor: [] };
+  const none = { ...drain, isDraining: false, draining: [] };
+  report.update(drain);
+  report.update({ ...none, isHeldByFloor: true, heldByFloor: ['192.0.2.1'] });
+  const withdrawn = 'the routes of this node are withdrawn';
+  assert.ok(!messages().includes(withdrawn));
+  report.update(drain);
+  report.update(none);
+  assert.equal(messages().at(-1), withdrawn);
+});
+
+test('the log does not say that the floor holds no address when the node does not leave any more', () => {
   const { update, events, messages } = setUp();
   update(true, '192.0.2.1');
   // The Node changes first. The floor holds the address until the plans of the Services are made again.
