@@ -297,7 +297,7 @@ class Speaker implements BgpSpeaker, SessionSuccession {
     }
     incoming.reject();
     // The connection is of a configured peer whose session cannot take it, for example because it waits for its password. The addresses are right,
-    // so no peer is told that it connects to the wrong address.
+    // so no other peer gets a report about a wrong address.
     if (sessions.some(({ peer }) => isFromPeer(peer, incoming))) return;
     for (const one of sessions) {
       const reason = describeWrongTarget(one.peer, incoming);
