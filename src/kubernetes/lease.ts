@@ -123,6 +123,7 @@ export function renewalDelayMs(
   const delayMs = lastSucceeded ? leaseTiming.retryMs : leaseTiming.renewRetryMs;
   const leftMs = candidate.writesUntilMs - nowMs;
   if (retryAfterMs <= delayMs) return Math.min(delayMs, leftMs);
+  if (retryAfterMs < leftMs) return retryAfterMs;
   const lastMs = leftMs - leaseTiming.requestTimeoutMs;
   return Math.min(retryAfterMs, lastMs >= delayMs ? lastMs : leftMs);
 }

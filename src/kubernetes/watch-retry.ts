@@ -95,6 +95,8 @@ export function nextWatchTry(
       const { retryAfterMs } = outcome;
       return {
         ...step,
+        // A server that has just started refuses requests for some seconds. The outage is not over before it accepts one.
+        state: { ...step.state, isAfterOutage: state.isAfterOutage },
         delayMs: Math.max(step.delayMs, (retryAfterMs ?? 0) * (1 + random / 2)),
         endsOnReturn: retryAfterMs === undefined,
         relist: false,

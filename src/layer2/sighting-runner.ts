@@ -70,8 +70,7 @@ export class SightingRunner {
     this.#timer = undefined;
     if (this.#isStopped || this.#sightings.size === 0) return;
     const { questions, sightings } = this.#sightings.ask(clock.now());
-    for (const { interface: link, address } of questions)
-      if (!ports.ask(link, address)) this.#sightings.notSent(address);
+    for (const { interface: link, address } of questions) ports.ask(link, address);
     for (const sighting of sightings) this.#tell(sighting);
     this.#timer = clock.after(tickMs, () => this.#tick());
   }

@@ -32,6 +32,8 @@ import { firstRtt, type MembershipSettings, sampleRtt } from './timing.ts';
 
 /** Time in which a recently heard member can contradict the statement that it has left. */
 const departureMs = 100;
+/** A process that stalls again and again must judge a departure at last. */
+const maxDepartureStalls = 5;
 
 export type DetectorAction =
   | { readonly kind: 'send'; readonly draft: Draft }
@@ -44,6 +46,8 @@ interface Departure {
   readonly saidAtMs: number;
   /** When to believe the statement, if the member has not contradicted it until then. */
   dueAtMs: number;
+  /** Stalls of this process since the statement. */
+  stalls: number;
 }
 
 export class FailureDetector {
@@ -107,7 +111,8 @@ export class FailureDetector {
     for (const suspicion of this.#suspicions.values()) suspicion.postpone(ms);
     // A departure that was heard after the stall is due soon anyway. Its statement may have waited in the socket.
     for (const departure of this.#departures.values())
-      departure.dueAtMs = Math.max(departure.dueAtMs, nowMs + departureMs);
+      if (departure.stalls++ < maxDepartureStalls)
+        departure.dueAtMs = Math.max(departure.dueAtMs, nowMs + departureMs);
   }
 
   wake(nowMs: number): DetectorAction[] {
@@ -171,7 +176,7 @@ export class FailureDetector {
   questionDeparture(update: MemberUpdate, nowMs: number): DetectorAction[] {
     const member = this.#table.get(update.name);
     if (!member || this.#departures.has(update.name)) return [];
-    this.#departures.set(update.name, { update, saidAtMs: nowMs, dueAtMs: nowMs + departureMs });
+    this.#departures.set(update.name, { update, saidAtMs: nowMs, dueAtMs: nowMs + departureMs, stalls: 0 });
     return this.#probe(member, 'departure', 1, nowMs);
   }
 

@@ -1,4 +1,5 @@
 /** Decides what an edit of a peer requires. Pure. */
+import { isLinkLocal, sameIp } from '../../address/index.ts';
 import type { PeerSettings, ResolvedPeer } from '../peer.ts';
 import { socketRulesOf } from './connection-settings.ts';
 
@@ -15,18 +16,21 @@ export function settingsChange(before: ResolvedPeer, after: ResolvedPeer): Setti
 }
 
 /**
- * True when the edit leads to another router. Only the address and the interface are compared. An edit may write the other settings in another way
- * and keep the router, for instance with an AS number in place of `external`.
+ * True when the edit leads to another router, or when the router takes our new address for another peer. Other settings may be written in another
+ * way and keep the router, for instance an AS number in place of `external`. The interface tells routers apart only if they have link-local addresses.
  */
 export function isOtherSession(
   { settings: before }: ResolvedPeer,
   { settings: after }: ResolvedPeer,
 ): boolean {
-  return endsOf(before) !== endsOf(after);
+  const { sourceAddress: oldSource } = before;
+  const { sourceAddress: newSource } = after;
+  const hasMoved = oldSource !== undefined && newSource !== undefined && !sameIp(oldSource, newSource);
+  return hasMoved || routerOf(before) !== routerOf(after);
 }
 
-function endsOf({ address, interface: link }: PeerSettings): string {
-  return JSON.stringify([address.family, String(address.value), link]);
+function routerOf({ address, interface: link }: PeerSettings): string {
+  return JSON.stringify([address.family, String(address.value), isLinkLocal(address) ? link : undefined]);
 }
 
 function settledAtOpen({ settings, password, routerId, waitingFor }: ResolvedPeer): string {

@@ -48,7 +48,12 @@ export function findKernelAnswers(
 ): KernelAnswer[] {
   // There may be many local addresses, because kube-proxy in IPVS mode configures the address of every Service on an interface of the node.
   const holdersOf = Map.groupBy(local, ({ address }) => keyOf(address));
-  const ignoredOn = new Map(links.map(({ name }) => [name, arpIgnore(name)]));
+  const ignoredOn = new Map<string, number>();
+  const ignoreOn = (name: string) => {
+    const ignore = ignoredOn.get(name) ?? arpIgnore(name);
+    ignoredOn.set(name, ignore);
+    return ignore;
+  };
   const answers: KernelAnswer[] = [];
   for (const { address, interfaces } of addresses) {
     const holders = holdersOf.get(keyOf(address)) ?? [];
@@ -57,7 +62,7 @@ export function findKernelAnswers(
     for (const link of links) {
       if (!carries(link, address, interfaces)) continue;
       const isOnLink = holders.some((each) => each.interface === link.name);
-      const ignore = address.family === 4 ? (ignoredOn.get(link.name) ?? 0) : ipv6Ignore;
+      const ignore = address.family === 4 ? ignoreOn(link.name) : ipv6Ignore;
       if (ignore !== never && (isOnLink || !linkOnly.has(ignore)))
         answers.push({
           address,

@@ -120,18 +120,12 @@ export class Sightings {
       if (link !== undefined) questions.push({ address: state.address, interface: link });
       state.heardAtMs ??= nowMs;
       const isSilent = state.unanswered >= silentAfterQuestions && nowMs - state.heardAtMs >= silentAfterMs;
-      if (link !== undefined) state.unanswered++;
+      state.unanswered++;
       if (ranked[0] !== this.#self || !isSilent) continue;
       const sighting = this.#sighting(text, { mac: '', interface: link ?? '' });
       if (this.#isNews(state, sighting)) sightings.push(sighting);
     }
     return { questions, sightings };
-  }
-
-  /** The system refused to send the question, so the missing answer means nothing. */
-  notSent(address: IpAddress): void {
-    const state = this.#states.get(formatIp(address));
-    if (state && state.unanswered > 0) state.unanswered--;
   }
 
   /** Takes an answer. Returns the sighting if it differs from the last one of the address. */

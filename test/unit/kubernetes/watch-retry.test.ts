@@ -55,6 +55,13 @@ test('nextWatchTry() lists within half a second when the watch that opens after 
   assert.equal(nextWatchTry(opened.state, { kind: 'expired' }, 0, 1).delayMs, 500);
 });
 
+test('nextWatchTry() lists within half a second after an outage even if the starting server first refuses a request', () => {
+  let { state } = repeat({ kind: 'unanswered' }, 10);
+  ({ state } = nextWatchTry(state, refusal, 0, 1));
+  ({ state } = nextWatchTry(state, { kind: 'accepted' }, 0, 1));
+  assert.equal(nextWatchTry(state, { kind: 'expired' }, 0, 1).delayMs, 500);
+});
+
 test('nextWatchTry() backs off when every watch that the server accepts breaks', () => {
   let state = initialWatchRetry;
   const delays = Array.from({ length: 4 }, () => {

@@ -159,6 +159,19 @@ describe('FailureDetector', () => {
     assert.ok(detector.wake(now).map(textOf).includes('left: b'));
   });
 
+  test('a member that stalls again and again still judges a departure', () => {
+    meet('b');
+    detector.questionDeparture(alive('b', { state: 'left' }), 0);
+    let now = 0;
+    for (let i = 0; i < 10; i++) {
+      now += 50;
+      detector.stalled(50, now);
+      if (detector.wake(now).map(textOf).includes('left: b')) return;
+    }
+    for (; now < 2000; now += 50) if (detector.wake(now).map(textOf).includes('left: b')) return;
+    assert.fail('the departure is never judged');
+  });
+
   test('relays a ping and passes the ack on', () => {
     const requester = { name: 'b', endpoint: endpoint('b'), sequence: 77 };
     const [ping] = detector.relay(requester, 'c', endpoint('c'), 0);

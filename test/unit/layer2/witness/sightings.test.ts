@@ -123,21 +123,6 @@ describe('Sightings', () => {
     }
   });
 
-  test('does not take an address for silent when the questions for it could not be sent', () => {
-    const machine = alone(1);
-    const ask = (isSent: boolean) => {
-      const silent = [];
-      for (let i = 0; i < 10; i++) {
-        const { questions, sightings } = machine.ask(i * 2000);
-        silent.push(...sightings.filter(isSilence));
-        if (!isSent) for (const { address: each } of questions) machine.notSent(each);
-      }
-      return silent.length;
-    };
-    assert.equal(ask(false), 0);
-    assert.equal(alone(1).ask(0).questions.length, 1);
-  });
-
   test('does not take an answered address for silent after a stall of the process', () => {
     const machine = alone(1);
     machine.ask(0);
