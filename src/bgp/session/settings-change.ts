@@ -17,7 +17,8 @@ export function settingsChange(before: ResolvedPeer, after: ResolvedPeer): Setti
 
 /**
  * True when the edit leads to another router, or when the router takes our new address for another peer. Other settings may be written in another
- * way and keep the router, for instance an AS number in place of `external`. The interface tells routers apart only if they have link-local addresses.
+ * way and keep the router, for instance an AS number in place of `external`. The interface tells routers apart only if they have link-local
+ * addresses.
  */
 export function isOtherSession(
   { settings: before }: ResolvedPeer,
