@@ -6,7 +6,7 @@ import { addresses, type Fabric } from '../../lab/fabric.ts';
 import { kubeconfigPath, Lab } from '../../lab/lab.ts';
 import { bellman } from '../../lab/program.ts';
 
-describe('/status and /debug of a speaker', { concurrency: false }, () => {
+describe('access to /status, /debug and the page', { concurrency: false }, () => {
   let lab: Lab;
   let fabric: Fabric;
   const url = (path: string) => `http://192.0.2.11:7472${path}`;
@@ -32,7 +32,7 @@ describe('/status and /debug of a speaker', { concurrency: false }, () => {
   }
   const bearer = (token: string) => ['-H', `Authorization: Bearer ${token}`];
 
-  test('refuse a client without a token, with an invalid token, or without the right', async () => {
+  test('/status and /debug of a speaker refuse a client without a token, with an invalid token, or without the right', async () => {
     for (const path of ['/status', '/debug/events']) {
       assert.equal(await code(path), '401');
       assert.equal(await code(path, ...bearer('made-up')), '401');
@@ -41,7 +41,7 @@ describe('/status and /debug of a speaker', { concurrency: false }, () => {
     }
   });
 
-  test('answer the viewer', async () => {
+  test('/status and /debug of a speaker answer the viewer', async () => {
     const token = await tokenOf('viewer', 'bellman.dev');
     for (const path of ['/status', '/debug/events']) assert.equal(await code(path, ...bearer(token)), '200');
   });
@@ -80,7 +80,7 @@ describe('/status and /debug of a speaker', { concurrency: false }, () => {
   });
 
   for (const account of ['controller', 'speaker'] as const)
-    test(`are readable in the Pod of the ${account} by bellman status and bellman trace, with the rights of that Pod`, async () => {
+    test(`/status and /debug are readable in the Pod of the ${account} by bellman status and bellman trace, with the rights of that Pod`, async () => {
       const host = account === 'controller' ? fabric.control : lab.node('node-1').namespace;
       const run = (...args: string[]) =>
         lab
@@ -94,11 +94,11 @@ describe('/status and /debug of a speaker', { concurrency: false }, () => {
       assert.match(await run('trace', addresses.router[0]), /node-1 +peer .* ⇒ Established/);
     });
 
-  test('need a token over the network, but /metrics, /healthz and /readyz do not', async () => {
+  test('/metrics, /healthz and /readyz of a speaker need no token over the network', async () => {
     for (const path of ['/metrics', '/healthz', '/readyz']) assert.equal(await code(path), '200');
   });
 
-  test('are served on loopback and on the address of the node, and on no other address', async () => {
+  test('the HTTP paths of a speaker are served on loopback and on the address of the node, and on no other address', async () => {
     const { namespace } = lab.node('node-1');
     const failedToConnect = 7;
     // The node's addresses on the management network and towards its pods.
@@ -110,7 +110,7 @@ describe('/status and /debug of a speaker', { concurrency: false }, () => {
       assert.equal(await namespace.exec('curl', '-sS', `http://${address}:7472/healthz`), 'ok\n');
   });
 
-  test('are readable by `bellman status` with only a kubeconfig', async () => {
+  test('/status is readable by `bellman status` with only a kubeconfig', async () => {
     await lab.until('bellman status shows the session', async () => {
       const output = await fabric.control
         .exec(bellman, 'status', '--kubeconfig', kubeconfigPath)

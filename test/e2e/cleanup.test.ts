@@ -120,8 +120,11 @@ test('a private world has its own home directory and hides /tmp, except a clone 
   mkdirSync(join(clone, 'lab'));
   copyFileSync(join(root, 'lab/world'), world);
   writeFileSync(join(clone, 'marker'), 'visible');
-  const script = 'cat marker; echo; echo "$HOME"; ls -A "$HOME"';
+  const outside = mkdtempSync('/tmp/outside-');
+  const inside = `${outside}-inside`;
+  const script = `cat marker; echo; echo "$HOME"; ls -A "$HOME"; test -e ${outside} && echo seen; echo made > ${inside}; cat ${inside}`;
   const { stdout, stderr } = spawnSync(world, ['sh', '-c', script], { cwd: clone, encoding: 'utf8' });
-  assert.equal(stdout, 'visible\n/run/home\n', stderr);
-  rmSync(clone, { recursive: true });
+  assert.equal(stdout, 'visible\n/run/home\nmade\n', stderr);
+  assert.ok(!existsSync(inside), 'a file that the world leaves in /tmp is not seen outside');
+  for (const folder of [clone, outside]) rmSync(folder, { recursive: true });
 });

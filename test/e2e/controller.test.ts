@@ -35,9 +35,27 @@ interface Condition {
 }
 
 interface Role {
+  readonly kind: string;
   readonly metadata: { readonly name: string };
-  readonly rules?: readonly { readonly resources: readonly string[]; readonly verbs: readonly string[] }[];
+  readonly rules?: readonly {
+    readonly apiGroups: readonly string[];
+    readonly resources: readonly string[];
+    readonly verbs: readonly string[];
+  }[];
 }
+
+/** The API group of each resource that the controller uses, and the kind of role that must allow it. A Role covers only `bellman-system`. */
+const roleOfResource: Readonly<Record<string, `${'ClusterRole' | 'Role'} ${string}/`>> = {
+  services: 'ClusterRole /',
+  'services/status': 'ClusterRole /',
+  namespaces: 'ClusterRole /',
+  nodes: 'ClusterRole /',
+  events: 'ClusterRole events.k8s.io/',
+  servicecidrs: 'ClusterRole networking.k8s.io/',
+  configmaps: 'Role /',
+  secrets: 'Role /',
+  leases: 'Role coordination.k8s.io/',
+};
 
 /** RBAC verbs of HTTP methods, where the names differ. */
 const rbacVerbs: Readonly<Record<string, string>> = { POST: 'create', PUT: 'update' };
@@ -425,15 +443,17 @@ test('the roles in the manifests allow every request of the controller', async (
   const allowed = new Set(
     rendered
       .filter(({ metadata }) => /^(bellman-)?controller$/.test(metadata.name))
-      .flatMap(({ rules = [] }) =>
-        rules.flatMap(({ resources, verbs }) =>
-          resources.flatMap((resource) => verbs.map((verb) => `${verb} ${resource}`)),
+      .flatMap(({ kind, rules = [] }) =>
+        rules.flatMap(({ apiGroups, resources, verbs }) =>
+          apiGroups.flatMap((group) =>
+            resources.flatMap((resource) => verbs.map((verb) => `${verb} ${kind} ${group}/${resource}`)),
+          ),
         ),
       ),
   );
   const asked = [...(await plane.requests('bellman-controller')).keys()].map((key) => {
-    const [verb = '', resource] = key.split(' ');
-    return `${rbacVerbs[verb] ?? verb.toLowerCase()} ${resource}`;
+    const [verb = '', resource = ''] = key.split(' ');
+    return `${rbacVerbs[verb] ?? verb.toLowerCase()} ${roleOfResource[resource]}${resource}`;
   });
   assert.ok(asked.length >= 10);
   assert.deepEqual(

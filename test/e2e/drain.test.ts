@@ -26,6 +26,14 @@ import { vtysh } from '../support/lab-frr.ts';
 import { nextHops } from '../support/next-hops.ts';
 import { sessionOf } from './bfd-fixtures.ts';
 
+interface EventList {
+  readonly items: readonly {
+    readonly involvedObject: { readonly name: string };
+    /** A repeated event has a series. */
+    readonly series?: { readonly count: number };
+  }[];
+}
+
 describe('a node that leaves', { concurrency: false }, () => {
   let lab: Lab;
   let routed = '';
@@ -131,15 +139,14 @@ describe('a node that leaves', { concurrency: false }, () => {
 
   for (const signal of [rebootTaint, cordon])
     test(`all nodes leave by ${signal.name}: the only effect is an event on each`, async () => {
+      const blocked = await eventsOf('DrainBlocked');
+      const returned = await eventsOf('NodeReturned');
       await assertNoDatagramLost(
         lab,
         routed,
         async () => {
           for (const node of lab.fabric.nodes) await signal.begin(lab, node);
-          await lab.until('every node has an event', async () => {
-            const blocked = await eventsOf('DrainBlocked');
-            return lab.fabric.nodes.every(({ name }) => blocked.includes(name));
-          });
+          await lab.until('every node has an event', () => hasMoreOnEach('DrainBlocked', blocked));
           for (const node of lab.fabric.nodes)
             await lab.until(`${node.name} keeps both addresses and drains none`, async () => {
               const leaving = await leavingOf(node);
@@ -156,7 +163,7 @@ describe('a node that leaves', { concurrency: false }, () => {
         },
         lab.fabric.far,
       );
-      assert.ok((await eventsOf('NodeReturned')).includes(first.name));
+      await lab.until('every node has an event of its return', () => hasMoreOnEach('NodeReturned', returned));
     });
 
   describe('with FRR on the router', { concurrency: false }, () => {
@@ -243,19 +250,18 @@ describe('a node that leaves', { concurrency: false }, () => {
     return ((await lab.status(namespace)) as { readonly leaving?: Leaving }).leaving;
   }
 
-  /** Names of the nodes that have an event with this reason. */
-  async function eventsOf(reason: string): Promise<readonly string[]> {
-    const selector = `reason=${reason}`;
-    const columns = 'custom-columns=N:.involvedObject.name';
-    const text = await lab.kubectl(
-      'get',
-      'events',
-      '--field-selector',
-      selector,
-      '--no-headers',
-      '-o',
-      columns,
-    );
-    return text.split('\n').map((line) => line.trim());
+  /** How often events with this reason were recorded, by node. */
+  async function eventsOf(reason: string): Promise<ReadonlyMap<string, number>> {
+    const counts = new Map<string, number>();
+    const text = await lab.kubectl('get', 'events', '--field-selector', `reason=${reason}`, '-o', 'json');
+    for (const { involvedObject, series } of (JSON.parse(text) as EventList).items)
+      counts.set(involvedObject.name, (counts.get(involvedObject.name) ?? 0) + (series?.count ?? 1));
+    return counts;
+  }
+
+  /** Whether each node has more events with this reason than before. */
+  async function hasMoreOnEach(reason: string, before: ReadonlyMap<string, number>): Promise<boolean> {
+    const now = await eventsOf(reason);
+    return lab.fabric.nodes.every(({ name }) => (now.get(name) ?? 0) > (before.get(name) ?? 0));
   }
 });

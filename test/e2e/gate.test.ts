@@ -113,6 +113,15 @@ async function becomes(status: string): Promise<void> {
   await lab.until(`the configuration is ${status}`, async () => (await state()) === status);
 }
 
+/** How often events with this reason were recorded. A repeated event has a series. */
+async function eventsOf(reason: string): Promise<number> {
+  const flags = ['-n', 'bellman-system', '--field-selector', `reason=${reason}`, '-o', 'json'];
+  const { items } = JSON.parse(await lab.kubectl('get', 'events', ...flags)) as {
+    readonly items: readonly { readonly series?: { readonly count: number } }[];
+  };
+  return items.reduce((sum, { series }) => sum + (series?.count ?? 1), 0);
+}
+
 /** Writes a configuration, and waits until the controller has accepted it and every speaker uses it. */
 async function configureAndUse(text: string): Promise<void> {
   await lab.configure(text);
@@ -254,14 +263,23 @@ describe('the gate under faults', { concurrency: false }, () => {
   });
 
   test('after a revert of the broken text the status is active, and events tell of the rejection and of the acceptance', async () => {
+    const accepted = await eventsOf('ConfigAccepted');
+    const rejected = await eventsOf('ConfigStale');
+    // Both the revert of the earlier broken text and the revert of this text are accepted.
+    await lab.configure(whole);
+    await becomes('active');
+    await lab.configure(broken);
+    await becomes('stale');
     await lab.configure(whole);
     await becomes('active');
     const described = await lab.kubectl('describe', 'configmap', 'config', '-n', 'bellman-system');
     assert.match(described, /config-status: active/);
-    await lab.until('the events ConfigStale and ConfigAccepted', async () => {
-      const events = await lab.kubectl('get', 'events', '-n', 'bellman-system');
-      return ['ConfigAccepted', 'ConfigStale'].every((reason) => events.includes(reason));
-    });
+    await lab.until(
+      'two more events ConfigAccepted and one more ConfigStale',
+      async () =>
+        (await eventsOf('ConfigAccepted')) === accepted + 2 &&
+        (await eventsOf('ConfigStale')) === rejected + 1,
+    );
   });
 
   test('an accepted configuration that overlaps the addresses of nodes has a warning, until an edit ends the overlap', () =>

@@ -108,8 +108,10 @@ address-pools:
     const writes = await countOf('patch services/status');
     assert.ok(writes >= total && writes <= total * 1.02, `${writes} writes`);
     assert.ok((await countOf('create events')) <= total * 1.02);
-    for (const { process, total: sent } of processes)
-      if (process.startsWith('bellman-speaker')) assert.ok(sent < 100, `${process} sent ${sent} requests`);
+    const speakers = processes.filter(({ process }) => process.startsWith('bellman-speaker '));
+    assert.equal(speakers.length, lab.fabric.nodes.length, 'the requests of each speaker are counted');
+    for (const { process, total: sent } of speakers)
+      assert.ok(sent < 100, `${process} sent ${sent} requests`);
 
     async function countAssigned(): Promise<number> {
       await sleep(pollMs);

@@ -157,7 +157,7 @@ test('no node answers for an address that another host uses, not even after the 
   assert.ok(finder);
   await lab.stop(`speaker-${finder.name}`, 'SIGKILL');
   const others = nodes.filter((node) => node !== finder);
-  await lab.until('its successor finds the address in use', async () => (await waiting(others)).length === 1);
+  await lab.until('another node finds the address in use', async () => (await waiting(others)).length === 1);
   const macs = (await router.exec('arping', '-c', '3', '-w', '3', '-I', 'eth0', held)).matchAll(
     /\[([0-9A-Fa-f:]+)\]/g,
   );

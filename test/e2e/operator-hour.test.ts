@@ -171,16 +171,33 @@ describe("an operator's view of a fault", { concurrency: false }, () => {
         (address) => new RegExp(`^default/desk +${address} .* ${successor} on eth0$`, 'm'),
       ),
     );
-    await lab.until('the events of the successor', async () => {
-      const text = await events('NodeAssigned');
-      return (
-        text.split('\n').filter((line) => line.includes(`service/desk`) && line.includes(successor))
-          .length === 2
+    const assigned = async () => {
+      const text = await lab.kubectl(
+        'get',
+        'events',
+        '--field-selector',
+        'reason=NodeAssigned',
+        '-o',
+        'json',
       );
-    });
+      const { items } = JSON.parse(text) as {
+        readonly items: readonly {
+          readonly involvedObject: { readonly name: string };
+          readonly message: string;
+          readonly series?: { readonly count: number };
+        }[];
+      };
+      return items
+        .filter(
+          ({ involvedObject, message }) => involvedObject.name === 'desk' && message.includes(successor),
+        )
+        .map(({ series }) => series?.count ?? 1);
+    };
+    await lab.until('the events of the successor', async () => (await assigned()).length === 2);
     // An old owner waits 8 s before it removes its line from the record, or 10 s before it writes that line again.
     await sleep(12_000);
     assert.deepEqual(ownersOf(await record()), [successor, successor]);
+    assert.deepEqual(await assigned(), [1, 1], 'each address has one event');
     assert.doesNotMatch(await events('NodeUnassigned'), /desk/);
     assert.doesNotMatch(await events('AddressConflict'), /desk/);
     for (const [i, { name, namespace }] of lab.fabric.nodes.entries()) {
@@ -349,7 +366,10 @@ describe("an operator's view of a fault", { concurrency: false }, () => {
     await lab.until('the log says that it is back', async () =>
       /"msg":"API server reached again"/.test(loggedSince(logLength, 'speaker-node-2')),
     );
-    await lab.until('it runs the edit', async () => (await runs(node)) === (await runs(lab.node('node-1'))));
+    await lab.until(
+      'node-2 runs the edit',
+      async () => (await runs(node)) === (await runs(lab.node('node-1'))),
+    );
   });
 
   test('when the AS number of either side is wrong, status keeps the reason as the last error and exits with 1', async () => {

@@ -251,7 +251,7 @@ describe('the view of an operator', { concurrency: false }, () => {
     for (const name of names) await lab.addPods(name, lab.fabric.nodes.slice(0, 1));
     await lab.apply(...names.map((name, i) => shared(name, 80 + i, 'office')));
     let address = '';
-    await lab.until('they share an address', async () => {
+    await lab.until('the three Services share an address', async () => {
       const [first = [], ...others] = await Promise.all(names.map((name) => lab.addressesOf(name)));
       address = first.join();
       return address !== '' && others.every((other) => other.join() === address);
@@ -262,7 +262,7 @@ describe('the view of an operator', { concurrency: false }, () => {
     );
     const before = await record('shared-2');
     await lab.apply(shared('shared-1', 80, 'public'));
-    await lab.until('its record is empty', async () => (await record('shared-1')) === '');
+    await lab.until('the record of shared-1 is empty', async () => (await record('shared-1')) === '');
     assert.match((await lab.addressesOf('shared-1')).join(), /^198\.51\.100\./);
     assert.deepEqual(await Promise.all(names.slice(1).map((name) => record(name))), [before, before]);
     const events = await lab.kubectl('get', 'events', '--field-selector', 'reason=NodeUnassigned');

@@ -80,6 +80,7 @@ test('the lab suggests six commands, and each works at the first try', async (t)
 test('`on HOST curl` runs curl on that host', async () => {
   const [, far = ''] =
     /([0-9a-f:]{17})/.exec(await shell.type('on far cat /sys/class/net/eth0/address')) ?? [];
+  assert.match(far, /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/);
   assert.match(await shell.type('on far curl -s file:///sys/class/net/eth0/address'), new RegExp(far));
 });
 

@@ -7,11 +7,19 @@ import {
   encodeMessage,
   type ReceiveOptions,
 } from '../../src/bgp/codec/index.ts';
-import type { AsPathSegment, Message, NlriSequence, UpdateMessage } from '../../src/bgp/message.ts';
+import type {
+  AsPathSegment,
+  Message,
+  NlriSequence,
+  OpenMessage,
+  UpdateMessage,
+} from '../../src/bgp/message.ts';
 
 /** The greatest subcode that a decoder may return for each error code (RFC 4271 section 4.5, RFC 9234 section 4.2, RFC 7313 section 5). */
 const greatestSubcode: Readonly<Record<number, number>> = { 1: 3, 2: 11, 3: 11, 7: 1 };
 const longestData = 4096 - 21;
+/** A speaker sends at most this many octets of a name, but receives longer names. */
+const longestName = 64;
 
 /**
  * Decodes the octets and checks everything that must hold for any input. An error fits into a NOTIFICATION. A message has no more elements
@@ -92,6 +100,7 @@ function checkRoundTrip({ message }: Decoded, options: ReceiveOptions): void {
 
 /** The message with its prefixes as arrays, so that equal messages are deeply equal. */
 function comparable(message: Message, { fourOctetAs }: ReceiveOptions): object {
+  if (message.kind === 'open') return withShortNames(message);
   if (message.kind !== 'update') return message;
   const { mpReach, mpUnreach, unknown = [], asPath = [], ...plain } = message.attributes;
   return {
@@ -103,6 +112,26 @@ function comparable(message: Message, { fourOctetAs }: ReceiveOptions): object {
     reach: mpReach && { ...mpReach, nlri: [...mpReach.nlri] },
     unreach: mpUnreach && { ...mpUnreach, withdrawn: [...mpUnreach.withdrawn] },
   };
+}
+
+/** The OPEN with its host and domain names cut to the octets that an encoded name may have. */
+export function withShortNames(open: OpenMessage): OpenMessage {
+  const capabilities = open.capabilities.map((capability) =>
+    capability.kind === 'fqdn'
+      ? { ...capability, host: shortName(capability.host), domain: shortName(capability.domain) }
+      : capability,
+  );
+  return { ...open, capabilities };
+}
+
+/** The longest beginning of the name that has at most 64 octets. The cut is at a character boundary. */
+function shortName(name: string): string {
+  let short = '';
+  for (const character of name) {
+    if (Buffer.byteLength(short + character) > longestName) break;
+    short += character;
+  }
+  return short;
 }
 
 /**

@@ -5,7 +5,7 @@ export const edges = [0, 1, 2, 3, 4, 5, 8, 12, 16, 17, 32, 33, 64, 127, 128, 129
 
 /**
  * Returns the octets with one to four changes from offset `from` on. A change flips a bit, replaces an octet, inserts, removes or repeats
- * octets, or cuts off the end. A cut leaves at least `minOctets`.
+ * octets, or cuts off the end. A cut leaves at least `minOctets`, if there are so many.
  */
 export function mutate(octets: Uint8Array, random: Random, from = 0, minOctets = 0): number[] {
   const changed = [...octets];
@@ -31,7 +31,7 @@ export function mutate(octets: Uint8Array, random: Random, from = 0, minOctets =
         changed.splice(at, 0, ...changed.slice(at, at + 1 + random.below(40)));
         break;
       default:
-        changed.length = Math.max(minOctets, at);
+        changed.length = Math.min(changed.length, Math.max(minOctets, at));
     }
   }
   return changed;

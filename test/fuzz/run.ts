@@ -43,7 +43,7 @@ export function fuzz(
       slowestMs = Math.max(slowestMs, cpuMs);
       verdicts[verdict] = (verdicts[verdict] ?? 0) + 1;
     } catch (cause) {
-      const command = `test/fuzz/main.ts --target ${target.name} --seed ${seed} --first ${input} --count 1`;
+      const command = `.cache/bin/node test/fuzz/main.ts --target ${target.name} --seed ${seed} --first ${input} --count 1`;
       throw new Error(`input ${input} of ${target.name}: run it again with ${command}`, { cause });
     }
     if (input > first && (input - first) % progressInterval === 0) progress?.(input - first);

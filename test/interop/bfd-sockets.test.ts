@@ -76,6 +76,7 @@ describe('the BFD process', { concurrency: false }, () => {
   }
 
   const state = (bfd: Bfd) => bfd.status()[0]?.state;
+  const sent = (bfd: Bfd) => bfd.status()[0]?.sent ?? 0;
 
   for (const [family, ours, theirs] of [
     ['IPv4', ourIpv4, theirIpv4],
@@ -85,7 +86,7 @@ describe('the BFD process', { concurrency: false }, () => {
       const cable = await connected();
       const bfd = start();
       bfd.setSessions([{ ...base, peerAddress: theirs, interface: cable.device }]);
-      await eventually('the session', () => state(bfd) === 'Down' && bfd.status()[0]?.sent);
+      await eventually('the session', () => state(bfd) === 'Down' && sent(bfd) > 0);
       for (const ttl of [254, 64, 1]) await send(cable, hello, ours, 3784, ttl);
       await eventually(
         'three packets dropped by the kernel',
@@ -101,7 +102,7 @@ describe('the BFD process', { concurrency: false }, () => {
     const bfd = start();
     const multihop = { ...base, localAddress: ourIpv4, mode: { kind: 'multihop', minimumTtl: 200 } } as const;
     bfd.setSessions([multihop]);
-    await eventually('the session', () => bfd.status()[0]?.sent);
+    await eventually('the session', () => sent(bfd) > 0);
     await send(cable, hello, ourIpv4, 4784, 199);
     await eventually('a packet dropped by the kernel', () => bfd.processStatus()?.dropped.ttl === 1);
     await send(cable, hello, ourIpv4, 4784, 200);

@@ -348,15 +348,20 @@ export const bodies: Record<Feature, (daemon: Daemon) => Promise<void>> = {
               const prefixes = (await first.daemon.routes()).map((route) => route.prefix);
               if (!prefixes.includes(host4) || !prefixes.includes(host6)) lost = `held ${prefixes.join(' ')}`;
             }
-          })();
-          for (const route of [host4, host6]) second.speaker.announce('router', prefix(route), plain);
-          second.speaker.setPeers([peer(ours)]);
-          await established({ ...first, ...second });
-          second.speaker.synced();
-          // When End-of-RIB arrives, the router removes the route that the second speaker has not announced.
-          await held(first.daemon, host4, host6);
-          watching = false;
-          await watch;
+          })().catch((error) => {
+            lost = reasonOf(error);
+          });
+          try {
+            for (const route of [host4, host6]) second.speaker.announce('router', prefix(route), plain);
+            second.speaker.setPeers([peer(ours)]);
+            await established({ ...first, ...second });
+            second.speaker.synced();
+            // When End-of-RIB arrives, the router removes the route that the second speaker has not announced.
+            await held(first.daemon, host4, host6);
+          } finally {
+            watching = false;
+            await watch;
+          }
           assert.equal(lost, '');
         } finally {
           await second.speaker.stop({ kind: 'shutdown', reason: 'end of the test' });

@@ -52,6 +52,7 @@ test('a session over link-local addresses is bound to its interface and has glob
 
 test('a connecting link-local peer is identified by its address and its interface', async (t) => {
   const cable = await wire({ ours: [ourIpv4, 'fe80::1'], theirs: [theirIpv4, 'fe80::2'] });
+  const other = await wire({ ours: ['fe80::1'], theirs: ['fe80::2'] });
   const daemon = await startRouter(
     bird,
     cable,
@@ -60,6 +61,18 @@ test('a connecting link-local peer is identified by its address and its interfac
   const { speaker } = ourSide();
   t.after(() => speaker.stop({ kind: 'shutdown', reason: 'end of the test' }));
   t.after(() => endProcess(daemon));
-  speaker.setPeers([peer({ address: ip('fe80::2'), interface: cable.device, passive: true })]);
+  // A speaker that ignored the interface would take the connection for one of the first peer.
+  speaker.setPeers(
+    [other, cable].map(({ device }) =>
+      peer({ name: device, address: ip('fe80::2'), interface: device, passive: true }),
+    ),
+  );
   await eventually('the session', () => daemon.isEstablished());
+  const isEstablished = (device: string) =>
+    speaker.status().find(({ name }) => name === device)?.state === 'Established';
+  await eventually('the session of one of the peers', () =>
+    [cable, other].some(({ device }) => isEstablished(device)),
+  );
+  assert.equal(isEstablished(cable.device), true);
+  assert.equal(isEstablished(other.device), false);
 });

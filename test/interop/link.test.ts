@@ -153,7 +153,7 @@ test("the switch's forwarding table points to the new owner after a takeover", a
   assert.equal(await arpAnswers(moved, 'eth0'), true);
 });
 
-test('priority-tagged requests get answers and those of a VLAN do not', async () => {
+test('requests with a priority tag get answers, and requests with the tag of a VLAN get none', async () => {
   const send = fileURLToPath(new URL('../support/send-tagged.ts', import.meta.url));
   const answeredToTag = async (vlan: number) =>
     Number(await client.exec(process.execPath, send, 'eth0', macOf(3), ipv4, String(vlan)));

@@ -434,6 +434,7 @@ class Trial {
 
   restart(): void {
     const before = this.state();
+    const holdingsBefore = this.holdings();
     const restarted = new Allocator();
     restarted.setNamespaces(namespaces);
     restarted.setConfig(config([...this.model.pools], []));
@@ -441,11 +442,7 @@ class Trial {
     this.model.restart();
     const waiting = this.allocator.waiting();
     this.allocator = restarted;
-    assert.equal(
-      this.holdings(),
-      before.slice(0, this.holdings().length),
-      'the restarted allocator did not learn the same holdings',
-    );
+    assert.equal(this.holdings(), holdingsBefore, 'the restarted allocator did not learn the same holdings');
     for (const known of this.model.known.values()) this.ask(shown(known));
     assert.deepEqual(
       new Set(this.allocator.waiting()),

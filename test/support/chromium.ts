@@ -61,7 +61,10 @@ export class Chromium {
     (this.#process.stdio[4] as Readable).setEncoding('utf8').on('data', (text: string) => this.#take(text));
     this.#process.on('exit', () => {
       for (const { reject } of this.#pending.values()) reject(new Error('Chromium has ended'));
+      this.#pending.clear();
     });
+    // A call at the very end of Chromium fails to write. The event `exit` rejects the call.
+    (this.#process.stdio[3] as Writable).on('error', () => undefined);
   }
 
   /** Starts Chromium on a host, with one empty page. */
@@ -81,9 +84,11 @@ export class Chromium {
   }
 
   async close(): Promise<void> {
-    const gone = new Promise((resolve) => this.#process.once('exit', resolve));
-    void this.#call('Browser.close').catch(() => undefined);
-    await gone;
+    if (!this.#hasEnded()) {
+      const gone = new Promise((resolve) => this.#process.once('exit', resolve));
+      void this.#call('Browser.close').catch(() => undefined);
+      await gone;
+    }
     rmSync(this.#profile, { recursive: true, force: true });
   }
 
@@ -162,7 +167,12 @@ export class Chromium {
     writeFileSync(file, Buffer.from(data, 'base64'));
   }
 
+  #hasEnded(): boolean {
+    return this.#process.exitCode !== null || this.#process.signalCode !== null;
+  }
+
   #call<T>(method: string, params: object = {}): Promise<T> {
+    if (this.#hasEnded()) return Promise.reject(new Error('Chromium has ended'));
     const id = ++this.#lastId;
     const answer = Promise.withResolvers<unknown>();
     this.#pending.set(id, answer);

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import type { Lab } from '../../lab/lab.ts';
 import type { NetworkNamespace } from '../../lab/netns.ts';
 import type { DatagramOptions } from '../../lab/probe.ts';
+import { closeOnFailure } from './close-on-failure.ts';
 
 /** At this interval, the buffer of a pod's socket holds all datagrams that arrive while a busy machine gives the pod no CPU. */
 const intervalMs = 10;
@@ -29,12 +30,11 @@ export async function assertNoDatagramLost(
   options: DatagramOptions = {},
 ): Promise<void> {
   const probe = lab.probeDatagrams(client, [address], intervalMs, options);
-  await probe.ready;
-  try {
+  await closeOnFailure({ close: () => probe.stop() }, async () => {
+    await probe.ready;
     await move();
-  } finally {
-    const [result] = await probe.stop();
-    assert.ok(result && result.asked > 0);
-    assert.equal(result.asked - result.answered, 0, `lost datagrams: ${JSON.stringify(result)}`);
-  }
+  });
+  const [result] = await probe.stop();
+  assert.ok(result && result.asked > 0);
+  assert.equal(result.asked - result.answered, 0, `lost datagrams: ${JSON.stringify(result)}`);
 }

@@ -98,7 +98,7 @@ export class MemoryApi implements Api {
     switch (request.method) {
       case 'GET':
         if (known) return known as T;
-        if (/s$/.test(path) && !path.endsWith('/config'))
+        if (collectionPath.test(path))
           return {
             metadata: { resourceVersion: String(this.#version) },
             items: this.#matching(request.path),
@@ -144,6 +144,9 @@ export class MemoryApi implements Api {
     }
   }
 }
+
+/** The path of all objects of a kind, in one namespace or all. The path of an object has the name of the object at its end. */
+const collectionPath = /^\/(?:api|apis\/[^/]+)\/[^/]+\/(?:namespaces\/[^/]+\/)?[^/]+$/;
 
 /** Whether a list or watch of a collection, in one namespace or all, includes an object. */
 function selects(listPath: string, objectPath: string, object: StoredObject): boolean {

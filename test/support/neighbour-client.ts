@@ -33,7 +33,7 @@ export class NeighbourHost {
   /** Log output of the responder. */
   log = '';
   readonly #child: ChildProcess;
-  readonly #waiting = new Map<number, (value: unknown) => void>();
+  readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>();
   #id = 0;
 
   private constructor(child: ChildProcess) {
@@ -45,7 +45,13 @@ export class NeighbourHost {
     createInterface({ input: child.stdout }).on('line', (line) => {
       const event = JSON.parse(line) as HostEvent;
       this.events.push(event);
-      if (event.kind === 'answer') this.#waiting.get(event.id)?.(event.value);
+      if (event.kind !== 'answer') return;
+      this.#waiting.get(event.id)?.resolve(event.value);
+      this.#waiting.delete(event.id);
+    });
+    child.once('exit', () => {
+      for (const { reject } of this.#waiting.values()) reject(this.#ended());
+      this.#waiting.clear();
     });
   }
 
@@ -69,13 +75,12 @@ export class NeighbourHost {
 
   /** Sends a command and waits for its answer. */
   async ask(command: Command): Promise<unknown> {
+    if (this.#hasEnded()) throw this.#ended();
     const id = ++this.#id;
-    const answer = new Promise<unknown>((resolve, reject) => {
-      this.#waiting.set(id, resolve);
-      this.#child.once('exit', () => reject(new Error(`the responder has ended: ${this.log}`)));
-    });
+    const answer = Promise.withResolvers<unknown>();
+    this.#waiting.set(id, answer);
     this.#child.stdin?.write(`${JSON.stringify({ ...command, id })}\n`);
-    return answer;
+    return answer.promise;
   }
 
   /** The value of the metric that `line` names, e.g. `name{ip="192.0.2.1"}`; 0 when the metric is absent. */
@@ -87,10 +92,18 @@ export class NeighbourHost {
 
   /** Closes the responder, and ends its process by closing its input. Resolves to the exit code. */
   async stop(): Promise<number | null> {
-    if (this.#child.exitCode !== null) return this.#child.exitCode;
+    if (this.#hasEnded()) return this.#child.exitCode;
     await this.ask({ do: 'close' });
     const exited = new Promise<number | null>((resolve) => this.#child.once('exit', resolve));
     this.#child.stdin?.end();
     return exited;
+  }
+
+  #hasEnded(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
+  #ended(): Error {
+    return new Error(`the responder has ended: ${this.log}`);
   }
 }

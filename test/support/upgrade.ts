@@ -199,14 +199,18 @@ async function routerSessions(lab: Lab, { router, bfd }: UpgradeCase): Promise<R
     string,
     { readonly bgpState: string; readonly connectionsDropped: number }
   >;
-  const counters = bfd
-    ? (JSON.parse(await vtysh(lab, 'show bfd peers counters json')) as Record<string, unknown>[])
-    : [];
+  const bfdPeers = async (what: string) =>
+    bfd ? (JSON.parse(await vtysh(lab, `show bfd ${what} json`)) as Record<string, unknown>[]) : [];
+  const counters = await bfdPeers('peers counters');
+  // The counters do not include the state.
+  const up = (await bfdPeers('peers')).filter(({ status }) => status === 'up').map(({ peer }) => peer);
   return new Map([
     ...Object.entries(neighbors)
       .filter(([, { bgpState }]) => bgpState === 'Established')
       .map(([peer, { connectionsDropped }]) => [peer, connectionsDropped] as const),
-    ...counters.map((one) => [`${one.peer} BFD`, Number(one['session-down'])] as const),
+    ...counters
+      .filter(({ peer }) => up.includes(peer))
+      .map((one) => [`${one.peer} BFD`, Number(one['session-down'])] as const),
   ]);
 }
 

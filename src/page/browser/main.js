@@ -9,7 +9,7 @@ import { nodesBody, poolsBody, problemsBody, servicesBody, sessionsBody } from '
 
 /** @typedef {import('../page-data.ts').PageData} PageData */
 /** @typedef {import('./rows.js').AddressFilter} AddressFilter */
-/** @typedef {import('./rows.js').Order} Order */
+/** @typedef {import('./rows.js').RowOrder} RowOrder */
 /** @typedef {'problems' | 'services' | 'nodes' | 'sessions'} List */
 
 const pollMs = 5000;
@@ -28,7 +28,7 @@ let failure = '';
 let serviceOfAddress = new Map();
 /** A browser may restore the choices of an earlier visit. @type {AddressFilter} */
 let filter = chosenFilter();
-/** @type {Order} */
+/** @type {RowOrder} */
 let order = { column: 'state', descending: false };
 /** For each list, the number of the page that is shown; 0 for the first. @type {Record<List, number>} */
 const pages = { problems: 0, services: 0, nodes: 0, sessions: 0 };
@@ -278,7 +278,7 @@ for (const list of /** @type {const} */ (['problems', 'services', 'nodes', 'sess
     if (explain !== undefined) return openExplanation(explain);
     if (page !== undefined) pages[list] = Number(page);
     if (sort !== undefined) {
-      const column = /** @type {Order['column']} */ (sort);
+      const column = /** @type {RowOrder['column']} */ (sort);
       order = { column, descending: order.column === column && !order.descending };
       pages.services = 0;
     }

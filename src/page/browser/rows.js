@@ -4,7 +4,7 @@
 /** @typedef {import('../page-data.ts').PageNode} PageNode */
 /** @typedef {import('../page-data.ts').PageSession} PageSession */
 /** @typedef {'service' | 'address' | 'pool' | 'state'} AddressColumn */
-/** @typedef {{ column: AddressColumn, descending: boolean }} Order */
+/** @typedef {{ column: AddressColumn, descending: boolean }} RowOrder */
 /** @typedef {{ text: string, state: 'all' | 'wrong' | 'waiting', pool: string }} AddressFilter */
 /** @typedef {PageSession & { node: string }} SessionRow */
 
@@ -32,7 +32,7 @@ export function filterAddresses(addresses, { text, state, pool }) {
 /**
  * Rows that are equal in the column are ordered by Service and address.
  * @param {readonly PageAddress[]} addresses
- * @param {Order} order
+ * @param {RowOrder} order
  * @returns {PageAddress[]}
  */
 export function sortAddresses(addresses, { column, descending }) {

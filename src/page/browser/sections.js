@@ -8,7 +8,7 @@ import { formatAge, formatCount, pageOf, serviceOf, shareInUse } from './rows.js
 /** @typedef {import('../page-data.ts').PageNode} PageNode */
 /** @typedef {import('../page-data.ts').PagePool} PagePool */
 /** @typedef {import('../page-data.ts').PageProblem} PageProblem */
-/** @typedef {import('./rows.js').Order} Order */
+/** @typedef {import('./rows.js').RowOrder} RowOrder */
 /** @typedef {import('./rows.js').SessionRow} SessionRow */
 /** @typedef {import('./dom.js').Child} Child */
 /** The counts that fill a bar: the largest count of any node. @typedef {Pick<PageNode, 'answers' | 'advertises'>} FullBars */
@@ -80,7 +80,7 @@ const announcers = 'Announced by, or why not';
 /**
  * @param {readonly PageAddress[]} addresses that pass the filter, in order
  * @param {number} page
- * @param {Order} order
+ * @param {RowOrder} order
  * @returns {Child[]}
  */
 export function servicesBody(addresses, page, order) {
@@ -98,7 +98,7 @@ export function servicesBody(addresses, page, order) {
 /**
  * @param {import('./rows.js').AddressColumn} column
  * @param {string} text
- * @param {Order} order
+ * @param {RowOrder} order
  */
 function sortHeader(column, text, order) {
   const isSorted = order.column === column;

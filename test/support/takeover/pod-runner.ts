@@ -42,6 +42,8 @@ export class PodRunner {
   readonly #processOf: (pod: RunnerPod) => PodProcess;
   /** Processes by the names of their Pods. */
   readonly #running = new Map<string, PodProcess>();
+  /** Names of the Pods that have been reported as ready. */
+  readonly #reported = new Set<string>();
   #isClosed = false;
   #loop: Promise<void> = Promise.resolve();
 
@@ -82,7 +84,7 @@ export class PodRunner {
       const { name, deletionTimestamp } = pod.metadata;
       if (deletionTimestamp !== undefined) await this.#end(name);
       else if (pod.spec.nodeName === undefined) await this.#bind(pod);
-      else if (!this.#running.has(name)) await this.#begin(pod);
+      else if (!this.#reported.has(name)) await this.#begin(pod);
     }
   }
 
@@ -100,10 +102,11 @@ export class PodRunner {
     });
   }
 
+  /** When the report fails, the next round repeats only the report. */
   async #begin(pod: RunnerPod): Promise<void> {
     const { name, labels } = pod.metadata;
-    const process = this.#processOf(pod);
-    await process.start();
+    const process = this.#running.get(name) ?? this.#processOf(pod);
+    if (!this.#running.has(name)) await process.start();
     this.#running.set(name, process);
     const container = { name: labels.component ?? 'container', image: 'metallb' };
     await this.#lab.client.request({
@@ -112,12 +115,14 @@ export class PodRunner {
       contentType: 'application/merge-patch+json',
       body: { status: podStatus(process.ips, container) },
     });
+    this.#reported.add(name);
   }
 
   async #end(name: string): Promise<void> {
     const process = this.#running.get(name);
     if (process) await this.#lab.stop(process.name);
     this.#running.delete(name);
+    this.#reported.delete(name);
     await this.#lab.client.request({
       method: 'DELETE',
       path: `${this.#pods}/${name}`,

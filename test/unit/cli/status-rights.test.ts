@@ -18,6 +18,7 @@ import { collectStatus } from '../../../src/cli/status/collect.ts';
 import { systemClock } from '../../../src/clock.ts';
 
 interface Rule {
+  readonly apiGroups?: readonly string[];
   readonly resources?: readonly string[];
   readonly resourceNames?: readonly string[];
   readonly verbs: readonly string[];
@@ -54,16 +55,17 @@ function rulesOf(account: string): {
 }
 
 const namedPath =
-  /^\/(?:api\/v1|apis\/[^/]+\/[^/]+)(?:\/namespaces\/([^/?]+))?\/([^/?]+)(?:\/([^/?]+))?(?:\/([^/?]+))?/;
+  /^\/(?:api\/v1|apis\/([^/]+)\/[^/]+)(?:\/namespaces\/([^/?]+))?\/([^/?]+)(?:\/([^/?]+))?(?:\/([^/?]+))?/;
 
 /** Whether the rules allow the request. */
 function isAllowed(account: string, { method, url = '' }: IncomingMessage): boolean {
-  const [, namespace, resource = '', name, subresource] = namedPath.exec(url) ?? [];
+  const [, group = '', namespace, resource = '', name, subresource] = namedPath.exec(url) ?? [];
   const verb = method === 'POST' ? 'create' : name === undefined ? 'list' : 'get';
   const wanted = subresource === undefined ? resource : `${resource}/${subresource}`;
   const rules = rulesOf(account);
   return [...rules.cluster, ...(namespace === 'bellman-system' ? rules.namespace : [])].some(
-    ({ resources = [], resourceNames, verbs }) =>
+    ({ apiGroups = [], resources = [], resourceNames, verbs }) =>
+      apiGroups.includes(group) &&
       resources.includes(wanted) &&
       verbs.includes(verb) &&
       (resourceNames === undefined || resourceNames.includes(name ?? '')),

@@ -188,14 +188,17 @@ const peer = fc
     ttlSecurity: fc.boolean(),
     passive: fc.boolean(),
     nodeSelectors: selectors,
-    isIpv6: fc.boolean(),
+    address: fc.constantFrom('ipv4' as const, 'ipv6' as const, 'link-local' as const),
+    zone: word,
     keepaliveThousandths: fc.nat({ max: 1000 }),
     bfdStrict: fc.option(bfdStrict, { nil: undefined }),
     optional: fc.record(
       {
         families: fc.subarray([4 as const, 6 as const], { minLength: 1 }),
         localAsn: asn,
-        ebgpMultihop: fc.constant(1),
+        ebgpMultihop: fc.integer({ min: 1, max: 255 }),
+        passwordSecret: record({ name: word, key: word }),
+        sourceHost: fc.integer({ min: 1, max: 255 }),
         routerId: fc.integer({ min: 1, max: 4294967295 }),
         password: fc
           .string({ minLength: 1, maxLength: 20, size: 'max' })
@@ -212,13 +215,27 @@ const peer = fc
       { requiredKeys: [] },
     ),
   })
-  .map(({ isIpv6, keepaliveThousandths, bfdStrict, optional, ...rest }) => ({
-    isIpv6,
-    keepaliveThousandths,
-    bfdStrict,
-    optional,
-    rest,
-  }));
+  .map(({ address, zone, keepaliveThousandths, bfdStrict, optional, ...rest }) => {
+    const { ebgpMultihop, password, passwordSecret, sourceHost, ...others } = optional;
+    const family = address === 'ipv4' ? (4 as const) : (6 as const);
+    const mayBeFar =
+      rest.peerAsn !== 'internal' && rest.peerAsn !== (optional.localAsn ?? rest.myAsn) && !rest.ttlSecurity;
+    const source = (family === 6 ? 0x20010db8_0001n << 80n : 0x0a010000n) + BigInt(sourceHost ?? 0);
+    return {
+      network: { ipv4: 0x0a000001n, ipv6: 0x20010db8n << 96n, 'link-local': 0xfe80n << 112n }[address],
+      family,
+      keepaliveThousandths,
+      bfdStrict,
+      optional: {
+        ...others,
+        ...(address === 'link-local' ? { interface: zone } : {}),
+        ...(ebgpMultihop === undefined ? {} : { ebgpMultihop: mayBeFar ? ebgpMultihop : 1 }),
+        ...(passwordSecret ? { passwordSecret } : password === undefined ? {} : { password }),
+        ...(sourceHost === undefined ? {} : { sourceAddress: { family, value: source } }),
+      },
+      rest,
+    };
+  });
 
 const pool = fc.record({
   protocols: fc.subarray(['bgp' as const, 'layer2' as const]),
@@ -246,6 +263,7 @@ const pool = fc.record({
       large: fc.uniqueArray(uint32, { maxLength: 2 }),
       nodeSelectors: selectors,
       serviceSelectors: selectors,
+      shorterBits: fc.nat({ max: 10 }),
     }),
     { maxLength: 3 },
   ),
@@ -255,6 +273,11 @@ const pool = fc.record({
 /** A hold-down is shorter than the hold time, and needs a strict mode. */
 function bfdOf(profile: string, strict: PeerBfd['strict'], holdTimeSeconds: number): PeerBfd {
   return { profile, strict, holdDownSeconds: strict === 'off' ? 0 : Math.floor(holdTimeSeconds / 2) };
+}
+
+/** Each range holds an aligned block with this many host bits. */
+function hostBits(sizes: readonly number[]): number {
+  return Math.max(0, Math.floor(Math.log2(Math.min(...sizes) + 1)) - 1);
 }
 
 const effect = fc.constantFrom('NoSchedule' as const, 'NoExecute' as const);
@@ -303,12 +326,12 @@ const config: fc.Arbitrary<Config> = fc
     const bfdProfiles = [{ ...profile, name: names[0] ?? '' }];
     let next = 0x0a000000n;
     return {
-      peers: peers.map(({ isIpv6, keepaliveThousandths, bfdStrict, optional, rest }, i) => ({
+      peers: peers.map(({ network, family, keepaliveThousandths, bfdStrict, optional, rest }, i) => ({
         ...rest,
         ...optional,
         ...(bfdStrict === undefined ? {} : { bfd: bfdOf(names[0] ?? '', bfdStrict, rest.holdTimeSeconds) }),
         name: names[i] ?? '',
-        address: { family: isIpv6 ? 6 : 4, value: (isIpv6 ? 0x20010db8n << 96n : 0x0a000001n) + BigInt(i) },
+        address: { family, value: network + BigInt(i) },
         keepaliveTimeSeconds: Math.floor((rest.holdTimeSeconds * keepaliveThousandths) / 1000),
       })),
       pools: pools.map(
@@ -326,10 +349,10 @@ const config: fc.Arbitrary<Config> = fc
           bgpAdvertisements: !protocols.includes('bgp')
             ? []
             : [
-                ...advertisements.map(({ communities, large, ...each }, n) => ({
+                ...advertisements.map(({ communities, large, shorterBits, ...each }, n) => ({
                   ...each,
-                  aggregationLength: 32,
-                  aggregationLengthV6: 128,
+                  aggregationLength: 32 - Math.min(shorterBits, hostBits(sizes)),
+                  aggregationLengthV6: 128 - Math.min(shorterBits, hostBits(sizes)),
                   communities: [...communities].sort((a, b) => a - b),
                   largeCommunities: [...large].sort((a, b) => a - b).map((value) => [value, n, i] as const),
                   peers: peers.length > 0 ? [names[0] ?? ''] : [],

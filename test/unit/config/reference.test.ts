@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { load } from 'js-yaml';
 import * as z from 'zod';
 import {
   type Config,
@@ -23,6 +24,7 @@ import {
   taintMatchSchema,
   tolerationSchema,
 } from '../../../src/config/schema/schema.ts';
+import { listOf, objectOf, type Schema } from '../../../src/config/schema/schema-walk.ts';
 
 const root = new URL('../../../', import.meta.url);
 const read = (path: string) => readFileSync(new URL(path, root), 'utf8');
@@ -237,8 +239,24 @@ test('docs/reference/configuration.md has a section for every top-level key', ()
   for (const key of Object.keys(configSchema.shape)) assert.ok(sectionOf(`## \`${key}\``).length > 20);
 });
 
-test('config/reference.yaml has every key', () => {
-  const text = read('config/reference.yaml');
-  for (const [, schema] of sections)
-    for (const key of keysOf(schema).keys()) assert.match(text, new RegExp(`[ {]${key}:`), key);
+/** Adds the keys of each object inside the value to the set of the shape that describes the object. */
+function collectKeys(of: Schema, value: unknown, keys: Map<unknown, Set<string>>): void {
+  const [list, object] = [listOf(of), objectOf(of)];
+  if (list && Array.isArray(value)) for (const item of value) collectKeys(list.element, item, keys);
+  else if (object && typeof value === 'object' && value !== null)
+    for (const [key, inside] of Object.entries(value)) {
+      keys.set(object.shape, (keys.get(object.shape) ?? new Set()).add(key));
+      collectKeys(object.shape[key] as Schema, inside, keys);
+    }
+}
+
+test('config/reference.yaml has every key, in the section that the key belongs to', () => {
+  const found = findConfigs(read('config/reference.yaml'), { name: 'config', key: 'config' });
+  assert.ok(found.ok);
+  const keys = new Map<unknown, Set<string>>();
+  for (const { text } of found.value) collectKeys(configSchema, load(text), keys);
+  const topLevel = ['the top level', configSchema] as const;
+  const deadNodes = ['## `dead-nodes`', inner(configSchema, 'dead-nodes')] as const;
+  for (const [heading, schema] of [topLevel, deadNodes, ...sections])
+    assert.deepEqual([...(keys.get(schema.shape) ?? [])].sort(), [...keysOf(schema).keys()].sort(), heading);
 });

@@ -49,7 +49,8 @@ const program = `
   gc();
   console.log((process.memoryUsage().heapUsed - before) / count);
   // These are in use until here, so the garbage collection above does not free them.
-  console.assert(store.size === count && keeper && allocator.waitingCount === 0);
+  if (store.size !== count || !keeper || allocator.waitingCount !== 0)
+    throw new Error(store.size + ' Services, of which ' + allocator.waitingCount + ' wait');
 `;
 
 /** A Service takes about 1,100 octets. If it shared no lists and objects with other Services, it would take 370 more. */

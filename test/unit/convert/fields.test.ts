@@ -1,8 +1,20 @@
 /** Every field of the API of each source stands in the table of `bellman convert`, with the outcome that the list of fields names. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { convert, formatFault, objectsIn, type Row, sources } from '../../../src/convert/index.ts';
+import {
+  convert,
+  formatFault,
+  objectsIn,
+  type Row,
+  type SourceObject,
+  sources,
+} from '../../../src/convert/index.ts';
 import { baseObjects, readFieldList, writeField } from './field-lists.ts';
+
+/** The object as a row names it. */
+function nameOf({ kind, namespace, name }: SourceObject): string {
+  return `${kind} ${namespace === '' ? '' : `${namespace}/`}${name}`;
+}
 
 test('the list of each source names at least 10 fields, and all lists together name at least 200', () => {
   const counts = sources.map(({ name }) => readFieldList(name).length);
@@ -22,8 +34,7 @@ for (const { name } of sources)
       assert.ok(result.ok, result.ok ? '' : result.error.map(formatFault).join('\n'));
       const rows = result.value.rows.filter(
         (row) =>
-          row.object.startsWith(`${object.kind} `) &&
-          row.object.endsWith(object.name) &&
+          row.object === nameOf(object) &&
           (row.field === field.path || row.field.startsWith(`${field.path}.`)),
       );
       assert.notEqual(rows.length, 0, `${field.path} is not in the table`);
@@ -46,7 +57,7 @@ for (const { name, title } of sources)
     assert.ok(result.ok);
     for (const object of objects) {
       const row: Row | undefined = result.value.rows.find(
-        (each) => each.object.endsWith(object.name) && each.field.includes('colour'),
+        (each) => each.object === nameOf(object) && each.field.includes('colour'),
       );
       assert.equal(row?.outcome, 'not carried', `${object.kind} ${object.name}`);
     }

@@ -13,7 +13,9 @@ const files = [
   'lab/world',
   ...globSync(
     [
-      '{src,test,lab,bench,scripts}/**/*.{ts,sh,yaml,txt}',
+      '{src,test,lab,bench,scripts}/**/*.{ts,go,sh,yaml,txt}',
+      'src/page/browser/*.js',
+      'bin/*',
       '{config,manifests}/**/*.yaml',
       'docs/**/*.md',
       'lint/*',

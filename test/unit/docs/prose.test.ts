@@ -7,10 +7,12 @@ import { pages, read, root } from './pages.ts';
 /** The linter formats code to 110 columns, but it leaves comments and pages as they are. */
 const maxColumns = 150;
 
-const programs = globSync('{src,test,lab,bench,scripts}/**/*.ts', { cwd: root });
+const programs = globSync(['{src,test,lab,bench,scripts}/**/*.{ts,go}', 'src/page/browser/*.js', 'bin/*'], {
+  cwd: root,
+});
 
 /** The start of a comment whose subject is one of these words. A noun is shorter: "the fault of the key" instead of "what is wrong with the key". */
-const vagueSubject = /\/(?:\/|\*\*)(?:\s*\n\s*\*)?\s+(?:What|Who|Nobody|Anybody)\b/g;
+const vagueSubject = /(?:\/(?:\/|\*\*)|^#)(?:\s*\n\s*\*)?\s+(?:What|Who|Nobody|Anybody)\b/gm;
 
 /** The places of the matches, as `file:line`. */
 function placesOf(file: string, text: string, pattern: RegExp): readonly string[] {
@@ -27,7 +29,7 @@ test('no comment begins with What, Who, Nobody or Anybody', () => {
 });
 
 test(`no line of a comment is longer than ${maxColumns} columns`, () => {
-  const longLine = new RegExp(`^(?= *(?://|/?\\*)).{${maxColumns + 1}}`, 'gm');
+  const longLine = new RegExp(`^(?=[ \\t]*(?://|/?\\*|# )).{${maxColumns + 1}}`, 'gm');
   const found = programs.flatMap((file) => placesOf(file, read(file), longLine));
   assert.deepEqual(found, []);
 });

@@ -197,22 +197,61 @@ test('decoders return a value or throw InvalidObject for arbitrary objects', () 
     decodeService,
     decodeSpeakerPod,
   ];
-  const fields = fc.object({
-    key: fc.constantFrom('labels', 'ports', 'conditions', 'ip', 'type'),
-    maxDepth: 3,
-  });
+  const anything = fc.anything({ maxDepth: 2 });
+  const allOptional: { requiredKeys: [] } = { requiredKeys: [] };
+  /** Lists of objects with these fields, and sometimes anything else in place of the list, of an object or of a field. */
+  const lists = (...names: readonly string[]) => {
+    const field = fc.oneof(fc.string(), fc.integer(), fc.boolean(), anything);
+    const object = fc.record(Object.fromEntries(names.map((name) => [name, field])), allOptional);
+    return fc.oneof(
+      fc.array(fc.oneof({ weight: 4, arbitrary: object }, anything), { maxLength: 3 }),
+      anything,
+    );
+  };
+  const labels = { 'kubernetes.io/service-name': 'web' };
   const hostile = fc.record(
-    { metadata: fc.anything(), spec: fields, status: fields, data: fc.anything(), endpoints: fc.anything() },
-    { requiredKeys: [] },
+    {
+      metadata: fc.oneof(
+        { weight: 4, arbitrary: fc.constant({ name: 'n', namespace: 'ns', labels }) },
+        fc.record({ name: fc.constant('n'), labels: anything, annotations: anything }, allOptional),
+        anything,
+      ),
+      addressType: fc.oneof({ weight: 3, arbitrary: fc.constantFrom('IPv4', 'IPv6') }, anything),
+      spec: fc.record(
+        {
+          ports: lists('name', 'protocol', 'port'),
+          taints: lists('key', 'value', 'effect', 'timeAdded'),
+          ipFamilies: anything,
+          selector: anything,
+          nodeName: anything,
+        },
+        allOptional,
+      ),
+      status: fc.record(
+        {
+          conditions: lists('type', 'status', 'reason', 'message', 'lastTransitionTime'),
+          addresses: lists('type', 'address'),
+          loadBalancer: fc.oneof(fc.record({ ingress: lists('ip', 'ipMode') }), anything),
+          podIPs: lists('ip'),
+        },
+        allOptional,
+      ),
+      data: fc.oneof(fc.dictionary(fc.string(), fc.string()), fc.dictionary(fc.string(), anything), anything),
+      endpoints: lists('addresses', 'nodeName', 'conditions'),
+    },
+    allOptional,
   );
+  const returned = new Set<string>();
   fc.assert(
     fc.property(hostile, (value) => {
       for (const decode of decoders)
         try {
-          decode(value as RawObject);
+          if (decode(value as unknown as RawObject) !== undefined) returned.add(decode.name);
         } catch (error) {
           assert.ok(error instanceof InvalidObject, String(error));
         }
     }),
+    { numRuns: 1000 },
   );
+  assert.equal(returned.size, decoders.length, 'each decoder has decoded some of the objects');
 });

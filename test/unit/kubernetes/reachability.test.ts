@@ -116,4 +116,7 @@ test('Reachability.newestEventAgeMs() counts from the newest event', () => {
   reachability.receivedEvent();
   clock.advance(70_000);
   assert.equal(reachability.newestEventAgeMs(), 70_000);
+  reachability.receivedEvent();
+  clock.advance(2000);
+  assert.equal(reachability.newestEventAgeMs(), 2000);
 });

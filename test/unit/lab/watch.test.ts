@@ -27,7 +27,7 @@ test('a watch that has ended sends nothing more, even if the client has not read
   assert.deepEqual(errors, []);
 });
 
-test('a watch whose time ends during a pause keeps the events until the end of the pause', async () => {
+test('a watch whose time ends during a pause ends only after the pause', async () => {
   const resource = resources.find(({ plural }) => plural === 'configmaps');
   assert.ok(resource);
   const store = new Store();

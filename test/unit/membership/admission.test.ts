@@ -27,13 +27,15 @@ describe('Admission', () => {
   test('limits the new sessions of one listed host without limiting the sessions of other hosts', () => {
     const admission = new Admission();
     admission.setListed(new Set(['192.0.2.1', '192.0.2.2']));
-    assert.ok(admitted(admission, 3000, () => '192.0.2.1', false) <= 60);
+    const count = admitted(admission, 3000, () => '192.0.2.1', false);
+    assert.ok(count >= 59 && count <= 60, `${count} datagrams`);
     assert.ok(admission.admits('192.0.2.2', false, 1000));
   });
 
   test('limits all unlisted hosts together, however many addresses they send from', () => {
     const admission = new Admission();
-    assert.ok(admitted(admission, 3000, (i) => `198.51.100.${i % 250}`, false) <= 150);
+    const count = admitted(admission, 3000, (i) => `198.51.100.${i % 250}`, false);
+    assert.ok(count >= 149 && count <= 150, `${count} datagrams`);
     admission.setListed(new Set(['192.0.2.1']));
     assert.ok(admission.admits('192.0.2.1', false, 1000));
   });

@@ -49,15 +49,20 @@ const claim = (over: Partial<Claim>): Claim => ({
   ...over,
 });
 
-test('when a ping has a current statement about Membership, the ack restates that it is alive, even if an outdated statement follows', () => {
-  const membership = memberA();
-  const updates = [about('a', 'alive', 5), about('a', 'alive', 4)];
-  membership.receive(packetOfB({ kind: 'ping', sequence: 7 }, ...updates), other, 0);
-  const ack = membership.take().packets.find(({ packet }) => packet.body.kind === 'ack');
-  assert.deepEqual(
-    ack?.packet.updates.filter((update) => update.kind === 'member' && update.name === 'a'),
-    [{ ...about('a', 'alive', 5), endpoint: { host: '', port } }],
-  );
+test('the ack of Membership restates that the member is alive when a ping carries an outdated statement, even if a current statement stands beside it', () => {
+  const [current, outdated] = [about('a', 'alive', 5), about('a', 'alive', 4)];
+  for (const updates of [
+    [current, outdated],
+    [outdated, current],
+  ]) {
+    const membership = memberA();
+    membership.receive(packetOfB({ kind: 'ping', sequence: 7 }, ...updates), other, 0);
+    const ack = membership.take().packets.find(({ packet }) => packet.body.kind === 'ack');
+    assert.deepEqual(
+      ack?.packet.updates.filter((update) => update.kind === 'member' && update.name === 'a'),
+      [{ ...current, endpoint: { host: '', port } }],
+    );
+  }
 });
 
 for (const [state, incarnation, isRestated] of [

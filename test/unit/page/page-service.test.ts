@@ -76,6 +76,8 @@ const get = (path: string, over: Partial<PageRequest> = {}) =>
     ...over,
   });
 
+const hasChild = () => process.getActiveResourcesInfo().includes('ProcessWrap');
+
 test('PageService starts a process on the first request for data, and serves the data that the process collects', async () => {
   assert.equal((await get('data')).status, 202);
   const { body, headers } = await eventually('the data', async () => {
@@ -107,7 +109,9 @@ test('PageService ends the process after 30 seconds without a request for data, 
   assert.equal((await get('data')).status, 200);
   clock.advance(29_000);
   assert.equal((await get('data')).status, 200);
+  assert.ok(hasChild());
   clock.advance(31_000);
+  await eventually('the process has ended', async () => !hasChild());
   assert.equal((await get('data')).status, 202);
   await eventually('new data', async () => (await get('data')).status === 200);
 });

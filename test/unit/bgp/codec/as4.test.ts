@@ -7,6 +7,8 @@ import {
   decodedUpdate,
   external,
   hex,
+  internal,
+  localPref,
   nextHop,
   octets,
   onePrefix,
@@ -68,6 +70,19 @@ const merges: readonly [name: string, asPath: string, as4Path: string, means: As
 
 for (const [name, asPath, as4, means] of merges)
   test(`AS4_PATH ${name}`, () => assert.deepEqual(received(asPath, as4Path(as4)).asPath, means));
+
+for (const [where, asPath, leading] of [
+  ['at the start of AS_PATH', '', []],
+  ['next to a kept segment', '0201 fde9', [sequence(65001)]],
+] as const)
+  test(`AS4_PATH keeps a confederation segment ${where}, although no AS number is missing (RFC 6793 section 4.2.3)`, () => {
+    const path = attribute(0x50, 2, `${asPath} 0301 fdea 0201 5ba0`);
+    const attributes = [origin, path, nextHop, localPref, as4Path('0201 00010001')].join('');
+    const from = { ...internal, fourOctetAs: false };
+    const found = decodedUpdate(update({ attributes, nlri: onePrefix }), from);
+    const confederation: AsPathSegment = { type: 'confed-sequence', asns: [65002] };
+    assert.deepEqual(found.attributes.asPath, [...leading, confederation, sequence(65537)]);
+  });
 
 test('AS_PATH without AS4_PATH stays as received', () =>
   assert.deepEqual(received('0202 fde9 5ba0').asPath, [sequence(65001, 23456)]));

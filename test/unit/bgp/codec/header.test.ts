@@ -32,7 +32,8 @@ test('FrameReader returns the same messages for pieces of any size', () => {
 });
 
 test('FrameReader returns the same messages for a stream cut in two at any octet', () => {
-  for (let at = 0; at <= 300; at++) assert.deepEqual(cut([stream.slice(0, at), stream.slice(at)]), expected);
+  for (let at = 0; at <= stream.length; at++)
+    assert.deepEqual(cut([stream.slice(0, at), stream.slice(at)]), expected);
 });
 
 test('FrameReader does not copy a message that lies inside one chunk', () => {
@@ -52,14 +53,36 @@ test('FrameReader accepts a chunk before all messages of the previous chunk are 
   assert.equal(reader.next(4096), undefined);
 });
 
-test('FrameReader judges the header before it allocates space for the message', () => {
-  const reader = new FrameReader();
-  reader.push(octets(marker));
-  assert.equal(reader.next(4096), undefined);
-  reader.push(octets('ffff 02'));
-  const answer = reader.next(4096);
-  assert.ok(answer && !answer.ok);
-  assert.deepEqual([answer.error.code, answer.error.subcode, hex(answer.error.data)], [1, 2, 'ffff']);
+test('FrameReader judges the header before it allocates space for the message', (t) => {
+  for (const pieces of [[marker, 'ffff 02'], [`${marker} ffff 02`]]) {
+    const reader = new FrameReader();
+    const chunks = pieces.map(octets);
+    const allocated: number[] = [];
+    const recorded = new Proxy(Uint8Array, {
+      construct(target, of) {
+        if (typeof of[0] === 'number') allocated.push(of[0]);
+        return Reflect.construct(target, of);
+      },
+    });
+    const mocked = t.mock.property(globalThis, 'Uint8Array', recorded);
+    const answers = chunks.map((chunk) => {
+      reader.push(chunk);
+      return reader.next(4096);
+    });
+    mocked.mock.restore();
+    const last = answers.pop();
+    assert.ok(last && !last.ok);
+    assert.deepEqual([last.error.code, last.error.subcode, hex(last.error.data)], [1, 2, 'ffff']);
+    assert.deepEqual(
+      answers,
+      pieces.slice(1).map(() => undefined),
+    );
+    assert.deepEqual(
+      allocated,
+      pieces.slice(1).map(() => 19),
+      'only the buffer for a header in pieces',
+    );
+  }
 });
 
 interface HeaderCase {
@@ -138,6 +161,24 @@ test('decodeMessage() refuses a short ROUTE-REFRESH with (7,1) and the whole mes
     const { code, subcode, data } = decoded.error;
     assert.deepEqual([code, subcode, hex(data)], [7, 1, hex(sized(5, length))]);
   }
+});
+
+for (const [name, subtype] of [
+  ['Begin', '01'],
+  ['End', '02'],
+] as const)
+  test(`decodeMessage() refuses a mark of ${name} of Route Refresh that is longer than 23 octets with (7,1) (RFC 7313 section 5)`, () => {
+    assert.ok(decodeMessage(message(5, `0001 ${subtype} 01`), external).ok);
+    const long = message(5, `0001 ${subtype} 01 00`);
+    const decoded = decodeMessage(long, external);
+    assert.ok(!decoded.ok);
+    assert.deepEqual([decoded.error.code, decoded.error.subcode, hex(decoded.error.data)], [7, 1, hex(long)]);
+  });
+
+test('decodeMessage() accepts a ROUTE-REFRESH request that carries filters, and ignores them (RFC 5291)', () => {
+  const decoded = decodeMessage(message(5, '0002 00 01 01 80 0001 00'), external);
+  assert.ok(decoded.ok);
+  assert.deepEqual(decoded.value.message, { kind: 'route-refresh', afi: 2, subtype: 0, safi: 1 });
 });
 
 test('decodeMessage() refuses octets that are not exactly one message', () => {

@@ -299,7 +299,7 @@ test('NeighbourResponder moves an address on trial to the links that its pool na
   assert.deepEqual([...host.captures.keys()], ['eth0']);
 });
 
-test('NeighbourResponder tells of each change of the host, and separately of changes of links that can answer', () => {
+test('NeighbourResponder calls onHostChanged after each change of the host, and onLinksChanged after a change of the links that can answer', () => {
   const calls: string[] = [];
   const host = new MemoryHost({
     onHostChanged: () => calls.push('host'),
