@@ -11,6 +11,7 @@ import { bundleFiles } from '../../../src/cli/collect/bundle.ts';
 import { redactConfig, scrubber, secretsOf } from '../../../src/cli/collect/redact.ts';
 import { tarEnd, tarEntry } from '../../../src/cli/collect/tar.ts';
 import { systemClock } from '../../../src/clock.ts';
+import { kubeconfigFor } from '../../support/kubeconfig.ts';
 
 describe('redactConfig()', () => {
   const rows: readonly (readonly [string, string])[] = [
@@ -123,15 +124,7 @@ test('bundleFiles() reads only the events of Bellman, and says which are cut off
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   const kubeconfig = join(folder, 'kubeconfig');
-  writeFileSync(
-    kubeconfig,
-    JSON.stringify({
-      'current-context': 'c',
-      contexts: [{ name: 'c', context: { cluster: 'c', user: 'u' } }],
-      clusters: [{ name: 'c', cluster: { server: `http://127.0.0.1:${port}` } }],
-      users: [{ name: 'u', user: { token: 'secret' } }],
-    }),
-  );
+  writeFileSync(kubeconfig, kubeconfigFor(`http://127.0.0.1:${port}`));
   const source = { kubeconfig, namespace: 'bellman-system', speakerPort: port, controllerPort: port };
   const found = new Map<string, string>();
   try {

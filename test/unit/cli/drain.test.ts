@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { drainNode } from '../../../src/cli/drain/drain-node.ts';
 import { drainProgress } from '../../../src/cli/drain/progress.ts';
+import { kubeconfigFor } from '../../support/kubeconfig.ts';
 import { decodedStatus, leastStatus } from './fixtures.ts';
 
 const leaving = {
@@ -92,15 +93,7 @@ test('drainNode() asks for a new token when its token expires before the drain e
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   const kubeconfig = join(folder, 'kubeconfig');
-  writeFileSync(
-    kubeconfig,
-    JSON.stringify({
-      'current-context': 'c',
-      contexts: [{ name: 'c', context: { cluster: 'c', user: 'u' } }],
-      clusters: [{ name: 'c', cluster: { server: `http://127.0.0.1:${port}` } }],
-      users: [{ name: 'u', user: { token: 'secret' } }],
-    }),
-  );
+  writeFileSync(kubeconfig, kubeconfigFor(`http://127.0.0.1:${port}`));
   const lines: string[] = [];
   try {
     const isDone = await drainNode('n', {

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { takeoverStatus } from '../../../src/cli/takeover/run.ts';
 import { systemClock } from '../../../src/clock.ts';
+import { kubeconfigFor } from '../../support/kubeconfig.ts';
 import { acceptedConfigMap } from './fixtures.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'bellman-takeover-'));
@@ -134,15 +135,7 @@ async function statusOf(cluster: Cluster, output: 'text' | 'json' = 'json'): Pro
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   const kubeconfig = join(folder, String(port));
-  writeFileSync(
-    kubeconfig,
-    JSON.stringify({
-      'current-context': 'c',
-      contexts: [{ name: 'c', context: { cluster: 'c', user: 'u' } }],
-      clusters: [{ name: 'c', cluster: { server: `http://127.0.0.1:${port}` } }],
-      users: [{ name: 'u', user: { token: 'secret' } }],
-    }),
-  );
+  writeFileSync(kubeconfig, kubeconfigFor(`http://127.0.0.1:${port}`));
   const source = { kubeconfig, namespace: 'bellman-system', speakerPort: port, controllerPort: port };
   try {
     const request = { source: { ...source, clock: systemClock }, metalLbNamespace: 'metallb-system', output };

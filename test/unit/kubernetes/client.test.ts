@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ApiError, UnusableResponse } from '../../../src/kubernetes/api-error.ts';
 import { connect, type KubernetesClient } from '../../../src/kubernetes/client.ts';
 import { eventually } from '../../support/eventually.ts';
+import { kubeconfigFor } from '../../support/kubeconfig.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'bellman-client-'));
@@ -20,17 +21,6 @@ function kubeconfig(name: string, content: string): string {
   return path;
 }
 
-function configFor(server: string): string {
-  return JSON.stringify({
-    apiVersion: 'v1',
-    kind: 'Config',
-    clusters: [{ name: 'c', cluster: { server } }],
-    users: [{ name: 'u', user: { token: 'secret' } }],
-    contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
-    'current-context': 'x',
-  });
-}
-
 async function served(
   listener: RequestListener,
   use: (client: KubernetesClient, connections: () => number) => Promise<void>,
@@ -40,7 +30,7 @@ async function served(
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   const client = await connect(
-    kubeconfig('served', configFor(`http://127.0.0.1:${port}/prefix/`)),
+    kubeconfig('served', kubeconfigFor(`http://127.0.0.1:${port}/prefix/`)),
     'agent/1',
   );
   try {
@@ -140,7 +130,7 @@ test('the error of request() says how long the server asks the client to wait, b
 });
 
 test('request() rejects with status 0 when there is no server, when the response breaks off, and after the time limit', async () => {
-  const unreachable = await connect(kubeconfig('unreachable', configFor('http://127.0.0.1:1')), 'agent');
+  const unreachable = await connect(kubeconfig('unreachable', kubeconfigFor('http://127.0.0.1:1')), 'agent');
   await assert.rejects(unreachable.request({ method: 'GET', path: '/' }), {
     status: 0,
     reason: 'ECONNREFUSED',
@@ -315,7 +305,7 @@ function pluginConfig(server: string, script: string): string {
     ...{ apiVersion: 'client.authentication.k8s.io/v1', interactiveMode: 'Never' },
     ...{ command: 'sh', args: ['-c', script] },
   };
-  const config = { ...JSON.parse(configFor(server)), users: [{ name: 'u', user: { exec } }] };
+  const config = { ...JSON.parse(kubeconfigFor(server)), users: [{ name: 'u', user: { exec } }] };
   return kubeconfig('plugin', JSON.stringify(config));
 }
 
