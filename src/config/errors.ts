@@ -13,6 +13,8 @@ export interface ConfigError {
   readonly column: number;
   /** The fault and its remedy. */
   readonly message: string;
+  /** Present in a warning about a value that has no effect. Such a value stays in the configuration as it is written. */
+  readonly isIdle?: true;
 }
 
 /** Formats an error in one line: `address-pools[1].addresses[0], line 14, column 7: …`. */

@@ -28,7 +28,7 @@ export { parseConfig } from './parse.ts';
 export { PoolIndex, poolIndexOf } from './pool-index.ts';
 export { comparePools } from './pool-order.ts';
 export { protocolText } from './protocols.ts';
-export { isWithoutEffect, printRange } from './resolve/index.ts';
+export { printRange } from './resolve/index.ts';
 export {
   configJsonSchema,
   type RawBfdProfile,

@@ -52,13 +52,17 @@ function judgeDocument(document: YamlDocument, errors: Complaints, warnings: Com
   const refused = new Set(document.errors.map(({ offset }) => offset));
   const root: YamlNode = written.kind === 'scalar' && written.value === null ? emptyDocument.root : written;
   const complainTo =
-    (complaints: Complaints): Complain =>
+    (complaints: Complaints, isIdle = false): Complain =>
     (path, message, at = 'value') => {
       const { node, keyOffset, isFound } = findNode(root, path);
       if (at === 'value' && isFound && refused.has(node.offset)) return;
-      complaints.add(path, isFound && at === 'key' ? keyOffset : node.offset, message);
+      complaints.add(path, isFound && at === 'key' ? keyOffset : node.offset, message, isIdle);
     };
-  const findings = { error: complainTo(errors), warning: complainTo(warnings) };
+  const findings = {
+    error: complainTo(errors),
+    warning: complainTo(warnings),
+    idle: complainTo(warnings, true),
+  };
   const isFull = () => errors.isFull();
   const sound = readShape(root, configSchema, findings.error, isFull) as Sound<RawConfig> | undefined;
   return resolveConfig(isFull() ? {} : (sound ?? {}), findings);
@@ -68,7 +72,7 @@ function judgeDocument(document: YamlDocument, errors: Complaints, warnings: Com
 class Complaints {
   readonly #text: string;
   readonly #noun: string;
-  readonly #list: { path: Path; offset: number; message: () => string }[] = [];
+  readonly #list: { path: Path; offset: number; message: () => string; isIdle: boolean }[] = [];
   #count = 0;
 
   constructor(text: string, noun: 'errors' | 'warnings') {
@@ -76,8 +80,8 @@ class Complaints {
     this.#noun = noun;
   }
 
-  add(path: Path, offset: number, message: () => string): void {
-    if (this.#count++ < maxCollected) this.#list.push({ path, offset, message });
+  add(path: Path, offset: number, message: () => string, isIdle = false): void {
+    if (this.#count++ < maxCollected) this.#list.push({ path, offset, message, isIdle });
   }
 
   isEmpty(): boolean {
@@ -93,10 +97,11 @@ class Complaints {
     if (this.isEmpty()) return [];
     const places = new LineIndex(this.#text);
     const sorted = this.#list.sort((a, b) => a.offset - b.offset);
-    const reported = sorted.slice(0, maxReported).map(({ path, offset, message }) => ({
+    const reported: ConfigError[] = sorted.slice(0, maxReported).map(({ path, offset, message, isIdle }) => ({
       path: formatPath(path),
       ...places.placeOf(offset),
       message: message(),
+      ...(isIdle ? { isIdle } : {}),
     }));
     const next = sorted[maxReported];
     if (next)

@@ -2,7 +2,7 @@
 import { dump } from 'js-yaml';
 import { encodeAcceptedConfig } from '../cluster/accepted-config.ts';
 import { configMapKey, configMapName, defaultNamespace } from '../cluster/names.ts';
-import { type AssignedAddress, type Config, isWithoutEffect, judge, poolIndexOf } from '../config/index.ts';
+import { type AssignedAddress, type Config, judge, poolIndexOf } from '../config/index.ts';
 import { fail, ok, type Result } from '../result.ts';
 import { cilium } from './cilium/index.ts';
 import { kubeVip } from './kube-vip.ts';
@@ -61,8 +61,7 @@ export function convert(
     return fail(report.faults);
   }
   const { config, warnings } = judgement;
-  if (result.kind === 'draft')
-    for (const warning of warnings) if (!isWithoutEffect(warning)) report.changeFor(warning);
+  if (result.kind === 'draft') for (const warning of warnings) if (!warning.isIdle) report.changeFor(warning);
   const index = poolIndexOf(config);
   return ok({
     source,

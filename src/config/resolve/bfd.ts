@@ -135,12 +135,12 @@ function warnAbout(
         'a restart of the speaker also ends its BFD session; routers that take this for a loss of the path (FRR and BIRD by default) then drop the routes at the detection time and ignore restart-time',
     );
   if (profile.echoMode && family === 6)
-    findings.warning(
+    findings.idle(
       [...path, 'bfd-profile'],
       () => `echo-mode of profile ${show(name)} has no effect here: echo packets are sent over IPv4 only`,
     );
   if (profile.echoMode && multihop > 1)
-    findings.warning(
+    findings.idle(
       [...path, 'bfd-profile'],
       () =>
         `echo-mode of profile ${show(name)} has no effect here: echo packets cannot cross routers (RFC 5883)`,

@@ -8,21 +8,16 @@ import type {
   PeerConfig,
   PoolConfig,
 } from '../config.ts';
-import { type ConfigError, type Path, show } from '../errors.ts';
+import { type Path, show } from '../errors.ts';
 import type { Findings } from '../schema/index.ts';
 
-/** The begin of a warning about a value that has no effect. */
+/** Begins a warning about a value that has no effect. */
 export const noEffect = 'it has no effect: ';
-
-/** Whether a warning comes from this file, and so says that a value has no effect. Such a value stays in the configuration as it is written. */
-export function isWithoutEffect({ message }: ConfigError): boolean {
-  return message.startsWith(noEffect) || / has no effect here: /.test(message);
-}
 
 /** Warns of a name that no interface has, although the configuration may hold it. */
 export function warnOfColon(name: string | undefined, path: Path, findings: Findings): void {
   if (name?.includes(':'))
-    findings.warning(
+    findings.idle(
       path,
       () =>
         `${noEffect}there is no interface ${show(name)}, because no interface of Linux has a colon in its name`,
@@ -43,12 +38,12 @@ export function warnOfEffects(
       warnOfBgp(advertisement, pool, peers, at, findings);
       const broader = findBroader(pool.bgpAdvertisements, i, coversBgp);
       if (broader >= 0)
-        findings.warning(at, () => `${noEffect}bgp-advertisements[${broader}] announces all of this already`);
+        findings.idle(at, () => `${noEffect}bgp-advertisements[${broader}] announces all of this already`);
     });
     pool.l2Advertisements.forEach((_, i) => {
       const broader = findBroader(pool.l2Advertisements, i, coversLayer2);
       if (broader >= 0)
-        findings.warning(
+        findings.idle(
           [...path, 'l2-advertisements', i],
           () =>
             `${noEffect}l2-advertisements[${broader}] lets the same nodes answer on the same interfaces already`,
@@ -70,23 +65,20 @@ function warnOfBgp(
     ['aggregation-length-v6', advertisement.aggregationLengthV6, 128, 6],
   ] as const)
     if (length !== whole && !has(family))
-      findings.warning([...at, key], () => `${noEffect}the pool has no IPv${family} addresses`);
+      findings.idle([...at, key], () => `${noEffect}the pool has no IPv${family} addresses`);
   const receivers = peers.filter(
     ({ name }) => advertisement.peers.length === 0 || advertisement.peers.includes(name),
   );
   if (receivers.length === 0) return;
   if (!receivers.some(({ families }) => (families ?? [4, 6]).some((family) => has(family as Family))))
-    findings.warning(
-      at,
-      () => `${noEffect}no peer that receives it carries the address families of the pool`,
-    );
+    findings.idle(at, () => `${noEffect}no peer that receives it carries the address families of the pool`);
   if (advertisement.localPref !== undefined && !receivers.some(isInternal))
-    findings.warning(
+    findings.idle(
       [...at, 'localpref'],
       () => `${noEffect}all peers that receive it are external, and LOCAL_PREF goes to internal peers only`,
     );
   if (advertisement.asPathPrepend > 0 && receivers.every(isInternal))
-    findings.warning(
+    findings.idle(
       [...at, 'as-path-prepend'],
       () =>
         `${noEffect}all peers that receive it are internal, and the AS number is prepended for external peers only`,

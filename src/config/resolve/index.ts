@@ -13,7 +13,6 @@ import { resolveAnnounceDelay, resolveDrain, resolveTaintMatches } from './leavi
 import { resolvePeers } from './peers.ts';
 import { resolvePools } from './pools.ts';
 
-export { isWithoutEffect } from './effects.ts';
 export { printRange } from './values.ts';
 
 /**

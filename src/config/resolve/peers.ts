@@ -196,7 +196,7 @@ function resolveEndpoint(raw: Sound<RawPeer>, path: Path, findings: Findings): E
     );
   const port = raw['peer-port'] || defaults.port;
   if (raw.passive && port !== defaults.port)
-    findings.warning(
+    findings.idle(
       at('peer-port'),
       () => `${noEffect}the peer opens the connection, to port ${defaults.port} of the node`,
     );

@@ -20,6 +20,8 @@ export type Complain = (path: Path, message: () => string, at?: 'key' | 'value')
 export interface Findings {
   readonly error: Complain;
   readonly warning: Complain;
+  /** A warning about a value that has no effect. */
+  readonly idle: Complain;
 }
 
 type Mapping = Extract<YamlNode, { kind: 'mapping' }>;

@@ -3,7 +3,7 @@
  * its comments and its order. Only `ignore-excluded-nodes` may be added. The report has a row for every key, to show what Bellman understands.
  */
 import { defaultNamespace, excludeFromLoadBalancersLabel } from '../../cluster/names.ts';
-import { isWithoutEffect, parseConfig } from '../../config/index.ts';
+import { parseConfig } from '../../config/index.ts';
 import { readYaml, type YamlNode } from '../../config/text/index.ts';
 import { Draft } from '../draft.ts';
 import { isMapping } from '../mapping.ts';
@@ -53,7 +53,7 @@ export function convertConfigMap(objects: readonly SourceObject[], report: Repor
   }
   // A list of scalars has one row, so a warning about one of its items belongs to that row.
   const warnings = Map.groupBy(
-    parsed.warnings.filter((warning) => !isWithoutEffect(warning)),
+    parsed.warnings.filter(({ isIdle }) => !isIdle),
     ({ path }) => path.replace(/\[\d+\]$/, ''),
   );
   const leaves = leavesOf(text);

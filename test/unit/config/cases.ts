@@ -7,7 +7,7 @@
  *
  * The expected result is `=> valid`, or one line for each error, in the order in which the parser returns them. Each error line has the path
  * (`.` stands for the whole document), line:column, and the message. After `=> valid`, each line that begins with `~>` is a warning in
- * the same form.
+ * the same form. `~|` marks a warning about a value that has no effect.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import type { ConfigError } from '../../../src/config/index.ts';
@@ -39,11 +39,9 @@ function readCase(topic: string, text: string): DocumentCase {
   const end = lines.findIndex((line) => line.startsWith('=> '));
   const name = `${topic}: ${title}`;
   if (end < 0) throw new Error(`${name}: the expected result is missing`);
-  const expected = (mark: string) =>
-    lines
-      .slice(end)
-      .filter((line) => line.startsWith(mark))
-      .map((line) => line.slice(mark.length));
+  const results = lines.slice(end);
+  const expected = (...marks: readonly string[]) =>
+    results.filter((line) => marks.includes(line.slice(0, 3)));
   const errors = expected('=> ');
   return {
     name,
@@ -51,13 +49,14 @@ function readCase(topic: string, text: string): DocumentCase {
       .slice(0, end)
       .map((line) => `${line}\n`)
       .join(''),
-    errors: errors[0] === 'valid' ? [] : errors.map((line) => readError(name, line)),
-    warnings: expected('~> ').map((line) => readError(name, line)),
+    errors: errors[0] === '=> valid' ? [] : errors.map((line) => readError(name, line)),
+    warnings: expected('~> ', '~| ').map((line) => readError(name, line)),
   };
 }
 
 function readError(name: string, line: string): ConfigError {
-  const [, path, lineNumber, column, message] = /^(\S.*?) (\d+):(\d+) (.+)$/.exec(line) ?? [];
+  const [, mark, path, lineNumber, column, message] = /^(..) (\S.*?) (\d+):(\d+) (.+)$/.exec(line) ?? [];
   if (path === undefined || message === undefined) throw new Error(`${name}: cannot read "${line}"`);
-  return { path: path === '.' ? '' : path, line: Number(lineNumber), column: Number(column), message };
+  const place = { path: path === '.' ? '' : path, line: Number(lineNumber), column: Number(column) };
+  return { ...place, message, ...(mark === '~|' ? { isIdle: true } : {}) };
 }

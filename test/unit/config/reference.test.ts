@@ -9,7 +9,6 @@ import {
   configJsonSchema,
   findConfigs,
   formatConfigError,
-  isWithoutEffect,
   parseConfig,
 } from '../../../src/config/index.ts';
 import {
@@ -48,7 +47,7 @@ for (const file of examples) {
     for (const { text: inner } of found.value) {
       const result = parseConfig(inner);
       assert.ok(result.ok && result.value.pools.length > 0);
-      const idle = result.warnings.filter((one) => one.path.startsWith('peers') && isWithoutEffect(one));
+      const idle = result.warnings.filter((one) => one.path.startsWith('peers') && one.isIdle);
       assert.deepEqual(idle, [], 'each value of a peer has an effect');
     }
   });
