@@ -26,7 +26,36 @@ export const acceptPacket: Instruction = [returnOperand, 0, 0, 0xffff_ffff];
 export const dropPacket: Instruction = [returnOperand, 0, 0, 0];
 
 /** Offset of the TTL or hop limit in the IP header. */
-export const ttlAt = { 4: 8, 6: 7 } as const;
+const ttlAt = { 4: 8, 6: 7 } as const;
+/** Offset of the source address in the IP header. */
+const sourceAt = { 4: 12, 6: 8 } as const;
+
+/** Drops a packet with a smaller TTL or hop limit. Otherwise the program goes on. */
+export function requireTtl(family: 4 | 6, minimumTtl: number): Instruction[] {
+  return [
+    [loadOctet, 0, 0, networkHeader + ttlAt[family]],
+    [jumpIfGreaterOrEqual, 1, 0, minimumTtl],
+    dropPacket,
+  ];
+}
+
+/** Applies the instructions only to packets from this address. Other packets skip them. `source` has the octets of the address. */
+export function onlyFrom(
+  family: 4 | 6,
+  source: Uint8Array,
+  instructions: readonly Instruction[],
+): Instruction[] {
+  const view = new DataView(source.buffer, source.byteOffset, source.length);
+  const comparisons: Instruction[] = [];
+  for (let at = 0; at < source.length; at += 4) {
+    const comparisonsLeft = (source.length - at) / 4 - 1;
+    comparisons.push(
+      [loadWord, 0, 0, networkHeader + sourceAt[family] + at],
+      [jumpIfEqual, 0, 2 * comparisonsLeft + instructions.length, view.getUint32(at)],
+    );
+  }
+  return [...comparisons, ...instructions];
+}
 
 export function encodeProgram(program: readonly Instruction[]): Uint8Array {
   const octets = new Uint8Array(8 * program.length);

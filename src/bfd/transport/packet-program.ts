@@ -2,21 +2,16 @@ import {
   acceptPacket,
   dropPacket,
   encodeProgram,
-  type Instruction,
   jumpIfEqual,
-  jumpIfGreaterOrEqual,
-  loadOctet,
   loadWord,
-  networkHeader,
-  ttlAt,
+  onlyFrom,
+  requireTtl,
 } from '../../linux/socket-filter.ts';
 import { octetsOf } from './address-octets.ts';
 import type { PacketFilter } from './transport.ts';
 
 /** Offset of Your Discriminator from the UDP header. */
 const yourDiscriminatorAt = 8 + 8;
-/** Offset of the source address in the IP header. */
-const sourceAt = { 4: 12, 6: 8 } as const;
 /** The kernel accepts no longer program (BPF_MAXINSNS). */
 const maxInstructions = 4096;
 
@@ -31,7 +26,7 @@ export function packetProgram(
 ): Uint8Array {
   const program = requireTtl(family, minimumTtl);
   for (const peer of peerMinimumTtls)
-    program.push(...requireTtlOfPeer(family, octetsOf(peer.peerAddress), peer.minimumTtl));
+    program.push(...onlyFrom(family, octetsOf(peer.peerAddress), requireTtl(family, peer.minimumTtl)));
   if (discriminators) {
     program.push([loadWord, 0, 0, yourDiscriminatorAt]);
     for (const discriminator of discriminators)
@@ -43,30 +38,6 @@ export function packetProgram(
       `a program of ${program.length} instructions is longer than the limit of ${maxInstructions}`,
     );
   return encodeProgram(program);
-}
-
-/** Drops a packet with a smaller TTL. Otherwise the program goes on. */
-function requireTtl(family: 4 | 6, minimumTtl: number): Instruction[] {
-  return [
-    [loadOctet, 0, 0, networkHeader + ttlAt[family]],
-    [jumpIfGreaterOrEqual, 1, 0, minimumTtl],
-    dropPacket,
-  ];
-}
-
-/** As `requireTtl`, but only for packets from the peer. */
-function requireTtlOfPeer(family: 4 | 6, peer: Uint8Array, minimumTtl: number): Instruction[] {
-  const view = new DataView(peer.buffer, peer.byteOffset, peer.length);
-  const check = requireTtl(family, minimumTtl);
-  const instructions: Instruction[] = [];
-  for (let at = 0; at < peer.length; at += 4) {
-    const comparisonsLeft = (peer.length - at) / 4 - 1;
-    instructions.push(
-      [loadWord, 0, 0, networkHeader + sourceAt[family] + at],
-      [jumpIfEqual, 0, 2 * comparisonsLeft + check.length, view.getUint32(at)],
-    );
-  }
-  return [...instructions, ...check];
 }
 
 /** Drops every packet, for a socket that only sends, and for one whose filter is not known yet. */

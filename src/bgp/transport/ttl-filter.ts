@@ -8,26 +8,18 @@
 import { type Family, ipToBytes } from '../../address/index.ts';
 import {
   acceptPacket,
-  dropPacket,
   encodeProgram,
   type Instruction,
-  jumpIfEqual,
-  jumpIfGreaterOrEqual,
-  loadOctet,
-  loadWord,
-  networkHeader,
-  ttlAt,
+  onlyFrom,
+  requireTtl,
 } from '../../linux/socket-filter.ts';
 import type { AcceptedPeer } from './transport.ts';
-
-/** Offset of the source address in the IP header. */
-const sourceAt: Readonly<Record<Family, number>> = { 4: 12, 6: 8 };
 
 /** The program for peers of the family; `undefined` when all of them may send with any TTL. */
 export function ttlFilter(family: Family, peers: readonly AcceptedPeer[]): Uint8Array | undefined {
   const program: Instruction[] = [];
   for (const { address, minimumTtl } of minimumPerAddress(peers))
-    program.push(...rule(family, address, minimumTtl));
+    program.push(...onlyFrom(family, address, [...requireTtl(family, minimumTtl), acceptPacket]));
   if (program.length === 0) return undefined;
   program.push(acceptPacket);
   return encodeProgram(program);
@@ -50,26 +42,4 @@ function minimumPerAddress(peers: readonly AcceptedPeer[]): { address: Uint8Arra
     byAddress.set(address.value, { address: ipToBytes(address), minimumTtl: lower });
   }
   return [...byAddress.values()].filter(({ minimumTtl }) => minimumTtl > 0);
-}
-
-/**
- * The instructions for one peer. They end the program if the segment comes from the peer. Otherwise the program goes on with the next rule.
- */
-function rule(family: Family, address: Uint8Array, minimumTtl: number): Instruction[] {
-  const view = new DataView(address.buffer, address.byteOffset, address.length);
-  const judgement: Instruction[] = [
-    [loadOctet, 0, 0, networkHeader + ttlAt[family]],
-    [jumpIfGreaterOrEqual, 1, 0, minimumTtl],
-    dropPacket,
-    acceptPacket,
-  ];
-  const instructions: Instruction[] = [];
-  for (let at = 0; at < address.length; at += 4) {
-    const comparisonsLeft = (address.length - at) / 4 - 1;
-    instructions.push(
-      [loadWord, 0, 0, networkHeader + sourceAt[family] + at],
-      [jumpIfEqual, 0, 2 * comparisonsLeft + judgement.length, view.getUint32(at)],
-    );
-  }
-  return [...instructions, ...judgement];
 }
