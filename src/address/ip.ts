@@ -31,6 +31,11 @@ export function parseIp(text: string): IpAddress | undefined {
   return { family: 6, value: new Address6(text).bigInt() };
 }
 
+/** The family of an address that is known to be valid. The text may have a zone. */
+export function familyOfText(text: string): Family {
+  return text.includes(':') ? 6 : 4;
+}
+
 /** Canonical text: dotted quad, or RFC 5952 for IPv6. */
 export function formatIp(address: IpAddress): string {
   if (address.family === 4) {

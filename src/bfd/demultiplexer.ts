@@ -2,6 +2,7 @@
  * Finds the session of a received packet (RFC 5880 section 6.8.6, RFC 5881 section 3, RFC 5883 section 4). Your Discriminator decides when it
  * is not zero. Otherwise the session is found by the sender and by the socket, which stands for the interface and the local address.
  */
+import { familyOfText } from '../address/index.ts';
 import type { ReceivedPacket } from './codec/packet.ts';
 import type { BfdMode, BfdSessionSettings } from './session-settings.ts';
 import type { ListenKey } from './transport/transport.ts';
@@ -35,7 +36,7 @@ export function listenKeyOf({
   mode,
 }: BfdSessionSettings): ListenKey {
   return {
-    family: peerAddress.includes(':') ? 6 : 4,
+    family: familyOfText(peerAddress),
     port: portOf(mode),
     ...(device === undefined ? {} : { interface: device }),
     ...(localAddress === undefined ? {} : { localAddress }),

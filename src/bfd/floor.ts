@@ -1,3 +1,4 @@
+import { familyOfText } from '../address/index.ts';
 import { type DigestKey, maxKeyOctets } from './codec/authentication.ts';
 import type { MachineAuthentication, MachineSettings } from './machine/settings.ts';
 import type { BfdAuthentication, BfdSessionSettings } from './session-settings.ts';
@@ -52,7 +53,7 @@ export function machineSettings(
 
 /** The settings of the echo function; `undefined` when it is not wanted, or not possible. Echo packets need a single hop and IPv4. */
 export function echoOf({ echo, mode, peerAddress }: BfdSessionSettings): BfdSessionSettings['echo'] {
-  return mode.kind === 'single-hop' && !peerAddress.includes(':') ? echo : undefined;
+  return mode.kind === 'single-hop' && familyOfText(peerAddress) === 4 ? echo : undefined;
 }
 
 /** Throws a RangeError when the keys are not valid. This would be a bug, because the speaker has checked them as it read the Secret. */

@@ -2,6 +2,7 @@
  * The shell of one session: its machine, the socket that it sends from, its counters, its log lines and its records. It decides nothing about
  * the protocol.
  */
+import { familyOfText } from '../address/index.ts';
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import { reasonOf } from '../result.ts';
@@ -251,7 +252,7 @@ export class BfdSession {
   #echoWarning(): string | undefined {
     const { echo, peerAddress } = this.#settings;
     if (!echo) return undefined;
-    if (peerAddress.includes(':')) return 'Echo packets work over IPv4 only';
+    if (familyOfText(peerAddress) === 6) return 'Echo packets work over IPv4 only';
     if (!this.#echo) return 'Echo packets need a single-hop session';
     if (this.#echo.fault !== undefined) return this.#echo.fault;
     if (!this.#returnsEcho)

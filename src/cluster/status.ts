@@ -8,7 +8,9 @@
  * Texts in a status come from another host. The decoders reduce each text to one line of bounded length, without control, format or
  * separator characters. The text is then safe to print.
  */
+
 import * as z from 'zod';
+import { familyOfText } from '../address/index.ts';
 import { printable } from '../printable.ts';
 import { fail, ok, type Result } from '../result.ts';
 
@@ -262,8 +264,7 @@ export function carriesRoutesOf(
   { state, families }: { readonly state: string; readonly families?: readonly string[] | undefined },
   address: string,
 ): boolean {
-  const family = address.includes(':') ? 'ipv6-unicast' : 'ipv4-unicast';
-  return state === 'Established' && (families?.includes(family) ?? true);
+  return state === 'Established' && (families?.includes(`ipv${familyOfText(address)}-unicast`) ?? true);
 }
 
 /** Decodes the body of a speaker's `/status`, or says what is wrong with it. */

@@ -1,3 +1,4 @@
+import { familyOfText } from '../address/index.ts';
 import type {
   AddressRemoval,
   CandidateNodes,
@@ -111,13 +112,9 @@ export class AddressTable {
  * comes first.
  */
 function inGroupOfIpv4(entries: readonly UnversionedEntry[]): (entry: UnversionedEntry) => UnversionedEntry {
-  const isDualStack = entries.some(({ address }) => !isIpv4(address));
-  const group = isDualStack ? entries.find(({ address }) => isIpv4(address))?.address : undefined;
+  const isDualStack = entries.some(({ address }) => familyOfText(address) === 6);
+  const group = isDualStack ? entries.find(({ address }) => familyOfText(address) === 4)?.address : undefined;
   return (entry) => (group === undefined || group === entry.group ? entry : { ...entry, group });
-}
-
-function isIpv4(text: string): boolean {
-  return !text.includes(':');
 }
 
 /**
@@ -129,7 +126,7 @@ function isIpv4(text: string): boolean {
 function mergeEntries(entries: readonly UnversionedEntry[]): UnversionedEntry | undefined {
   if (entries.length < 2) return entries[0];
   const all = [...entries].sort(
-    (a, b) => Number(isIpv4(b.group)) - Number(isIpv4(a.group)) || (a.group < b.group ? -1 : 1),
+    (a, b) => familyOfText(a.group) - familyOfText(b.group) || (a.group < b.group ? -1 : 1),
   );
   const [first] = all;
   if (!first) return undefined;

@@ -1,3 +1,4 @@
+import { familyOfText } from '../../address/index.ts';
 import type { RawPeer } from '../../config/index.ts';
 import type { Draft } from '../draft.ts';
 import type { Field, Fields } from '../fields.ts';
@@ -153,7 +154,7 @@ function multihopOf(spec: Fields, peer: RawPeer, to: string): boolean | undefine
  */
 function familiesOf(spec: Fields, address: string, to: string): RawPeer['families'] {
   const [disable, dual] = [spec.boolean('disableMP'), spec.boolean('dualStackAddressFamily')];
-  const own = address.includes(':') ? 'ipv6' : 'ipv4';
+  const own = familyOfText(address) === 6 ? 'ipv6' : 'ipv4';
   if (dual?.value === true || (dual === undefined && disable?.value !== true)) {
     dual?.changed('', 'left out; both families are the default');
     disable?.changed('', 'left out; the session carries both families');

@@ -1,4 +1,4 @@
-import { parseIp } from '../../address/index.ts';
+import { familyOfText, parseIp } from '../../address/index.ts';
 import { parseAnnouncing } from '../../cluster/announcing.ts';
 import { carriesRoutesOf, type RefusalCause, type SpeakerStatus } from '../../cluster/status.ts';
 import type { PoolIndex, Protocol } from '../../config/index.ts';
@@ -128,8 +128,7 @@ function missingAnnouncers(how: string, unreached: readonly string[]): Announcer
 function noAnnouncers(service: Service, address: string, reached: readonly NodeStatus[]): Announcers {
   const sessions = reached.flatMap(({ status }) => bgpSessionsOf(status, address));
   if (sessions.some(({ state }) => state === 'Established')) {
-    const family = address.includes(':') ? 'IPv6' : 'IPv4';
-    const text = `none: every BGP session that would announce it is down or carries no ${family} routes`;
+    const text = `none: every BGP session that would announce it is down or carries no IPv${familyOfText(address)} routes`;
     return { text, isAsDesired: false };
   }
   if (reached.some(({ status }) => status.advertised[address] !== undefined))
