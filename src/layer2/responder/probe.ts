@@ -32,8 +32,8 @@ export interface ProbeOptions {
 
 /**
  * Probes for another host that uses the address (RFC 5227 section 2.1, RFC 4862 section 5.4). Resolves on the first conflicting packet, at
- * once when there is no link, or 100 ms after the last probe. Only probes that a link has sent count, because an address that nobody was asked
- * about is not known to be free.
+ * once when there is no link, or 100 ms after the last probe. Only probes that a link has sent count. Without a question on the wire, the
+ * address is not known to be free.
  */
 export async function probe({ clock, state, ports, isCarried }: ProbeOptions): Promise<ProbeOutcome> {
   const { promise, resolve } = Promise.withResolvers<ProbeOutcome>();

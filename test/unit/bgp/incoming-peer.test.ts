@@ -57,7 +57,7 @@ describe('sessionOf()', () => {
     ['source-address', { ...sourced, passive: true }, { address: sourced.address, passive: true }, toSource],
     ['interface', linkLocal, { ...linkLocal, interface: 'eth1' }, { ...fromLinkLocal, interface: 'eth0' }],
   ] as const)
-    test(`takes a peer, told apart by ${name}, only if its password is the one in force for the address`, () => {
+    test(`takes a peer with a ${name} of its own only if its password is the one in force for the address`, () => {
       const others = { ...peer({ name: 'elsewhere', ...elsewhere, sourceAddress: ip('192.0.2.9') }) };
       for (const [configured, inForce, isTaken] of [
         [undefined, undefined, true],

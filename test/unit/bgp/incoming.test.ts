@@ -88,7 +88,7 @@ describe('incoming connections', () => {
     assert.equal(lastError, 'cannot listen on port 179: address and port already in use');
   });
 
-  test('two peers at one address are told apart by source-address', () => {
+  test('source-address decides between two peers at one address', () => {
     const { speaker, transport } = fixture();
     const at = (name: string, source: string) => peer({ name, sourceAddress: ip(source), passive: true });
     speaker.setPeers([at('first', '192.0.2.1'), at('second', '192.0.2.4')]);
