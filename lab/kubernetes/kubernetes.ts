@@ -139,6 +139,8 @@ export class Kubernetes implements ApiServer {
       ...['--root-ca-file', this.#credentials.path('api.crt')],
       ...['--use-service-account-credentials=true', '--leader-elect=false', '--secure-port=0'],
       `--controllers=${controllers(hasWorkloads, hasNodeLifecycle)}`,
+      // By default, root makes a folder in /usr/libexec of the host.
+      ...['--flex-volume-plugin-dir', join(this.#folder, 'volume-plugins')],
     ]);
     if (hasKubelets)
       this.#startProgram('kube-scheduler', [
