@@ -137,7 +137,10 @@ export class QuestionPorts {
           );
         },
         onLost: (reason) => {
-          log.warn({ interface: link.name, reason }, 'capture of answers lost; the next question reopens it');
+          log.warn(
+            { interface: link.name, reason },
+            'capture of answers lost; it is opened again when it is needed',
+          );
           this.#ports.delete(link.name);
           this.#retryAtMs.set(link.name, clock.now() + reopenDelayMs);
           this.#listenSoon(link.name);
