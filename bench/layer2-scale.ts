@@ -69,18 +69,40 @@ function fail(what: string): void {
   process.exitCode = 1;
 }
 
+/** Whether the speaker of the node runs and sees the other speakers that run. */
+async function hasJoined(node: LabNode, others: number): Promise<boolean> {
+  const { members } = (await lab.status(node.namespace)) as { members: readonly { state: string }[] };
+  return members.filter(({ state }) => state === 'alive').length === others;
+}
+
 /**
  * Waits for two consecutive rounds in which exactly one node answers for each address. One round is not enough, because an answer that arrives
- * late counts in the next round.
+ * late counts in the next round. With `joins`, both rounds begin after that node has joined the members again. The other nodes may answer for all
+ * addresses before that.
  */
-async function settle(step: string, beganAtMs: number): Promise<void> {
+async function settle(
+  step: string,
+  beganAtMs: number,
+  joins?: { readonly node: LabNode; readonly others: number },
+): Promise<void> {
   const isRight = (round: CensusRound | undefined) => round?.answeredByOne === count;
   const since = () => rounds.filter((round) => round.beganAtMs >= beganAtMs);
   const rightInARow = () => {
     const all = since();
-    return isRight(all.at(-1)) && isRight(all.at(-2));
+    return [all.at(-1), all.at(-2)].every(
+      (round) => isRight(round) && (round?.beganAtMs ?? 0) >= (joinedAtMs ?? beganAtMs),
+    );
   };
+  let joinedAtMs: number | undefined;
   try {
+    if (joins) {
+      await lab.until(
+        `${step}: ${joins.node.name} has joined`,
+        () => hasJoined(joins.node, joins.others),
+        deadlineMs,
+      );
+      joinedAtMs = Date.now();
+    }
     await lab.until(`${step}: one node answers for each address`, async () => rightInARow(), deadlineMs);
   } catch {
     fail(`${step}: not settled after ${deadlineMs / 1000} s: ${JSON.stringify(rounds.at(-1))}`);
@@ -117,7 +139,7 @@ const before = await Promise.all(lab.fabric.nodes.map(owned));
 beganAtMs = Date.now();
 await lab.stop(`speaker-${restarting.name}`, 'SIGKILL');
 lab.startSpeaker(restarting);
-await settle('one restarts', beganAtMs);
+await settle('one restarts', beganAtMs, { node: restarting, others: 4 });
 
 beganAtMs = Date.now();
 await lab.plugNode(dying, false);
@@ -134,7 +156,7 @@ for (const node of survivors) {
 beganAtMs = Date.now();
 await lab.plugNode(dying, true);
 lab.startSpeaker(dying);
-await settle('it returns', beganAtMs);
+await settle('the dead node returns', beganAtMs, { node: dying, others: 4 });
 
 asker.kill();
 await once(asker, 'exit');
