@@ -127,7 +127,8 @@ measure('at rest', 0, () => {
   net.run(3000);
 });
 measure('one restarts', 1, () => restart([one]));
-measure('ten restart', 10, () => restart(more.slice(0, 10)));
+const upToTen = more.slice(0, 10);
+measure(`${upToTen.length} restart`, upToTen.length, () => restart(upToTen));
 const tenth = every(10, 3);
 measure('10 % die', tenth.length, () => {
   for (const name of tenth) speakers.kill(name);
