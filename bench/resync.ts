@@ -92,7 +92,9 @@ async function askingWhileResynced(flags: readonly string[]): Promise<void> {
     await lab.api('cut-watches');
     await pause(500);
   });
-  console.log(`resyncs in this time: ${(await lists()) - before}`);
+  const resyncs = (await lists()) - before;
+  console.log(`resyncs in this time: ${resyncs}`);
+  if (resyncs === 0) process.exitCode = 1;
 }
 
 async function bgpBesideAnswers(): Promise<void> {
@@ -110,7 +112,7 @@ async function bgpBesideAnswers(): Promise<void> {
   });
   const least = Math.min(...left);
   console.log(
-    `BIRD's hold timer, seen ${left.length} times: never below ${least} s of 3 s, or ${((3 - least) * 1000).toFixed(0)} ms between two messages at most`,
+    `BIRD's hold timer, seen ${left.length} times: never below ${least} s of 3 s, so at most ${((3 - least) * 1000).toFixed(0)} ms passed between two messages`,
   );
   if (!(least > 0.5)) process.exitCode = 1;
 }
