@@ -99,9 +99,12 @@ function measure(name: string): void {
   process.exitCode = 1;
 }
 
-/** The stored result of a table, unless it is of another commit or another number of rounds. */
+/**
+ * The stored result of a table, unless it is of another commit or another number of rounds. With uncommitted changes, only results of this run count,
+ * because an earlier run may have measured other changes.
+ */
 function stored(name: string): Stored | undefined {
-  if (!existsSync(fileOf(name))) return undefined;
+  if (!existsSync(fileOf(name)) || (isChanged && !chosen.includes(name))) return undefined;
   const result = JSON.parse(readFileSync(fileOf(name), 'utf8')) as Stored;
   return result.commit === commit && result.rounds === rounds ? result : undefined;
 }
