@@ -32,5 +32,5 @@ export function metalLbMissing({ version, speaker }: MetalLbPrograms): string | 
     return 'BELLMAN_METALLB does not name the folder that lab/metallb/build.sh --folder prints';
   return existsSync(speaker)
     ? undefined
-    : `MetalLB ${version} is not built; lab/metallb/build.sh ${version} says why not`;
+    : `MetalLB ${version} is not built; run lab/metallb/build.sh ${version}, which builds it or says why it cannot`;
 }
