@@ -158,11 +158,11 @@ function lineEnd(text: string, start: number): number {
 
 /**
  * The regular expression that begins at the slash at `at`; `undefined` when none does. A slash begins a regular expression only at the start of the
- * source, after `return`, or after one of the characters `= ( , : [ ! & | ? { } ; +`.
+ * source, after `return`, or after one of the characters `= > ( , : [ ! & | ? { } ; +`.
  */
 function regexAt(source: string, at: number): string | undefined {
   if (source[at + 1] === '/' || source[at + 1] === '*') return undefined;
   const before = source.slice(Math.max(0, at - 20), at).trimEnd();
-  if (!/(?:^|[=(,:[!&|?{};+]|return)$/.test(before)) return undefined;
+  if (!/(?:^|[=>(,:[!&|?{};+]|return)$/.test(before)) return undefined;
   return /^\/(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n])+\/\w*/.exec(source.slice(at, lineEnd(source, at)))?.[0];
 }
