@@ -111,7 +111,7 @@ export const chartValues = z.strictObject({
     .union([text, object])
     .default('')
     .describe(
-      'The configuration, as text or as YAML. The chart writes it to the key `config` of the ConfigMap `config`. When it is empty, the chart makes no ConfigMap, and you write it yourself. Uninstalling leaves the ConfigMap in place.',
+      'The configuration, as text or as YAML. The chart writes it to the key `config` of the ConfigMap `config`. When this value is empty, the chart makes no ConfigMap, and you write the ConfigMap yourself. Uninstalling leaves the ConfigMap in place.',
     ),
   loadBalancerClass: text
     .default('')
@@ -120,7 +120,7 @@ export const chartValues = z.strictObject({
     ),
   adoptOnly: enabled(
     false,
-    'Whether both daemons run beside another program that assigns and announces the addresses.',
+    'Whether the controller and the speakers run beside another program that assigns and announces the addresses.',
   ),
   controller,
   speaker,
@@ -128,7 +128,7 @@ export const chartValues = z.strictObject({
     .strictObject({
       enabled: enabled(
         true,
-        'Whether ValidatingAdmissionPolicies limit what the processes and users may write. They need Kubernetes 1.30 or newer.',
+        'Whether ValidatingAdmissionPolicies limit what the processes and users may write. These policies need Kubernetes 1.30 or newer.',
       ),
     })
     .describe('Policies that RBAC cannot express.'),

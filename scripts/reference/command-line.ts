@@ -12,17 +12,17 @@ const exitMeanings: Record<keyof typeof exitCodes, Readonly<Record<string, strin
     validate: 'All files are valid.',
     convert: 'The ConfigMap was printed. Its pools hold every address in use.',
     status:
-      'The configuration is in force as written, a controller leads, every Service has its addresses, every address that should be announced is announced, and no speaker reports a fault. With `dead-nodes` in the configuration: no node is reported dead, and no right or report is missing. With `--problems`: nothing is wrong, and no session is down.',
+      'The configuration is in force as written, a controller leads, every Service has its addresses, every address that should be announced is announced, and no speaker reports a fault. With `dead-nodes` in the configuration: no node is reported dead, the controller lacks no right that it needs for dead nodes, and every speaker has written its death report. With `--problems`: nothing is wrong, and no session is down.',
     explain: 'Every address of the Service is announced.',
     trace: 'Events were printed.',
     capture:
-      'Every node that was asked captured. At most eight nodes are asked, and a note tells of the others. The file has no frame if none was seen.',
+      'Each node that was asked made its capture. At most eight nodes are asked, and a note tells of the others. The file has no frame if none was seen.',
     collect: 'The archive was written. Its `README.txt` names what could not be read.',
     drain:
       'The annotation is written. With `--wait`: the speaker of the node runs, has read all objects, knows that the node leaves, and announces nothing.',
     undrain: 'The node no longer has the annotation of `drain`.',
     takeover: 'The next command may be run, or nothing is left to do.',
-    page: 'A signal ended it or, with `--end-with-input`, the end of standard input.',
+    page: 'A signal ended the command. With `--end-with-input`, the end of standard input may have ended it.',
     completion: 'The completion was printed.',
     plugin: 'The plugin was printed.',
   },
