@@ -47,6 +47,14 @@ function unaskedMoves(before: Picture, after: Picture, faults: readonly Fault[])
   });
 }
 
+/** BGP Services whose address has changed. No fault is a reason for that. */
+function changedAddresses(before: Picture, after: Picture): string[] {
+  return [...before.routed].flatMap(([service, address]) => {
+    const now = after.routed.get(service) ?? 'none';
+    return now === address ? [] : [`the address of ${service} changed from ${address} to ${now}`];
+  });
+}
+
 /** New NodeUnassigned events of Services that no fault darkens. */
 function falseEvents(before: Picture, after: Picture, faults: readonly Fault[]): string[] {
   const darkened = new Set(faults.flatMap(({ darkens = [] }) => darkens));
@@ -77,6 +85,7 @@ export async function runBurst(lab: Lab, random: Random): Promise<BurstResult> {
   const after = await takePicture(lab);
   const found = [
     ...unaskedMoves(before, after, faults),
+    ...changedAddresses(before, after),
     ...falseEvents(before, after, faults),
     ...bugsLogged(lab, lengths),
   ];

@@ -9,6 +9,8 @@ export interface Picture {
   readonly owners: ReadonlyMap<string, readonly string[]>;
   /** Service of each layer-2 address. */
   readonly services: ReadonlyMap<string, string>;
+  /** Addresses of each BGP Service, comma separated. */
+  readonly routed: ReadonlyMap<string, string>;
   /** Number of NodeUnassigned events, by Service. */
   readonly unassigned: ReadonlyMap<string, number>;
 }
@@ -31,9 +33,13 @@ export async function takePicture(lab: Lab): Promise<Picture> {
       owners.set(address, [...(owners.get(address) ?? []), name]);
   }
   const services = new Map<string, string>();
-  for (const { metadata, status } of await getList<ServiceObject>(lab, 'services'))
+  const routed = new Map<string, string>();
+  for (const { metadata, status } of await getList<ServiceObject>(lab, 'services')) {
+    const addresses = (status?.loadBalancer?.ingress ?? []).map(({ ip }) => ip);
     if (layer2Services.includes(metadata.name))
-      for (const { ip } of status?.loadBalancer?.ingress ?? []) services.set(ip, metadata.name);
+      for (const address of addresses) services.set(address, metadata.name);
+    if (bgpServices.includes(metadata.name)) routed.set(metadata.name, addresses.join());
+  }
   const unassigned = new Map<string, number>();
   const events = await getList<{
     reason: string;
@@ -43,7 +49,7 @@ export async function takePicture(lab: Lab): Promise<Picture> {
   for (const { reason, series, involvedObject } of events)
     if (reason === 'NodeUnassigned')
       unassigned.set(involvedObject.name, (unassigned.get(involvedObject.name) ?? 0) + (series?.count ?? 1));
-  return { owners, services, unassigned };
+  return { owners, services, routed, unassigned };
 }
 
 /** Returns one line for each violation that it finds, and no line when all invariants hold. A violation may end the check early. */
@@ -61,7 +67,8 @@ export async function violations(lab: Lab): Promise<string[]> {
     const record = parseAnnouncing({ annotations: object?.metadata.annotations ?? {} });
     for (const address of addresses) {
       const nodes = owners.get(address) ?? [];
-      if (nodes.length !== 1) wrong.push(`${address} of ${name}: [${nodes}] report that they answer`);
+      if (nodes.length !== 1)
+        wrong.push(`${address} of ${name}: exactly one node must answer, but [${nodes}] report that they do`);
       if (record.get(address)?.node !== nodes[0])
         wrong.push(
           `${address} of ${name}: the record names ${record.get(address)?.node}, but [${nodes}] answer`,
@@ -73,13 +80,16 @@ export async function violations(lab: Lab): Promise<string[]> {
   }
   for (const [address, nodes] of owners)
     if (!services.has(address)) wrong.push(`${address} belongs to no Service, but [${nodes}] answer`);
-  for (const name of bgpServices)
-    for (const address of await lab.addressesOf(name)) {
+  for (const name of bgpServices) {
+    const addresses = await lab.addressesOf(name);
+    if (addresses.length !== 1) wrong.push(`${name} has ${addresses.length} addresses`);
+    for (const address of addresses) {
       const routes = await lab.birdc('show', 'route', 'for', address).catch(() => '');
       const count = routes.match(/\bvia\b/g)?.length ?? 0;
       if (count !== lab.fabric.nodes.length)
         wrong.push(`${name}: the router has ${count} next hops for ${address}`);
     }
+  }
   if (wrong.length > 0) return wrong;
   const counts = await Promise.all(
     [...services.keys()].map(async (each) => [each, (await lab.answerers(each)).size] as const),
