@@ -94,13 +94,15 @@ test('BfdReports records nothing when a session ends on purpose, is replaced, or
   reports.handle(up);
   take();
   reports.handle(change({ state: 'AdminDown' }));
+  assert.deepEqual(take(), []);
   reports.handle(up);
   take();
   reports.handle(change({ state: 'Init' }));
   assert.deepEqual(take(), []);
   reports.handle(up);
-  reports.configured([], []);
   take();
+  reports.configured([], []);
+  assert.deepEqual(take(), []);
   reports.configured([session], []);
   reports.handle(change({ diagnostic: 1 }));
   assert.deepEqual(take(), []);
