@@ -38,7 +38,10 @@ async function assigned(name: string): Promise<void> {
   await lab.until(`${name} has an address`, async () => (await lab.addressesOf(name)).length === 1);
 }
 
-/** Kubernetes stores a report only if it changes something. Its times are whole seconds, so the time of each report is a second later. */
+/**
+ * Kubernetes stores a status report only if the report changes something. The times in a report are whole seconds, so this function dates each
+ * report at least one second after the previous one.
+ */
 async function reportStatus(node: string, i: number): Promise<void> {
   const lastHeartbeatTime = new Date(Date.now() + i * 1000).toISOString().replace(/\.\d+/, '');
   await lab.client.request({

@@ -126,7 +126,10 @@ await lab.until(
   120_000,
 );
 
-/** The speakers and the processes that they start, which take the hostile frames. A speaker replaces each of these that ends. */
+/**
+ * The process ids of the speakers and of their child processes. The child processes take the hostile frames. A speaker replaces a child process
+ * that ends, and the new one has another id.
+ */
 const daemons = () => [...speakerProcesses(), ...childProcesses()];
 await lab.until(
   'each speaker has a layer-2 process',

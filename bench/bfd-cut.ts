@@ -50,8 +50,8 @@ await lab.stop('bird');
 await lab.addPods('web', [node]);
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-/** `ip` waits for commands, so a cut does not wait for the start of a process. */
 const [program = '', ...programArgs] = realtime;
+/** `ip` waits for commands, so a cut does not wait for the start of a process. */
 const cutter = lab.fabric.segment.spawn(program, [...programArgs, 'ip', '-force', '-batch', '-'], {
   stdio: ['pipe', 'ignore', 'inherit'],
 });

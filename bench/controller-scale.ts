@@ -6,7 +6,8 @@
  * changes hands or is not renewed, or when the memory exceeds 256 MB.
  *
  * The API server and this program are one process each, and share the machine with the controller. The bench therefore shows the CPU time of all
- * three. It also shows the CPU time of the longest turn of the controller's event loop, because on a busy machine a turn also waits for a processor.
+ * three. On a busy machine, a turn of the controller's event loop also waits for a processor. The bench therefore shows the CPU time of the longest
+ * turn beside its wall time.
  */
 import { mkdirSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
@@ -88,8 +89,9 @@ try {
     }),
   );
   report(`${services} Services are made after`, `${((performance.now() - begunMs) / 1000).toFixed(0)} s`);
-  // The controller's metrics have a line for each address, so this program reads them seldom. The program also counts the Services that have an
-  // address in the API server, because no metric of the controller counts an address when the answer to its write is lost.
+  // The controller's metrics have a line for each address, so this program reads them seldom. The metric
+  // `bellman_controller_allocation_seconds` leaves out each write whose answer is lost. The program therefore asks the API server how many Services
+  // have an address.
   const hasWritten = async () => {
     await pause(5000);
     return (

@@ -1,6 +1,7 @@
 /**
  * Asks a process for `/healthz` again and again. Prints a line when the first request is over. On SIGTERM, prints how long the answers took. A
- * request that is open then counts with its age. Runs as a process of its own, because the work of a bench would delay its requests.
+ * request that still waits for its answer at that moment counts with its age. Runs as a process of its own, because the work of a bench would
+ * delay its requests.
  *   .cache/bin/node bench/health-probe.ts URL
  */
 import { Agent, get } from 'node:http';
@@ -8,7 +9,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 export interface HealthAnswers {
   readonly count: number;
-  /** Answers other than 200, and requests without an answer. */
+  /** Answers other than 200, and requests that ended in an error. A request that is open at SIGTERM is not bad. */
   readonly bad: number;
   readonly medianMs: number;
   readonly p99Ms: number;

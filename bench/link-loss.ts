@@ -2,10 +2,10 @@
  * How soon a BGP session ends after its link loses the carrier, and after its local address is removed.
  *   lab/world .cache/bin/node bench/link-loss.ts [ROUNDS]
  * A speaker in the process of the bench has sessions with two BIRD routers on two links. In each round, the far end of the first link goes down and
- * comes up again. Then the local address of the link is removed and added again. For each loss, the bench measures two times. Both end when the
- * session has ended. The first time starts when a running `ip` program gets the order to make the change. It includes the wait of `ip` for the CPU,
- * which Bellman does not cause. The second time starts at the kernel's report of the change, as `ip monitor` receives it. Fails when the session
- * with the other router ends too, or when a session ends more than 50 ms after the kernel's report.
+ * comes up again. Then the local address of the link is removed and added again. For each loss, the bench measures two durations. Both end when
+ * the session has ended. The first duration starts when a running `ip` program gets the order to make the change. It includes the wait of `ip` for
+ * the CPU, which Bellman does not cause. The second duration starts at the kernel's report of the change, as `ip monitor` receives it. Fails when
+ * the session with the other router ends too, or when a session ends more than 50 ms after the kernel's report.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -147,7 +147,8 @@ function failingMs(failedAtMs: readonly number[], fromMs: number): number {
 /** Cuts the node off, and returns for each target how long requests failed. */
 async function round({ name, system, watchedMs, marksDeadNodes }: Kind, victim: LabNode): Promise<number[]> {
   await lab.until('requests to all Services succeed', isSettled);
-  // The victim may have written a death report when the last victim returned. Reports on the victim do not count for `quietMs` after that.
+  // When the victim of the previous round returned, this round's victim may have written a death report. The controller does not count reports
+  // about a node that arrive within `quietMs` after the node's own report.
   await sleep(deathTiming.quietMs);
   const all = await Promise.all(targets.map(addressOf));
   const owners = await Promise.all(all.map((address) => ownerOf(lab, address)));

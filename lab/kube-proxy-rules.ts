@@ -33,15 +33,16 @@ const masqueradeMark = '0x4000';
 
 /**
  * The complete ruleset of a node, which `nft -f` loads in one transaction. Each flow goes to a random endpoint. A flow that arrives and has no
- * endpoint is dropped. Such a flow of the node itself goes on into the network. As in Kubernetes (KEP-1669), endpoints that terminate get traffic
- * only while no endpoint is ready.
+ * endpoint is dropped. A flow that the node itself begins and that has no endpoint goes on into the network. As in Kubernetes (KEP-1669), endpoints
+ * that terminate get traffic only while no endpoint is ready.
  */
 export function rulesetOf(
   node: string,
   services: readonly ProxiedService[],
   endpoints: readonly ProxiedEndpoint[],
 ): string {
-  // The drop rules are in a filter chain, because a nat chain sees only the first packet of a flow.
+  // The drop rules are in a filter chain, which sees every packet. They therefore also drop a flow that had an endpoint when it began. A nat chain
+  // sees only the first packet of a flow.
   const drops: string[] = [];
   const translations: string[] = [];
   for (const service of services) {

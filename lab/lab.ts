@@ -187,7 +187,10 @@ export class Lab {
     await Promise.all(nodes.map(({ name }) => this.#issueToken('speaker', `speaker-${name}`)));
   }
 
-  /** Makes the Pod of the controller. Its name is the host name. The Lease names its holder `HOSTNAME_UUID`, so commands find the leader's Pod. */
+  /**
+   * Makes the Pod of the controller. The holder of the leader's Lease is `HOSTNAME_UUID`, and commands look for the leader's Pod under the name
+   * `HOSTNAME`. So the name of this Pod is the host name.
+   */
   async makeControllerPod(): Promise<void> {
     const name = hostname();
     await put(this.client, paths.pods('bellman-system'), podOf('controller', name, 'node-1'));

@@ -104,7 +104,7 @@ export class Pods {
     };
   }
 
-  /** Deletes Pods as the kubelet does when their processes have ended. */
+  /** Deletes Pods with a grace period of 0, so that they disappear at once. The kubelet does so when the processes of a Pod have ended. */
   async #deleteNow(pods: readonly Pod[]): Promise<void> {
     for (const { name } of pods)
       await this.#client.request({ method: 'DELETE', path: `${podsPath}/${name}?gracePeriodSeconds=0` });

@@ -6,7 +6,7 @@
  */
 import { get, type IncomingMessage } from 'node:http';
 
-/** Shorter than the second after which TCP sends a lost SYN again, so that a request with a lost SYN counts as failed. */
+/** TCP sends a lost SYN again after 1 s. This timeout is shorter, so that a request with a lost SYN counts as failed. */
 const timeoutMs = 900;
 const [interval = '', url = ''] = process.argv.slice(2);
 let asked = 0;
@@ -46,7 +46,7 @@ function ask(): void {
     cause = code;
   });
   request.on('close', () => {
-    // A connection that closes in the middle of an answer need not be an error of the request.
+    // When a connection closes in the middle of an answer, the request may emit no event `error`, so failures are counted here.
     if (!response?.complete) countFailure(cause, sentAtMs);
     inTransit--;
     if (isStopping && inTransit === 0) report();

@@ -28,7 +28,8 @@ export class Tour {
 
   /**
    * Waits until the probe holds or the deadline has passed, and shows the command with its last output in both cases. Returns that
-   * output. An error is shown as the output, but never holds, because a check that something is absent would otherwise hold for it.
+   * output. When `run` fails, its error is shown as the output, and the probe does not hold. `holds` is not called then: in a check that something
+   * is absent, it would accept the text of an error.
    */
   async check(
     what: string,

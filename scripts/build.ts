@@ -13,7 +13,7 @@
  *   dist/app/layer2-process.js the layer-2 process
  *   dist/app/bfd-process.js    the BFD process
  *   dist/app/page-process.js   the process that collects the data of the web page
- *   dist/app/kubeconfig.js     the reader of kubeconfigs with plugins, which the other programs load on demand
+ *   dist/app/kubeconfig.js     the reader of kubeconfigs that need @kubernetes/client-node. The other programs load this file on demand
  *   dist/app/browser/          the files of the web page, as they are in src/page/browser/
  *   dist/compiled/             the code of all programs as V8 compiled it, so that no start compiles it again
  */
@@ -47,7 +47,10 @@ const target = targetNamed(values.arch);
 const home = resolve(positionals[0] ?? join(root, 'dist'));
 const dist = values.root === undefined ? home : join(values.root, home);
 const modules = modulesFolder(target);
-/** The words before a program of the target. This throws for a target that cannot run here, before an earlier build is removed. */
+/**
+ * The start of a command line that runs a program of the target, such as `chroot ROOT`. It is empty for a build without `--root`. `runner` throws
+ * when a build for another architecture lacks `--root`. The call stands before the code that removes an earlier build.
+ */
 const before = runner(target, values.root);
 
 /**
@@ -207,8 +210,9 @@ const entered = new Set(
     ),
   ),
 );
-// Each of these files runs once, because Node keeps the compiled code of the modules that it has loaded. Some of the runs end with an error, because
-// they get no arguments. The fixed seed makes V8 write the same code in every build. The program does not need the same seed when it starts.
+// Node runs each of these files once: the programs, and the code that they import on demand. Node then writes to `dist/compiled/` the compiled code
+// of the modules that it has loaded. Some of the runs end with an error, because they get no arguments. The fixed seed makes V8 write the same code
+// in every build. The program does not need the same seed when it starts.
 const [command = '', ...options] = [...before, join(home, 'bin/node'), ...[...nodeFlags, '--random-seed=1']];
 for (const file of entered) {
   const { error, signal, status, stderr } = spawnSync(command, [...options, join(home, file)], {

@@ -37,7 +37,8 @@ flock 9
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 trap 'exit 130' INT TERM
-# A killed run leaves its policy. Its comment tells it from the policy of another program.
+# A killed run leaves its policy behind, and a later run replaces that policy. Each policy of this script contains the comment below. A policy without
+# this comment belongs to another program and stays.
 mark='# Bellman set-up'
 if [ ! -e "$policy" ] || grep -qxF "$mark" "$policy"; then
   trap 'rm -f "$log" "$policy"' EXIT

@@ -40,8 +40,8 @@ int main(int argc, char **argv) {
   *strrchr(folder, '/') = '\0';
 
   /*
-   * Without MALLOC_ARENA_MAX, glibc keeps memory for each thread that allocates. The user may override the first two variables. The third always has
-   * the value that the build uses, because Node finds compiled code only with the same value.
+   * Without MALLOC_ARENA_MAX, glibc keeps memory for each thread that allocates. The user may override MALLOC_ARENA_MAX and NODE_COMPILE_CACHE.
+   * NODE_COMPILE_CACHE_PORTABLE always has the value that the build uses, because Node finds compiled code only with the same value.
    */
   if (setenv("MALLOC_ARENA_MAX", "1", 0) != 0 || setenv("NODE_COMPILE_CACHE", below(folder, "compiled"), 0) != 0 ||
       setenv("NODE_COMPILE_CACHE_PORTABLE", "1", 1) != 0)

@@ -2,8 +2,8 @@
  * Measures Bellman beside MetalLB, and beside keepalived where it is installed, and writes the reference page with the tables.
  *   .cache/bin/node bench/rivals/main.ts [--only start,failover] [--rounds 3] [--page FILE]
  * Needs Go, the result of `make build`, and a machine that does nothing else. The programs in `tables/` make the tables, each in a private
- * world of its own. Results stay in `.cache/rivals`, so a table that failed can be repeated alone. The page is written once every table has been
- * measured with this number of rounds and with the last commit that changed the program.
+ * world of its own. Results stay in `.cache/rivals`, so a table that failed can be repeated alone. The page is written as soon as there is a result
+ * for every table, measured with this number of rounds and with the last commit that changed the program.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

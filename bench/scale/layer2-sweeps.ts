@@ -70,7 +70,10 @@ function setChanges(nodes: number): Work {
   };
 }
 
-/** The announcing records are checked every two seconds. All are right, and a fifth of the addresses belongs to this node. */
+/**
+ * A sweep of the announcing records every two seconds. The sweeps before the measurement find all records right, so the measured sweeps compare no
+ * record. A fifth of the addresses belongs to this node.
+ */
 function restingSweeps(count: number): Work {
   const clock = new VirtualClock();
   const services = Array.from({ length: count }, (_, i): KeptService => {

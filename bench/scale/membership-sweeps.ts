@@ -18,7 +18,7 @@ const addressSizes = [1000, 3000, 10_000, 30_000, 100_000] as const;
 const quickAddresses = [200, 800, 3200] as const;
 const memberSizes = [10, 100, 1000, 5000] as const;
 const quickMembers = [10, 50, 250] as const;
-/** A bucket of the hash tree holds one claim of 64. Leaves are compared only where it holds more than 16 claims. */
+/** The hash tree has 64 buckets. Members compare the leaves of a bucket only if it holds more than 16 claims, so these sizes exceed 64 × 16. */
 const comparedSizes = [3000, 10_000, 30_000, 100_000] as const;
 const quickCompared = [2000, 6000, 18_000] as const;
 /** Number of units in a run. Even the smallest cluster has more members than this, so no two units of a run touch the same member. */

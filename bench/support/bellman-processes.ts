@@ -18,8 +18,8 @@ export const layer2Processes = () => processesOf(executable, isLayer2);
 export const childProcesses = () => processesOf(executable, isChild);
 
 /**
- * The processes of Bellman by role. The speaker includes its layer-2 process. Throws when the controller or the speaker does not run, because a
- * table without their rows would pass.
+ * The processes of Bellman by role. The speaker includes its layer-2 process. Throws when the controller or the speaker does not run, because
+ * a bench finds no fault in a process that it does not measure.
  */
 export function processesByRole(): Map<string, readonly number[]> {
   const controllers = processesOf(executable, (command) => command.includes('controller'));

@@ -56,7 +56,7 @@ address-pools:
     await this.#lab.until(
       'every address is announced',
       async () => {
-        // With no Services nothing is announced, and then this shows that the processes have started.
+        // Throws until the processes have started. A lab without Services announces nothing, so nothing else shows the start.
         processesByRole();
         return (await this.#announced()) >= count;
       },

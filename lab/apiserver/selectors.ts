@@ -37,7 +37,7 @@ const isInSet = new RegExp(`^(${key})\\s+(in|notin)\\s*\\(\\s*(${value}(?:\\s*,\
 
 type LabelTest = (labels: Readonly<Record<string, string>>) => boolean;
 
-/** A label selector: `a=b,c!=d,e in (f,g),!h`. Throws 400 for a malformed key. */
+/** A label selector: `a=b,c!=d,e in (f,g),!h`. Throws 400 for a malformed term. */
 export function labelMatcher(selector: string | null): Matcher {
   const text = (selector ?? '').trim();
   // A comma inside parentheses does not end a term.

@@ -15,10 +15,10 @@
  *   POST /lab/reset         resets the counts
  *   POST /lab/cut-watches   breaks all open watches
  *   POST /lab/compact       forgets history: watches that resume get 410 Gone
- *   POST /lab/refuse        breaks all open watches, and until serve the connection of each new request
+ *   POST /lab/refuse        breaks all open watches. Until POST /lab/serve, the server breaks the connection of each new request too.
  *   POST /lab/pause         accepts connections and sends nothing, not even on watches, until serve
- *   POST /lab/forbid        breaks all open watches, and until serve answers every request except health checks with 403. A real API server does
- *                           the same in its first seconds.
+ *   POST /lab/forbid        breaks all open watches. Until POST /lab/serve, the server answers every request except health checks with 403. A
+ *                           real API server, too, answers with 403 in its first seconds.
  *   POST /lab/serve         ends refuse, pause and forbid
  */
 import { readFileSync } from 'node:fs';

@@ -29,7 +29,7 @@ export function admitService(
   const spec: Spec = { ...((object.spec ?? {}) as Spec) };
   spec.type ??= 'ClusterIP';
   oneOf('spec.type', spec.type, types);
-  /** Drops fields that the new type does not have. The server refuses such a field only if the update itself sets it. */
+  /** Drops fields that the new type does not have. The server refuses such a field only if the update changes its stored value. */
   const dropUnchanged = (...names: readonly string[]) => {
     for (const name of names)
       if (isDeepStrictEqual(spec[name] ?? undefined, field(before, 'spec', name))) delete spec[name];

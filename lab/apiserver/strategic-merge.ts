@@ -6,8 +6,9 @@ type Json = unknown;
 type JsonObject = Record<string, Json>;
 
 /**
- * The lists of objects that a patch merges, with their merge keys. A patch replaces every other list of objects. A list has the name of the
- * enclosing field before its own, because the same name has other keys, or none, in other places.
+ * The lists of objects that a patch merges, with their merge keys. A patch replaces every other list of objects. The name of a list alone does not
+ * tell its merge key: `ports` of a Service merge by `port`, `ports` of a container by `containerPort`. So each entry here also names the field that
+ * encloses the list.
  */
 const mergeKeys: Readonly<Record<string, string>> = {
   'spec.ports': 'port',
@@ -85,8 +86,8 @@ function mergeList(
 }
 
 /**
- * The order of a merged list for which the patch has no `$setElementOrder`: the items of the patch keep the order of the patch. An item that only
- * the old list has stands before an item of the patch if it stood before that item in the old list.
+ * The order of a merged list for which the patch has no `$setElementOrder`: the items of the patch keep the order of the patch. An old item that the
+ * patch lacks stands before an item of the patch if it stood before that item in the old list.
  */
 function inOrder(
   merged: readonly Json[],

@@ -29,8 +29,8 @@ export interface AuditEvent {
 }
 
 /**
- * Whether this event counts as its request. When a watch ends, it has a second event, which does not count. A request whose token is invalid has
- * only the event `ResponseStarted`.
+ * Whether this event is the one by which its request is counted. When a watch ends, it has a second event, which does not count. A request whose
+ * token is invalid has only the event `ResponseStarted`.
  */
 export function isFirstOfRequest({ stage, verb, responseStatus }: AuditEvent): boolean {
   const isEarly = verb === 'watch' || responseStatus?.code === 401;

@@ -2,8 +2,8 @@
  * A real control plane as processes of a lab or a test: etcd, kube-apiserver with RBAC, admission and an audit log, and
  * kube-controller-manager. Nothing here needs root.
  *
- * Without kubelets, the lab itself starts the processes of Bellman. This class applies the manifests of this project as they are, and runs only
- * the {@link basicControllers}. The node-lifecycle controller would mark the lab's nodes as Unknown, and the controllers of Deployments and
+ * Without kubelets, this class applies the manifests of this project as they are, and the lab itself starts the processes of Bellman. Only
+ * the {@link basicControllers} run then. The node-lifecycle controller would mark the lab's nodes as Unknown, and the controllers of Deployments and
  * DaemonSets would make Pods that no kubelet runs. A lab can still ask for these controllers (`hasNodeLifecycle`, `hasWorkloads`). With kubelets
  * (see `lab/cluster/`), all controllers run, and a kube-scheduler too.
  */
@@ -139,7 +139,7 @@ export class Kubernetes implements ApiServer {
       ...['--root-ca-file', this.#credentials.path('api.crt')],
       ...['--use-service-account-credentials=true', '--leader-elect=false', '--secure-port=0'],
       `--controllers=${controllers(hasWorkloads, hasNodeLifecycle)}`,
-      // By default, root makes a folder in /usr/libexec of the host.
+      // Without this flag, the program makes a folder in /usr/libexec of the host when root runs it.
       ...['--flex-volume-plugin-dir', join(this.#folder, 'volume-plugins')],
     ]);
     if (hasKubelets)
@@ -306,7 +306,7 @@ export class Kubernetes implements ApiServer {
       goEnvironment,
     );
     await this.#until(`${name} is ready`, async () => {
-      // An error in here would not end the wait.
+      // When the server has ended, the wait ends too, and the check after it throws. After an error in here, the wait would go on.
       if (!processes.isRunning(name)) return true;
       const { stdout } = await run('curl', ['-sk', '--max-time', '2', `https://${address}:${port}/readyz`]);
       return stdout === 'ok';

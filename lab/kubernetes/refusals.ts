@@ -37,7 +37,7 @@ export function isRefused(event: AuditEvent): boolean {
 /**
  * The kinds of objects that a command lists but can do without, by user agent. Some of the Pods' accounts have no right to list them. When the
  * leader does not answer, a command lists the events that say why allocations failed. `bellman status` also lists Namespaces and ServiceCIDRs, to
- * find warnings. Without this right, it adds the warnings that the controller has found.
+ * find warnings. When it may not list one of these two kinds, it also prints the warnings that the controller has found.
  */
 const optionalLists: Readonly<Record<string, readonly string[]>> = {
   'bellman-status': ['events', 'namespaces', 'servicecidrs'],

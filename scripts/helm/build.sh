@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds Helm with Go, in the version of go.mod, and prints the path of the program. Debian and npm have no package of Helm.
+# Builds Helm with Go, and prints the path of the program. go.mod names the version of Helm. Debian and npm have no package of Helm.
 #   scripts/helm/build.sh
 # The program lies outside the clone, in ${BELLMAN_CACHE:-~/.cache/bellman}/helm/VERSION-CHECKSUM, so that the next clone finds it. A second run
 # at the same time waits for the first. The exit code is 69 (EX_UNAVAILABLE of sysexits.h) when Go or its modules cannot be downloaded, and 1 when the

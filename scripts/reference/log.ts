@@ -5,7 +5,7 @@ import { code, page, table } from './markdown.ts';
 
 const root = new URL('../../', import.meta.url);
 
-/** src/telemetry/log-output.ts writes the line with this field itself. */
+/** No call of the logger passes this field. src/telemetry/log-output.ts writes the only line that has it, without the logger. */
 const fieldOfLostLines = 'lines';
 /** The meaning of each field of a log line. */
 const fields: Readonly<Record<string, string>> = {

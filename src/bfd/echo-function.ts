@@ -57,7 +57,10 @@ export class EchoFunction {
     return this.#socket?.returnsEcho() ?? false;
   }
 
-  /** Returns whether the packet counts: it was sent, or the path is broken. It does not count if the socket has never been open. */
+  /**
+   * Returns whether the packet counts as missing until it comes back. It counts if it was sent, and if the path is broken. It does not count after a
+   * congestion error, or if the socket has never been open.
+   */
   send(sequence: number): boolean {
     const { discriminator, cookie } = this.#options;
     if (!this.#socket) return this.#hadSocket;

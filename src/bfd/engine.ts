@@ -212,8 +212,8 @@ export class BfdEngine {
   }
 
   /**
-   * The peer has one session for a path (RFC 5881 section 2). So AdminDown packets of a removed session would take down the new session on the
-   * same path.
+   * Ends the farewells whose AdminDown packets would take the new session down. The peer has only one session for a path (RFC 5881 section 2). A
+   * removed session and the new one are on one path when, for instance, an edit has only added a local address.
    */
   #endFarewells(settings: BfdSessionSettings): void {
     const own = listenKeyOf(settings);
@@ -249,7 +249,7 @@ export class BfdEngine {
     session.close();
     this.#ports.leave(session);
     this.#sessionsChanged();
-    // The session of the same peer at another address records under the same name.
+    // Another session may record under the same name, for instance after an edit of the peer's address. The trace must then stay.
     const { name } = session.settings;
     if (!this.#all().some((other) => other !== session && other.settings.name === name))
       this.#options.recorder.forget(bfdMachine(name));

@@ -103,7 +103,10 @@ export interface BfdSessionStatus extends BfdChange {
   readonly ups: number;
   readonly downs: number;
   readonly dropped: Readonly<Partial<Record<BfdDropReason, number>>>;
-  /** Time since the last accepted packet. Before the first packet, the time since this process inherited the session; else absent. */
+  /**
+   * Time since the last accepted packet. Before its first packet, an inherited session has the time since this process inherited it, and any other
+   * session does not have this field.
+   */
   readonly lastReceivedAgoMs?: number;
   readonly echo?: BfdEchoStatus;
   /** A sentence that says why the session cannot run. */

@@ -26,7 +26,7 @@ export interface ReceivePortsOptions<Session> {
   readonly logger: Logger;
   /** `octets` and `source` are valid until the function returns. `receivers` are the sessions to which the packet may belong. */
   readonly onPacket: (octets: Uint8Array, source: Uint8Array, receivers: ReadonlySet<Session>) => void;
-  /** Called after a read that reached its limit, so that more packets may wait in the socket. */
+  /** Called after a read that reached its limit. More packets may then wait in the socket. */
   readonly pause: () => void;
 }
 
@@ -45,7 +45,7 @@ interface Port<Session> {
   /** Present while a flood is kept out. */
   shield: Timer | undefined;
   socket: ReceivePort | undefined;
-  /** The filter that the socket has, or that a simpler one stands for, as text. */
+  /** The filter that `receivers` need, as text. The socket has this filter, or a simpler one that fits. `undefined` while it has neither. */
   filter: string | undefined;
   /** Says how much the simpler filter checks, when the kernel had no room for the whole one. */
   checks: string | undefined;
@@ -166,7 +166,7 @@ export class ReceivePorts<Session extends Receiver> {
     for (const [filter, checks] of filters)
       try {
         socket.setFilter(filter);
-        // A change of a session brings another filter, which often does not fit either.
+        // While `checks` stays the same, one warning is enough: a change of a session brings another filter, which often does not fit either.
         if (checks !== undefined && checks !== port.checks)
           this.#options.logger.warn(
             { port: key.port, reason: `${reason}; it checks ${checks}` },

@@ -29,7 +29,8 @@ export interface BfdSessionSettings {
 
 /**
  * Single hop (RFC 5881) or multihop (RFC 5883). The receive socket of a multihop session drops packets with a TTL below `minimumTtl`. When several
- * sessions share the socket, the smallest of their values applies to all of them.
+ * sessions with one peer share the socket, the smallest `minimumTtl` of these sessions applies to the packets of this peer. If the kernel has no
+ * room for a filter with a limit for each peer, the smallest `minimumTtl` of all sessions on the socket applies to every packet.
  */
 export type BfdMode =
   | { readonly kind: 'single-hop' }

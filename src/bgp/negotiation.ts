@@ -81,7 +81,10 @@ export interface Negotiated {
   readonly bfdStrict?: true;
   /** Names of the peer's capabilities. */
   readonly capabilities: readonly string[];
-  /** Names of our capabilities that our OPEN left out. The peer refused an OPEN with them, or the session is older than this version. */
+  /**
+   * Names of our capabilities that our OPEN left out. The peer refused an OPEN with them, or an earlier process started the session with an
+   * OPEN that lacks them.
+   */
   readonly withheld: readonly string[];
 }
 
@@ -126,11 +129,10 @@ export function localOpen(local: LocalEnd): OpenMessage {
 
 /**
  * Our side of a session that an earlier process started with the OPEN `sent`; `undefined` if this process would send a different OPEN.
- * Capabilities that this process offers and `sent` lacks are left out, so that a newer version of Bellman can go on with the session. An OPEN that
- * lacks the configured graceful restart is a different one if `received`, the peer's OPEN, offers it: the configuration has changed since. It is the
- * same one if the peer does not offer graceful restart, which the peer may have refused, or if `sent` has no capabilities at all because the peer
- * refused them. The two restart flags describe the past, and BFD strict mode matters only before a session is up, so flags and strict mode are not
- * compared.
+ * Capabilities that this process offers and `sent` lacks are left out, so that a newer version of Bellman can go on with the session. Configured
+ * graceful restart that `sent` lacks is left out only if the peer may have refused it: when `received`, the peer's OPEN, does not offer graceful
+ * restart, or when `sent` has no capabilities at all. If neither holds, the configuration has changed since `sent`, and the result is `undefined`.
+ * The two restart flags describe the past, and BFD strict mode matters only before a session is up, so flags and strict mode are not compared.
  */
 export function localEndThatSent(
   sent: OpenMessage,
@@ -306,7 +308,10 @@ function capabilitiesIn(data: Uint8Array): NamedCapability[] {
   return named;
 }
 
-/** Compares by code, and multiprotocol also by family, unless the value is missing. Other values are those of the peer, and may differ from ours. */
+/**
+ * True when the code is that of `capability`. Multiprotocol must also have the same family, if the value has the length of a family. The values
+ * of other capabilities are not compared, because the peer may write values that differ from ours.
+ */
 function isNamed(capability: Capability, { code, value }: NamedCapability): boolean {
   if (capabilityCode(capability) !== code) return false;
   if (capability.kind !== 'multiprotocol' || value.length !== 4) return true;
@@ -316,7 +321,7 @@ function isNamed(capability: Capability, { code, value }: NamedCapability): bool
 
 /**
  * The AS number of the peer that sent this OPEN. A peer that supports only two-octet AS numbers sends AS_TRANS in place of a greater number
- * (RFC 6793 section 4.2.1), which is then the configured one.
+ * (RFC 6793 section 4.2.1). AS_TRANS therefore stands for the configured AS number if that number needs four octets.
  */
 function asnOf({ myAs, capabilities }: OpenMessage, local: LocalEnd): number {
   const fourOctet = find(capabilities, 'four-octet-as');

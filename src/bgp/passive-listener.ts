@@ -42,7 +42,8 @@ export class PassiveListener {
     // first, because they have no other way to get a session.
     const passiveFirst = ready.toSorted((a, b) => Number(b.settings.passive) - Number(a.settings.passive));
     const accepted = ready.some(({ settings }) => settings.passive) ? passiveFirst.map(acceptedPeerOf) : [];
-    // A failure is retried and reported only for passive peers, so a peer that becomes passive needs a new listener.
+    // A failure is retried and reported only for passive peers. When a peer becomes passive, a new listener therefore repeats the attempt, so
+    // that a failure is reported for this peer too.
     const passive = passiveFirst.map(({ settings }) => settings.passive);
     const key = JSON.stringify([accepted, passive], (_, value) =>
       typeof value === 'bigint' ? String(value) : value,

@@ -20,8 +20,8 @@ export interface PeerSettings {
   /** ConnectRetryTime (RFC 4271 section 8). */
   readonly connectRetrySeconds: number;
   /**
-   * Largest number of hops to an external peer, 1 when it is directly connected. When it is absent and `ttlSecurity` is false, packets carry
-   * the system's TTL.
+   * Largest number of hops to an external peer, 1 when the peer is directly connected. When `ebgpHops` is absent and `ttlSecurity` is false,
+   * packets carry the system's TTL.
    */
   readonly ebgpHops?: number;
   /** Generalized TTL security mechanism (RFC 5082). */

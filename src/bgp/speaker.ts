@@ -296,8 +296,8 @@ class Speaker implements BgpSpeaker, SessionSuccession {
       return;
     }
     incoming.reject();
-    // The connection is of a configured peer whose session cannot take it, for example because it waits for its password. The addresses are right,
-    // so no other peer gets a report about a wrong address.
+    // The addresses may fit a configured peer whose session cannot take the connection, for example because the session waits for its password.
+    // Then the addresses are right, and no peer gets a report about a wrong address.
     if (sessions.some(({ peer }) => isFromPeer(peer, incoming))) return;
     for (const one of sessions) {
       const reason = describeWrongTarget(one.peer, incoming);

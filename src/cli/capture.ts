@@ -19,9 +19,9 @@ interface CaptureFlags {
 /**
  * `bellman capture`: writes the ARP, Neighbour Discovery, BGP and BFD frames of a Service, an address or a peer. At most eight nodes
  * capture: those that announce the address or have a session with the peer, or the node that `--node` names. When no node announces the
- * address, the first eight nodes whose speakers were reached capture instead. Exit codes: 0 when each of these nodes captured; 1 when some did
- * not, or when no speaker announces the address and one was not reached; 2 when none did, or when the API server could not be reached or the file
- * could not be written.
+ * address, the first eight nodes whose speakers were reached capture instead. Exit code 0: each of these nodes captured. Exit code 1: some of
+ * these nodes did not capture; or, without `--node`, no speaker that was reached announces the address, and at least one speaker was not
+ * reached. Exit code 2: no node captured, the API server could not be reached, or the file could not be written.
  */
 export function captureCommand(): Command {
   return new Command('capture')

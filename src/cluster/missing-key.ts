@@ -1,4 +1,4 @@
-/** Largest number of keys that the sentence names. Each key has at most 253 characters. */
+/** Largest number of present keys that `describeMissingKey` names. Each key has at most 253 characters. */
 const maxNamed = 4;
 
 /** Says that the data of a ConfigMap or Secret lacks a key, and which keys are there instead. A misspelt key is the usual mistake. */

@@ -1,7 +1,7 @@
 /**
- * Largest sum of the lengths of all keys, with 64 added for each key. This is enough for the values of tens of thousands of ordinary Kubernetes
- * objects. A limit on the number of values would not bound the memory: a user may change an object with a thousand endpoints or ports again and
- * again, and each change makes a long value.
+ * Largest sum of the lengths of all keys in one `SharedValues`, with 64 added for each key. This is enough for the values of tens of thousands
+ * of ordinary Kubernetes objects. A limit on the number of values would not bound the memory: a user may change an object with a thousand
+ * endpoints or ports again and again, and each change makes a long value.
  */
 const maxCharacters = 2 ** 22;
 

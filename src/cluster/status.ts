@@ -181,7 +181,10 @@ const speakerStatus = z.object({
           isAdmitted: z.boolean(),
           /** Whether this node may answer for the address in layer 2. Always true when the protocol is BGP. */
           isCandidate: z.boolean(),
-          /** The node from which another program answers, according to this node's sighting. Empty when the MAC belongs to no speaker's node. */
+          /**
+           * The node from which another program answers, according to this node's sighting. Empty when no host answers, or when no speaker runs on
+           * the host that answers.
+           */
           seenOn: text.optional(),
           /** The MAC that answers. Empty when no host answers. */
           seenMac: text.optional(),
@@ -258,7 +261,8 @@ export type ControllerStatus = z.output<typeof controllerStatus>;
 
 /**
  * Whether the session is up and carries routes of the address's family. A session that is up need not carry both families: the peer may not
- * have offered one, or the node may have no next hop for it. A status that names no families is taken to carry both.
+ * have offered one, or the node may have no next hop for it. A session without the field `families`, as in a status of an older release, is
+ * taken to carry both.
  */
 export function carriesRoutesOf(
   { state, families }: { readonly state: string; readonly families?: readonly string[] | undefined },

@@ -115,7 +115,10 @@ function effectOf(
   };
 }
 
-/** For each list of advertisements, the index of each advertisement. The key is the JSON of the form in which the gate compares it. */
+/**
+ * For each list of advertisements, a map from an advertisement to its index in the list. The keys of this map are JSON texts: each holds an
+ * advertisement in the form in which the gate compares it.
+ */
 const indexesOfLists = new WeakMap<readonly unknown[], Map<string, number>>();
 
 function indexIn<T>(list: T[], item: T, effectOfItem: (item: T) => T): number {

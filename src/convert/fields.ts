@@ -22,8 +22,8 @@ export class Field<T> {
   }
 
   /**
-   * The field has the same meaning at these places of the configuration. Without a place, the field has no effect in the source, and is left
-   * out. Returns the value.
+   * The field has the same meaning at these places of the configuration. When `to` is empty, the field has no effect in the source, and its row
+   * says that the configuration leaves it out. Returns the value.
    */
   carried(to: string | readonly string[]): T {
     const places = joined(to);

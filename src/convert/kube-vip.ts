@@ -4,7 +4,8 @@
  *
  * kube-vip lets ranges overlap. In the configuration an address is in one pool only. An address that several keys hold goes into the pool of the
  * key that kube-vip looks for first: `cidr-NAMESPACE`, then `cidr-global`, then `range-NAMESPACE`, then `range-global`. A cidr key hides the range
- * key of its namespace, and `cidr-global` hides every range key: kube-vip assigns no address of a hidden key. A hidden key comes after all others.
+ * key of its namespace, and `cidr-global` hides every range key: kube-vip assigns no address of a hidden key. An address goes into the pool of a
+ * hidden key only if all keys that hold the address are hidden.
  */
 import { familyBits, type IpRange } from '../address/index.ts';
 import { printRange, type RawPool } from '../config/index.ts';

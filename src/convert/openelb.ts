@@ -283,8 +283,8 @@ interface RackPeer {
 }
 
 /**
- * The peers that a BgpPeer becomes: one for each rack of `asPerRack`. There is only one peer without `asPerRack`, or when the BgpPeer selects a
- * single rack that `asPerRack` lists.
+ * The peers that a BgpPeer becomes: one for each rack of `asPerRack`. Without `asPerRack`, a BgpPeer becomes one peer. It also becomes one peer
+ * when it selects a single rack that `asPerRack` lists.
  */
 function racksOf(nodes: Selector | undefined, { asn, asnByRack }: Shared): RackPeer[] {
   if (!asnByRack) return [{ rack: undefined, ourAsn: asn?.value ?? 0, selector: nodes }];

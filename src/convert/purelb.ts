@@ -17,7 +17,7 @@ import type { Report } from './report.ts';
 import { customResource, groupOf, type Source } from './source.ts';
 
 const group = 'purelb.io';
-/** The group of the routing daemon that PureLB ships. */
+/** The API group of the routing daemon that PureLB ships. */
 const bgpGroup = 'bgp.purelb.io';
 
 export const purelb: Source = {

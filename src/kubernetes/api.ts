@@ -23,8 +23,8 @@ export interface Api {
   /** Resolves to the parsed body. Rejects with {@link ApiError}, or with another error when the credentials cannot be read. */
   request<T>(request: ApiRequest): Promise<T>;
   /**
-   * Opens a watch. Resolves to its lines of JSON, which end when the server ends the watch. The promise rejects as that of `request` does. The
-   * lines fail with {@link ApiError}.
+   * Opens a watch. Resolves to its lines of JSON, which end when the server ends the watch. The promise rejects as the promise of `request` does.
+   * The lines fail with {@link ApiError}.
    */
   openStream(path: string, signal: AbortSignal): Promise<AsyncIterable<string>>;
 }

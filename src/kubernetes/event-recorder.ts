@@ -115,7 +115,7 @@ export class EventRecorder {
           { event: reason, object: objectKey(regarding), reason: reasonOf(error) },
           'event not written',
         );
-        // Each of the other events of this object gets one attempt. Otherwise they would be refused for ten seconds one after the other.
+        // After ten seconds of refusals, each other event of this object gets one attempt. Otherwise each would be refused for ten seconds in turn.
         for (const other of events) other.refusedMs ??= next.refusedMs;
       }
       events.shift();

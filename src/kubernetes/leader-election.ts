@@ -220,7 +220,10 @@ export class LeaderElection {
     this.#lease = undefined;
   }
 
-  /** After a conflict, reads the Lease and tries once more. A conflict arises when the renewal that the end of the term cut off has succeeded. */
+  /**
+   * After a conflict, reads the Lease and tries once more. A conflict arises when the server has carried out a renewal, but the end of the
+   * term aborted the wait for the answer.
+   */
   async #writeBack(): Promise<void> {
     for (const isLast of [false, true])
       try {

@@ -19,7 +19,7 @@ export const leaseTiming = {
   renewDeadlineMs: 6000,
   /** A write that is still under way this long after the deadline is aborted. */
   writeGraceMs: 2000,
-  /** Pause between two renewals, and between two attempts of a candidate that does not lead. The candidate adds up to a fifth at random. */
+  /** Pause between two renewals, and between two attempts of a candidate that does not lead. Such a candidate adds up to a fifth at random. */
   retryMs: 2000,
   /** Pause after a failed renewal, short enough for several attempts before the deadline. */
   renewRetryMs: 500,

@@ -10,7 +10,7 @@ const maxBodyLength = 64 * 2 ** 20;
 export function noAnswer(method: string, path: string, cause: unknown): ApiError {
   const { code, name, message, cause: reason } = cause as NodeJS.ErrnoException;
   // The error of an aborted or broken connection has a code or at least a name. The error has no message when each of several addresses
-  // refused the connection. When a time limit aborted the request, the limit is the cause of the error.
+  // refused the connection. When a time limit aborted the request, only the message of the field `cause` of the error says so.
   const text = (reason instanceof Error ? reason.message : message) || code;
   return new ApiError(0, code ?? name, `${method} ${path.split('?')[0]}: ${text}`, { cause });
 }

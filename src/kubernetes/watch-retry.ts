@@ -8,7 +8,7 @@ import { type Refusal, refused } from './retry.ts';
 export interface WatchRetryState {
   /** Failures since the delay was last reset. */
   readonly failures: number;
-  /** Whether the last failure was a request that the server did not answer. */
+  /** Whether the last failure was a request that the server did not answer. A refusal that follows does not change this. */
   readonly isAfterOutage: boolean;
   readonly refusal: Refusal | undefined;
   /** Objects in one page of a list. */

@@ -108,8 +108,8 @@ export class WorkQueue {
   }
 
   /**
-   * Starts no work for the time that the server asks for, and for longer if it keeps refusing. The answers to several requests that were under
-   * way together make one hold, as long as the longest of them.
+   * Starts no work for the time that the server asks for, and for longer if it keeps refusing. Several refused requests that were under way
+   * together share one hold. The hold does not end before the longest wait that the server asked of them.
    */
   #holdFor(retryAfterMs: number): void {
     if (this.#stopped) return;

@@ -60,8 +60,8 @@ interface Versioned {
 const maxVersion = 2 ** 48 - 1;
 
 /**
- * The version of a resourceVersion. It is 0 (unknown) if the resourceVersion is not a number, or if it does not fit in a claim. Some API servers
- * use the time in microseconds, which does not fit.
+ * Returns the `observedVersion` for a resourceVersion. The result is 0 (unknown) if the resourceVersion is not a number or does not fit in a claim.
+ * Some API servers use the time in microseconds, which does not fit.
  */
 export function observedVersionOf(resourceVersion: string): number {
   const version = Number(resourceVersion);

@@ -393,7 +393,7 @@ export class Layer2Agent {
 
   // Stage 6: stop
 
-  /** A second call returns the first stop. A crash during the stop therefore waits for the handover as well. */
+  /** The first call begins the stop. Later calls wait for the same stop, such as the call that process.ts makes after a crash. */
   #stop(): Promise<void> {
     this.#stopping ??= this.#leave();
     return this.#stopping;

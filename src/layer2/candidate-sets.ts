@@ -90,7 +90,7 @@ export class CandidateSets {
     return bySet;
   }
 
-  /** Returns the addresses of the entries that name the set. */
+  /** Applies the changes to the set. Returns the addresses of the entries that name it. */
   #change(number: number, changes: readonly PutChange[]): Iterable<string> {
     const set = this.#set(number);
     set.nodes = withChanges(set.nodes, changes);

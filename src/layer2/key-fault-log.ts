@@ -8,8 +8,8 @@ import type { Logger } from '../log.ts';
 const patienceMs = 10_000;
 
 /**
- * Logs each fault of the membership keys once, as an error. During the first `patienceMs`, while there are no earlier keys, it logs a fault as
- * information. If the same fault still exists at the end of this time, it logs the fault again, as an error.
+ * Logs each fault of the membership keys once, as an error. A speaker that has not had usable keys yet is more patient: in its first
+ * `patienceMs`, it logs a fault as information. If the same fault still exists at the end of this time, it logs the fault again, as an error.
  */
 export class KeyFaultLog {
   readonly #clock: Clock;

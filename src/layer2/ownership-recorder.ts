@@ -68,7 +68,7 @@ export class OwnershipRecorder {
   }
 }
 
-/** The event with addresses in the place of entries. */
+/** The event in short form. Instead of its entries, a table has their number, and a change has their addresses. */
 function summaryOf(event: OwnershipEvent): unknown {
   switch (event.kind) {
     case 'table':

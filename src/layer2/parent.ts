@@ -33,7 +33,7 @@ export interface Layer2Options {
    */
   readonly registry: Registry;
   readonly onMessage: (message: FromLayer2) => void;
-  /** All present sets and entries, for a new process; `undefined` while they are not known yet. */
+  /** All present candidate sets and address entries, for a new process; `undefined` while they are not known yet. */
   readonly entries: () => EntriesChange | undefined;
   readonly clock?: Clock;
   /** Shares the turns of the event loop with the other long work of the process. */

@@ -149,7 +149,7 @@ function sameMac(a: LinkMessage, b: LinkMessage): boolean {
 
 /**
  * The key by which the kernel tells the addresses of a link apart. A link may have an IPv4 address more than once, with peers in different subnets.
- * An IPv6 address may get another peer without a message that its earlier form is gone.
+ * The key of an IPv6 address holds no peer, because the kernel can replace the peer without a message that the address with the old peer is gone.
  */
 function addressKey({ address, network, prefixLength }: Omit<AddressMessage, 'kind' | 'index'>): string {
   const text = `${formatIp(address)}/${prefixLength}`;

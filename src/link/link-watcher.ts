@@ -22,7 +22,7 @@ import {
   splitDatagram,
 } from './rtnetlink-message.ts';
 
-/** Difference between the first epochs of two successive tables. No table uses so many epochs. */
+/** Difference between the first epochs (`Link.epoch`) of two successive tables. No table uses so many epochs. */
 const epochsPerTable = 1_000_000_000;
 /**
  * An interrupted dump is repeated. The dump with this number and later ones are accepted although they are interrupted, because each dump blocks

@@ -1,7 +1,7 @@
 /**
- * The packet(7) socket below a libpcap session. A session ends only when it receives a frame, but a link that is down or gone
- * delivers none. To end a session, its socket is bound to the loopback interface and a frame is sent there. Without this frame, each
- * lost capture would keep its descriptor and its ring buffer forever.
+ * The packet(7) socket below a libpcap session. After `close()`, a session ends only when its next frame arrives, but a link that is down
+ * or gone delivers none. To end a session, its socket is bound to the loopback interface and a frame is sent there. Without this frame,
+ * each lost capture would keep its descriptor and its ring buffer forever.
  */
 import { readdirSync } from 'node:fs';
 import {
@@ -33,7 +33,7 @@ export function openingPacketSocket<T>(open: () => T): [opened: T, fd: number] {
 
 /**
  * Binds the socket to loopback and sends a frame there, which wakes the session that reads the socket. Before that, it removes the socket's filter.
- * There is none if libpcap filters itself, because the kernel has refused a long filter.
+ * If the kernel has refused the filter as too long, the socket has none, and libpcap filters the frames in this process.
  */
 export function wakePacketSocket(fd: number): void {
   if (fd < 0) return;

@@ -1,6 +1,6 @@
 /**
- * Two calls that give memory of the process back to the kernel. They are not in `libc.ts`, because a process may need only these two, and only
- * long after its start.
+ * Two calls that give memory of the process back to the kernel. They have a file of their own, so that a process that needs no other C function
+ * does not bind all functions of `libc.ts`. `keeper.ts` loads this file when the process first gives memory back.
  */
 import koffi from 'koffi';
 

@@ -1,8 +1,8 @@
 import { Budget } from './budget.ts';
 
 /**
- * How many datagrams of new sessions one known host may send per second. Each such datagram costs a key derivation. A speaker process has
- * only one session, so the limit is ample.
+ * How many datagrams of new sessions one known host may send per second. Each such datagram costs a key derivation. A speaker process chooses
+ * one session at its start and seals all its datagrams in that session (`seal.ts`), so the limit is ample.
  */
 const newSessions = { perSecond: 20, burst: 40 } as const;
 /** How many datagrams all unknown hosts together may send per second. */

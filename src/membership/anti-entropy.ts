@@ -28,7 +28,7 @@ import { RecentCount } from './recent-count.ts';
 
 /** An exchange is given up when no records or branches arrive for this time. The next exchange may then start. */
 export const syncIntervalMs = 300;
-/** When an exchange ends sooner, the next exchange has to wait no longer than this. */
+/** When an exchange ends because both members agree or the answer is complete, the next exchange may start this long afterwards, or earlier. */
 const nextMeetingMs = 100;
 /**
  * An exchange starts after this many packets in a row with a differing summary. One such packet proves little, because it may have crossed
@@ -252,8 +252,8 @@ export class AntiEntropy {
   }
 
   /**
-   * Ends the exchange, because the other member sends its digest after the records of its answer. If payload hashes still differ, an unmet
-   * member stays unmet: some records were lost on the way, or the exchange of branches has yet to bring them.
+   * Ends the exchange, because the received digest is the end of the other member's answer. If payload hashes still differ, an unmet member
+   * stays unmet: some records were lost on the way, or the answer to this member's branches has yet to bring them.
    */
   #finished(name: string, { payloads }: Digest, nowMs: number): void {
     const own = this.#knowledge.digests().payloads;

@@ -15,8 +15,9 @@
  * challenge to another host.
  *
  * Versions of the seal: every release opens version 1. A member sends version 1 until it knows that the other member opens
- * version 2. In a datagram of version 1, kind 2 says that the sender opens version 2. Releases that know only version 1 read kind 2
- * as kind 0. When every speaker runs a release with version 2, all datagrams after the first contact are of version 2.
+ * version 2. A packet has kind 0 or 2, and a challenge has kind 1. In a datagram of version 1, kind 2 says that the sender opens version 2.
+ * Releases that know only version 1 read kind 2 as kind 0. When every speaker runs a release with version 2, all datagrams after the first
+ * contact are of version 2.
  *
  * In a datagram of version 2, kind 2 says that the sender reads packets of the kind `branches`. Releases that do not read such packets send
  * kind 0, and read kind 2 as kind 0.
@@ -64,8 +65,9 @@ const kinds = { packet: 0, challenge: 1, packetOfLater: 2 } as const;
 /** Packets kept for each member in case a challenge asks for them again. */
 const keptForChallenge = 8;
 /**
- * Maximum number of members for which packets are kept. A challenge arrives within one round trip, so only the members that were sent a packet
- * last matter. Packets also go to names that the membership does not know and therefore never forgets, such as the targets of relayed pings.
+ * Maximum number of members for which packets are kept. A challenge arrives within one round trip, so a packet is needed only shortly after it
+ * was sent. Only names that the membership knows are passed to `forget`, but packets also go to other names, such as the targets of relayed
+ * pings. Without this maximum, the packets for such names would stay for good.
  */
 const maxKeptMembers = 1024;
 
@@ -173,7 +175,8 @@ export class Channel {
     const opensVersion2 = version === 2 || kind === kinds.packetOfLater;
     const readsBranches = version === 2 && kind === kinds.packetOfLater;
     const verdict = this.#guard.judge(from, session, sequence, token);
-    // A challenged datagram is refused too. Its sender sends the packet in a new datagram, so only replays would be challenged again.
+    // The datagram counts as refused even if it is only challenged. Its sender answers the challenge with a new datagram, so a second copy of
+    // this one can only be a replay.
     if (verdict.kind !== 'accept') this.#refused.add(sealed.value);
     if (verdict.kind === 'replayed') return drop('replayed');
     if (verdict.kind === 'challenge') {

@@ -12,7 +12,10 @@ export interface Draft {
    * cause more packets in a large cluster.
    */
   readonly carriesGossip?: boolean;
-  /** Set in a ping that repeats an unanswered one. It carries no gossip, because its receiver is probably dead. */
+  /**
+   * Set in a ping that repeats an unanswered one. Such a ping carries no gossip even when `carriesGossip` is set, because its receiver is
+   * probably dead.
+   */
   readonly isRepeated?: boolean;
 }
 

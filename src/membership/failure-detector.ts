@@ -32,7 +32,7 @@ import { firstRtt, type MembershipSettings, sampleRtt } from './timing.ts';
 
 /** Time in which a recently heard member can contradict the statement that it has left. */
 const departureMs = 100;
-/** A process that stalls again and again must judge a departure at last. */
+/** Maximum number of stalls that postpone the judgement of a departure. A process that stalls again and again would otherwise never judge it. */
 const maxDepartureStalls = 5;
 
 export type DetectorAction =
@@ -102,14 +102,16 @@ export class FailureDetector {
   }
 
   /**
-   * Postpones probes and suspicions by the time during which this process did not run, and judges departures from now on. The silence of other
-   * members during that time means nothing.
+   * Postpones probes and suspicions by the time during which this process did not run. Gives each departure at least `departureMs` from now,
+   * but for at most `maxDepartureStalls` stalls. The silence of other members during the time in which this process did not run means
+   * nothing.
    */
   stalled(ms: number, nowMs: number): void {
     this.#health.worsen();
     this.#prober.postpone(ms);
     for (const suspicion of this.#suspicions.values()) suspicion.postpone(ms);
-    // A departure that was heard after the stall is due soon anyway. Its statement may have waited in the socket.
+    // A departure is not postponed by `ms`. Its statement may have waited in the socket during the stall, and the time to contradict it then
+    // begins only after the stall.
     for (const departure of this.#departures.values())
       if (departure.stalls++ < maxDepartureStalls)
         departure.dueAtMs = Math.max(departure.dueAtMs, nowMs + departureMs);
@@ -324,8 +326,8 @@ export class FailureDetector {
   }
 
   /**
-   * When to declare the suspect dead. A packet from the suspect can postpone this time, because it shows that the suspect is alive. The
-   * refutation may only be late, for example on a busy machine.
+   * When to declare the suspect dead. A packet from the suspect can postpone this time, because it shows that the suspect is alive. Its
+   * refutation may still arrive, but late, for example from a busy machine.
    */
   #deadline(suspicion: Suspicion, suspect: Readonly<Member> | undefined): number {
     const atMs = suspicion.deadline(this.#settings, this.#table.liveCount + 1, this.#health.factor);

@@ -132,8 +132,8 @@ export class Membership {
   wakeAtMs(): number {
     const stages = [this.#detector, this.#joinList, this.#urgent, this.#antiEntropy, this.#unlisted];
     const atMs = Math.min(this.#nextExpiryAtMs, ...stages.map((stage) => stage.wakeAtMs()));
-    // A step can make a wake due at once, as a confirmation of a suspicion does. Such a wake is not late before that step. A wake that was due
-    // before the step, and still is, stays late.
+    // A step can move the time of the next wake into the past, as a confirmation of a suspicion does. The delay of that wake counts from the step.
+    // If a wake was already due before the step and still is, its delay counts from the time at which it became due.
     this.#expectedWakeAtMs = Math.max(atMs, Math.min(this.#expectedWakeAtMs, this.#nowMs));
     return atMs;
   }
@@ -207,7 +207,7 @@ export class Membership {
     });
   }
 
-  /** Known endpoints of the member: first those that Kubernetes lists, then the last endpoint that the member used or stated. */
+  /** Known endpoints of the member: first those that Kubernetes lists, then the endpoint that `MemberTable` holds. */
   endpointsOf(name: string): readonly Endpoint[] {
     const member = this.#table.get(name);
     return member ? [...this.#joinList.endpointsOf(name), member.endpoint] : this.#joinList.endpointsOf(name);
@@ -334,7 +334,7 @@ export class Membership {
 
   /**
    * Handles a statement about this member. Returns false if the statement is true. After any other statement, an ack must restate that this
-   * member is alive. An outdated suspicion may be one that was refuted, when the ack with the refutation was lost.
+   * member is alive. An outdated suspicion needs this too, because the ack that refuted it may have been lost.
    */
   #hearOfSelf(update: MemberUpdate, nowMs: number): boolean {
     if (!this.#self.mustRefute(update)) return !this.#self.isCurrent(update);

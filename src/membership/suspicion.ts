@@ -16,7 +16,7 @@ export class Suspicion {
   #nextCallAtMs: number;
 
   /**
-   * The members in `confirmedBy` have already failed to reach the suspect. If the suspect itself is among them, it does not count.
+   * The members in `confirmedBy` have already reported that they cannot reach the suspect. A report by the suspect itself does not count.
    * `verifiers` is the number of members that are asked to verify the suspicion.
    */
   constructor(

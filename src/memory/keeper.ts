@@ -5,7 +5,8 @@
  *
  * - Free pages of the C heap. The start allocates megabytes there, for compiled code, compilers and OpenSSL.
  * - Pages of the Node binary. The start maps tens of megabytes of the binary, and later work needs few of these pages. The kernel keeps the
- *   pages in its page cache, so a page that is needed again costs about a microsecond. When memory is short, the kernel can drop the other pages.
+ *   pages in its page cache, so a page that is needed again costs about a microsecond. When memory is short, the kernel can drop the pages of the
+ *   binary that the process has not used again.
  */
 import { readFile, readlink } from 'node:fs/promises';
 import { availableParallelism, loadavg } from 'node:os';

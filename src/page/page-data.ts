@@ -16,7 +16,7 @@ export interface PageData {
   readonly namespace: string;
   readonly configuration: PageFinding;
   readonly leader: PageFinding;
-  /** The first problems, at most {@link maxProblems}. Those of the whole cluster come first. */
+  /** The first problems, at most {@link maxProblems}. Problems that belong to no Service come before problems of Services. */
   readonly problems: readonly PageProblem[];
   readonly problemCount: number;
   readonly pools: readonly PagePool[];

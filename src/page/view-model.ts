@@ -16,8 +16,9 @@ import {
 } from './page-data.ts';
 
 /**
- * `release` is the version of this program. While a replica leads, the data depends only on the state of the cluster, and not on the time. While
- * that state does not change, a browser therefore gets the answer 304 instead of the data.
+ * `release` is the version of this program. The data depends on the time only when no replica leads, because the data may then say how long ago
+ * the Lease was renewed. Otherwise, the data depends only on the state of the cluster. While that state does not change, a browser therefore gets
+ * the answer 304 instead of the data.
  */
 export function pageData(view: ClusterView, release: string): PageData {
   const accepted = recallAcceptedConfig(view.configMap, view.acceptedCopy);

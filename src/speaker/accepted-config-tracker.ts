@@ -14,14 +14,14 @@ const maxNamedErrors = 3;
 /**
  * Tracks the configuration that the controller accepted last. The ConfigMap and its accepted copy each carry an accepted configuration in
  * annotations, and the newer configuration counts. Deleting the ConfigMap, or applying an old manifest over it, therefore changes nothing.
- * Text that was never accepted is ignored. An accepted text that does not parse comes from a controller of another version. The speaker keeps the
- * configuration that it has, and says so in the log, because other speakers may already use the newer one.
+ * Text that was never accepted is ignored. An accepted text that does not parse comes from a controller of another version. The speaker then
+ * stays with its present configuration. It writes a warning to the log, because other speakers may be able to read that text and already use it.
  */
 export class AcceptedConfigTracker {
   readonly #configMaps = new Map<string, ConfigMap>();
   readonly #logger: Pick<Logger, 'warn'>;
   #current: AcceptedConfig | undefined;
-  /** The text that was reported last because it does not parse. */
+  /** The last text that did not parse and was reported in the log. */
   #reported = '';
 
   constructor(logger: Pick<Logger, 'warn'>) {
@@ -51,7 +51,7 @@ export class AcceptedConfigTracker {
     return isTaken;
   }
 
-  /** Both ConfigMaps carry the same text, so each text is reported once. */
+  /** Warns of an accepted text that does not parse. Usually, both ConfigMaps carry this text, and `#reported` prevents a second warning. */
   #reportUnreadable({ namespace, name, annotations }: ConfigMap): void {
     const text = decodeAcceptedConfig(annotations);
     if (text === undefined || text === this.#current?.text || text === this.#reported) return;

@@ -9,8 +9,8 @@ const remembered = z.object({ text: z.string(), generation: z.number(), at: z.st
 
 /**
  * Keeps a copy of the accepted configuration in the state directory. A speaker uses the copy when it starts and finds no accepted
- * configuration, for instance because both ConfigMaps were deleted while no controller ran. The configuration may contain peers' passwords,
- * so only the file's owner may read it.
+ * configuration, for instance because the ConfigMap `config` and its accepted copy were deleted while no controller ran. The configuration may
+ * contain peers' passwords, so only the file's owner may read it.
  */
 export class ConfigMemory {
   readonly #directory: string;

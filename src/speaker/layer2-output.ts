@@ -4,8 +4,9 @@
  *   plan of one Service ──→ AddressTable ──→ changes to send ──→ Layer2Sink
  *   nodes, configuration ─→ CandidateSetTable ───────────────────────↑
  *
- * While all Services are planned again, their changes wait for each other and go out in one message, because all nodes must elect owners
- * from the same entries. A change that concerns one Service or one node goes ahead of them.
+ * While all Services are planned again, their changes wait for each other and go out in one message. The owner of an address depends on which
+ * other addresses are in the same election (`vacancies.ts`), so nodes that got the changes in different portions could elect different owners.
+ * A change that concerns one Service or one node goes ahead of the changes that wait.
  */
 import type { AddressRemoval, SourcedEntry, UnversionedEntry } from '../layer2/address-entry.ts';
 import type { EntriesChange } from '../layer2/messages.ts';

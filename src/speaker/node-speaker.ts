@@ -1,7 +1,7 @@
 /**
  * `NodeSpeaker` decides what this node announces. It keeps the cluster's objects, plans each Service for this node, and sends only
- * differences to BGP and to the layer-2 process. `NodeSpeaker` uses neither sockets nor the Kubernetes API. `watches.ts` sets its inputs,
- * and its constructor receives its outputs.
+ * differences to BGP and to the layer-2 process. `NodeSpeaker` uses neither sockets nor the Kubernetes API. `watches.ts` passes the
+ * cluster's objects to it. The options of the constructor hold the receivers of the results, such as `bgp` and `layer2`.
  *
  *   setService, setEndpointSlice ──→ plan of one Service ──┬─→ RouteTable ───→ BgpSpeaker
  *   setConfig, setNode ────────────→ plans of Services ────┼─→ Layer2Output ─→ Layer2Sink

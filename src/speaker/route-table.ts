@@ -122,8 +122,8 @@ function remove(route: Route, attributes: WantedAttributes): void {
  * Merges the attributes of one prefix where Services or advertisements differ. The strongest preference wins (highest LOCAL_PREF,
  * lowest MED, fewest prepends) and all communities are sent. No Service therefore makes the route of another one worse. An absent
  * LOCAL_PREF counts as 100, because it is sent as 100. An absent MED counts as the lowest, because routers take it for the lowest (RFC 4271
- * section 9.1.2.2). Attributes of a drain count only if all attributes belong to drains. If some do not, the route stays after the drain, so it
- * keeps the attributes that it will have then. The result does not depend on the order.
+ * section 9.1.2.2). Attributes of a drain count only if all attributes belong to drains. Otherwise only the attributes outside drains count,
+ * because the route has exactly these after the drain. The result does not depend on the order.
  */
 export function mergeAttributes(wanted: readonly WantedAttributes[]): RouteAttributes {
   const lasting = wanted.filter(({ isDraining }) => !isDraining);

@@ -19,7 +19,7 @@ const backlog = 4;
 const recordsAtOnce = 64;
 
 export interface ChannelHandler {
-  /** A descriptor that comes with an item belongs to the handler. */
+  /** A descriptor that comes with a record of the kind `item` belongs to the handler. */
   onRecord(record: SuccessionRecord, descriptor: number | undefined): void;
   /** The other end has closed the connection or broken the protocol. Not called after `close`. */
   onClosed(reason: string): void;

@@ -15,8 +15,8 @@ export function matchesFilter(event: RecordedEvent, { machines, address }: Event
 }
 
 /**
- * Whether the text contains the address as a whole, not only as a part of a longer address. 192.0.2.10 does not mention 192.0.2.1, but
- * 192.0.2.1:179 and the end of a sentence do.
+ * Whether the text contains the address as a whole, not only as a part of a longer address. For example, 192.0.2.10 does not mention 192.0.2.1, but
+ * 192.0.2.1:179 does. A text in which a full stop follows 192.0.2.1 at the end of a sentence also mentions it.
  */
 function mentions(text: string, address: string): boolean {
   const goesOn = address.includes(':') ? /^([0-9a-f]|:[0-9a-f:]|\.[0-9])/i : /^\.?[0-9]/;

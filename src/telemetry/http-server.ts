@@ -35,7 +35,10 @@ export interface Endpoints {
   readonly events: () => Promise<readonly RecordedEvent[]>;
   /** Names of the machines that belong to an address, even if their events do not mention it. */
   readonly machinesOf?: (address: string) => readonly string[];
-  /** The machine under whose name the events of the requested machine are recorded, if that is a different machine. */
+  /**
+   * The name under which the events of the requested machine are recorded; `undefined` when it is the requested name itself. For example, peers
+   * that share a BFD session have one machine, which has the name of the first peer.
+   */
   readonly recordedAs?: (machine: string) => string | undefined;
   readonly guard: Guard;
   /** When given, a long `/status` is written in slices. */

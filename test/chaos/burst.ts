@@ -35,7 +35,10 @@ async function settle(lab: Lab): Promise<string[]> {
   }
 }
 
-/** Addresses that moved without a cause: no fault has their earlier owner as its victim, and no fault darkens their Service. */
+/**
+ * Addresses that moved without a cause: no fault has their earlier owner as its victim, and no fault leaves their Service without a node that can
+ * announce it (`Fault.darkens`).
+ */
 function unaskedMoves(before: Picture, after: Picture, faults: readonly Fault[]): string[] {
   const victims = new Set(faults.flatMap(({ victim }) => victim?.name ?? []));
   const darkened = new Set(faults.flatMap(({ darkens = [] }) => darkens));

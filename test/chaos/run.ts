@@ -16,7 +16,7 @@ const { values } = parseArgs({
     first: { type: 'string', default: '0' },
   },
 });
-/** A number of the command line. A misspelt number would run no burst, and exit with 0. */
+/** A number of the command line. Without the check of its digits, `--bursts 2oo` would run no burst, and the program would exit with 0. */
 function count(name: 'bursts' | 'seed' | 'first'): number {
   if (/^\d{1,9}$/.test(values[name])) return Number(values[name]);
   console.error(`--${name} ${values[name]}: expected a number`);
@@ -39,7 +39,7 @@ for (let burst = first; burst < first + bursts; burst++) {
   for (const line of result.violations) console.log(`  ${line}`);
   if (result.violations.length === 0) continue;
   failed++;
-  // The next burst compares with the picture before it, so it needs a settled cluster.
+  // `runBurst` compares the cluster before and after a burst, so the next burst must begin with a settled cluster.
   await lab.until('the cluster is settled', async () => (await violations(lab)).length === 0);
 }
 settled.sort((a, b) => a - b);

@@ -28,7 +28,7 @@ describe('bellman collect', { concurrency: false }, () => {
   /** The files of a new bundle, by their names. */
   async function collected(name: string): Promise<ReadonlyMap<string, string>> {
     const archive = join(folder, `${name}.tar.gz`);
-    // A file of this name exists already, and its mode lets other users read it. The command must replace this mode.
+    // The command must change the mode of a file that exists already, so the test first creates a file that other users may read.
     writeFileSync(archive, '', { mode: 0o644 });
     await writeBundle(labSource, { output: archive, version: 'test' });
     assert.equal(statSync(archive).mode & 0o777, 0o600);

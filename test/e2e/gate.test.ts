@@ -265,7 +265,7 @@ describe('the gate under faults', { concurrency: false }, () => {
   test('after a revert of the broken text the status is active, and events tell of the rejection and of the acceptance', async () => {
     const accepted = await eventsOf('ConfigAccepted');
     const rejected = await eventsOf('ConfigStale');
-    // Both the revert of the earlier broken text and the revert of this text are accepted.
+    // The ConfigMap still holds the broken text of the tests above. So this test reverts to `whole` twice, and each revert is accepted.
     await lab.configure(whole);
     await becomes('active');
     await lab.configure(broken);

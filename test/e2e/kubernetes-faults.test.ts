@@ -19,7 +19,10 @@ const watchesOf = { controller: 4, speaker: 8 } as const;
 
 /** Of these kinds, a process watches two single objects or two selections. */
 const watchedTwice: ReadonlySet<string> = new Set(['watch configmaps', 'watch secrets']);
-/** A watch that a server ends is opened again, may then have expired, and follows a list after that. Each may fail once. */
+/**
+ * When a server ends a watch, the process opens the watch again. If the server answers that the version has expired, the process lists and opens
+ * another watch. Each of the two openings may need a second attempt.
+ */
 const watchAttempts = 4;
 
 const skip = skippedOnEmbedded('it breaks kube-apiserver and etcd');
@@ -225,7 +228,8 @@ describe('faults of Kubernetes', { concurrency: false, skip }, () => {
       requestLimit: 60,
     });
     for (const { process, byKind } of counts) {
-      // The new address of a Service on both nodes needs these watches. The controller may be listed twice, and one part may have none.
+      // Each speaker needs these two watches to announce the address of the new Service. This check leaves out the controller: `counts` may have two
+      // entries for the controller, and one of the two may have no watch.
       if (process.startsWith('bellman-speaker'))
         for (const kind of ['services', 'endpointslices'])
           assert.ok(byKind.has(`watch ${kind}`), `${process} opens its watch of ${kind} again`);

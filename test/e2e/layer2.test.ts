@@ -115,7 +115,8 @@ describe('an address in layer 2', { concurrency: false }, () => {
       return nodes.length === 2 && nodes[0] === nodes[1] && nodes[0] !== old.name;
     });
     const followed = await record();
-    // An old owner waits 8 s before it removes its line from the record, or 10 s before it writes that line again.
+    // If the old owner changed the record wrongly, the change would come late: a node removes its stale line after 8 s, and writes its overwritten
+    // line again after 10 s.
     await sleep(12_000);
     assert.equal(await record(), followed);
     assert.deepEqual(await unassigned(), before);

@@ -194,7 +194,8 @@ describe("an operator's view of a fault", { concurrency: false }, () => {
         .map(({ series }) => series?.count ?? 1);
     };
     await lab.until('the events of the successor', async () => (await assigned()).length === 2);
-    // An old owner waits 8 s before it removes its line from the record, or 10 s before it writes that line again.
+    // If the old owner changed the record wrongly, the change would come late: a node removes its stale line after 8 s, and writes its overwritten
+    // line again after 10 s.
     await sleep(12_000);
     assert.deepEqual(ownersOf(await record()), [successor, successor]);
     assert.deepEqual(await assigned(), [1, 1], 'each address has one event');

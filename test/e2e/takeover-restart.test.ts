@@ -12,7 +12,7 @@ import { startFrr } from '../support/lab-frr.ts';
 import { nextHops } from '../support/next-hops.ts';
 
 const address = '198.51.100.7';
-/** The folder of the announcer's files. The router's daemons have another one. */
+/** The folder of the files of `announcer`, the bgpd of FRR on the node. The daemons of the router use another folder. */
 const folder = '/run/lab/announcer';
 const takeoverKey = 'bellman.dev/takeover';
 

@@ -18,7 +18,7 @@ import type {
 /** The greatest subcode that a decoder may return for each error code (RFC 4271 section 4.5, RFC 9234 section 4.2, RFC 7313 section 5). */
 const greatestSubcode: Readonly<Record<number, number>> = { 1: 3, 2: 11, 3: 11, 7: 1 };
 const longestData = 4096 - 21;
-/** A speaker sends at most this many octets of a name, but receives longer names. */
+/** A speaker sends at most this many octets of a host or domain name, but receives longer names. */
 const longestName = 64;
 
 /**

@@ -26,7 +26,10 @@ import type { FuzzTarget, Meter } from './target.ts';
 
 const otherAddress = ip('192.0.2.3');
 const maxSteps = 12;
-/** All log lines of one input together. In each session, one line is allowed for each type and treatment of a malformed attribute. */
+/**
+ * Octets of all log lines of one input together. The limit is high, because a session may log one line for each type and treatment of a
+ * malformed attribute.
+ */
 const maxLogOctets = 128 * 1024;
 const maxLineOctets = 4096;
 const maxTextCharacters = 1024;

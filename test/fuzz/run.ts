@@ -21,7 +21,7 @@ export interface FuzzOptions {
   readonly progress?: (done: number) => void;
 }
 
-/** An input fails only when this many runs of it exceed the budget, because garbage collection and other processes also cost time. */
+/** An input that exceeds the budget runs again, up to this many times in all, because garbage collection and other processes also cost time. */
 const attempts = 3;
 const progressInterval = 100_000;
 

@@ -105,7 +105,10 @@ function open(random: Random): OpenMessage {
   };
 }
 
-/** An FQDN capability with a host name of up to 100 octets, as octets, because the encoder cuts a name that is given as text. */
+/**
+ * An FQDN capability with a host name of up to 100 octets. Its kind is `unknown`, because the encoder cuts the names in a capability of kind
+ * `fqdn` to 64 octets.
+ */
 function named(random: Random): Capability {
   const host = Buffer.from('é'.repeat(random.below(51)));
   return { kind: 'unknown', code: 73, value: Uint8Array.of(host.length, ...host, 0) };

@@ -1,6 +1,6 @@
 /**
- * The image that `make image` wrote to dist/image. The tests read it with skopeo and umoci, because the code that wrote the image could repeat
- * its own faults. The tests need Debian's archive, so `make image-test` runs them, and `make test` does not.
+ * The image that `make image` wrote to dist/image. The tests read it with skopeo and umoci, because a reader of our own could make the same
+ * mistakes as the code that wrote the image. The tests need Debian's archive, so `make image-test` runs them, and `make test` does not.
  */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';

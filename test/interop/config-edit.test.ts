@@ -87,7 +87,8 @@ describe('an edit of a peer', () => {
     ['connect-time', { connectRetrySeconds: 2 }],
     ['ebgp-multihop', { ebgpHops: 5 }],
     ['ttl-security', { ttlSecurity: true }],
-    // The router has no TTL security: it does not send with TTL 255. So we drop all its packets between the edit above and this edit.
+    // With TTL security, we drop all packets of the router, because the router does not send with TTL 255. The next edit turns TTL security off
+    // before the hold time ends the session.
     ['ttl-security undone', { ttlSecurity: false }],
     // Both ends now only wait for a connection, but the existing session stays.
     ['passive', { passive: true }],

@@ -61,7 +61,7 @@ test('a connecting link-local peer is identified by its address and its interfac
   const { speaker } = ourSide();
   t.after(() => speaker.stop({ kind: 'shutdown', reason: 'end of the test' }));
   t.after(() => endProcess(daemon));
-  // A speaker that ignored the interface would take the connection for one of the first peer.
+  // A speaker that ignored the interface would give the connection to the first peer of this list, which is on the cable `other`.
   speaker.setPeers(
     [other, cable].map(({ device }) =>
       peer({ name: device, address: ip('fe80::2'), interface: device, passive: true }),

@@ -82,8 +82,8 @@ function alertsWithShortTimes(lookBack: number): object {
       rules: group.rules.map((rule) => ({
         ...rule,
         ...(rule.for === undefined ? {} : { for: pendingTime }),
-        // The ranges and offsets that must shrink are in minutes. The limit on the age of a process is in seconds and stays, because every process
-        // of the lab is younger than this limit.
+        // The ranges and offsets that must shrink are in minutes. `process_start_time_seconds > time() - 900` selects the processes younger than
+        // 15 minutes. In the lab, these are all processes, so this part needs no change.
         expr: rule.expr.replace(/\b(\d+)m\b/g, (_, minutes) => `${Math.round(minutes * 60 * lookBack)}s`),
       })),
     })),

@@ -42,7 +42,7 @@ export class AnswerLedger {
     this.longestDoubledMs = Math.max(this.longestDoubledMs, this.#now() - since);
   }
 
-  /** Starts the count again, but keeps the present answerers: an address that two or more nodes answer for now counts as doubled from now on. */
+  /** Starts the count again, but keeps the present answerers. For an address that several nodes already answer for, the doubled time begins now. */
   reset(): void {
     this.mostDoubled = this.#doubledSince.size;
     this.longestDoubledMs = 0;

@@ -218,7 +218,7 @@ export class ControlPlane {
     await this.#server.turn(name);
   }
 
-  /** Counts of an agent's requests since the last reset, by `VERB resource`. */
+  /** Counts of the requests with this user agent since the knob `reset` was last turned, by `VERB resource`. */
   async requests(agent: string): Promise<Map<string, number>> {
     const own = [...(await this.#server.requests())].filter(([key]) => key.startsWith(`${agent} `));
     return new Map(own.map(([key, count]) => [key.slice(agent.length + 1), count]));

@@ -245,7 +245,8 @@ export class DeathWorld {
     this.judge.mark(name, this.now);
     const node = this.nodes.find((each) => each.name === name);
     if (!node) return;
-    // Like the shell of the controller, the model reads the Lease and the reports again before it marks the node.
+    // `judge.mark` notes only that the marking begins. Before the shell of the controller writes to a Pod, it reads the Lease and the reports
+    // again. The model does this too.
     this.#read(name);
     if (!this.judge.isMarked(name, this.now)) return;
     const { faults } = node;

@@ -7,7 +7,7 @@ type Daemon = (typeof daemons)[number];
 const flags: Readonly<Partial<Record<Daemon, readonly string[]>>> = {
   bfdd: ['--bfdctl', '/run/lab/bfdd.sock'],
 };
-/** The socket that a daemon opens when other processes can connect to the daemon. */
+/** The socket whose existence shows that a daemon runs. `startFrr` waits for this socket before it starts the next daemon. */
 const sockets: Readonly<Partial<Record<Daemon, string>>> = {
   zebra: '/run/lab/zserv',
   bfdd: '/run/lab/bfdd.sock',
@@ -21,8 +21,8 @@ export interface FrrOptions {
 }
 
 /**
- * Starts zebra, bfdd and bgpd of FRR on the router of a lab, with these lines of configuration. They start one after another: a bgpd that does not
- * reach zebra when it starts tries again only after ten seconds, and may never learn the BFD states of its peers.
+ * Starts zebra, bfdd and bgpd of FRR on the router of a lab, with these lines of configuration. The daemons start one after another. Otherwise
+ * bgpd might not reach zebra at first. Then bgpd would try again only after ten seconds, and might never learn the BFD states of its peers.
  */
 export async function startFrr(lab: Lab, { bfdd, bgpd, runBy = ['env'] }: FrrOptions): Promise<void> {
   const privileges = await frrPrivileges();

@@ -105,9 +105,9 @@ export interface ClusterOptions {
   /** Upper limit of the delay of each claim, fact and entry; each receiver has a delay of its own. */
   readonly maxDelayMs: number;
   /**
-   * Upper limit of the time from a suspicion to the declaration of a death, not counting the added `maxDelayMs`; each pair of nodes has
-   * a time of its own. With 0, a node learns of a death without a suspicion, as if another member had reported it. In a partition, no
-   * member can report that the other side is out of reach. A suspicion therefore always comes first, and the limit is 1 s.
+   * Upper limit of a random time. A node declares another one dead when `maxDelayMs` and this random time have passed since the suspicion. Each
+   * pair of nodes has a random time of its own. With 0, a node learns of a death without a suspicion, as if another member had reported it. In a
+   * partition, the limit is 1 s, whatever this option says.
    */
   readonly maxSuspicionMs?: number;
 }

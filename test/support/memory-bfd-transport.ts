@@ -20,7 +20,7 @@ export class MemoryPort implements ReceivePort {
   readonly #onReadable: () => void;
   readonly #waiting: Waiting[] = [];
   filter: PacketFilter = { minimumTtl: 0 };
-  /** Parts of a filter for which there is no room. */
+  /** `setFilter` throws if the filter has one of these parts, as if the kernel had no room for it. */
   noRoomFor: readonly (keyof PacketFilter)[] = [];
   dropped = 0;
   isReplaced = false;

@@ -57,8 +57,8 @@ export function tagged(bytes: Buffer, vlan: number): Buffer {
 }
 
 /**
- * The untagged frame with the right ICMPv6 checksum, which is computed word by word (RFC 1071) over the pseudo-header of RFC 8200 section 8.1
- * and the message.
+ * The frame with the right ICMPv6 checksum, which is computed word by word (RFC 1071) over the pseudo-header of RFC 8200 section 8.1 and the
+ * message. The frame must not have an 802.1Q tag.
  */
 export function withChecksum(bytes: Buffer): Buffer {
   const copy = Buffer.from(bytes);

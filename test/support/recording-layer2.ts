@@ -1,6 +1,6 @@
 /**
- * A layer-2 process for tests. Asked which addresses are claimed, it names all of them. Asked for events, it returns all other messages that it
- * has received.
+ * A layer-2 process for tests. To the question `claimed` it answers that every address of the question is claimed. Asked for events, it returns
+ * all other messages that it has received.
  */
 import { sendToParent, serveParent } from '../../src/child-process/parent-process.ts';
 import type { FromLayer2, ToLayer2 } from '../../src/layer2/messages.ts';

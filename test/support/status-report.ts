@@ -40,7 +40,7 @@ export async function runStatusOn(
 async function computeStatus(): Promise<StatusReport> {
   const { text, healthy } = await runStatus({
     ...{ service: undefined, serviceNamespace: undefined, output: 'text', problems: false },
-    // The port that `bellman status` uses without flags.
+    // The port that `bellman status` uses without flags, although the controller of the lab listens on another one.
     source: { ...labSource, controllerPort: defaultHttpPort.controller },
   });
   return { text, code: healthy ? exitCodes.success : exitCodes.negative };

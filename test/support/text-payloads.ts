@@ -42,7 +42,7 @@ export class TextStore implements PayloadStore {
     return this.#records.get(key);
   }
 
-  /** The records belong to no member. */
+  /** Does nothing: the records belong to no member, so all of them are always in the tree. */
   setLive(): void {}
 
   keysIn(leaf: number): Iterable<string> {

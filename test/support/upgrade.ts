@@ -215,7 +215,7 @@ async function routerSessions(lab: Lab, { router, bfd }: UpgradeCase): Promise<R
 }
 
 /**
- * For each command, BIRD computes again when a session came up, so the results of two commands may differ by a millisecond. A session takes
+ * Each command makes BIRD compute the time at which a session came up, so the results of two commands may differ by a millisecond. A session takes
  * longer than this tolerance to go down and come up again.
  */
 const birdToleranceMs = 100;

@@ -6,7 +6,10 @@ export async function settle(): Promise<void> {
   for (let i = 0; i < 10; i++) await turn();
 }
 
-/** Number of steps that end with `settle`: the one in which a timer fires, and the next. Work may go on for longer than one `settle`. */
+/**
+ * `pass` calls `settle` at the end of this many steps: the one in which a timer fires, and the next. The next one counts too, because work may go on
+ * for longer than one `settle`.
+ */
 const quietSteps = 2;
 
 /**

@@ -12,7 +12,7 @@ import { Owners } from '../owners.ts';
 import { progress, runTable } from '../run.ts';
 import { bellman, metalLb, type Speakers } from '../system.ts';
 
-/** How long gaps are measured after each event. All systems have the same times. */
+/** After each event, the bench measures gaps for this many seconds. All systems have the same times. */
 const watchSeconds = { killed: 12, back: 15, stopped: 6 };
 /** The owners are settled when they have not changed for this long. */
 const settledSeconds = 5;
@@ -71,8 +71,8 @@ await runTable({ services: '20' }, async ({ services }, rounds) => {
 
   /** Starts all speakers. Resolves to the seconds until every address is answered. */
   const coldStart = async (system: Speakers): Promise<Figure> => {
-    // With its old entries, the client would send datagrams to the nodes that answered before. These nodes would forward the datagrams even without
-    // a speaker.
+    // With its old neighbour entries, the client would send datagrams to the nodes that answered before. These nodes would forward the datagrams even
+    // without a speaker.
     await near.ip('neigh', 'flush', 'all');
     const prober = lab.probeDatagrams(near, addresses);
     await prober.ready;

@@ -74,7 +74,7 @@ resources:
 {{- end }}
 {{- end -}}
 
-{{- /* Variables that both processes need, and the commands that `kubectl exec` runs in their Pods. */}}
+{{- /* The controller, the speakers, and the commands that `kubectl exec` runs in their Pods need these variables. */}}
 {{- define "bellman.variables" -}}
 {{- with .Values.loadBalancerClass }}
 - {name: BELLMAN_LOAD_BALANCER_CLASS, value: {{ . | quote }}}

@@ -49,7 +49,7 @@ export function sectionOctets(type: DigestType): number {
   return digestAt - start + algorithms[type].digestOctets;
 }
 
-/** Decodes the section. `packet` must have exactly Length octets, and at least 26. */
+/** Decodes the section. `packet` must have exactly as many octets as its Length field says, and at least 26. */
 export function decodeAuthentication(packet: Uint8Array): Result<AuthenticationSection, string> {
   const view = new DataView(packet.buffer, packet.byteOffset, packet.length);
   const code = view.getUint8(start);

@@ -39,8 +39,8 @@ export class Intervals {
   }
 
   /**
-   * Sets new values. In every state but Up they are in force at once. They need no Poll Sequence then, because each packet carries them, and
-   * packets are sent slowly until the session is Up.
+   * Sets new values. In every state but Up they are in force at once, without a Poll Sequence: the next packet tells them to the peer. Until the
+   * session is Up, both ends send at intervals of at least one second (RFC 5880 section 6.8.3), so shorter values do not affect the timers yet.
    */
   set(next: IntervalPair, isUp: boolean): void {
     const isSame =

@@ -8,8 +8,8 @@
  *   | 2 | session   | family | prefixes that the peer has from us, as NLRI (RFC 4271 section 4.3) …
  *
  * The connection key tells the successor which of its peers the connection belongs to. The initiator is 0 when this node made the
- * connection, and 1 when the peer made it. `n`, `m` and `length` count the octets of the field that follows. `session` is 0 for the session
- * of the first item of kind 1, 1 for the second, and so on. `family` is 4 or 6.
+ * connection, and 1 when the peer made it. `n`, `m` and `length` count the octets of the field that follows. `session` is the number of a
+ * session: the items of kind 1 are numbered from 0, in the order in which they are passed on. `family` is 4 or 6.
  */
 import type { Family, Prefix } from '../../address/index.ts';
 import { fail, ok, type Result } from '../../result.ts';

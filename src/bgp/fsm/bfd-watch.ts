@@ -43,7 +43,7 @@ export const initialBfdWatch: BfdWatch = {
 
 /**
  * Damping begins when BFD has ended the session this often within the window. A link that fails once or twice in ten minutes is common
- * during maintenance. Each further failure makes the routers reroute all traffic twice, away from this node and back.
+ * during maintenance. Damping limits the cost of more failures: each one makes the routers reroute all traffic away from this node and back.
  */
 export const dampingLosses = 5;
 export const dampingWindowMs = 600_000;

@@ -176,9 +176,9 @@ function awaitPeer(step: Transition, state: FsmState): FsmStep {
 }
 
 /**
- * The peer's OPEN is accepted: goes to OpenConfirm, or to OpenSentBfdUpPending while BFD is not Up (draft-ietf-idr-bgp-bfd-strict-mode).
- * In OpenSentBfdUpPending, the machine sends no KEEPALIVE, so the peer does not come up either. The hold timer runs with the negotiated time,
- * or with `bfdHoldMs` if that time is zero.
+ * The peer's OPEN is accepted. If BFD lets the session come up, the machine goes to OpenConfirm. Otherwise it waits for BFD in
+ * OpenSentBfdUpPending, a sub-state of OpenSent (draft-ietf-idr-bgp-bfd-strict-mode). In OpenSentBfdUpPending, the machine sends no KEEPALIVE, so
+ * the peer does not come up either. The hold timer runs with the negotiated time, or with `bfdHoldMs` if that time is zero.
  */
 export function openReceived(
   step: Transition,

@@ -39,7 +39,10 @@ export type FsmEvent =
   | { readonly kind: 'notification'; readonly error: NotificationError }
   /** 26 (KeepAliveMsg). */
   | { readonly kind: 'keepalive' }
-  /** 27 (UpdateMsg). A ROUTE-REFRESH counts as an UPDATE. `isRefresh` gives the type that a NOTIFICATION about an unexpected message names. */
+  /**
+   * 27 (UpdateMsg). A ROUTE-REFRESH counts as an UPDATE. `isRefresh` marks it: if it is unexpected, our NOTIFICATION names the type ROUTE-REFRESH
+   * instead of UPDATE.
+   */
   | { readonly kind: 'update'; readonly isRefresh?: true }
   /** 28 (UpdateMsgErr). A malformed ROUTE-REFRESH counts as a malformed UPDATE. */
   | { readonly kind: 'update-error'; readonly error: NotificationError }

@@ -145,7 +145,8 @@ export class PeerConnections {
     if (wasUp) this.#draft.set({ refusedCapabilities: new Set() });
     if (cause.kind !== 'received') return;
     const { refusedCapabilities: known } = this.#draft.state;
-    // The NOTIFICATION answers the OPEN of its own connection. The peer may have refused more on the other one since.
+    // A NOTIFICATION answers the OPEN of its own connection, so it is compared with the capabilities that this OPEN left out. `known` may hold
+    // more: those that the peer has refused on its other connection since this OPEN was sent.
     const local = this.#draft.find(id)?.local;
     const omitted = local?.refusedCapabilities ?? known;
     const offered = local && localOpen(local).capabilities;

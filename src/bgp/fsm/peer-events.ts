@@ -44,7 +44,7 @@ export type PeerEvent =
     }
   /**
    * An edit. `restart` is true when the session must start over: the edit changes the TCP connection, the OPEN, or whether the session may start.
-   * `isOtherSession` is true when the restart leads to another router.
+   * `isOtherSession` is true when the edit moves the session to another router or to another `source-address`.
    */
   | {
       readonly kind: 'configure';

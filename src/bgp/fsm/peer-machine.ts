@@ -176,7 +176,8 @@ class PeerTransition {
       (restart || (isUnderway && settings.bfd && strictOf(settings) !== strictOf(before)))
     ) {
       this.#draft.set({ refusedCapabilities: new Set() });
-      // The router at the other end loses this peer, so it must not wait for a session that does not come back.
+      // With `isOtherSession`, the session moves to another router or to another address of this node. The router at the other end of the present
+      // connection must not keep our routes, because the session that it knows does not return.
       const error = isOtherSession
         ? this.#forGood(cease(Cease.peerDeconfigured))
         : cease(Cease.otherConfigurationChange);

@@ -15,7 +15,8 @@
  *
  * End-of-RIB (RFC 4724 section 2) is sent when a family's queue first runs empty after `synced`. A refresh (RFC 2918) queues all routes of
  * the family again. If the peer supports RFC 7313, a Begin mark precedes and an End mark follows these routes. No Begin mark is sent before
- * the End-of-RIB. A family that the session does not carry gets no End-of-RIB, because a peer that keeps our earlier routes would drop them.
+ * the End-of-RIB. A family that the session does not carry gets no End-of-RIB: a peer that keeps the routes of our earlier session would drop
+ * them at the End-of-RIB, although the session may soon carry the family.
  */
 import type { Family, Prefix } from '../../address/index.ts';
 import type { RouteAttributes } from '../speaker-api.ts';
@@ -47,7 +48,7 @@ export interface PrefixSource {
 }
 
 interface FamilyState {
-  /** The session carries the family or carried it earlier, or `inherit` has named it. Only then are the family's changes queued. */
+  /** The session carries the family or carried it earlier, or `inherit` got a prefix of the family. Only then are the family's changes queued. */
   active: boolean;
   /** The session does not carry the family now. The peer should hold no route of the family. */
   isWithheld: boolean;

@@ -64,7 +64,8 @@ export class UpdateWriter {
     let outgoing = this.#rib.next();
     if (!outgoing) return undefined;
     // The socket keeps a buffer until its octets are sent, so each call allocates its own. `allocUnsafeSlow` does not fill the buffer with
-    // zeros first. A peer that does not read could pin a buffer for each small change, so few octets are copied out of the buffer.
+    // zeros first. A peer that does not read could pin a whole buffer for each small change, so octets that fill less than half of the
+    // buffer are copied into a smaller one.
     this.#chunk = Buffer.allocUnsafeSlow(Math.max(chunkBytes, this.#session.sendLimit));
     this.#view = new DataView(this.#chunk.buffer);
     const updates: number[] = [];

@@ -176,7 +176,8 @@ export class RouteOutput {
     for (const family of both) {
       const isCarried = families.includes(family);
       if (isCarried !== before.families.includes(family)) this.#rib.carry(family, isCarried);
-      // When a family is carried again, the peer may still hold its routes with the earlier next hop.
+      // `resend` queues the routes that the peer holds, because they have the earlier next hop. The peer may hold such routes even of a
+      // family that is carried again, if their withdrawals have not been sent yet.
       if (isCarried && !isSameList(before.wire.nextHops[family], nextHops[family])) this.#rib.resend(family);
     }
     this.#schedule();

@@ -88,8 +88,9 @@ export class SessionRoutes {
   }
 
   /**
-   * Finds the interfaces, which change when an address moves. An interface that is not listed keeps its place. A session can come up before its
-   * interface is in the list, because the kernel may report the carrier up to a second after the first packets pass.
+   * Sets `#link` and `#addressInterface`, which may change when an address moves to another interface. When no listed interface fits, the
+   * earlier value stays. A session can come up before its interface is in the list, because the kernel may report the carrier up to a second
+   * after the first packets pass. `interfacesChanged` then finds the interface.
    */
   #findLink(
     local: IpAddress,

@@ -16,9 +16,9 @@ export function settingsChange(before: ResolvedPeer, after: ResolvedPeer): Setti
 }
 
 /**
- * True when the edit leads to another router, or when the router takes our new address for another peer. Other settings may be written in another
- * way and keep the router, for instance an AS number in place of `external`. The interface tells routers apart only if they have link-local
- * addresses.
+ * True when the edit leads to another router. Also true when it replaces one source address with another, because the router then sees a
+ * different peer. A change of any other setting does not count, because it may keep the router: for instance, an AS number may replace
+ * `external`. The interface tells routers apart only if they have link-local addresses.
  */
 export function isOtherSession(
   { settings: before }: ResolvedPeer,

@@ -2,7 +2,7 @@
  * Listens for peers over TCP. Keys and TTL rules are set on the listener before the first segment can arrive. A connection without the
  * peer's key, or from further away than the peer's TTL security allows, is therefore never established. If the kernel refuses a peer's key,
  * the listener closes every connection from that peer's address. Peers that share an address may have different passwords, and the kernel
- * checks only one of them. Each connection therefore carries the password in force.
+ * checks only one of them. `Incoming.password` holds the checked one, so that no peer with a different password takes the connection.
  */
 import { createServer, type Server, type Socket } from 'node:net';
 import { type Family, formatIp, parseIp } from '../../address/index.ts';
@@ -142,7 +142,8 @@ function incomingOf(socket: Socket, keys: Keys, clock: Clock): Incoming | undefi
       try {
         setSessionDefaults(fd, family);
         setRules(fd, family, rules);
-        // The minimum TTL of `rules` guards the connection from now on. An edit can change this minimum, but not the listener's filter.
+        // The connection has a copy of the listener's filter, and an edit of the configuration does not change this copy. The minimum TTL of
+        // `rules`, which an edit can change, guards the connection from now on.
         detachSocketFilter(fd);
       } catch (error) {
         socket.destroy();

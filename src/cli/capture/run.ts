@@ -42,8 +42,8 @@ const extraMs = 5000;
 
 /**
  * Rejects when the API server cannot be reached, when the subject does not exist or has no address, or when there is no node to ask. A node that
- * does not capture causes no rejection: a note says so, and the answer is not complete. Nor is it complete when no speaker announces the address, and
- * one that may announce it was not reached.
+ * does not capture causes no rejection: a note says so, and the answer is not complete. Without `source.node`, the answer is also not complete when
+ * no speaker that was reached announces the address, and at least one speaker was not reached.
  */
 export async function runCapture(subject: string, source: CaptureSource): Promise<CaptureAnswer> {
   const client = await connect(source.kubeconfig, 'bellman-capture');

@@ -66,7 +66,10 @@ function valueEnd(text: string, start: number, keyAt: number): number {
   return inFlow ? (closing(text, scalarAt, /[^,}\]]*/y) ?? end) : end;
 }
 
-/** The end of a scalar that the pattern matches; `undefined` for an unfinished one. */
+/**
+ * The end of the text that the pattern matches at `start`; `undefined` when the pattern does not match there, for example at a quoted scalar
+ * without its closing quote.
+ */
 function closing(text: string, start: number, pattern: RegExp): number | undefined {
   pattern.lastIndex = start;
   const found = pattern.exec(text);

@@ -10,8 +10,8 @@ export interface DrainProgress {
 }
 
 /**
- * Judges a status of the node's speaker. Pure. A speaker that has just started announces nothing before it has read and planned everything, although
- * routers with graceful restart keep its earlier routes until then.
+ * Judges a status of the node's speaker. Pure. A speaker that has just started announces nothing yet, but routers with graceful restart still keep
+ * its earlier routes. The drain is therefore not done before the speaker has read and planned everything.
  */
 export function drainProgress(status: SpeakerStatus): DrainProgress {
   const { leaving, announcing, advertised, peers, waitingFor, longWork } = status;

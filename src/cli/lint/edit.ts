@@ -91,7 +91,7 @@ function announcementEffects(before: Config, after: Config, facts: EditFacts): s
 
 /** A way in which a node may announce an address before and after the edit: in layer 2, or by a BGP session that lasts. */
 interface LastingWay {
-  /** Keys of `Announced`. */
+  /** Keys of `Announced.ways`. */
   readonly before: string;
   readonly after: string;
   readonly text: string;
@@ -104,8 +104,8 @@ const inLayer2: LastingWay = {
 };
 
 /**
- * Sessions that start or end are effects of their own, so they are left out. A peer may have another name or another endpoint after the edit, as in
- * `sessionEffects`.
+ * Sessions that start or end are effects of their own, so they are left out. A session also lasts when the edit changes either the name or the
+ * endpoint of its peer.
  */
 function lastingWays(before: Config, after: Config, node: Node): LastingWay[] {
   const old = peersOfNode(before, node);
@@ -168,7 +168,10 @@ interface Announced {
   readonly reason?: string;
 }
 
-/** Returns a function that plans an address on one node after another. `inForce` is the configuration with which the speakers have reported. */
+/**
+ * Returns a function. Called with an address of a Service, it returns a second function, which says how a given node may announce the address.
+ * `inForce` is the configuration that the speakers used when they reported their rules.
+ */
 function announcements(config: Config, inForce: Config, { nodes, nodeRules }: EditFacts) {
   const { leaveOnTaints } = config;
   const candidates = new CandidateSetTable(new Map(nodes.map((node) => [node.name, node])), {
@@ -176,7 +179,8 @@ function announcements(config: Config, inForce: Config, { nodes, nodeRules }: Ed
   });
   const rulesOf = (node: string) => {
     const reported = nodeRules.get(node);
-    // A speaker reports what its flag and the configuration in force result in. The flag alone is unknown if that configuration suffices.
+    // A speaker reports `ignoresExcludeLabel` if its flag `--ignore-exclude-label` or the configuration in force sets it. If that configuration
+    // sets it, the flag is unknown, and counts as not set.
     const hasFlag = reported?.ignoresExcludeLabel === true && !inForce.ignoreExcludedNodes;
     return reported && { rules: { ...reported, ignoresExcludeLabel: hasFlag || config.ignoreExcludedNodes } };
   };

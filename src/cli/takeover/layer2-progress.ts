@@ -13,8 +13,8 @@ export interface Layer2Progress {
   /** Addresses whose Services have no ready endpoint. No node may answer for them. */
   readonly idle: ReadonlySet<string>;
   /**
-   * Addresses for which the announcing record names a node, although no speaker answers for them. The first owner of an admitted Service writes its
-   * line before it answers, so these do not count.
+   * Addresses for which the announcing record names a node, although no speaker answers for them. An address of an admitted Service is left out,
+   * because the first owner of the address writes itself into the record before it answers.
    */
   readonly stale: readonly AddressFacts[];
   /** Whether all of the pool's addresses are admitted. */
@@ -35,7 +35,8 @@ export function layer2Progress({ pools, nodes, admittedPools }: TakeoverFacts): 
   const seen = new Map<string, Set<string>>();
   for (const { address, seenMac = '' } of held)
     if (seenMac !== '') seen.set(address, (seen.get(address) ?? new Set()).add(seenMac));
-  // A speaker that learns late of an endpoint must not make the address count as idle while others wait for it.
+  // A speaker that learns late of an endpoint still reports that the address has none. If another speaker holds the address back, that speaker
+  // knows of an endpoint, and the address does not count as idle.
   const isHeld = new Set(held.map(({ address }) => address));
   const withoutEndpoint = new Set(
     statuses

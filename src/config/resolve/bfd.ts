@@ -98,7 +98,7 @@ function resolveHoldDown(
   if (isOff && raw['bfd-profile'])
     findings.error(path, () => 'bfd-hold-down needs bfd-strict: negotiate or local', 'key');
   // With `negotiate`, we send the peer no KEEPALIVE while the hold-down runs, so the hold time must be longer. With `local`, the hold-down runs
-  // before TCP connects, and the rule is the same.
+  // before TCP connects. No hold timer runs then, but the hold time must still be longer.
   if (holdTimeSeconds > 0 && seconds >= holdTimeSeconds)
     findings.error(path, () => `${seconds}s is not shorter than the hold time of ${holdTimeSeconds}s`);
   else if (seconds > 65535) findings.error(path, () => `${seconds}s is not allowed: 0s to 65535s`);

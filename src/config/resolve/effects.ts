@@ -14,7 +14,7 @@ import type { Findings } from '../schema/index.ts';
 /** Begins a warning about a value that has no effect. */
 export const noEffect = 'it has no effect: ';
 
-/** Warns of a name that no interface has, although the configuration may hold it. */
+/** Warns of an interface name with a colon. The gate accepts such a name, but no interface of Linux has it. */
 export function warnOfColon(name: string | undefined, path: Path, findings: Findings): void {
   if (name?.includes(':'))
     findings.idle(

@@ -182,8 +182,8 @@ function readFirstLast(firstText: string, lastText: string): Result<ReadRange, s
 }
 
 /**
- * Completes the end of a range. `192.0.2.10-20` most likely means `192.0.2.10-192.0.2.20`. An end that begins like the start, such as `192.0.2`,
- * lacks its last octets, which only the author knows.
+ * Completes the end of a range. `192.0.2.10-20` most likely means `192.0.2.10-192.0.2.20`. An end such as `192.0.2`, which begins with the first
+ * octet of the range, gives `undefined`: only the author knows the octets that are missing.
  */
 function completedEnd(first: IpAddress, lastText: string): string | undefined {
   if (first.family !== 4 || !/^[\d.]{1,15}$/.test(lastText)) return undefined;

@@ -57,8 +57,8 @@ export class AddressBook {
     6: new Map(),
   };
   /**
-   * For each namespace, the pools that list it and that only listed namespaces may use. `#openPools` holds the pools that are not only for
-   * listed namespaces. In each of these lists, the pools stand in the order in which they are tried.
+   * For each namespace, the pools that are for listed namespaces only (`isForListedNamespaces`) and have this namespace in their list.
+   * `#openPools` holds all pools that are not for listed namespaces only. In both fields, the pools stand in the order in which they are tried.
    */
   #poolsByNamespace: ReadonlyMap<string, readonly PoolState[]> = new Map();
   #openPools: readonly PoolState[] = [];

@@ -87,7 +87,8 @@ export class Allocator {
   /**
    * Notes that a Service holds the first address of each family in its status, if it may share the address with the present holders. The
    * caller learns all Services before it reconciles any. It begins with the oldest Service, because a Service that is learned earlier is
-   * senior to the later Services on the same address. A Service that held the address `before` is judged by its seniority.
+   * senior to the later Services on the same address. `before` is what the Service held until now. Only a holder that is senior to the Service
+   * can make the Service lose an address of `before`.
    */
   learn(service: Service, before?: Holding): void {
     const terms = this.#termsOf(service, before?.terms.service ?? objectKey(service));
@@ -106,8 +107,8 @@ export class Allocator {
 
   /**
    * Decides about a Service: whether it keeps its addresses, gets new addresses, or is refused with a cause. After an exception, the
-   * Service holds what it held before. The book keeps the string `key`. A caller that keeps the key too passes its own string, so that memory
-   * holds only one copy.
+   * Service holds what it held before. The book keeps the string `key`. A caller that also keeps the key passes the very string that it keeps,
+   * so that memory holds only one copy.
    */
   reconcile(service: Service, key = objectKey(service)): Outcome {
     const before = this.#book.release(key);

@@ -6,8 +6,8 @@ import { IntervalSet } from './interval-set.ts';
  * The free addresses of one family in one pool. Finding the lowest free address takes constant time, for any size of the pool and any
  * number of used addresses.
  *
- * With `avoidBuggy` the set holds ranks (see `usable-addresses.ts`) in place of addresses. Ranks have no gaps, so each range starts as
- * one interval.
+ * With `avoidBuggy`, `#places` holds the rank of each address in place of the address. The rank is the number of usable addresses below it
+ * (see `usable-addresses.ts`). Ranks have no gaps, so each range starts as one interval.
  */
 export class FreeList {
   readonly #places: IntervalSet;

@@ -130,9 +130,9 @@ export function about(address: IpAddress, { cause, message }: Refusal): Refusal 
 }
 
 /**
- * Combines the refusals of several pools into one. The causes `pool-exhausted` and `limit-reached` may end when another Service gives up an
- * address. The result therefore has one of these if any refusal has one. Refusals with the cause of the result are listed first, because
- * the list may be cut.
+ * Combines the refusals of several pools into one. The result has the first of these causes that any of the refusals has: `pool-exhausted`,
+ * `limit-reached`, `pool-not-allowed`. The first two may end when another Service gives up an address. Refusals with the cause of the result
+ * are listed first, because the list may be cut.
  */
 export function together(reasons: readonly Refusal[]): Refusal {
   const order: readonly RefusalCause[] = ['pool-exhausted', 'limit-reached'];

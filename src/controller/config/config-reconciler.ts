@@ -193,7 +193,8 @@ export class ConfigReconciler {
       if (configMap && verdict.kind !== 'none' && !(verdict.kind === 'active' && verdict.isNew))
         await this.#annotate(configMap, configMapChange(configMap, verdict, this.#clusterWarnings));
     } finally {
-      // The API server may refuse the annotations again and again, for instance because the ConfigMap would exceed its limit on their size.
+      // The verdict is reported and the copy is stored even if the write of the annotations fails. The API server may refuse this write at every
+      // attempt, for instance because the annotations of the ConfigMap would exceed the limit of 256 KiB.
       this.#verdict = verdict;
       if (this.#reporter.report(verdict, this.#uid)) this.#record(verdict);
       if (verdict.kind !== 'none') await this.#storeCopy(configMap, verdict);

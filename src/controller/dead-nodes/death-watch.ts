@@ -34,7 +34,7 @@ import type { ControllerMetrics } from '../metrics.ts';
 import { markPods } from './pod-marker.ts';
 
 export interface DeathWatchOptions {
-  /** Refuses to write once the term is over. */
+  /** Refuses to write once the `LeaderTerm` is over. */
   readonly client: Api;
   readonly namespace: string;
   readonly events: Pick<EventRecorder, 'record'>;
@@ -60,8 +60,9 @@ const roundMs = { first: 0, urgent: 100, calm: 1000 } as const;
 /** Maximum number of nodes whose Leases one round reads. When there are more, the next rounds read the others. */
 const maxReads = 50;
 /**
- * The calm pause when this many nodes are watched. Each node is read about once a second, although one round reads only some of the nodes. After
- * longer gaps between the reads of a node, `DeathJudge` would measure no silence.
+ * The calm pause while this many nodes are watched. With more than `maxReads` nodes it is shorter, but at least `urgent`, so that each node is
+ * still read about once a second. After a gap of more than `maxGapMs` between two reads, `DeathJudge` measures the silence of the node from
+ * zero again.
  */
 const calmMs = (watched: number) =>
   Math.max(roundMs.urgent, roundMs.calm / Math.max(1, Math.ceil(watched / maxReads)));

@@ -13,7 +13,8 @@
  *
  * - A report on a node counts when it arrives after the last renewal of the node's Lease, and at least ten seconds after the node last wrote its
  *   own report: two speakers that report each other are two sides of a partition. Once the node has shown no sign of life for 20 s, all reports
- *   on it count. They also count while it is marked, because a gap between the reads is no sign of life.
+ *   on it count. A gap between the reads of the Lease starts the 20 s again, so all reports also count while the node is marked. Otherwise the
+ *   node could count as returned after such a gap.
  * - More than half of all nodes that have a speaker must report the node. A speaker that says nothing counts as one that does not report it.
  * - The Lease must exist, and must stay the same between two reads. The node's own speaker must have written a death report before: a speaker
  *   that never writes one cannot give this sign of life.
@@ -27,8 +28,8 @@ import type { DeadNodesConfig } from '../../config/index.ts';
 
 export const deathTiming = {
   /**
-   * The last read of the Lease comes at least this long after the first one, and at least this long after a majority reported the node. If the
-   * node lives but is cut off from the other speakers, its own report arrives within this time.
+   * A node is dead only if the last read of its Lease came at least this long after the first one, and at least this long after a majority
+   * reported the node. If the node lives but is cut off from the other speakers, its own report arrives within this time.
    */
   settleMs: 500,
   /** Reports about a node that arrive within this time after its own report do not count until the node is silent. */
@@ -80,7 +81,7 @@ interface Report {
 interface LeaseReads {
   /** `undefined` when the node has no Lease. */
   readonly renewTime: string | undefined;
-  /** Time of the first read in the present row. No read of a row showed a renewal, and no gap in the row exceeds `maxGapMs`. */
+  /** Time of the first read in the present row. A renewal begins a new row, and so does a gap of more than `maxGapMs` between two reads. */
   readonly firstAtMs: number;
   readonly lastAtMs: number;
   /** When a renewal was last seen. */
@@ -162,7 +163,8 @@ export class DeathJudge {
    */
   setLease(node: string, renewTime: string | undefined, nowMs: number, sentMs = nowMs): void {
     const before = this.#leases.get(node);
-    // Any client may delete a Lease. The kubelet renews its Lease, and creates it again.
+    // A deleted Lease is no sign of life, because any client may delete a Lease. A new `renewTime` is one, and so is a Lease that exists again: the
+    // kubelet renews its Lease, and creates it when it is missing.
     const isRenewed = before !== undefined && renewTime !== undefined && before.renewTime !== renewTime;
     const isInRow = before !== undefined && !isRenewed && nowMs - before.lastAtMs <= deathTiming.maxGapMs;
     this.#leases.set(node, {

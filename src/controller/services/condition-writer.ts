@@ -71,7 +71,8 @@ export class ConditionWriter {
       metrics.writes.inc({ object: 'conditions', result: 'ok' });
     } catch (error) {
       metrics.writes.inc({ object: 'conditions', result: isConflict(error) ? 'conflict' : 'error' });
-      // The Service is gone. `consider` is called again if a new Service gets its name.
+      // Not found and a conflict both mean that the Service is gone (see `applyServiceConditions`). `consider` is called again if a new Service
+      // gets its name.
       if (!isNotFound(error) && !isConflict(error)) throw error;
     }
   }

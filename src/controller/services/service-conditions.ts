@@ -24,8 +24,8 @@ export interface JudgedService {
 }
 
 /**
- * The protocols of a pool that may announce a Service with these labels. A protocol whose advertisements are all for other Services is left out,
- * unless no other protocol remains.
+ * The protocols of a pool that may announce a Service with these labels. A protocol whose advertisements are all for other Services is left out.
+ * If that leaves no protocol, the result holds all protocols of the pool.
  */
 export function announcingProtocols(
   { protocols, bgpAdvertisements, l2Advertisements }: PoolConfig,

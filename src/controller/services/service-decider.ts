@@ -32,7 +32,7 @@ const sortedPerStep = 500;
  * Decides about Services, in memory and in a fixed order: first the departures, which are Services that are gone or no longer ours, then waiting
  * Services in the order in which they began to wait, then all others. A new Service therefore never takes an address for which another Service
  * already waits. A Service that loses a shared address gets its decision right after the Service that displaces it. Waiting Services are
- * reconsidered as soon as an address becomes free or the terms of a shared address change.
+ * reconsidered as soon as a Service gives up an address or changes its `SharingTerms`, for example its sharing key.
  *
  * A machine: no clock, no I/O, and it never throws.
  */

@@ -15,7 +15,7 @@ export function advertisementsIn({ body: { spec } }: SourceObject): number {
   return isMapping(spec) && Array.isArray(spec.advertisements) ? spec.advertisements.length : 0;
 }
 
-/** Converts a CiliumBGPAdvertisement: each of its items is written into each pool, for the peers whose CiliumBGPPeerConfig selects it. */
+/** Writes each item of a CiliumBGPAdvertisement into each pool, for the peers whose CiliumBGPPeerConfig selects the CiliumBGPAdvertisement. */
 export function convertAdvertisement(
   object: SourceObject,
   pools: readonly SourcePool[],

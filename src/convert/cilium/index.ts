@@ -24,7 +24,7 @@ const kinds: ReadonlySet<string> = new Set([
   'CiliumBGPPeerConfig',
   'CiliumBGPAdvertisement',
 ]);
-/** Kinds of the same features that are not converted, each with the reason or with what to do instead. */
+/** Kinds of Cilium's BGP control plane that are not converted, each with the reason or with what to do instead. */
 const otherKinds: Readonly<Record<string, string>> = {
   CiliumBGPNodeConfigOverride: 'write a peer with node-selectors for the node',
   CiliumBGPNodeConfig: 'Cilium derives it from the CiliumBGPClusterConfig',

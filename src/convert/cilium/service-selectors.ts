@@ -52,7 +52,10 @@ export type AdvertisementSelector =
 /** Why an advertisement with a selector of the kind `none` is left out. */
 export const selectsNothing = 'its selector allows no namespace';
 
-/** Reads the selector of a policy or of an advertisement. Without a selector, a policy selects every Service. */
+/**
+ * Reads the selector of a policy or of an advertisement. A policy without a selector selects every Service. An advertisement without a selector
+ * selects no Service: `convertAdvertisement` leaves it out, whatever this function returns.
+ */
 export function advertisementSelector(selector: Selector | undefined): AdvertisementSelector {
   if (selector === undefined || isEmptySelector(selector)) return { kind: 'all' };
   if (namespacesOf(selector)?.length === 0) return { kind: 'none' };

@@ -14,7 +14,7 @@ import { show } from '../text.ts';
 
 const key = 'config';
 const excludedNodesKey = 'ignore-excluded-nodes';
-/** The text has been parsed as a configuration, which nests at most this deeply. */
+/** `leavesOf` needs no greater depth, because `parseConfig` has already refused each text that nests more deeply. */
 const maxDepth = 20;
 
 /**

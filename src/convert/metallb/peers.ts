@@ -138,7 +138,8 @@ function multihopOf(spec: Fields, peer: RawPeer, to: string): boolean | undefine
       '',
       'left out; the peer has our AS number, and the setting is for other AS numbers',
     );
-  // In MetalLB, false is the default. In MetalLB's native mode, a session with false may still cross several hops.
+  // In MetalLB, false is the default. In MetalLB's native mode, a session with false may still cross several hops. In Bellman, false allows only
+  // one hop.
   if (!multihop.value)
     return void multihop.changed(
       '',

@@ -64,7 +64,10 @@ export class InClusterCredentials implements Credentials {
     if (this.#files) this.#files = { ...this.#files, readAtMs: Number.NEGATIVE_INFINITY };
   }
 
-  /** A file that cannot be read does no harm while the last token is valid. After that, the server's refusal names the cause. */
+  /**
+   * A file that cannot be read does no harm while the last token is valid. Once the token has expired, the server refuses it, and `refused`
+   * returns the reason.
+   */
   #read(): { readonly token: string; readonly certificate: string } {
     const now = this.#clock.now();
     if (this.#files && now - this.#files.readAtMs < rereadMs) return this.#files;

@@ -31,7 +31,7 @@ export function compareClaims(a: Claim, b: Claim): number {
   return difference || (a.owner < b.owner ? -1 : 1);
 }
 
-/** Rank within an epoch: a takeover beats a release, and a final release beats a release to a successor. */
+/** Rank within an epoch. A release to a successor has the lowest rank, then comes a release without an owner, then any other claim. */
 function rank(claim: Claim): number {
   if (isReleasedByOwner(claim)) return 0;
   return claim.owner === '' ? 1 : 2;
@@ -63,8 +63,9 @@ export function release(claim: Claim, observedVersion: number): Claim {
   return {
     ...claim,
     owner: '',
-    // A release to a successor has already raised the epoch. The successor may have taken the address over with the same epoch, and its claim
-    // may not have arrived here yet. This release must not beat that claim, so it does not raise the epoch again.
+    // A release to a successor has already raised the epoch. A successor that has not received that release may have taken the address over
+    // with the same raised epoch, and its claim may not have arrived here yet. The new release must not beat that claim, so it does not raise
+    // the epoch again.
     epoch: isReleasedByOwner(claim) ? claim.epoch : claim.epoch + 1,
     from: claim.owner,
     observedVersion,

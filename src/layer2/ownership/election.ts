@@ -27,7 +27,7 @@ export interface VacantAddress {
 export interface Standing {
   /** Number of addresses that the node owns or is about to claim, except those with `takenBy` in this election. */
   load(node: string): number;
-  /** Owners of the group's other addresses. */
+  /** Nodes that own, or are about to claim, those addresses of the group that take no part in this election. */
   ownersOf(group: string): Iterable<string>;
 }
 

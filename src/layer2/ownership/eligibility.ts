@@ -6,7 +6,8 @@ import { includesAddress } from './witness-facts.ts';
 
 /**
  * Decides which nodes could answer for an address: the entry's candidates that are alive, are not leaving, have a link for the address, and
- * are not mute for it. If all of them are mute, muteness does not count, because the address is best left where it is.
+ * are not mute for it. If every candidate that meets the first three conditions is mute, muteness does not count. An owner among these
+ * candidates then stays eligible and can keep the address.
  */
 export class Eligibility {
   readonly #nodes: ReadonlyMap<string, NodeFacts>;
@@ -97,8 +98,8 @@ export class Eligibility {
   }
 
   /**
-   * Like `isEligible`, but the node need not be a candidate, and a link with the address's subnet is enough even if the entry names other
-   * interfaces.
+   * Whether the node is alive, is not leaving, is not mute for the address, and has a link for it. The node need not be a candidate. A link
+   * with the address's subnet is enough, even if the entry names other interfaces.
    */
   couldAnswer(node: string, address: IpAddress, entry: AddressEntry): boolean {
     const facts = this.#nodes.get(node);

@@ -42,7 +42,8 @@ export type NotedEvent = Extract<
  * Why this node starts answering for an address:
  *
  * - `first`: the address never had an owner.
- * - `recorded`: this node was the last owner, according to the record of the Service, or to its own claim if that claim was not enough.
+ * - `recorded`: the election gives the address to its last owner, which is this node. The claim on the address names the last owner. If there
+ *   is no claim, the record of the Service names it.
  * - `failover`: the owner is gone. Also when this node answers again because its own claim still holds, for example after a restart.
  * - `handover`: the owner is alive and hands the address over.
  */
@@ -59,12 +60,12 @@ export interface AnswerAction {
   readonly mustProbe: boolean;
 }
 
-/** This node answers for the address, and the interfaces of the address have changed, or the address must be announced again. */
+/** This node answers for the address. Either the interfaces of the address have changed, or this node must announce the address again. */
 export interface AdjustAction {
   readonly kind: 'adjust';
   readonly entry: AddressEntry;
   readonly address: IpAddress;
-  /** Another node may have announced the address in the meantime. */
+  /** Another node may have announced the address after this node did, so this node must announce it again. */
   readonly mustAnnounce: boolean;
 }
 

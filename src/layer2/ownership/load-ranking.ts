@@ -98,8 +98,8 @@ export class LoadHeap {
   }
 
   /**
-   * Notes that the load of the node may have changed toward the front. An earlier change may not have been noted. The entry may therefore
-   * also have to move back.
+   * Moves the node to its place after a change of its load. Call it after each change that may move the node toward the front, because `first`
+   * finds only changes that move a node back. `first` may not yet have found an earlier change of the node, so this call may also move it back.
    */
   note(node: string): void {
     const at = this.#entries.findIndex((entry) => entry.node === node);

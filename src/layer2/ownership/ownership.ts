@@ -208,7 +208,8 @@ export class Ownership {
 
   *#replaceAll(entries: readonly AddressEntry[]): Steps<void> {
     const kept = new Set(entries.map(({ address }) => address));
-    // A table has no version of its own. The removals therefore have version 0, which binds no other node.
+    // A table has no version of its own. The removals therefore have version 0. No node with an entry of the address respects a release with this
+    // version (`isReleasedSince`).
     const removals = [...this.#entries.texts()]
       .filter((address) => !kept.has(address))
       .map((address) => ({ address, observedVersion: 0 }));
@@ -234,8 +235,9 @@ export class Ownership {
 
   /**
    * Takes a view. Returns the addresses to judge again: those that the changed nodes own, and those for which their owners are mute. If any entry
-   * prefers some nodes, all addresses are judged again. In both cases, a change of one node may move an address of another. Once claims are
-   * allowed, the addresses whose claims are wrong (`#misstated`) are judged again as well.
+   * prefers some nodes, all addresses are judged again. A change of one node may move an address that another node owns, if that owner is mute for
+   * the address or the entry of the address has preferences. Once claims are allowed, the addresses whose claims are wrong (`#misstated`) are judged
+   * again as well.
    */
   #see({ nodes, claiming }: OwnershipView): Iterable<string> {
     const changed = changedNodes(this.#nodes, nodes);

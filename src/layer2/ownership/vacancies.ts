@@ -54,7 +54,7 @@ export class Vacancies {
   readonly #expected = new Map<string, number>();
   /** The earliest time at which a settled vacancy or a first placement has waited long enough. It may be too early, but never too late. */
   #wakeAtMs = Number.POSITIVE_INFINITY;
-  /** Whether this node could claim at the last review; `paused` if claims have been paused since. */
+  /** Whether this node could claim when `due` last reviewed the vacancies; `paused` if `pause` has been called since then. */
   #claiming: Claiming | undefined;
 
   constructor(entries: Pick<EntryTable<OwnedAddress>, 'get'>, claims: Pick<ClaimStore, 'get'>) {
@@ -70,7 +70,7 @@ export class Vacancies {
     return this.#vacant.has(address);
   }
 
-  /** The next election includes the address, even if the address was vacant before. */
+  /** Makes the address vacant. A settled vacancy becomes unsettled, so that the next election includes it. */
   open(address: string, owned: OwnedAddress, nowMs: number): void {
     owned.vacancy ??= newVacancy(nowMs);
     this.#vacant.add(address);
@@ -221,7 +221,8 @@ export class Vacancies {
 /**
  * Whether the vacancy may wait for its successor's claim, without an election. After a change of any node, every vacancy takes part in an election
  * again, because nodes with the same knowledge must elect the same successors, in whatever order they learned it. Every vacancy also takes part
- * while this node may not claim, because no claim would then decide between two nodes that have elected different successors.
+ * while this node may not claim. If two nodes then elect different successors, no claim shows which successor is the owner, so only another
+ * election can make the nodes agree.
  */
 function mayWait(
   { elected, awaited, wakeAtMs }: Vacancy,

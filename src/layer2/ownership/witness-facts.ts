@@ -39,8 +39,9 @@ export const emptyReport: WitnessReport = { unanswered: new Map(), answered: new
 const shortLength = 3;
 
 /**
- * The JSON parts. With `isShort`, the lists name only some of the addresses. If the list of mute addresses left one out, that address could
- * return to the node. So the list then begins with `everyAddress`. It still names some addresses, because witnesses put only named ones on trial.
+ * The JSON parts. With `isShort`, each list names at most `shortLength` addresses. A list of mute addresses that leaves some out begins with
+ * `everyAddress`, so that the addresses left out do not return to the node. The list still names some addresses, because witnesses put only named
+ * ones on trial.
  */
 export function witnessToJson({ witness, mute }: WitnessFacts, isShort: boolean): Record<string, unknown> {
   // Two witnesses must name the same address before it moves, so both name the first ones in order.

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { IpAddress } from '../../address/index.ts';
 import { carries, type Link, type LocalAddress } from '../../link/link-table.ts';
 
-/** An address for which the kernel of this node answers too, with the MAC of the link. The kernel does so whichever node owns the address. */
+/** An address for which the kernel of this node answers too, whichever node owns the address. The kernel answers with the MAC of the link. */
 export interface KernelAnswer {
   readonly address: IpAddress;
   /** Interface that has the address: kube-ipvs0 with kube-proxy in IPVS mode, or an interface that was configured by hand. */
@@ -36,9 +36,9 @@ const never = 8;
 const ipv6Ignore = 1;
 
 /**
- * Finds the addresses that this host's kernel answers for. For IPv4, the result depends on `arp_ignore`. With any value that has no constant
- * above, such as 0, the kernel answers on every link for every address of the host. The value 3 counts like 0: with 3, the kernel leaves out only
- * addresses of scope host, and kube-proxy gives its addresses the scope global.
+ * Finds the addresses that this host's kernel answers for. For IPv4, the result depends on `arp_ignore`. With any value other than 1, 2 and 8, such
+ * as 0, the kernel answers on every link for every address of the host. The value 3 counts like 0: with 3, the kernel leaves out only addresses of
+ * scope host, and kube-proxy gives its addresses the scope global.
  */
 export function findKernelAnswers(
   addresses: Iterable<{ readonly address: IpAddress; readonly interfaces: readonly string[] }>,

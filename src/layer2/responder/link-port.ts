@@ -84,12 +84,12 @@ export class LinkPort {
     if (state.address.family === 6 && !this.#groups.add(state.address)) this.#refused.add(state);
   }
 
-  /** Whether the system has refused a group of these addresses, so that `joinRefused` must be called later. */
+  /** Whether the system has refused the multicast group of at least one address of this link, so that `joinRefused` must be called later. */
   get hasRefused(): boolean {
     return this.#refused.size > 0;
   }
 
-  /** Tries again to join the groups that were refused. The first refusal ends the attempt, because it is most likely true for all. */
+  /** Tries again to join the groups that were refused. It stops at the first refusal, because the system most likely refuses the others too. */
   joinRefused(): void {
     for (const state of this.#refused) {
       this.#refused.delete(state);

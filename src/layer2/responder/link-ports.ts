@@ -26,7 +26,7 @@ export interface LinkPortsOptions {
   readonly isSpeaker: (mac: string) => boolean;
   /** Called after links or their subnets have changed. */
   readonly onLinksChanged: () => void;
-  /** Called after each change of any interface or address of the host, also of those that no link answers for. */
+  /** Called after each change of any interface or address of the host, even when no link has changed. */
   readonly onHostChanged: () => void;
 }
 
@@ -36,8 +36,8 @@ const rejoinDelayMs = 500;
 const drainIntervalMs = 1;
 
 /**
- * The open links. An address is placed on exactly the links that carry it, and a link is captured only while it has an address. A link that
- * disappears and returns gets a new capture and joins its multicast groups again, even if its interface index has changed. A capture that
+ * The open links. An address is placed on exactly the links that carry it, and a link is captured only while an address is placed on it. A link
+ * that disappears and returns gets a new capture and joins its multicast groups again, even if its interface index has changed. A capture that
  * fails is retried, and so is a multicast group that the system refuses.
  */
 export class LinkPorts {

@@ -16,8 +16,8 @@ export type ProbeOutcome =
 const probeCount = 3;
 const probeIntervalMs = 100;
 /**
- * A capture that was lost is opened again within half a second. An owner that waited for longer than this would never answer on a link on which
- * it can answer but cannot probe, and would delay the probes of other addresses.
+ * How long `probe` tries to send before it gives up. A lost capture is opened again sooner, within half a second. If `probe` never gave up, the
+ * owner would never answer on a link that can send answers but no probes, and the probes of other addresses would wait.
  */
 const giveUpAfterMs = 2000;
 

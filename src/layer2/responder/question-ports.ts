@@ -157,7 +157,7 @@ export class QuestionPorts {
     }
   }
 
-  /** Captures the link later if `listen` has named it. Perhaps no question will be sent on it. */
+  /** Captures the link later if `listen` has named it. A link that `listen` has not named is captured at its next question. */
   #listenSoon(interfaceName: string): undefined {
     if (!this.#listened.has(interfaceName)) return;
     this.#listenTimer ??= this.#options.clock.after(reopenDelayMs, () => {

@@ -95,7 +95,7 @@ export interface NeighbourResponder {
   remove(address: IpAddress): void;
   /** Restarts the announcements of an address that is answered. */
   announce(address: IpAddress): void;
-  /** Finds out within 300 ms whether another host uses the address. */
+  /** Finds out, normally within 300 ms, whether another host uses the address. */
   probe(address: IpAddress, interfaces?: readonly string[]): Promise<ProbeOutcome>;
   /** Names of the links on which the address would be answered. An empty result means that this node is not eligible. */
   carriers(address: IpAddress, interfaces?: readonly string[]): readonly string[];

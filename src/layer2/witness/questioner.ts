@@ -16,9 +16,9 @@
  * A process that was stopped for a while finds its timers due before it has read the answers. Questions that were open across such a stall
  * therefore get more time.
  *
- * The number of questions in a second is bounded. If the subjects need more questions than that, the interval grows. Repeated questions, the
- * questions to other nodes, and regular questions then take turns, because each kind needs the others: without answers from other nodes, this
- * node would call itself deaf.
+ * The number of questions in a second is bounded. If the subjects need more questions than that, the interval grows. Repeated questions, controls
+ * (the questions to other nodes while a question stays unanswered) and regular questions take turns, so that none of the three crowds out another.
+ * If this node asked only repeated questions, it might get no answer from any node, and call itself deaf.
  */
 import { everyAddress, type WitnessReport } from '../ownership/witness-facts.ts';
 import { Pace } from './pace.ts';
@@ -288,7 +288,7 @@ export class Questioner {
       this.#uncontrolled = subject;
       state.asked++;
       const isUnanswered = state.asked > missesToReport;
-      // Between two questions for a subject, a control is asked. If the pace is slow, both may be longer ago than `hearingMs`.
+      // An answer to the control that followed the previous question counts here, even if a slow pace has made it older than `hearingMs`.
       const sinceMs = Math.min(nowMs - hearingMs, state.dueAtMs - reportedIntervalMs - answerWithinMs);
       state.dueAtMs = nowMs + (isUnanswered ? reportedIntervalMs : answerWithinMs);
       if (!isUnanswered) return subject;

@@ -4,8 +4,8 @@
  *
  * Two nodes, the askers, ask for each address by ARP or Neighbour Discovery. Of the nodes that have a link for the address, the askers have the
  * greatest rendezvous weights. If the other program runs on the host of an asker, this asker gets no answer to its own questions. It then sees the
- * answers that its host sends to the second asker. A speaker on the answering host that is not an asker sees these answers too. Only the asker
- * with the greater weight, the first asker, reports that no host answers.
+ * answers that its host sends to the other asker. If the answering host is not the host of an asker, a speaker on it sees the answers that the
+ * host sends to the askers. Only the asker with the greater weight, the first asker, reports that no host answers.
  *
  *     question every 2 s ── answer, with the MAC of its host ──→ sighting of a node, or of a host without a speaker
  *                        └─ none for 7 s to three questions or more, as the first asker ──→ sighting of no host
@@ -46,8 +46,9 @@ interface State extends Watched {
 
 const askEveryMs = 2000;
 /**
- * An address is silent after this time, if so many questions have stayed unanswered. The time alone is not enough: many addresses and a stall of
- * the process put the questions far apart, and an answer to the last one may still be unread.
+ * An address is silent when no answer has arrived for `silentAfterMs`, and at least `silentAfterQuestions` questions have stayed unanswered.
+ * The time alone is not enough: many addresses and a stall of the process put the questions far apart, and an answer to the last one may still
+ * be unread.
  */
 const silentAfterMs = 7000;
 const silentAfterQuestions = 3;

@@ -71,7 +71,7 @@ interface Mute {
   readonly sinceMs: number;
   readonly trialMs: number;
   isCarried: boolean;
-  /** Whether the address has passed its trial. It stays mute until the other named addresses have passed too. */
+  /** Whether the address has passed its trial. While `#isOverfull` is true, the address stays mute until all named addresses have passed. */
   hasPassed: boolean;
 }
 
@@ -113,7 +113,7 @@ export class Verdicts {
 
   /**
    * The addresses that the facts name as mute. When the facts cannot name all, `everyAddress` stands for the others and for those that have passed
-   * their trials. Addresses whose trials can go on come first, because short facts, also those of a witness, name only the first ones.
+   * their trials. Addresses whose trials can go on come first, because the short form of the facts (`witnessToJson`) names only the first few.
    */
   mute(): ReadonlySet<string> {
     const isOnTrial = (address: string) => this.#mute.get(address)?.isCarried === true;
@@ -219,7 +219,7 @@ export class Verdicts {
     });
     if (carried.length > maxListed) this.#isOverfull = true;
     if (!this.#isOverfull) return passed.map((address) => this.#restore(address, nowMs));
-    // Links that flap come back within this time, and the node is still mute on them.
+    // When no mute address has a link, this node stays mute for another `shortestTrialMs`, because a link that flaps comes back in that time.
     this.#uncarriedSinceMs = carried.length > 0 ? undefined : (this.#uncarriedSinceMs ?? nowMs);
     if (passed.length < named.length || nowMs < this.#forgivesAtMs()) return [];
     this.#isOverfull = false;

@@ -26,7 +26,7 @@ let collectedAtMs = 0;
 let failure = '';
 /** @type {ReadonlyMap<string, string>} */
 let serviceOfAddress = new Map();
-/** A browser may restore the choices of an earlier visit. @type {AddressFilter} */
+/** Starts with the values of the form, because a browser may have restored the choices of an earlier visit. @type {AddressFilter} */
 let filter = chosenFilter();
 /** @type {RowOrder} */
 let order = { column: 'state', descending: false };
@@ -152,7 +152,8 @@ function drawHeader({ problemCount, configuration, leader, addresses, nodes, poo
   replaceChildren(byId('control'), [
     badge(leader.isAsDesired, `leader: ${leader.text}`),
     badge(configuration.isAsDesired, `configuration: ${state}`),
-    // The list of problems shows the errors. Warnings are not problems.
+    // The notes of a configuration that is as desired are warnings, which the list of problems leaves out. For any other configuration, that list
+    // shows the notes.
     ...(configuration.isAsDesired ? notes : []).map((note) =>
       element('span', { class: 'quiet' }, note.trim()),
     ),

@@ -89,7 +89,7 @@ async function replyTo(
   });
 }
 
-/** The port may differ from ours, because `kubectl port-forward` listens on another one. */
+/** Accepts any port. A browser that comes through `kubectl port-forward` sends the port on which `kubectl` listens, not ours. */
 function isLoopbackHost(header = ''): boolean {
   return /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/.test(header);
 }

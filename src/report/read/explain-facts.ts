@@ -45,8 +45,8 @@ export async function factsOf(
 }
 
 /**
- * Reads the Service with this name, or a Service that has this address. Bellman need not serve the Service. If several Services have the address,
- * chooses one that has the type LoadBalancer and is not being deleted, because Bellman announces no address for any other Service.
+ * Reads the Service with this name, or a Service that has this address, even if Bellman does not serve this Service. If several Services have
+ * the address, chooses one that has the type LoadBalancer and is not being deleted, because Bellman announces no address for any other Service.
  */
 export async function readService(client: Api, subject: Subject): Promise<Service | undefined> {
   // The daemons' accounts have the right to list Services, but not to get one.

@@ -11,7 +11,7 @@ export interface AdoptionReportOptions {
   readonly layer2: { watch(addresses: readonly WatchedAddress[]): void };
 }
 
-/** Says in the log and in `/status` which addresses this node holds back, and lets the layer-2 process watch those of layer 2. */
+/** Says in `/status` which addresses this node holds back, and in the log how many. Lets the layer-2 process watch those of layer 2. */
 export class AdoptionReport {
   readonly #options: AdoptionReportOptions;
   #logged = '';

@@ -70,7 +70,7 @@ export class BfdReports {
   }
 
   #wentDown(peer: string, { diagnostic, remoteState, remoteDiagnostic, state }: BfdChange): void {
-    // A session that has replaced another one starts without a diagnostic. Nothing has failed.
+    // A session that goes down reports a diagnostic. Without one, this is a new session in place of the one that was Up, and nothing has failed.
     if (diagnostic === diagnostics.none && state !== 'AdminDown') return;
     const side = diagnostic === diagnostics.neighborSignaledSessionDown ? 'remote' : 'local';
     this.#options.downs.count(peer, diagnostic, side);

@@ -95,9 +95,10 @@ export class BfdSessions {
   }
 
   /**
-   * A peer with `ebgp-multihop` may be several hops away. An internal peer that is not on a link of this node may be several hops away too. FRR,
-   * which MetalLB uses, has the same rule, and both ends of a session must use the same mode. When a link goes down, its subnet disappears,
-   * although the peer does not move. An address that was once on a link therefore counts as on the link from then on.
+   * A peer with `ebgp-multihop` may be several hops away. An internal peer that is not on a link of this node may be several hops away too. The
+   * session of such a peer uses multihop mode. FRR, which MetalLB uses, has the same rule. Both ends of a session must use the same mode. When a
+   * link goes down, its subnet disappears, although the peer does not move. An address that was once on a link therefore counts as on the link
+   * from then on.
    */
   #modeOf(peer: PeerConfig, { minimumTtl }: BfdProfile): BfdMode {
     const isExternalMultihop = (peer.ebgpMultihop ?? 1) > 1;

@@ -6,7 +6,7 @@ import type { PeerBfdBody } from '../../cluster/status.ts';
 const unansweredPackets = 3;
 /**
  * A session that stays in Init for this long has a problem. A session that is not Up sends about once a second (RFC 5880 section 6.8.3), so one
- * exchange takes two seconds at most. A session with a longer interval gets its Detection Time instead, if that is longer than this time.
+ * exchange takes two seconds at most. When the Detection Time of a session exceeds `initProblemMs`, the session gets its Detection Time instead.
  */
 const initProblemMs = 5000;
 

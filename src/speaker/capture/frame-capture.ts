@@ -117,7 +117,7 @@ export class FrameCapture {
             blocks.push(enhancedPacket(index, clock.epochMs() - ageMs, frame.subarray(0, length)));
             if (count === frames) end();
           },
-          // The other interfaces go on.
+          // The loss of one interface does not end the capture on the others.
           onLost: () => {},
         });
         if (!capture.ok) return capture;

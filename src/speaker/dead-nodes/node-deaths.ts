@@ -10,9 +10,9 @@
  * - The node answered the last question before its speaker went missing. Without this rule, a firewall that drops the questions would look like
  *   death.
  * - The node has answered no question since its speaker went missing. An answer shows that only the speaker has crashed. After such an answer,
- *   this speaker does not report the node, even if the node dies later. A node without a speaker writes no death report of its own. If the node
- *   were alive after all, the controller would lack this sign of life. Only Kubernetes finds the later death, until the speaker of the node is
- *   heard again and the node has answered a question.
+ *   this speaker does not report the node, even if the node dies later. Such a report could be wrong, and a node without a speaker cannot
+ *   contradict it by a death report of its own. Only Kubernetes finds the later death. This speaker can report the node again once the speaker
+ *   of the node is heard again and the node has then answered a question.
  *
  *     alive ── suspect ─────────────────── dead
  *       │        ├── question, 0.5 s ──┤     │
@@ -38,8 +38,8 @@ export const nodeDeathTiming = {
   pursuitForMs: 30_000,
   slowPursuitMs: 5000,
   /**
-   * Interval at which this node writes an unchanged report while it is cut off. For `deathTiming.quietMs` after a node has written its own report,
-   * new reports that this node is dead do not count for the controller. The interval is shorter than this time.
+   * Interval at which this node writes an unchanged report while it is cut off. For `deathTiming.quietMs` after each write, the controller does
+   * not count new reports that the writer is dead. The interval is shorter than `quietMs`.
    */
   repeatMs: 4000,
 } as const;

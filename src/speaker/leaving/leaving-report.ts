@@ -51,7 +51,7 @@ export class LeavingReport {
       }
     }
     this.#reportHeld(state);
-    // When the floor begins to hold addresses, drains end too, but those routes stay.
+    // A drain also ends when the floor begins to hold its address. The routes of that address then stay.
     if (this.#wasDraining && !isDraining && leaving && !state.isHeldByFloor)
       logger.info({ node: this.#name }, 'the routes of this node are withdrawn');
     this.#wasDraining = isDraining;

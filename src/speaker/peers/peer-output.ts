@@ -4,7 +4,7 @@ import type { PeerSetChange } from './peer-set.ts';
 
 /** Receives the BFD sessions of the node. */
 export interface BfdSink {
-  /** `joined` holds the ids of the peers whose BFD session is new, has been replaced by another one, or is gone. */
+  /** `joined` holds the ids of the configured peers that now have a different BFD session than before, or that had one and now have none. */
   setSessions(sessions: readonly BfdSessionSettings[], joined: readonly string[]): void;
 }
 

@@ -3,9 +3,9 @@
  * EndpointSlices and configuration, so they come to the same result without asking each other. Nodes may see a change at different times, but
  * the drain delay is longer than the difference.
  *
- * When the floor would be broken, every leaving node goes on announcing the address. If only as many leaving nodes announced as the floor
- * needs, an order of the nodes would have to choose them. Each change of the nodes could then change the choice, and a node that had already
- * withdrawn the address would announce it again.
+ * When the floor would be broken, every leaving node goes on announcing the address, even if fewer leaving nodes would be enough for the floor.
+ * To choose these few, the nodes would need a rule, such as the order of names. Each change of the nodes could then change the choice, and a
+ * node that had already withdrawn the address would announce it again.
  */
 
 /**

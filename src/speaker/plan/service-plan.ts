@@ -74,7 +74,8 @@ export interface ServicePlan {
   readonly notToAnnounce: readonly string[];
   /**
    * The nodes whose changes may change the plan: with `externalTrafficPolicy: Local` the nodes with endpoints, and with `--adopt-only` the recorded
-   * owners. Otherwise the plan depends on this node only, and on all nodes while this node leaves.
+   * owners. A change of this node may change every plan, whatever this list holds. While this node leaves, a change of any other node may change
+   * every plan too.
    */
   readonly dependsOn: readonly string[];
 }

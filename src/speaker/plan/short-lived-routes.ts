@@ -5,7 +5,7 @@ import type { PeerRoute } from './peer-routes.ts';
 /** RFC 9494 section 3.3. */
 const noLongLivedGracefulRestart = 0xffff0007;
 
-/** The marked form of each set of attributes. Thousands of routes share one set. */
+/** For each set of attributes, the set that has NO_LLGR as well. Thousands of routes share one set. */
 const marked = new WeakMap<RouteAttributes, PeerRoute['attributes']>();
 
 /**

@@ -61,7 +61,10 @@ export function membersByKubernetes(
   );
 }
 
-/** How long a list of members by Kubernetes is kept. A list of this age does no harm: the line of a dead node stays in a record for longer. */
+/**
+ * How long a list of members by Kubernetes is kept. A list of this age does no harm, because the line of a dead node stays in a record for several
+ * seconds anyway (`patienceMs` in announcing-reconciler.ts).
+ */
 const keptForMs = 1000;
 
 interface KeptMembersOptions extends Pick<DeadNodeView, 'self' | 'isOut'> {

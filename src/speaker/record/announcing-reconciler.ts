@@ -79,7 +79,10 @@ interface RecordChange {
   readonly abandoned: ReadonlySet<string>;
 }
 
-/** The contest for this node's line in one record. It counts only while this node answers on the interfaces in `own`. */
+/**
+ * The contest (`record-contest.ts`) for this node's line in one record. It ends at the next call of `started` or `stopped` for the address, because
+ * `own` is then not the value in `#owned`.
+ */
 interface OwnContest {
   readonly own: Announcer;
   readonly contest: RecordContest;

@@ -151,8 +151,8 @@ export class TakeoverLab {
   }
 
   /**
-   * Waits until exactly one node answers for each layer-2 address, and the router uses the routes of all nodes. Either MetalLB or Bellman must
-   * announce from all nodes.
+   * Waits until exactly one node answers for each layer-2 address, and the router uses the routes of all nodes. Call it only when all nodes are to
+   * announce by the same program, MetalLB or Bellman. Otherwise, the router may use only the routes of one program.
    */
   async announced(): Promise<void> {
     const { router } = this.lab.fabric;

@@ -13,7 +13,7 @@ describe('cease()', () => {
 
   test('cuts a long reason at a character boundary', () => {
     const { data } = cease(Cease.administrativeShutdown, 'ü€'.repeat(60));
-    // 25 times 5 octets, and 2 more. Another character of 3 octets would exceed 128 octets.
+    // `cease()` keeps at most 128 octets. 25 times 5 octets and 2 more are 127. The next character has 3 octets, so it does not fit.
     assert.equal(Buffer.from(data.subarray(1)).toString(), `${'ü€'.repeat(25)}ü`);
     assert.equal(data[0], 127);
   });

@@ -87,7 +87,10 @@ export class MemoryStream implements Stream {
     this.isFrozen = false;
   }
 
-  /** Delivers the octets that the earlier process has read but not handled. The TCP transport does this in the next turn of the event loop. */
+  /**
+   * Delivers the octets that the earlier process has read but not handled. The TCP transport does this by itself, in the turn of the event
+   * loop after `accept`.
+   */
   deliverUnread(): void {
     this.#handler.onData(this.unread);
   }

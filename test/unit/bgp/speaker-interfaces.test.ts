@@ -17,7 +17,8 @@ describe('the interfaces of the node', () => {
     assert.deepEqual(status().families, ['ipv4-unicast']);
     assert.match(status().warnings.join(), /ipv6-unicast is not sent: .*no global IPv6 address/);
     const updates = () => stream.messages.filter((message) => message.kind === 'update').slice(1);
-    // The address may return soon, and a peer that keeps our earlier routes would drop them at the End-of-RIB.
+    // At an End-of-RIB of IPv6, a peer that keeps our earlier IPv6 routes would drop them. The IPv6 address of the node may return soon, so the
+    // speaker does not send this End-of-RIB yet.
     assert.equal(updates().length, 0, 'only the End-of-RIB of IPv4 was sent');
     interfaces = withIpv6;
     clock.advance(1001);
@@ -210,7 +211,7 @@ describe('the interfaces of the node', () => {
   test('the loss of a local address that has moved to another interface depends on the other interface alone', () => {
     const on = (name: string, ...texts: string[]) => ({ name, addresses: texts.map((text) => ip(text)) });
     for (const [now, state] of [
-      // An interface that is not listed may still have addresses.
+      // The local address has moved to eth1. Here eth1 is not listed, so it may still have the address.
       [[on('eth0', '198.51.100.7')], 'Established'],
       [[on('eth1', '203.0.113.1')], 'Idle'],
     ] as const) {

@@ -60,7 +60,7 @@ describe('a session in virtual time', () => {
     const { speaker, clock, establish, status } = fixture();
     speaker.setPeers([peer()]);
     const stream = establish();
-    // The event loop runs the timers that are due before it reads sockets.
+    // The event loop first runs the timers that are due, and then reads the sockets.
     clock.advance(90_000);
     stream.send(keepalive);
     clock.advance(10);

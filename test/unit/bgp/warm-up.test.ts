@@ -15,8 +15,8 @@ test('warmUp() writes every route that it announces or withdraws into an UPDATE 
     await turn();
   }
   const octets = await warmed;
-  // Each of the 128 rounds announces 256 host routes of each family, and then withdraws them. Each time, a route takes 5 octets of a message
-  // in IPv4 and 17 in IPv6. Headers and attributes add less than half as much.
+  // Each of the 128 rounds announces 256 host routes of each family, and then withdraws them. In a message, each announcement and each
+  // withdrawal takes 5 octets for an IPv4 route, and 17 for an IPv6 route. Headers and attributes add less than half as much.
   const perRound = 256 * 2 * (5 + 17);
   assert.ok(octets > 128 * perRound, `${octets} octets`);
   assert.ok(octets < 128 * perRound * 1.5, `${octets} octets`);

@@ -24,7 +24,8 @@ after(() => rmSync(folder, { recursive: true }));
  * - `exec` of `bellman page` prints an address instead, and waits for the end of its input.
  * - `port-forward` prints a port, and waits until SIGTERM arrives or FOLDER/forward is gone.
  *
- * `bellman page` and `port-forward` also append their arguments to FOLDER/calls. They append another line when the input ends or SIGTERM arrives.
+ * `bellman page` and `port-forward` also append their arguments to FOLDER/calls. `bellman page` appends another line when its input ends,
+ * and `port-forward` when SIGTERM arrives.
  */
 const kubectl = join(folder, 'kubectl');
 writeFileSync(
@@ -209,7 +210,7 @@ describe('kubectl-bellman page', { concurrency: false }, () => {
         readFileSync(calls, 'utf8').includes('the input of page has ended'),
       );
       // SIGKILL gives the plugin no time to end its children. The port-forward that remains does no harm, because nothing listens on its port in the
-      // Pod. In this test a script plays port-forward. The script ends when its file is gone.
+      // Pod. In this test a script plays port-forward. The script ends when the file FOLDER/forward is gone.
       if (signal === 'SIGKILL') return rmSync(join(folder, 'forward'));
       await eventually('port-forward ends', () =>
         readFileSync(calls, 'utf8').includes('port-forward was stopped'),

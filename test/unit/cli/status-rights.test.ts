@@ -133,7 +133,8 @@ for (const account of ['controller', 'speaker'])
       );
       assert.equal(view.viewerProblem, undefined);
       // These requests may be refused. The leader itself says why a Service waits, so the events are only a substitute. A speaker may not read
-      // Namespaces and ServiceCIDRs. In its Pod, the command therefore shows the warnings that the controller wrote to the ConfigMap.
+      // Namespaces and ServiceCIDRs. In its Pod, the command takes the warnings that need these objects from the ConfigMap, where the
+      // controller has written them.
       const optional = account === 'speaker' ? /\/(events|namespaces|servicecidrs)(\?|$)/ : /\/events\?/;
       assert.deepEqual(
         refused.filter((url) => !optional.test(url)),

@@ -238,7 +238,7 @@ test('docs/reference/configuration.md has a section for every top-level key', ()
   for (const key of Object.keys(configSchema.shape)) assert.ok(sectionOf(`## \`${key}\``).length > 20);
 });
 
-/** Adds the keys of each object inside the value to the set of the shape that describes the object. */
+/** Adds the keys of each object inside the value to `keys`, which holds one set of keys for each shape of a schema. */
 function collectKeys(of: Schema, value: unknown, keys: Map<unknown, Set<string>>): void {
   const [list, object] = [listOf(of), objectOf(of)];
   if (list && Array.isArray(value)) for (const item of value) collectKeys(list.element, item, keys);

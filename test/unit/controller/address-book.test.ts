@@ -1,4 +1,7 @@
-/** Checks AddressBook with so many holders of one address that it keeps them as a Crowd, and on the way there and back. */
+/**
+ * Checks AddressBook with so many holders of one address that AddressBook keeps them in a `Crowd`. The first test also checks the change to a
+ * `Crowd` while holders come, and the change back to an array while they go.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { AddressBook } from '../../../src/controller/allocator/address-book.ts';

@@ -40,7 +40,7 @@ test('Crowd agrees with sharing terms exactly when each of its Services does', (
           crowd.hasOtherNamespace('a'),
           left.some(({ namespace }) => namespace !== 'a'),
         );
-        // A Service with sharing keys agrees with itself, so only the others decide.
+        // If a member has sharing keys, only the other members decide: its own entry in the crowd never counts against it.
         const [member, ...others] = left;
         if (member && member.keys.length > 0)
           assert.equal(crowd.agreesWith(member, { acrossNamespaces }), agrees(member, others));

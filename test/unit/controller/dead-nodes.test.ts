@@ -160,7 +160,7 @@ describe('DeadNodes', () => {
       if (path.includes('/kube-node-lease/')) await pause(clock, 600, end.signal);
     };
     const dead = Array.from({ length: 100 }, (_, i) => `n${i + 102}`);
-    // The reports of the dead nodes are recent, so the nodes are held until they are silent.
+    // Each dead node has just written a report of its own, so it is held until it has shown no sign of life for `silenceMs`.
     for (const node of dead) report(node, 'n1');
     for (let i = 1; i <= 101; i++) report(`n${i}`, ...dead);
     await pass(clock, deathTiming.silenceMs + 5000, 100);

@@ -1,4 +1,7 @@
-/** A wrong, partial or contradictory source gives only faults. A fault about an object names the object and the field. */
+/**
+ * A wrong, partial or contradictory source gives only faults. A fault about an object names the object. A fault about a field of the object also
+ * names the field.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { convert, formatFault, objectsIn, readObjects, type SourceName } from '../../../src/convert/index.ts';

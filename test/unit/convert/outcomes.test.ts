@@ -1,4 +1,4 @@
-/** The rows of the table, and the places in the configuration, of fields whose outcome depends on other fields or objects. */
+/** Checks fields whose outcome depends on other fields or objects: their rows in the table, and their places in the configuration. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Conversion, convert, formatFault, readObjects } from '../../../src/convert/index.ts';

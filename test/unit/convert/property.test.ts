@@ -439,7 +439,7 @@ function converted({ from, objects }: GeneratedSource): Conversion {
   return result.value;
 }
 
-/** Whether a value is empty, or holds only empty values. */
+/** Whether a value is null, undefined, an empty text, an empty list, or a mapping that holds only such values. */
 function isEmpty(value: unknown): boolean {
   if (typeof value !== 'object' || value === null)
     return value === null || value === '' || value === undefined;

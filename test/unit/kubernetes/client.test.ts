@@ -309,7 +309,7 @@ function pluginConfig(server: string, script: string): string {
   return kubeconfig('plugin', JSON.stringify(config));
 }
 
-/** A plugin that writes its process id to a file and hangs. Every process of it ends with `end`, also one that has just been started. */
+/** A plugin that writes its process id to a file and hangs. `end()` ends all its processes, even one that has just been started. */
 function hangingPlugin(name: string) {
   const [runs, marker] = [join(folder, `${name}-runs`), join(folder, `${name}-marker`)];
   writeFileSync(marker, '');

@@ -8,7 +8,7 @@ import { eventually } from '../../support/eventually.ts';
 
 const prober = fileURLToPath(new URL('../../../lab/prober.ts', import.meta.url));
 
-/** A server that answers the requests in turn with these texts, and then closes the connection. It repeats the last one. */
+/** A server that answers each request with the next of these texts and closes the connection. When no text is left, it sends the last text again. */
 async function serverOf(...texts: readonly string[]): Promise<{ server: Server; answered: () => number }> {
   let answered = 0;
   const server = createServer((socket) => {

@@ -11,7 +11,7 @@ const IPV6_LEAVE_GROUP = 21;
 class Kernel {
   /** The open sockets, with the number of groups that each has joined. */
   readonly open = new Set<{ joined: number }>();
-  /** The sockets that left a group. */
+  /** The socket of each call to leave a group, in order. Failed calls count too. */
   readonly left: { joined: number }[] = [];
   room = 1;
   opens = true;

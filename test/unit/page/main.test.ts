@@ -1,4 +1,4 @@
-/** The script of the page, with a document that only records what the script draws. `test/page/` has the page in a browser. */
+/** The script of the page, with a document that only records what the script draws. The tests in `test/page/` open the page in a browser. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { pageData } from '../../../src/page/view-model.ts';
@@ -9,7 +9,7 @@ const unanswered = 'the process that serves this page does not answer';
 
 type Listener = (event: { readonly target?: unknown }) => void;
 
-/** An element that forgets its children before the next drawing, so that each drawing appends all of them. */
+/** An element whose `childNodes` is always empty, so that each drawing appends all children again, after those of earlier drawings. */
 class RecordedElement {
   readonly childNodes: readonly never[] = [];
   readonly listeners = new Map<string, Listener>();
@@ -55,7 +55,7 @@ class RecordedText {
 
 let loads = 0;
 
-/** A page whose requests get the next answers; the last one repeats. `Error` stands for a failed request. */
+/** A page whose requests for data get the `answers` one after another. The last answer repeats. An answer that throws is a failed request. */
 class Page {
   readonly #t: TestContext;
   readonly #elements = new Map<string, RecordedElement>();

@@ -32,7 +32,7 @@ test('pageData() finds fault only with the nodes and sessions that a problem nam
       ['node-3', true],
       // It leaves, and the floor keeps no address on it.
       ['node-4', true],
-      // Its speaker was not reached. The other speakers report this one as dead. Their own nodes have no fault.
+      // Its speaker was not reached. The speakers of the other nodes report node-5 as dead, which makes none of those nodes faulty.
       ['node-5', false],
     ],
   );

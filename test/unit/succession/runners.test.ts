@@ -91,8 +91,8 @@ describe('succession over a local socket', () => {
   });
 
   test('a successor does not wait for a predecessor that hangs and whose queue of connections is full', () => {
-    // Another process runs this, because a connect that waits would block this process for ever. The script never returns to the event loop, so it
-    // accepts no connection.
+    // Another process runs the script, because a connect that waits would block the process of the tests for ever. The script never returns to the
+    // event loop, so it accepts no connection.
     const script = `
       import { connectChannel, listenChannel } from ${JSON.stringify(import.meta.resolve('../../../src/succession/channel.ts'))};
       const path = ${JSON.stringify(path)};
@@ -271,7 +271,7 @@ describe('succession over a local socket', () => {
     assert.ok(channel instanceof Channel);
     channel.close();
     channel.close();
-    // The predecessor greets the connections in their order, so the greeting of a second one comes after that of the closed one.
+    // The predecessor greets connections in the order in which they are opened, so it tries to greet the closed connection before the second one.
     const greeted = Promise.withResolvers<void>();
     const second = connectChannel(path, { onRecord: () => greeted.resolve(), onClosed: () => undefined });
     await greeted.promise;

@@ -16,7 +16,7 @@ function systemError(code: string): Error {
   return Object.assign(new Error(code), { code });
 }
 
-/** A test sets `state.fault` to make all writes fail with that error code, and `state.room` to the number of octets that writes still take. */
+/** A test sets `state.fault` to the error code with which all writes fail, and `state.room` to the number of octets that writes still take. */
 function setUp(maxQueuedOctets?: number) {
   const clock = new VirtualClock();
   const state = { text: '', fault: undefined as string | undefined, room: Number.POSITIVE_INFINITY };

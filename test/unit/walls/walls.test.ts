@@ -251,7 +251,7 @@ describe('make check', { concurrency: false }, () => {
     'src/cli/planted-cycle-b.ts': "export { a } from './planted-cycle-a.ts';\nexport const b = 1;\n",
   };
   let report: readonly string[] | undefined;
-  /** The linter runs once over all plants, because a run for each would take half a minute. */
+  /** The linter runs once over all plants, because one run for each plant would take half a minute in total. */
   function plantedReport(): readonly string[] {
     const rows = Object.fromEntries(plants.map((_, index) => [plantedFile(index), plantedText(index)]));
     const files = { ...rows, ...cycle };

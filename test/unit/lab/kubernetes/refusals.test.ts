@@ -5,7 +5,7 @@ import { isExcused, isRefused } from '../../../../lab/kubernetes/refusals.ts';
 
 function event(code: number, changes: Partial<AuditEvent> = {}): AuditEvent {
   return {
-    // The server writes no other event of a request that it cannot authenticate.
+    // Of a request that it cannot authenticate, the server writes only the event `ResponseStarted`.
     stage: code === 401 ? 'ResponseStarted' : 'ResponseComplete',
     verb: 'list',
     requestURI: '/api/v1/services',

@@ -187,7 +187,7 @@ const addresses = fc.uniqueArray(
 const loads = fc.dictionary(fc.constantFrom(...nodes), fc.nat(6), { noNullPrototype: true });
 const owners = fc.dictionary(fc.constantFrom('g', 'h'), fc.subarray(nodes), { noNullPrototype: true });
 const recordedOwners = fc.option(fc.constantFrom(...nodes), { nil: undefined });
-/** Arbitrary vacancies, alone and in groups, each with its own eligible and placeable nodes. Some have a recorded owner, which may be avoided. */
+/** Arbitrary vacancies, alone and in groups, each with its own eligible and placeable nodes. Some have a recorded owner, perhaps an avoided node. */
 const vacancies = addresses.chain((texts) =>
   fc.tuple(
     ...texts.map((address) =>

@@ -5,7 +5,10 @@ import { LoadHeap } from '../../../../src/layer2/ownership/load-ranking.ts';
 
 const nodes = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
 
-/** `back` steps change a load without a note, so they only move the node away from the front. */
+/**
+ * A `back` step moves a node away from the front. `first()` finds this move without a call of `note()`. A `note` step moves a node toward the front,
+ * so the test then calls `note()`.
+ */
 const step = fc.oneof(
   fc.record({ kind: fc.constant('back' as const), node: fc.constantFrom(...nodes), by: fc.nat(5) }),
   fc.record({ kind: fc.constant('note' as const), node: fc.constantFrom(...nodes), by: fc.nat(5) }),

@@ -8,7 +8,7 @@ import { addressEntry, firstClaim, Layer2Cluster, nodeFacts } from '../../../sup
 const maxDelayMs = 50;
 /** First placements wait this long for further addresses. Until then, nodes may elect from different sets of addresses. */
 const settleMs = 100;
-/** After this time, all messages are delivered, silent nodes are passed over, and partitions have healed. */
+/** In this time, all messages arrive, and silent nodes are passed over. After a call of `heal()`, healing (`quorum.ts`) ends in this time too. */
 const quietMs = 5000;
 const allNames = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
 
@@ -230,7 +230,8 @@ function neverTwo(cluster: Layer2Cluster): void {
 
 test('after any history each address has one owner and has not moved without need, and nodes with the same knowledge never both answer', () => {
   fc.assert(
-    // An entry with preferences lets the machine judge all addresses after each change, so half of the histories have none.
+    // When any entry has preferences, the machine judges all addresses at each view. It then does not run the code that chooses the affected
+    // addresses, so half of the histories have no preferences.
     fc.property(
       fc.integer({ min: 3, max: 7 }),
       fc.integer(),
@@ -253,7 +254,7 @@ test('after any history each address has one owner and has not moved without nee
               if (cluster.isParted || !cluster.preferred(address).includes(owner)) settled.delete(address);
           };
           for (const { happening, waitMs } of round) {
-            // While the edit is on its way, a node that learns of other changes first may still follow the preferences from before the edit.
+            // A `put` replaces the entry. Until a node has the new entry, other changes may make it move the address by the old preferences.
             if (happening.kind === 'put') {
               const address = `192.0.2.${happening.host}`;
               if (cluster.entries.get(address)?.preferences) settled.delete(address);

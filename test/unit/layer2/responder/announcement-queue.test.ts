@@ -47,7 +47,7 @@ test('AnnouncementQueue announces every address once before it announces any add
   );
   assert.equal(sent.length, 1500);
   for (const [at] of sent) {
-    // The bucket holds 10, and 100 ms add 100. One more allows for rounding.
+    // The token bucket holds 10 tokens, and 100 ms add 100 tokens. One more allows for rounding.
     const within = sent.filter(([other]) => other > at - 100 && other <= at).length;
     assert.ok(within <= 10 + 101, `${within} in the 100 ms before ${at}`);
   }

@@ -14,7 +14,7 @@ test('actsForDeadNode() selects one live node, but if at most half of the member
       return { node, state: state as 'alive' | 'suspect' | 'dead' | 'left' };
     });
   const cases: readonly (readonly [string, string, string, boolean, boolean])[] = [
-    // Columns: dead node, this node, other members, whether Kubernetes rules the dead node out, expected result
+    // Columns: node to act for, this node, other members, whether Kubernetes rules out the node of the first column, expected result
     ['c', 'a', 'b c=dead', false, true],
     ['c', 'b', 'a c=dead', false, false],
     ['c', 'a', 'b c=suspect', false, false],

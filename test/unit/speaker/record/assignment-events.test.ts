@@ -48,7 +48,7 @@ test('each of the first hundred addresses has an event, and one event on the Nod
   await pass(clock, 4000);
   assert.equal(count('ManyAssigned'), 0);
   await pass(clock, 60_000);
-  // The allowance has grown by one event a second in the 4 s between the two calls.
+  // The allowance has grown by one event a second in the 4 s between the two calls of `assign`.
   assert.equal(count('NodeAssigned'), 104);
   const last = recorded.at(-1);
   assert.equal(last?.regarding.kind, 'Node');
