@@ -114,7 +114,7 @@ test('two labs run at once without seeing each other', async () => {
   await eventually('every process of both labs is gone', () => ![...one.pids, ...two.pids].some(isAlive));
 });
 
-test('a private world has its own home directory and hides /tmp, except a clone of the repository below it, even in a path with a space', () => {
+test('a private world has its own home directory and hides /tmp, but shows a clone of the repository under /tmp, even if the path of the clone contains a space', () => {
   const clone = mkdtempSync(join(tmpdir(), 'a clone '));
   const world = join(clone, 'lab/world');
   mkdirSync(join(clone, 'lab'));

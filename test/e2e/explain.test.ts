@@ -110,7 +110,7 @@ describe('faults in a lab', { concurrency: false }, () => {
     await problems();
   });
 
-  test('an edit of the ConfigMap that was rejected', async () => {
+  test('a rejected edit of the ConfigMap', async () => {
     await lab.configure(
       config(peer, `${pools}- {name: late, protocol: layer3, addresses: [192.0.2.216/29]}\n`),
     );

@@ -94,7 +94,7 @@ describe('faults in a running lab', { concurrency: false }, () => {
     assert.ok(lab.isRunning('speaker-node-1'));
   });
 
-  test('after an outage of the API server a speaker logs the return soon and corrects the record', async () => {
+  test('after an outage of the API server, a speaker soon logs that the server is back, and corrects the announcing record', async () => {
     await lab.addPods('lonely', [lab.node('node-1')]);
     await lab.apply({
       apiVersion: 'v1',

@@ -134,7 +134,7 @@ test('captures release their descriptors whatever happens to the link', async ()
   }
 });
 
-test('a capture whose filter is too long for the kernel releases its descriptor although its link is down', async () => {
+test('a capture with a filter that is too long for the kernel releases its descriptor even while the link is down', async () => {
   const descriptors = () => readdirSync('/proc/self/fd').length;
   const before = descriptors();
   const hosts = Array.from({ length: 3000 }, (_, i) => `(arp host 10.${i >> 8}.${i & 255}.1)`);

@@ -49,7 +49,7 @@ describe('Turns', () => {
     assert.equal(log.length, 50);
   });
 
-  test('runs the task that was registered first before the others, even if they have been waiting longer', () => {
+  test('of the tasks that have work, runs the one that was registered first, even if the others have been waiting longer', () => {
     const clock = new SlicingClock();
     const log: string[] = [];
     const turns = new Turns(clock);
@@ -92,7 +92,7 @@ describe('Turns', () => {
     assert.equal(log.filter((each) => each === 'task').length, 60);
   });
 
-  test('runs the work that a step requests only after that step has ended', () => {
+  test('when a step requests work, runs this work only after the step has ended', () => {
     const log: string[] = [];
     const turns = new Turns(new VirtualClock());
     const inner = counting('inner', log);

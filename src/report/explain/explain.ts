@@ -6,7 +6,7 @@
  *   configuration, Lease, Service, events ───┘
  *
  * Whether a node may announce follows from `planService`, which the speakers run too. If a speaker was reached, its report overrides this
- * plan, because the speaker may not have seen the newest state of the cluster.
+ * plan. The speaker announces by the state of the cluster that it has seen, and this state may be older than ours.
  */
 import { formatIp, parseIp } from '../../address/index.ts';
 import { type AcceptedConfig, recallAcceptedConfig } from '../../cluster/accepted-config.ts';

@@ -57,7 +57,7 @@ test('processesOf() finds processes by a relative path of their program', () => 
   assert.ok(processesOf(path, () => true).includes(process.pid), path);
 });
 
-test('the probe of /healthz counts a request that is open at its end', async (t) => {
+test('the probe of /healthz counts the request that is still open when the probe ends', async (t) => {
   let requests = 0;
   const server = createServer((_, response) => {
     if (++requests === 1) response.end('ok');

@@ -27,7 +27,7 @@ function fixture() {
   return { link, create };
 }
 
-test('only a packet for which the node has no room does not count, so the loss of a link is noticed at once', () => {
+test('every packet counts, except one for which the node has no room, so the loss of a link is noticed at once', () => {
   const { link, create } = fixture();
   const echo = create();
   for (const [refusal, counts] of [
@@ -45,7 +45,7 @@ test('only a packet for which the node has no room does not count, so the loss o
   assert.equal(echo.sent, 1);
 });
 
-test('packets count once the socket has been open', () => {
+test('after the socket has been open, packets count even while it is missing', () => {
   const { link, create } = fixture();
   link.hasSocket = false;
   const echo = create();

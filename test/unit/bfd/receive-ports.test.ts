@@ -141,7 +141,7 @@ describe('ReceivePorts', () => {
     assert.equal(lines.length, 1);
   });
 
-  test('a filter that the kernel has no room for costs only the parts of it that do not fit', () => {
+  test('when the kernel has no room for a filter, only the parts that do not fit are left out', () => {
     const { clock, transport, lines, received, ports, join } = fixture();
     join(new Session(1, { mode: multihop(250) }));
     const session = join(new Session(2, { mode: multihop(200), peerAddress: '192.0.2.3' }));

@@ -76,7 +76,7 @@ describe('sessionOf()', () => {
       }
     });
 
-  test('takes no peer that waits for its password, and prefers it to no other peer', () => {
+  test('takes no peer that waits for its password, but takes another peer at its address', () => {
     const address = ip('192.0.2.2');
     const waiting = {
       ...peer({ name: 'waiting', address, passive: true }),

@@ -212,7 +212,7 @@ describe('incoming connections', () => {
     }
   });
 
-  test('the hold timer of one of two connections is logged, and the end of its TCP connection is not', () => {
+  test('of two connections, an expired hold timer is logged, and a TCP connection that only breaks is not', () => {
     const { speaker, transport, clock, status, lines } = fixture();
     speaker.setPeers([peer(), passiveElsewhere]);
     transport.last.connected();

@@ -208,7 +208,7 @@ describe('the interfaces of the node', () => {
     assert.equal(speaker.status()[0]?.lastError, 'the node has lost the address 192.0.2.1');
   });
 
-  test('the loss of a local address that has moved to another interface depends on the other interface alone', () => {
+  test('a local address that has moved to another interface counts as lost only if that interface is listed without it', () => {
     const on = (name: string, ...texts: string[]) => ({ name, addresses: texts.map((text) => ip(text)) });
     for (const [now, state] of [
       // The local address has moved to eth1. Here eth1 is not listed, so it may still have the address.

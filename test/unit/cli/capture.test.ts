@@ -44,7 +44,7 @@ describe('planAddresses()', () => {
     const plan = planPeers(['router'], speakers, 'node-4');
     assert.equal(plan.ok || plan.error, 'the speaker of node node-4 was not reached: ECONNREFUSED');
   });
-  test('names the speakers that were not reached, one of which may announce the address that no other announces', () => {
+  test('names the speakers that were not reached, and says whether one of them may be the only one that announces the address', () => {
     const rows = [
       ['192.0.2.9', undefined, true],
       [a, undefined, false],

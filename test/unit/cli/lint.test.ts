@@ -339,7 +339,7 @@ address-pools:
     ];
     assert.deepEqual(editEffects(configOf(one('a')), configOf(one('b')), { ...facts, services }), []);
   });
-  test('of a layer-2 pool, not for a Service that is being deleted', () => {
+  test('none for a Service that is being deleted, when its layer-2 pool gets the protocol none', () => {
     const pool = (protocol: string) =>
       `address-pools: [{name: office, protocol: ${protocol}, addresses: [203.0.113.9/32]}]\n`;
     const services = [service('leaving', ['203.0.113.9'], { deleting: true })];
@@ -466,7 +466,7 @@ address-pools:
     ]);
     assert.deepEqual(judge(new Map()), []);
   });
-  test('of an edit that removes ignore-excluded-nodes, although the speakers report the result', () => {
+  test('of an edit that removes ignore-excluded-nodes, although the speakers report that they ignore the label', () => {
     const found = editEffects(
       configOf(`ignore-excluded-nodes: true\n${peers}${pools}`),
       configOf(`${peers}${pools}`),

@@ -220,7 +220,7 @@ for (const [hidden, own, expected] of [
   [2, 2, ['own[0]: found', 'own[1]: found', 'peers[0].x: listed']],
   [1, 2, ['own[0]: found', 'own[1]: found', 'peers[0].x: listed']],
 ] as const)
-  test(`clusterWarnings() lists ${own} warnings that are probably among the ${hidden} that the annotation has no room for`, () => {
+  test(`clusterWarnings() subtracts its ${own} unlisted warnings from the ${hidden} that the annotation only counts`, () => {
     const known = acceptedConfigMap(text);
     const lines = `peers[0].x: listed\nand ${hidden} more`;
     const configMap = { ...known, annotations: { 'bellman.dev/cluster-warnings': lines } };

@@ -10,7 +10,7 @@ test('decodeSpeakerStatus() reads a status from a release that sends no version'
   assert.deepEqual([status.version, status.troubles, status.waitingFor], [0, [], []]);
 });
 
-test('carriesRoutesOf() goes by the families of a session that is up, and takes all for carried in a status that does not name them', () => {
+test('carriesRoutesOf() asks for a session that is up and carries the family, and counts both families as carried when the field is absent', () => {
   const carried = (state: string, families?: readonly string[]) =>
     ['192.0.2.1', '2001:db8::1'].filter((address) => carriesRoutesOf({ state, families }, address));
   assert.deepEqual(carried('Established', ['ipv4-unicast']), ['192.0.2.1']);

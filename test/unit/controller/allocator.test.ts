@@ -424,7 +424,7 @@ test('Allocator tries IPv6 first when an IPv4 address would use up the limit of 
   assert.deepEqual(ips(a.reconcile(plain('a', dual))), ['198.51.100.0', '2001:db8::']);
 });
 
-test('Allocator takes only the missing family from the requested pool when its limit allows one address, and keeps the other address', () => {
+test('Allocator takes only the missing family from the requested pool when the limit of the pool allows one address, and the Service keeps its address from another pool', () => {
   const a = allocator([four, pool('limited', ['192.0.2.4/31', '2001:db8::/124'], { limitPerNamespace: 1 })]);
   assert.deepEqual(ips(a.reconcile(plain('a'))), ['192.0.2.0']);
   const asked = plain('a', { ...dual, annotations: { 'bellman.dev/address-pool': 'limited' } });

@@ -146,7 +146,7 @@ describe('DeadNodes', () => {
     assert.ok(readAtMs !== undefined && readAtMs - reportedAtMs <= 10, `${readAtMs} after ${reportedAtMs}`);
   });
 
-  test('marks more nodes than one round of reads reads, if max-nodes allows it', async (t) => {
+  test('marks more nodes than it can read in one round, if max-nodes allows it', async (t) => {
     const { clock, report, reasons } = await setUp(t, { count: 121, maxNodes: 100 });
     const dead = Array.from({ length: 60 }, (_, i) => `n${i + 62}`);
     for (let i = 1; i <= 61; i++) report(`n${i}`, ...dead);
@@ -154,7 +154,7 @@ describe('DeadNodes', () => {
     assert.deepEqual(reasons().sort(), dead.map((node) => `NodeDead ${node}`).sort());
   });
 
-  test('measures the silence of more nodes than one round of reads reads, even if the API server is slow', async (t) => {
+  test('measures the silence of more nodes than it can read in one round, even if the API server is slow', async (t) => {
     const { api, clock, report, reasons, end } = await setUp(t, { count: 201, maxNodes: 100 });
     api.after = async ({ path }) => {
       if (path.includes('/kube-node-lease/')) await pause(clock, 600, end.signal);

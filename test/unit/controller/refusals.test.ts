@@ -9,7 +9,7 @@ const others = Array.from({ length: 10 }, (_, i) => notAllowed(`pool p${i} is fo
 const limit = limitReached('default', 3, 'limited', 3);
 const full = exhausted('full', 4, 2n);
 
-test('together() names the pool of its cause first, behind however many other pools it stands', () => {
+test('together() names the pool of its cause first, even if many other pools come before it', () => {
   for (const [reasons, cause, message] of [
     [[...others, limit, full], 'pool-exhausted', full.message],
     [[...others, limit], 'limit-reached', limit.message],
@@ -23,7 +23,7 @@ test('together() names the pool of its cause first, behind however many other po
 });
 
 for (const method of ['reconcile', 'adopt'] as const)
-  test(`a Service holds what it held before after an exception in ${method}()`, () => {
+  test(`after an exception in ${method}(), a Service holds the addresses that it held before`, () => {
     const allocator = new Allocator();
     allocator.setConfig(config([pool('a', ['192.0.2.0/30'])], []));
     const sound = service('web', ['192.0.2.1']);

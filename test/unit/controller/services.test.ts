@@ -312,7 +312,7 @@ test('a Service that is being deleted keeps its address until the Service is gon
   await harness.stop();
 });
 
-test('two Services that wait for each other’s address both get theirs', async () => {
+test('two Services that wait for each other’s address swap their addresses', async () => {
   const harness = await started(pool('a', '192.0.2.1-192.0.2.2'));
   const shared = (key: string, port: number) => ({
     annotations: { 'bellman.dev/allow-shared-ip': key },
@@ -347,7 +347,7 @@ test('two Services that wait for each other’s address both get theirs', async 
   await harness.stop();
 });
 
-test('a Service that a finalizer keeps still gives up the address that it has lost', async () => {
+test('a deleted Service that a finalizer holds back gives up the address that it has lost', async () => {
   const harness = await started(pool('a', '192.0.2.1-192.0.2.2'));
   harness.service('kept', { loadBalancerIP: '192.0.2.1' });
   await harness.pass();
@@ -491,7 +491,7 @@ test('a controller whose API server refuses valid accounts for some seconds does
   await harness.stop();
 });
 
-test('a controller that may not read the membership Secret warns once, until it has the right', async () => {
+test('a controller that may not read the membership Secret warns once, and again only if it gets the right and loses it', async () => {
   const harness = new ControllerHarness();
   let isForbidden = true;
   harness.api.before = ({ path }) => {

@@ -54,7 +54,7 @@ describe('ApiServer', () => {
     ['one\ntwo\n', '', 'one\ntwo\n'],
     ['', '?tailLines=1', ''],
   ] as const)
-    test(`shows of the log ${JSON.stringify(log)} with ${tail || 'no query'}: ${JSON.stringify(expected)}`, async () => {
+    test(`answers a request for the log ${JSON.stringify(log)} with ${tail || 'no query'} by ${JSON.stringify(expected)}`, async () => {
       writeFileSync(join(folder, 'web.log'), log);
       const shown = await answer('GET', `/api/v1/namespaces/default/pods/web/log${tail}`);
       assert.deepEqual(shown, { code: 200, text: expected });

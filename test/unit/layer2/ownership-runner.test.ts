@@ -85,7 +85,7 @@ describe('OwnershipRunner', () => {
     ['the timer fires first', true],
     ['another claim arrives first', false],
   ] as const)
-    test(`after a stall, no node whose claim may be unread is passed over, even if ${what}`, () => {
+    test(`after a stall, a node does not pass over another one whose claim it may not have read yet, even if ${what}`, () => {
       const { runner, seen, claims, clock } = newNode();
       const hear = (address: string, from: string) => {
         claims.merge({ ...firstClaim(address, 'b'), epoch: 2, from });

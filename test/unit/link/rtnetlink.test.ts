@@ -166,7 +166,7 @@ test('LinkTable lists the subnets of current addresses, without link-local subne
   assert.ok(table.localAddresses().some((local) => formatIp(local.address) === '198.51.100.1'));
 });
 
-test('LinkTable keeps an address with another peer when the same address with one peer is deleted', () => {
+test('LinkTable keeps an address with one peer when the same address with another peer is deleted', () => {
   const table = new LinkTable(0);
   table.apply(eth0);
   const one = address('192.0.2.5', 24, 2, '198.51.100.1');

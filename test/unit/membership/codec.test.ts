@@ -165,7 +165,10 @@ test('the decoder refuses values beyond their bounds', () => {
   assert.equal(keeps(2 ** 48 - 1), false);
   assert.ok(keeps(2 ** 47 - 2, 2 ** 48));
   assert.equal(keeps(2 ** 47 - 1, 2 ** 48), false, 'no refutation could have a greater incarnation');
-  assert.ok(decodes({ incarnation: epochMs + dayMs + 1 }), 'a sender may refute an update at the limit');
+  assert.ok(
+    decodes({ incarnation: epochMs + dayMs + 1 }),
+    'a sender that has refuted an update at the limit has an incarnation beyond it',
+  );
   assert.equal(decodes({ incarnation: 2 ** 48 - 1 }), false);
 
   assert.ok(withMember({ endpoint: { host: '', port: 7946 } }), 'a member does not state its own address');

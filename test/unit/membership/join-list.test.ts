@@ -37,7 +37,7 @@ describe('JoinList', () => {
     assert.equal(list.due(names, 0).length, 16);
   });
 
-  test('tries every missing speaker in time, even if more speakers are missing than get their quick attempts before tryAllAgain()', () => {
+  test('tries every missing speaker in time, even if tryAllAgain() comes before all of them have had their quick attempts', () => {
     const names = Array.from({ length: 300 }, (_, i) => `node-${i}`);
     const list = listOf(...names);
     const tried = new Set<string>();

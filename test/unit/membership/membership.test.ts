@@ -106,7 +106,7 @@ test('a first wake long after the start of the process is no stall', () => {
   assert.equal(membership.healthScore, 0);
 });
 
-test('a confirmation that moves the deadline of a suspicion into the past is no stall, and a late wake is one although a packet came first', () => {
+test('a confirmation that moves the deadline of a suspicion into the past is no stall, and a late wake is a stall even if a packet arrives before it', () => {
   const c = { host: '192.0.2.3', port };
   const membership = memberA();
   for (const [from, at] of [
@@ -207,7 +207,7 @@ test('Membership pings a returned member at its newly listed address, even befor
   }
 });
 
-test('when Kubernetes lists a new address of a member, Membership keeps the one from which the member sends if that one was never listed', () => {
+test('Membership keeps an unlisted address from which a member sends, even when Kubernetes lists a new address of the member', () => {
   const membership = memberA();
   membership.setSpeakers(new Map([['b', [endpoint]]]), 0);
   membership.receive(packetOfB({ kind: 'gossip' }, about('b', 'alive', 1)), other, 0);

@@ -129,7 +129,7 @@ const fails = (): never => {
   throw new TypeError('Failed to fetch');
 };
 
-test('the alert about a process that does not answer goes when the process answers, even while it collects the first data', async (t) => {
+test('the alert about a process that does not answer disappears as soon as the process answers, even while the process still collects the first data', async (t) => {
   const page = new Page(t);
   await page.load(fails, collecting);
   assert.ok(page.alert.includes(unanswered), page.alert);
@@ -172,7 +172,7 @@ test('only a failed request is reported as a process that does not answer', asyn
   }
 });
 
-test('the first table of Services is filtered as the form says, whose choices a browser may have restored', async (t) => {
+test('the first table of Services follows the filters of the form, which a browser may have restored', async (t) => {
   const page = new Page(t);
   const [first, second] = (JSON.parse(cluster) as { addresses: { service: string }[] }).addresses;
   assert.ok(first && second && first.service !== second.service);

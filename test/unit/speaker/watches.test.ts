@@ -189,7 +189,7 @@ test("SpeakerWatches uses the state directory's configuration when both ConfigMa
   assert.deepEqual(saved, [next.hash]);
 });
 
-test('SpeakerWatches waits for both ConfigMaps, prefers their newer configuration to that of the state directory, and saves it', async (t) => {
+test('SpeakerWatches waits for both ConfigMaps, uses the newer of their two configurations whatever the state directory has, and saves it', async (t) => {
   const [old, newest] = [acceptedConfig('old', 1), acceptedConfig('newest', 2)];
   const { arrived, saved, take } = await setUp(t, {
     remembered: acceptedConfig('remembered', 9),

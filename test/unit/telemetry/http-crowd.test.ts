@@ -119,7 +119,7 @@ describe('the HTTP endpoint', () => {
     assert.equal(served?.destroyed, true);
   });
 
-  test('when hosts other than its own have too many connections, closes the one that has been idle longest, and none from its own host', async () => {
+  test('when other hosts have too many connections, closes the connection that has been idle longest, and none from this host', async () => {
     const own = await client('127.0.0.1');
     const idle: Socket[] = [];
     for (let i = 0; i < maxConnections; i++) idle.push(await client());

@@ -37,6 +37,6 @@ test('an address is ours only while the node has it', () => {
 
 // `isOwnAddress()` asks for the address on the interface, because the address of an interface in a VRF exists only in the VRF. When the
 // interface is gone, the function cannot ask, and returns true.
-test('an address is looked for on the interface: one that is gone does not say that the address is gone', () => {
+test('isOwnAddress() looks for an address on its interface, and counts the address as ours when the interface is gone', () => {
   assert.equal(isOwnAddress(octetsOf('192.0.2.1'), 'absent'), true);
 });

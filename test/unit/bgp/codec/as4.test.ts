@@ -75,7 +75,7 @@ for (const [where, asPath, leading] of [
   ['at the start of AS_PATH', '', []],
   ['next to a kept segment', '0201 fde9', [sequence(65001)]],
 ] as const)
-  test(`AS4_PATH keeps a confederation segment ${where}, although no AS number is missing (RFC 6793 section 4.2.3)`, () => {
+  test(`a merge with AS4_PATH keeps a confederation segment ${where} (RFC 6793 section 4.2.3)`, () => {
     const path = attribute(0x50, 2, `${asPath} 0301 fdea 0201 5ba0`);
     const attributes = [origin, path, nextHop, localPref, as4Path('0201 00010001')].join('');
     const from = { ...internal, fourOctetAs: false };

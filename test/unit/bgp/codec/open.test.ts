@@ -213,7 +213,7 @@ test('decodeMessage() reads extended parameters whatever non-zero value the one-
     ]);
 });
 
-test('decodeMessage() reads 255 octets of parameters in the short form, although the extended form also states the length 255 (RFC 9072)', () => {
+test('decodeMessage() reads 255 octets of parameters in the short form, although a length field of 255 also begins the extended form (RFC 9072)', () => {
   const value = 'ab'.repeat(251);
   const bytes = open(parameters([2, capability(200, value)]));
   assert.equal(bytes[28], 255);

@@ -394,7 +394,7 @@ check(
 const overrun = '40 05 ff 00000064';
 
 check(
-  'an attribute that overruns the list withdraws the announced routes, or ends the session when those cannot be read (RFC 7606 sections 4 and 5.2)',
+  'an attribute that overruns the path attributes withdraws the announced routes, or ends the session when the UPDATE has no announced routes that can be read (RFC 7606 sections 4 and 5.2)',
   [
     {
       name: 'with NLRI',

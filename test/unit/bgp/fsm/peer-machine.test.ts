@@ -562,7 +562,7 @@ describe('stepPeer(): decisions over time', () => {
     assert.deepEqual(state.refusedCapabilities, new Set());
   });
 
-  test('an edit that makes another session of it ends the old session as the removal of the peer does', () => {
+  test('an edit that moves the session to another router or source address ends the old session as the removal of the peer does', () => {
     const other: PeerEvent = { kind: 'configure', settings: settings(), restart: true, isOtherSession: true };
     const removal: PeerEvent = {
       kind: 'shutdown',

@@ -56,7 +56,7 @@ test('grantsOf returns one right for each verb on each resource that a binding g
   ]);
 });
 
-test('grantsOf takes the Role of the namespace of its binding', () => {
+test('grantsOf takes the Role from the namespace of the RoleBinding', () => {
   const elsewhere: Manifest = { ...role, metadata: { name: 'leases', namespace: 'other' }, rules: [] };
   assert.equal(grantsOf([elsewhere, role, binding('Role', 'leases')]).length, 4);
   assert.throws(() => grantsOf([elsewhere, binding('Role', 'leases')]), /binds Role leases/);

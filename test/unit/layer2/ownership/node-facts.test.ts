@@ -96,7 +96,7 @@ test('formatFacts() and parseFacts() keep the report of a witness and the mute a
   assert.deepEqual(facts, phase);
 });
 
-test('formatFacts() shortens the statements of a witness, and writes that all addresses are mute, with a few names for trials, before it leaves out a link', () => {
+test('before it leaves out a link, formatFacts() shortens the report of a witness, and replaces a long list of mute addresses by "*" and a few addresses for trials', () => {
   const mute = new Set(Array.from({ length: 16 }, (_, i) => `2001:db8:1:2:3:4:5:${i}`));
   const unanswered = new Map([['node-1', mute]]);
   const phase = { ...answering, mute, witness: { unanswered, answered: new Map(), isDeaf: false } };

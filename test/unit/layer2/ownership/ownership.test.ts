@@ -372,7 +372,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'the old owner stays when a handover is called off before a claim, and announces the address again after its successor',
+    name: 'the old owner stays when a handover is called off before a claim, and announces the address again because its successor may have announced it',
     given: { entries: [entry(web)], claims: { [web]: 'a' } },
     steps: [
       [(subject) => subject.start(), [`answer ${web} failover from a`]],

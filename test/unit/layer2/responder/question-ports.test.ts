@@ -87,7 +87,7 @@ describe('QuestionPorts', () => {
     assert.equal(open.size, 0);
   });
 
-  test('opens a capture that `listen` asks for again after it was lost, although no question follows', () => {
+  test('reopens a lost capture that `listen` has named, although no question follows', () => {
     const { ports, open, clock } = setUp(['192.0.2.2']);
     ports.listen(new Set(['eth0']));
     open.get('eth0')?.onLost('deaf');

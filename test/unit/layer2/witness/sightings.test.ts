@@ -141,7 +141,7 @@ describe('Sightings', () => {
     }
   });
 
-  test('weighs at most 20,000 nodes at once, and still asks for each of its addresses among 2,000 of 500 nodes', () => {
+  test('with 2,000 addresses and 500 nodes, weighs at most 20,000 nodes at once, and still asks for each of its own addresses', () => {
     const machine = alone(2000);
     let weighed = 0;
     const many = Array.from({ length: 500 }, (_, i) => {

@@ -59,7 +59,7 @@ test('Verdicts of a node that is mute for all addresses end when a witness gets 
   assert.deepEqual([...verdicts.mute()], []);
 });
 
-test('Verdicts of a node that is mute for all addresses end without an address for which the node has no link any more', () => {
+test('a node that is mute for all addresses need not be heard for an address that has lost its link: the verdicts on the other addresses end', () => {
   const { verdicts, judge } = setUp();
   assert.deepEqual(judge(minuteMs, others.slice(0, 15), [first]), []);
   assert.deepEqual(judge(2 * minuteMs, others.slice(15), [first]), others);

@@ -63,7 +63,7 @@ test('BfdReports passes the last change of a session to BGP for a peer that join
   assert.deepEqual(toBgp, ['id-b Up']);
   reports.configured([], []);
   reports.configured([session], ['id-a', 'id-b']);
-  assert.deepEqual(toBgp, ['id-b Up'], 'nothing is known about the new session on this path');
+  assert.deepEqual(toBgp, ['id-b Up'], 'the new session has reported no change yet');
 });
 
 test('BfdReports records an event when a session comes up and when it then goes down, and counts the downs by diagnostic', () => {

@@ -37,7 +37,7 @@ function setUp() {
 
 const takenOver = 'this node keeps announcing no address any more';
 
-test('the log says when the floor holds no address on a leaving node any more', () => {
+test('the log says when the floor stops holding addresses on a leaving node', () => {
   const { update, events, messages } = setUp();
   update(true, '192.0.2.1', '192.0.2.2');
   update(true, '192.0.2.2');
@@ -72,7 +72,7 @@ test('the log does not say that the floor holds no address when the node does no
   assert.equal(events().at(-1), 'DrainBlocked');
 });
 
-test('the report says since when the node leaves for its present cause: by the Node, or since this speaker has seen the cause', () => {
+test('the report says when the present cause began: the time in the Node object, or else when this speaker first saw the cause', () => {
   const { clock, report, leavesFor } = setUp();
   const maintenance: Leaving = { cause: 'maintenance', reason: 'is in maintenance', field: '' };
   const since = (cause: Leaving) => {

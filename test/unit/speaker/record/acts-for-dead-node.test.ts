@@ -7,7 +7,7 @@ import {
 } from '../../../../src/speaker/record/acts-for-dead-node.ts';
 import { VirtualClock } from '../../../support/virtual-clock.ts';
 
-test('actsForDeadNode() selects one live node, but if at most half of the members are alive, only when Kubernetes rules the dead node out', () => {
+test('actsForDeadNode() selects one live node; while at most half of the members are alive, it does so only for a node that Kubernetes rules out', () => {
   const members = (text: string) =>
     text.split(' ').map((each) => {
       const [node = '', state = 'alive'] = each.split('=');
@@ -56,7 +56,7 @@ test('without a membership, the first node that Kubernetes does not rule out act
   );
 });
 
-test('without a membership, a sweep judges each other speaker once, and a later sweep sees changes', () => {
+test('without a membership, a sweep over the records judges every other speaker once, and a later sweep sees changes', () => {
   const clock = new VirtualClock();
   const known = Array.from({ length: 100 }, (_, i) => ({ node: `n${i}`, addresses: [] }));
   const out = new Set<string>();
