@@ -30,7 +30,7 @@ export interface LeaderTermOptions {
   readonly client: Api;
   readonly namespace: string;
   readonly loadBalancerClass: string | undefined;
-  /** Whether Services show conditions. */
+  /** Whether the controller writes conditions into the status of Services (`--service-conditions`). */
   readonly showsConditions: boolean;
   /** Whether another program assigns addresses. The controller then assigns none and changes no Service. */
   readonly adoptOnly: boolean;

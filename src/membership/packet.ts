@@ -75,7 +75,10 @@ export const maxBranches = 4;
 export interface Packet {
   readonly from: string;
   readonly incarnation: number;
-  /** One hash over the sender's records of live members (`Knowledge.summary`). Members with equal hashes hold the same records of this kind. */
+  /**
+   * One hash over the live members that the sender knows, and over their payload records. `Knowledge.summary` says which members count. Two
+   * members with equal hashes hold the same records.
+   */
   readonly summary: number;
   /** Whether the sender reads packets of the kind `branches`. Earlier releases drop them. The datagram around the packet carries this flag. */
   readonly readsBranches: boolean;

@@ -53,7 +53,7 @@ export interface ServiceReconcilerOptions {
   readonly guard: Guard;
   readonly recorder: FlightRecorder;
   readonly loadBalancerClass: string | undefined;
-  /** Whether Services show conditions. */
+  /** Whether the controller writes conditions into the status of Services (`--service-conditions`). */
   readonly showsConditions: boolean;
   /** Whether the reconciler only adds the addresses of Services to the books. It then assigns no address and writes to no Service. */
   readonly adoptOnly: boolean;

@@ -25,7 +25,10 @@ export function lackReason(
   return controller && refusalsBy(controller).get(service);
 }
 
-/** The messages of a controller's refusals, by Service. All Services of the cluster may wait, so each list is indexed once. */
+/**
+ * The messages of a controller's refusals, by Service. Every Service of the cluster may lack an address, and each lookup in the list
+ * `services` would then read the whole list. So the list becomes a map once.
+ */
 const messages = new WeakMap<ControllerStatus, ReadonlyMap<string, string>>();
 
 function refusalsBy(controller: ControllerStatus): ReadonlyMap<string, string> {

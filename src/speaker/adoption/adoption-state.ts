@@ -30,7 +30,7 @@ export class AdoptionState {
   #bgp: BgpAdoption = 'held';
   /** Names of the peers with which another program has a session; `undefined` before they are known. */
   #otherSessions: ReadonlySet<string> | undefined;
-  /** Layer-2 addresses that have been live at any time since they were admitted. */
+  /** Layer-2 addresses for which a node, this one or another, was allowed to answer at any time since they were admitted. */
   readonly #live = new Set<string>();
   /** By Service. */
   readonly #held = new Map<string, readonly HeldAddress[]>();

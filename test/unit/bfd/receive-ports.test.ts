@@ -99,7 +99,7 @@ describe('ReceivePorts', () => {
     );
   });
 
-  test('the receivers of a packet are first the sessions of its socket, and then other sessions that may receive on that socket', () => {
+  test('the list of receivers has the sessions that need the socket first, and then other sessions whose packets may arrive on it', () => {
     const { transport, received, join } = fixture();
     join(new Session(1));
     join(new Session(2, { interface: 'eth0' }));

@@ -35,7 +35,7 @@ describe('ViewUpdates', () => {
     assert.deepEqual(updatedAtMs, [0, 10]);
   });
 
-  test('refreshFor() shows waiting changes only if one of the given members has changed', () => {
+  test('refreshFor() shows the waiting changes only if one of them is a change of a given member', () => {
     const { updatedAtMs, updates } = fixture();
     updates.request(['a']);
     updates.request(['b']);
