@@ -65,7 +65,10 @@ export interface Mark {
   readonly lives: boolean;
   /** How long the node had reached the API server without a break; 0 if it did not reach the API server. */
   readonly reachedApiForMs: number;
-  /** Whether the speaker of the node ended or began within 2 s of the last change of the networks. Then nothing shows that the node lives. */
+  /**
+   * Whether the speaker of the node ended or began within 2 s of the last change of the networks. In that case, the other speakers may have no sign
+   * that the node lives, so a test must not call the mark wrong.
+   */
   readonly hadNoWitness: boolean;
   /** How long ago the networks last changed. */
   readonly networksForMs: number;

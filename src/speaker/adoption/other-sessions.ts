@@ -25,7 +25,8 @@ export interface OtherSessionsOptions {
 
 /**
  * Looks for BGP sessions of other programs on this host, by their TCP connections with the peers. The speaker shares the network of its node,
- * so it sees the connections of every program. While this node is live, the speaker does not look, because it would find its own connections.
+ * so it sees the connections of every program. While the adoption state of this node is `live`, the speaker has sessions of its own. It then does
+ * not look, because it would find these.
  */
 export class OtherSessions {
   readonly #options: OtherSessionsOptions;
