@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs Debian packages whose programs or files are missing.
 #   scripts/debian.sh NEED:PACKAGE…
-# NEED is a command, or the path of a file. A command that was not installed from the package counts too.
+# NEED is a command, or the path of a file. When the machine already has it, the script skips PACKAGE, even if NEED comes from elsewhere.
 set -eu
 fail() {
   printf 'bellman set-up: %s\n' "$*" >&2

@@ -21,8 +21,8 @@ export interface TurnTask {
   /** Names the work in the log and in `/status`. */
   readonly name: string;
   /**
-   * Does one step of well under a millisecond. Returns false when no work is left. If it returns false, a request that the step made for its
-   * own task has no effect.
+   * Does one step of well under a millisecond. Returns false when no work is left. If it returns false, a call of `TurnHandle.request` that the step
+   * made for its own task has no effect.
    */
   step(): boolean;
   /** Number of steps that are left, as far as it is known. */

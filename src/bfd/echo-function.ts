@@ -58,8 +58,8 @@ export class EchoFunction {
   }
 
   /**
-   * Returns whether the packet counts as missing until it comes back. It counts if it was sent, and if the path is broken. It does not count after a
-   * congestion error, or if the socket has never been open.
+   * Returns whether the packet counts as missing until it comes back. A sent packet counts. An unsent packet counts too, unless the error is a
+   * congestion error or the socket has never been open.
    */
   send(sequence: number): boolean {
     const { discriminator, cookie } = this.#options;

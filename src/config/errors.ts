@@ -13,7 +13,7 @@ export interface ConfigError {
   readonly column: number;
   /** The fault and its remedy. */
   readonly message: string;
-  /** Present in a warning about a value that has no effect. Such a value stays in the configuration as it is written. */
+  /** Present in a warning about a value that has no effect. Such a warning does not make `bellman convert` report the value as changed. */
   readonly isIdle?: true;
 }
 

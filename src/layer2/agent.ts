@@ -5,7 +5,8 @@
  *
  *     entries ─────────────→ Ownership ──actions──→ Answers ──→ NeighbourResponder
  *                              ↑   └────claims────→ MembershipNode (UDP) ←──→ other nodes
- *     speakers, keys ──→ view, claims ←───────────────┘
+ *                              └──view, claims─────────┘     ↑
+ *     speakers, keys ────────────────────────────────────────┘
  *
  * Stages, in the order of their start:
  *

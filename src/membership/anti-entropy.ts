@@ -156,7 +156,7 @@ export class AntiEntropy {
     if (!digest.wantsReply) this.#finished(name, digest, nowMs);
     if (this.#answers.has(name) || this.#answers.size >= maxAnswers) return [];
     const { records, branches } = this.#knowledge.compare(digest, readsBranches);
-    // If the partner has already sent its branch of a bucket, this member sends no branch of that bucket again.
+    // A bucket is left out if the partner has already sent its branch of the bucket, because this member has then sent its own branch too.
     const drafts = this.#branches(
       name,
       endpoint,

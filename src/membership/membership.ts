@@ -333,8 +333,8 @@ export class Membership {
   }
 
   /**
-   * Handles a statement about this member. Returns false if the statement is true. After any other statement, an ack must restate that this
-   * member is alive. An outdated suspicion needs this too, because the ack that refuted it may have been lost.
+   * Handles a statement about this member. Returns whether an ack must restate that this member is alive. The restatement is needless only if the
+   * statement has the state alive and the present incarnation. An outdated suspicion needs one, because the ack that refuted it may have been lost.
    */
   #hearOfSelf(update: MemberUpdate, nowMs: number): boolean {
     if (!this.#self.mustRefute(update)) return !this.#self.isCurrent(update);

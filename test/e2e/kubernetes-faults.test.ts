@@ -17,7 +17,7 @@ const services = ['web', 'printer'] as const;
 /** Number of watches of a controller or a speaker. */
 const watchesOf = { controller: 4, speaker: 8 } as const;
 
-/** Of these kinds, a process watches two single objects or two selections. */
+/** The kinds of which a process has two watches: one for each of two ConfigMaps, and one for each of two selections of Secrets. */
 const watchedTwice: ReadonlySet<string> = new Set(['watch configmaps', 'watch secrets']);
 /**
  * When a server ends a watch, the process opens the watch again. If the server answers that the version has expired, the process lists and opens

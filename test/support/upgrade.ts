@@ -1,4 +1,4 @@
-/** Common parts of the test and the bench of upgrades: a lab of five nodes whose speakers are replaced one by one, and what the router sees. */
+/** Common parts of the test and the bench of upgrades: a lab whose speakers are replaced one by one, and what the router sees. */
 import { writeFileSync } from 'node:fs';
 import { addresses, birdConfig, type LabNode } from '../../lab/fabric.ts';
 import { birdSocketPath, Lab } from '../../lab/lab.ts';

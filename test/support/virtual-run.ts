@@ -7,8 +7,8 @@ export async function settle(): Promise<void> {
 }
 
 /**
- * `pass` calls `settle` at the end of this many steps: the one in which a timer fires, and the next. The next one counts too, because work may go on
- * for longer than one `settle`.
+ * When a timer fires, `pass` calls `settle` this many times: at the end of the step in which the timer fires, and at the end of the next step. The
+ * second call is there because work may go on for longer than one `settle`.
  */
 const quietSteps = 2;
 

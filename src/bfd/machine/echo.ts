@@ -75,8 +75,9 @@ export class Echo {
   }
 
   /**
-   * This node had no room for the packet of the last `wake`. That says nothing about the path, so the packet does not count as missing. When
-   * Detect Mult packets are unsent since the last return, Echo packets do not watch the path, and `isProven` is false until an Echo packet returns.
+   * The packet of the last `wake` was not sent, for a reason inside this node, such as a full queue. That says nothing about the path, so the
+   * packet does not count as missing. When Detect Mult packets are unsent since the last return, Echo packets do not watch the path, and
+   * `isProven` is false until an Echo packet returns.
    */
   notSent(): void {
     this.#sequence--;

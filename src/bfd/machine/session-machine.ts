@@ -252,7 +252,7 @@ export class SessionMachine {
     return this.#finish(nowMs);
   }
 
-  /** This node had no room for the Echo packet that the last `wake` asked for. */
+  /** The Echo packet that the last `wake` asked for was not sent, for a reason inside this node, such as a full queue. */
   echoNotSent(nowMs: number): readonly SessionAction[] {
     const wasProven = this.#echo.isProven;
     this.#echo.notSent();

@@ -11,7 +11,7 @@ const stride = 17;
  * announcing the same table again inserts nothing.
  */
 export class PrefixTable {
-  /** A row of fixed width for each prefix: `length in bits 1 | address 4 or 16` (RFC 4271 section 4.3). */
+  /** A row of fixed width for each prefix: one octet for its length in bits, then 4 or 16 octets for its address (RFC 4271 section 4.3). */
   #octets = new Uint8Array(64 * stride);
   #view = new DataView(this.#octets.buffer);
   #families = new Uint8Array(64);

@@ -15,8 +15,8 @@ const both: readonly Family[] = [4, 6];
 
 /**
  * Decides which families the session carries, and their next hops. `before` is the decision in force. A family keeps its next hops of
- * `before` while the session's interface still has all these addresses and the family still needs as many next hops. So one more address of the
- * interface, such as a temporary IPv6 address, does not replace them.
+ * `before` while the session's interface still has all these addresses and the family still needs the same number of next hops. So one more address
+ * of the interface, such as a temporary IPv6 address, does not replace them.
  */
 export function carriedFamilies(
   local: IpAddress,

@@ -5,7 +5,7 @@ import { failureReason } from './failure-reason.ts';
 import { receiveArrived, setRules, unacknowledgedOctets } from './socket-options.ts';
 import type { SocketRules, Stream, StreamHandler } from './transport.ts';
 
-/** Deadline for a closing connection to send all octets that were written. */
+/** Longest time that a closing connection waits until all written octets are sent and the peer has closed its end. */
 const lingerMs = 1000;
 /** Size of one read of the input that a broken connection left behind. */
 const leftoverOctets = 65_536;

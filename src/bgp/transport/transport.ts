@@ -55,7 +55,7 @@ export interface Stream {
   write(bytes: Uint8Array): void;
   /** Replaces the rules of the open connection. */
   apply(rules: SocketRules): void;
-  /** Closes once everything written has left, or after a second. Resolves when the connection is closed. */
+  /** Closes once everything written has left and the peer has closed its end, or after a second. Resolves when the connection is closed. */
   end(): Promise<void>;
   /** Closes this end of the connection at once. */
   destroy(): void;

@@ -7,8 +7,8 @@
  * When Services may no longer share an address, the Service that has held it longest keeps it, even if its own change is the reason.
  *
  * A Service that needs an address of a family gets the address that it requests, if it requests one of that family. Otherwise the address
- * comes from the pools that the Service names. If the Service names no pool, the allocator tries the restricted pools and then all others, in
- * both cases by priority and name. A refusal takes no address away.
+ * comes from the pools that the Service names. If the Service names no pool, the allocator tries the restricted pools, which admit only some
+ * namespaces or Services, and then all others. It tries each of these two groups by priority and name. A refusal takes no address away.
  */
 import { type Family, formatIp, type IpAddress, parseIp, sameIp } from '../../address/index.ts';
 import { annotations } from '../../cluster/names.ts';

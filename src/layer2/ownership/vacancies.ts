@@ -137,7 +137,7 @@ export class Vacancies {
         if (wasPaused && vacancy.awaited !== undefined) vacancy.wakeAtMs = nowMs + patienceMs;
         if (mayWait(vacancy, situation)) this.#settle(text, vacancy);
         else this.#unsettle(text, vacancy);
-        // There is no pause between the lookup of the vacancy and this line, because a claim that arrives in a pause may close the vacancy.
+        // The pause comes last in the loop. A claim that arrives in a pause may close the vacancy, and a closed vacancy must not be settled.
         yield;
       }
     }

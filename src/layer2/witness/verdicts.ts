@@ -113,7 +113,8 @@ export class Verdicts {
 
   /**
    * The addresses that the facts name as mute. When the facts cannot name all, `everyAddress` stands for the others and for those that have passed
-   * their trials. Addresses whose trials can go on come first, because the short form of the facts (`witnessToJson`) names only the first few.
+   * their trials. Addresses for which this node has a link come first. Witnesses can get answers only for these addresses, and the short form of
+   * the facts (`witnessToJson`) names only the first few.
    */
   mute(): ReadonlySet<string> {
     const isOnTrial = (address: string) => this.#mute.get(address)?.isCarried === true;

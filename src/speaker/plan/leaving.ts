@@ -1,7 +1,7 @@
 /**
  * Whether a node leaves: it will stop or get maintenance, and other nodes should announce its addresses first. A node that must not announce
- * (`nodeRefusal`) stops at once. A leaving node keeps an address while too few other nodes could announce it (`floor.ts`). Otherwise it gives the
- * address up: in BGP after the drain delay, in layer 2 by a handover.
+ * (`nodeRefusal`) stops announcing at once. A leaving node keeps an address while too few other nodes could announce it (`floor.ts`). Otherwise it
+ * gives the address up: in BGP after the drain delay, in layer 2 by a handover.
  *
  *   annotation of Bellman         bellman.dev/maintenance
  *   conditions of the life cycle  MaintenanceInProgress, DrainInProgress, Drained, GracefulNodeShutdownInProgress (KEP-5683)

@@ -80,8 +80,8 @@ interface RecordChange {
 }
 
 /**
- * The contest (`record-contest.ts`) for this node's line in one record. It ends at the next call of `started` or `stopped` for the address, because
- * `own` is then not the value in `#owned`.
+ * The contest (`record-contest.ts`) for this node's line in one record. It counts only while `own` is the object in `#owned`. The next call of
+ * `started` for the address puts a new object there, and `stopped` removes it.
  */
 interface OwnContest {
   readonly own: Announcer;
