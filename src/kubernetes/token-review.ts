@@ -77,7 +77,7 @@ export function accessByToken(client: Api, clock: Clock, audience: string): Acce
     clock,
     isRefusal: (error) => error instanceof ApiError && error.status > 0,
     judge: async (token, path) => {
-      if (!client.reachability.isAnswering) throw new Error('it does not answer');
+      if (!client.reachability.isAnswering) throw new Error('the API server does not answer');
       return judgeToken(client, token, audience, path);
     },
   });

@@ -7,6 +7,14 @@ import { createHash } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import { reasonOf } from '../result.ts';
 
+/** The client of a request. */
+export interface Client {
+  /** `undefined` after its connection has ended. */
+  readonly address: string | undefined;
+  /** Whether the request names its host by an address or as `localhost`. Only such a request may count as one from loopback. */
+  readonly namesOwnHost: boolean;
+}
+
 /** The verdict on a request. A refusal has an HTTP status and a reason. */
 export type Access =
   | { readonly allowed: true }
@@ -42,19 +50,15 @@ export class AccessControl {
   }
 
   /** `authorization` is the header's value. */
-  async check(
-    remoteAddress: string | undefined,
-    authorization: string | undefined,
-    path: string,
-  ): Promise<Access> {
-    if (isLoopback(remoteAddress)) return { allowed: true };
+  async check(client: Client, authorization: string | undefined, path: string): Promise<Access> {
+    if (client.namesOwnHost && isLoopback(client.address)) return { allowed: true };
     const [, token] = /^Bearer ([\x21-\x7e]+)$/i.exec(authorization ?? '') ?? [];
     if (token === undefined || token.length > maxTokenLength)
       return { allowed: false, status: 401, reason: `${path} needs a bearer token, or a client on loopback` };
     const key = createHash('sha256').update(`${path}\n${token}`).digest('base64');
     const kept = this.#kept.get(key);
     if (kept && kept.until > this.#options.clock.now()) return kept.access;
-    const host = remoteAddress ?? '';
+    const host = client.address ?? '';
     const ofHost = this.#pending.filter((other) => other === host).length;
     if (this.#pending.length >= maxPending || ofHost >= maxPendingOfHost)
       return {

@@ -178,8 +178,8 @@ async function refusalOf(request: IncomingMessage, access: Endpoints['access']):
   if (path === undefined) return undefined;
   // A web site whose name resolves to a loopback address could make a browser on this host, or at the other end of a forwarded port, send
   // requests here. A request whose `Host` header holds a name other than `localhost` therefore does not count as one from loopback.
-  const remoteAddress = isOwnHost(request.headers.host) ? request.socket.remoteAddress : undefined;
-  const verdict = await access.check(remoteAddress, request.headers.authorization, path);
+  const client = { address: request.socket.remoteAddress, namesOwnHost: isOwnHost(request.headers.host) };
+  const verdict = await access.check(client, request.headers.authorization, path);
   return verdict.allowed ? undefined : textReply(verdict.status, `${verdict.reason}\n`);
 }
 

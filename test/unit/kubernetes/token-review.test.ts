@@ -6,6 +6,8 @@ import { requestToken } from '../../../src/kubernetes/token-request.ts';
 import { accessByToken, judgeToken } from '../../../src/kubernetes/token-review.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
+const viewer = { address: '192.0.2.1', namesOwnHost: true };
+
 /** An API server with fixed answers. The last segment of the path of a request selects the answer. */
 function api(answers: Readonly<Record<string, unknown>>): { api: Api; requests: ApiRequest[] } {
   const requests: ApiRequest[] = [];
@@ -68,10 +70,10 @@ describe('accessByToken()', () => {
     const { api: client, requests } = api({});
     Object.assign(client, { reachability: { isAnswering: false } });
     const access = accessByToken(client, new VirtualClock(), 'bellman.dev');
-    assert.deepEqual(await access.check('192.0.2.1', 'Bearer secret', '/status'), {
+    assert.deepEqual(await access.check(viewer, 'Bearer secret', '/status'), {
       allowed: false,
       status: 503,
-      reason: 'this process cannot ask the API server about the token: it does not answer',
+      reason: 'this process cannot ask the API server about the token: the API server does not answer',
     });
     assert.deepEqual(requests, []);
   });
@@ -91,7 +93,7 @@ describe('accessByToken() when the API server does not judge a token', () => {
         request: () => Promise.reject(new ApiError(status, 'Failure', 'no')),
       });
       const access = accessByToken(failing, new VirtualClock(), 'bellman.dev');
-      const answer = await access.check('192.0.2.1', 'Bearer secret', '/status');
+      const answer = await access.check(viewer, 'Bearer secret', '/status');
       assert.equal('status' in answer && answer.status, expected);
     });
 });

@@ -15,8 +15,9 @@ function control(judge: (token: string) => Promise<Verdict>) {
       return judge(token);
     },
   });
-  const check = async (token?: string, from = '192.0.2.1') => {
-    const result = await access.check(from, token === undefined ? undefined : `Bearer ${token}`, '/status');
+  const check = async (token?: string, address = '192.0.2.1', namesOwnHost = true) => {
+    const authorization = token === undefined ? undefined : `Bearer ${token}`;
+    const result = await access.check({ address, namesOwnHost }, authorization, '/status');
     return result.allowed ? 200 : result.status;
   };
   return { clock, asked, check };
@@ -28,6 +29,12 @@ describe('AccessControl.check()', () => {
     for (const from of ['127.0.0.1', '127.1.2.3', '::1', '::ffff:127.0.0.1'])
       assert.equal(await check(undefined, from), 200);
     assert.deepEqual(asked, []);
+  });
+
+  test('needs a token from a client on loopback that names another host', async () => {
+    const { check } = control(() => Promise.resolve('allowed'));
+    assert.equal(await check(undefined, '127.0.0.1', false), 401);
+    assert.equal(await check('token', '127.0.0.1', false), 200);
   });
 
   test('refuses other clients without a usable token', async () => {
@@ -79,7 +86,8 @@ describe('AccessControl.check()', () => {
       isRefusal: (error) => error === refusal,
     });
     const statusOf = async (token: string) => {
-      const result = await access.check('192.0.2.1', `Bearer ${token}`, '/status');
+      const client = { address: '192.0.2.1', namesOwnHost: true };
+      const result = await access.check(client, `Bearer ${token}`, '/status');
       return result.allowed ? 200 : result.status;
     };
     assert.equal(await statusOf('refused'), 502);
@@ -100,8 +108,8 @@ describe('AccessControl.check()', () => {
   test('lets no host keep others out by tokens that wait for a verdict', async () => {
     const { promise, resolve } = Promise.withResolvers<Verdict>();
     const { check, asked } = control(() => promise);
-    const flood = [1, 2, 3, 4].map((i) => check(`made-up-${i}`));
-    const viewer = check('genuine', '192.0.2.2');
+    const flood = [1, 2, 3, 4].map((i) => check(`made-up-${i}`, '192.0.2.1', i % 2 === 0));
+    const viewer = check('genuine', '192.0.2.2', false);
     resolve('allowed');
     assert.deepEqual(await Promise.all(flood), [200, 200, 429, 429]);
     assert.equal(await viewer, 200);

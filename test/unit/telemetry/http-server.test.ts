@@ -5,7 +5,7 @@ import type { Socket } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
-import type { Access } from '../../../src/telemetry/access.ts';
+import type { Access, AccessControl } from '../../../src/telemetry/access.ts';
 import { FlightRecorder } from '../../../src/telemetry/flight-recorder.ts';
 import { Guard } from '../../../src/telemetry/guard.ts';
 import { HttpLimits } from '../../../src/telemetry/http-limits.ts';
@@ -21,8 +21,7 @@ describe('serveHttp()', () => {
   let notReady: string[] = [];
   let status: () => unknown = () => ({ version: 1 });
   let access: Access = { allowed: true };
-  const checked: (readonly [address: string | undefined, authorization: string | undefined, path: string])[] =
-    [];
+  const checked: Parameters<AccessControl['check']>[] = [];
 
   before(async () => {
     endpoint = await serveHttp([{ host: '127.0.0.1', port: 0 }], {
@@ -147,8 +146,8 @@ describe('serveHttp()', () => {
         response.resume();
       }
       assert.deepEqual(
-        checked.map(([address]) => address),
-        Array(3).fill(isOwn ? '127.0.0.1' : undefined),
+        checked.map(([client]) => client),
+        Array(3).fill({ address: '127.0.0.1', namesOwnHost: isOwn }),
       );
     });
 
