@@ -16,4 +16,11 @@ describe('printable()', () => {
     assert.equal(printable('😀😀😀', 2), '😀😀…');
     assert.equal(printable('x'.repeat(1_000_000), 3), 'xxx…');
   });
+
+  test('measures the text without its surrounding white space and controls', () => {
+    assert.equal(printable(`${'\0'.repeat(3000)}reason`, 6), 'reason');
+    assert.equal(printable(`a${' '.repeat(3000)}b`, 6), 'a…');
+    assert.equal(printable(`reason${'\0 '.repeat(3000)}`, 6), 'reason');
+    assert.equal(printable('\u001b\u200b ', 6), '');
+  });
 });

@@ -18,15 +18,18 @@ export function describeConfiguration(
 ): Finding {
   if (!configMap) {
     const kept = accepted
-      ? `; the configuration accepted as ${accepted.hash} at ${accepted.at} stays in force (kept on ${acceptedCopy?.name ?? acceptedConfigMapName})`
+      ? `; the configuration accepted as ${accepted.hash} at ${acceptedAt(accepted)} stays in force (kept on ${acceptedCopy?.name ?? acceptedConfigMapName})`
       : '';
     return { text: `ConfigMap ${namespace}/${configMapName} does not exist${kept}`, isAsDesired: false };
   }
   const isEdited = accepted !== undefined && configMap.data[configMapKey] !== accepted.text;
   const marked = configMap.annotations[annotations.configStatus];
   // Until the controller has judged an edit, the status annotation still belongs to the text before the edit.
-  const state = marked === undefined || (marked === 'active' && isEdited) ? 'not judged yet' : marked;
-  const inForce = accepted ? ` (accepted ${accepted.hash} at ${accepted.at})` : '';
+  const state =
+    marked === undefined || (marked === 'active' && isEdited)
+      ? 'not judged yet'
+      : printable(marked, maxErrorCharacters);
+  const inForce = accepted ? ` (accepted ${accepted.hash} at ${acceptedAt(accepted)})` : '';
   const error = configMap.annotations[annotations.configError] ?? '';
   const errorLines = error
     .split('\n')
@@ -36,6 +39,11 @@ export function describeConfiguration(
   const notes = [...errorLines, ...(warnings === '' ? [] : [`warning: ${warnings}`])];
   const text = [`${state}${inForce}`, ...notes.map((line) => `  ${line}`)].join('\n');
   return { text, isAsDesired: state === 'active' };
+}
+
+/** The time comes from an annotation, so it may hold any text. */
+function acceptedAt({ at }: AcceptedConfig): string {
+  return printable(at, maxErrorCharacters);
 }
 
 /**

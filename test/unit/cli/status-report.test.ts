@@ -283,6 +283,16 @@ test('statusReport() is healthy when the configuration is in force and each addr
   );
 });
 
+test('statusReport() prints no escape sequence from the annotations of the ConfigMap', () => {
+  const marked = configMap({
+    'bellman.dev/config-status': 'stale\u001b[2J',
+    'bellman.dev/accepted-at': 'now\u001b[2J',
+  });
+  const { text: printed } = statusReport(view([web], answered, { configMap: marked }));
+  assert.match(printed, /^configuration: stale \[2J /);
+  assert.doesNotMatch(printed.replaceAll('\n', ''), /\p{Cc}/u);
+});
+
 test('statusReport() shows warnings of the configuration, which leave the cluster healthy', () => {
   const warned = configMap({
     'bellman.dev/config-status': 'active',
