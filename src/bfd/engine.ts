@@ -314,8 +314,8 @@ export class BfdEngine {
       this.#ports.read(packetsBeforeJudgement);
       for (const session of this.#sessions.values()) this.#readEcho(session, packetsBeforeJudgement);
     }
-    const nowMs = this.#clock.now();
-    for (const session of this.#all()) session.wake(nowMs);
+    // A deadline after `firedAtMs` waits for the next wake, because a packet may have arrived since its socket was read.
+    for (const session of this.#all()) session.wake(firedAtMs);
     this.#setTimer();
   }
 
