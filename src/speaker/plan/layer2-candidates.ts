@@ -24,7 +24,7 @@ const none: Layer2Candidates = { sources: [], isEmpty: true, allLeave: false, ha
  *
  * A node that waits for `announce-delay` prefers all others to itself, so that it does not claim the address. Only the node itself takes
  * its wait into account. If other nodes also took the wait into account, the nodes would see its end at different times. Two nodes could then
- * take the address from each other until both have seen the end.
+ * take the address from each other until both have seen the end. The node does not wait when every node with an endpoint would have to wait.
  */
 export function layer2Candidates(
   service: KeptService,
@@ -41,8 +41,10 @@ export function layer2Candidates(
       allLeave: set.leaving === set.nodes.size,
       has: (node) => set.nodes.has(node),
     };
-  const fresh = new Map([...endpoints.fresh].filter(([node]) => node === nodeName));
-  const local = localNodes({ ...endpoints, fresh }, (node) => set.nodes.has(node));
+  const isInSet = (node: string) => set.nodes.has(node);
+  const waits = !localNodes(endpoints, isInSet).has(nodeName);
+  const fresh = new Map([...endpoints.fresh].filter(([node]) => waits && node === nodeName));
+  const local = localNodes({ ...endpoints, fresh }, isInSet);
   const nodes = candidateSets.candidatesOf(set, endpoints.nodes, (node) =>
     local.has(node) ? 0 : behindPenalty * (fresh.has(node) ? 2 : 1),
   );

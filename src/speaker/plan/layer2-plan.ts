@@ -38,7 +38,8 @@ export function planLayer2(planned: PlannedAddress, context: PlanContext): Servi
   const adopted = firstOwnerSource(planned, recordedOwner, candidates, context);
   const plan = {
     ...emptyPlan,
-    layer2: [adopted ? { ...entry, sources: [...entry.sources, adopted] } : entry],
+    // A held address has no sources even while it has no candidate, because its candidate set may get nodes before the next plan.
+    layer2: [{ ...entry, sources: held ? [] : [...entry.sources, ...(adopted ? [adopted] : [])] }],
     // The preference for the recorded owner ends when that node leaves, and begins when it is a candidate again.
     dependsOn: context.adoption && recordedOwner !== undefined ? [recordedOwner] : [],
   };

@@ -313,6 +313,18 @@ test('planService() puts a node that waits for announce-delay behind other layer
   assert.equal(refusal?.cause, 'announce-delay');
 });
 
+test('planService() lets no layer-2 candidate wait for announce-delay when all nodes with endpoints would wait', () => {
+  const local = { ...printer, externalTrafficPolicy: 'Local' as const };
+  const slices = [slice('printer', ['node-1', 'node-2'])];
+  const until = new Map(['node-1', 'node-2'].map((name) => [name, 0]));
+  const fresh = () => ({ IPv4: until, IPv6: new Map() });
+  for (const nodeName of ['node-1', 'node-2']) {
+    const waiting = context({ config: office, nodeName, fresh });
+    assert.equal(entryOf(local, slices, waiting)?.preferences, undefined);
+    assert.deepEqual(planService(local, slices, waiting).refusals, []);
+  }
+});
+
 test('planService() avoids a layer-2 candidate whose maintenance is planned, and does not make it leave', () => {
   const planned = {
     type: 'MaintenancePlanned',
@@ -454,6 +466,22 @@ test('planService() with --adopt-only says that an address is not to be announce
   assert.deepEqual(notToAnnounce(noPools, true), []);
   assert.deepEqual(notToAnnounce('all', false), []);
   assert.deepEqual(planService(printer, [], context({ config: both })).notToAnnounce, []);
+});
+
+test('planService() with --adopt-only gives a held layer-2 address no candidate set, even while the set is empty', () => {
+  for (const pools of [noPools, 'all'] as const)
+    for (const nodeList of [[], [node('node-1')]]) {
+      const adoption = { pools, announcesByBgp: false, wasLive: () => false };
+      const plan = planService(
+        printer,
+        [slice('printer', ['node-1'])],
+        context({ config: office, adoption, nodeList }),
+      );
+      assert.deepEqual(
+        plan.layer2.map(({ sources }) => sources),
+        [[]],
+      );
+    }
 });
 
 test('planService() with --adopt-only depends on the recorded owner, because the preference for it ends when it leaves', () => {
