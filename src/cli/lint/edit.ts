@@ -2,7 +2,7 @@
  * Computes the effects that an edit of the configuration has in a cluster. It runs the code of the daemons: the allocator, the plan of the speakers,
  * and the comparison of the settings of BGP sessions. Pure.
  */
-import { formatIp, formatPrefix, parseIp } from '../../address/index.ts';
+import { formatPrefix, parseIp } from '../../address/index.ts';
 import { isServed } from '../../cluster/service-class.ts';
 import type { SpeakerStatus } from '../../cluster/status.ts';
 import { type Config, type Labels, poolIndexOf } from '../../config/index.ts';
@@ -10,9 +10,8 @@ import { addressEffects } from '../../controller/services/edit-outcome.ts';
 import { type EndpointSlice, type Node, objectKey, type Service } from '../../kubernetes/model.ts';
 import { AddressPlanner } from '../../report/explain/node-plan.ts';
 import { shortList } from '../../report/status/words.ts';
-import { sessionEffects } from '../../speaker/peers/session-effects.ts';
+import { lastingSessions, sessionEffects } from '../../speaker/peers/session-effects.ts';
 import { CandidateSetTable } from '../../speaker/plan/candidate-set-table.ts';
-import { peersOfNode } from '../../speaker/plan/peer-routes.ts';
 import { counted } from '../counted.ts';
 
 export interface EditFacts {
@@ -108,20 +107,13 @@ const inLayer2: LastingWay = {
  * endpoint of its peer.
  */
 function lastingWays(before: Config, after: Config, node: Node): LastingWay[] {
-  const old = peersOfNode(before, node);
-  const sessions = peersOfNode(after, node).flatMap((peer) => {
-    const sameEnd = old.filter((each) => endpointOf(each) === endpointOf(peer));
-    const was = [sameEnd, old].map((peers) => peers.find(({ name }) => name === peer.name));
-    const name = (was[0] ?? sameEnd[0] ?? was[1])?.name;
-    if (name === undefined) return [];
-    const change = 'with another prefix or other attributes';
-    return [{ before: peerKey(name), after: peerKey(peer.name), text: `to peer ${peer.name}`, change }];
-  });
+  const sessions = lastingSessions(before, after, node).map(({ earlierName, name }) => ({
+    before: peerKey(earlierName),
+    after: peerKey(name),
+    text: `to peer ${name}`,
+    change: 'with another prefix or other attributes',
+  }));
   return [inLayer2, ...sessions];
-}
-
-function endpointOf({ address, interface: zone, port }: Config['peers'][number]): string {
-  return JSON.stringify([formatIp(address), zone, port]);
 }
 
 function peerKey(name: string): string {

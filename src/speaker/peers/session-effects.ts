@@ -48,3 +48,17 @@ function resolved({ id, config }: ReturnType<typeof identifyPeers>[number], node
     ...(key === undefined ? {} : { password: key }),
   };
 }
+
+/** The peers of the node before and after the edit that are matched, by their names. */
+export function lastingSessions(
+  before: Config,
+  after: Config,
+  node: Node,
+): { readonly earlierName: string; readonly name: string }[] {
+  const old = identifyPeers([], peersOfNode(before, node));
+  const names = new Map(old.map(({ id, config }) => [id, config.name]));
+  return identifyPeers(old, peersOfNode(after, node)).flatMap(({ id, config: { name } }) => {
+    const earlierName = names.get(id);
+    return earlierName === undefined ? [] : [{ earlierName, name }];
+  });
+}

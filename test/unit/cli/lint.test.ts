@@ -393,6 +393,11 @@ address-pools:
   const web = '198.51.100.1 of Service default/web';
   const advertised = (text: string, of = pools) =>
     `${two}${of.replace('198.51.100.0/28]', `198.51.100.0/28], ${text}`)}`;
+  /** Two peers at one router, of which only the second gets communities. */
+  const sources = (first: string, second: string) => `peers:
+- {name: ${first}, my-asn: 64512, peer-asn: 64500, peer-address: 192.0.2.1, source-address: 192.0.2.11}
+- {name: ${second}, my-asn: 64512, peer-asn: 64500, peer-address: 192.0.2.1, source-address: 192.0.2.12}
+${pools.replace('198.51.100.0/28]', `198.51.100.0/28], bgp-advertisements: [{peers: [${first}]}, {peers: [${second}], communities: ["64512:1"]}]`)}`;
   const changes: readonly (readonly [string, string, string, readonly string[]])[] = [
     [
       'withdraws all routes from one of two peers',
@@ -442,6 +447,7 @@ address-pools:
       [`node-1 may announce ${web} in layer 2 on other interfaces or with another preference`],
     ],
     ['renames a peer', `${two}${pools}`, `${two.replace('name: b', 'name: c')}${pools}`, []],
+    ['renames two peers that differ only in their source address', sources('a', 'b'), sources('c', 'd'), []],
   ];
   for (const [name, before, after, expected] of changes)
     test(`of an edit that ${name}`, () => assert.deepEqual(effects(after, before), expected));
