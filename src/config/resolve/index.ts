@@ -23,8 +23,9 @@ export function resolveConfig(raw: Sound<RawConfig>, findings: Findings): Config
   const communities = new Map<string, Community>(wellKnownCommunities);
   for (const [name, text] of Object.entries(raw['bgp-communities'] ?? {})) {
     const community = text === undefined ? undefined : readCommunity(text);
-    if (community?.ok) communities.set(name, community.value);
-    else if (community) findings.error(['bgp-communities', name], () => community.error);
+    // The name of a faulty community stays known, so that no place that uses the name causes a second error.
+    communities.set(name, community?.ok ? community.value : { kind: 'standard', value: 0 });
+    if (community?.ok === false) findings.error(['bgp-communities', name], () => community.error);
   }
   const bfdProfiles = resolveBfdProfiles(raw['bfd-profiles'] ?? [], findings);
   const peers = resolvePeers(raw.peers ?? [], bfdProfiles, findings);

@@ -165,7 +165,7 @@ function resolveProtocols(
       findings.error([...path, i], () => `${protocol} is listed twice`);
   });
   const named = raw.flatMap((protocol) => protocol ?? []);
-  return named.length < raw.length ? undefined : [...new Set(named)].sort();
+  return named.length === 0 || named.length < raw.length ? undefined : [...new Set(named)].sort();
 }
 
 function soundNames(
