@@ -405,10 +405,10 @@ export class Allocator {
     const own = others.filter(
       (each) => pool.contains(each.address) && !this.#book.isHeldIn(namespace, each.address),
     );
-    const held = pool.held(namespace) + own.length;
-    return held < limitPerNamespace
+    const wanted = pool.held(namespace) + own.length + 1;
+    return wanted <= limitPerNamespace
       ? undefined
-      : refusals.limitReached(namespace, held, name, limitPerNamespace);
+      : refusals.limitReached(namespace, wanted, name, limitPerNamespace);
   }
 
   /** Yields the pools to try, in order. The first pool usually gives an address, and the allocator then judges no other pool. */

@@ -81,10 +81,11 @@ export function exhausted(pool: string, family: Family, size: bigint): Refusal {
   );
 }
 
-export function limitReached(namespace: string, held: number, pool: string, limit: number): Refusal {
+/** `wanted` is the number of addresses that the namespace would hold. */
+export function limitReached(namespace: string, wanted: number, pool: string, limit: number): Refusal {
   return refusal(
     'limit-reached',
-    `namespace ${namespace} holds ${held} addresses of pool ${pool}, and its limit is ${limit}`,
+    `namespace ${namespace} would hold ${wanted} addresses of pool ${pool}, and its limit is ${limit}`,
   );
 }
 

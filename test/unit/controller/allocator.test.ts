@@ -300,7 +300,7 @@ test('Allocator enforces the limit of a namespace', () => {
   a.reconcile(plain('b'));
   assert.match(
     a.reconcile(plain('c')).refusal?.message ?? '',
-    /holds 2 addresses of pool p, and its limit is 2/,
+    /would hold 3 addresses of pool p, and its limit is 2/,
   );
   assert.deepEqual(ips(a.reconcile(plain('d', { namespace: 'other' }))), ['192.0.2.2']);
 });
