@@ -7,6 +7,7 @@ function neededRights(namespace: string) {
     { verb: 'watch', resource: 'pods', namespace },
     { verb: 'list', resource: 'pods' },
     { verb: 'patch', resource: 'pods', subresource: 'status' },
+    { verb: 'list', group: 'coordination.k8s.io', resource: 'leases', namespace },
     { verb: 'watch', group: 'coordination.k8s.io', resource: 'leases', namespace },
     { verb: 'get', group: 'coordination.k8s.io', resource: 'leases', namespace: 'kube-node-lease' },
   ] as const;
