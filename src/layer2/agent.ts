@@ -282,9 +282,10 @@ export class Layer2Agent {
     this.#firstDecision.joined();
   }
 
-  #membershipChanged({ members, payloads, lost }: Omit<Changes, 'packets'>): void {
+  #membershipChanged({ members, payloads, lost, forgotten }: Omit<Changes, 'packets'>): void {
     const { machine } = this.#membership;
     if (machine) this.#members.logLosses(lost, machine);
+    this.#members.forget(forgotten);
     this.#viewUpdates.request(members);
     if (payloads.size > 0) {
       this.#viewUpdates.refreshFor(this.#ownersOf(payloads));

@@ -59,6 +59,11 @@ export class MemberView {
     }
   }
 
+  /** The membership has forgotten these members, so no takeover can be due to their loss. Their return still counts as a return. */
+  forget(names: readonly string[]): void {
+    for (const name of names) this.#lastHeardAtMs.delete(name);
+  }
+
   /**
    * Reports the members and returns the view for ownership. `isCertain` says that the list of speakers comes from their Pods: each listed
    * speaker has a Pod, and no other speakers exist. `isStarted` says that this node has begun to decide.

@@ -187,4 +187,15 @@ describe('MemberView', () => {
     fixture.update();
     assert.equal(fixture.view.lastHeardAtMs('b'), undefined);
   });
+
+  test('forgets the time of a loss with the member, and still reports its return', () => {
+    const fixture = new Fixture();
+    fixture.set('b', 'dead');
+    fixture.view.logLosses([{ name: 'b', heardAtMs: 7 }], fixture.membership);
+    fixture.view.forget(['b']);
+    assert.equal(fixture.view.lastHeardAtMs('b'), undefined);
+    fixture.set('b', 'alive');
+    fixture.update();
+    assert.deepEqual(fixture.returned, ['b']);
+  });
 });
