@@ -95,7 +95,8 @@ async function readEvents(
   for (const { name } of usesBgp ? (accepted?.config.peers ?? []) : [])
     machines.append('machine', `peer ${name}`);
   const reached = new Set(speakers.flatMap(({ node, status }) => (status.ok ? [node] : [])));
-  const query = { port: source.speakerPort, path: `/debug/events?${machines}`, token: viewer.token };
+  const { speakerPort: port, silenceMs } = source;
+  const query = { port, path: `/debug/events?${machines}`, token: viewer.token, silenceMs };
   const answers = await Promise.all(
     nodes.map(async ({ name, internalIPs }) => {
       if (!reached.has(name)) return [];
