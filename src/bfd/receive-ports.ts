@@ -169,7 +169,7 @@ export class ReceivePorts<Session extends Receiver> {
         // While `checks` stays the same, one warning is enough: a change of a session brings another filter, which often does not fit either.
         if (checks !== undefined && checks !== port.checks)
           this.#options.logger.warn(
-            { port: key.port, reason: `${reason}; it checks ${checks}` },
+            { port: key.port, reason: `${reason}; the simpler filter checks ${checks}` },
             'the kernel has no room for the filter of BFD packets; a simpler one lets more packets through',
           );
         port.filter = text;
@@ -187,7 +187,7 @@ export class ReceivePorts<Session extends Receiver> {
     const { clock, logger } = this.#options;
     logger.warn(
       { port: port.key.port },
-      'more BFD packets arrive than can be handled; for a while, only those with a known discriminator pass, and those with discriminator 0 while a session is not Up',
+      'more BFD packets arrive than can be handled; for a while, only those with a known discriminator pass, and those with discriminator 0 while any session of the port is not Up',
     );
     port.shield = clock.after(shieldMs, () => {
       port.shield = undefined;

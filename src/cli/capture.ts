@@ -39,7 +39,9 @@ export function captureCommand(): Command {
     .addOption(serviceNamespaceFlag('namespace of a Service that is named without one').default('default'))
     .addOption(daemonPortFlags.speaker())
     .addOption(daemonPortFlags.controller())
-    .addOption(new Option('--node <node>', 'capture only on this node, whether or not it announces'))
+    .addOption(
+      new Option('--node <node>', 'capture only on this node, whether or not it announces the address'),
+    )
     .addOption(
       new Option('--seconds <seconds>', 'time of the capture, 1 to 120 seconds')
         .argParser(within(120, 'seconds'))

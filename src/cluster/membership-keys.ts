@@ -21,5 +21,5 @@ export function readMembershipKeys(secret: Secret | undefined): Result<readonly 
       return fail(`${name}, ${membershipSecretKey}, line ${i + 1} is not ${keyOctets} octets in base64`);
     keys.push(line);
   }
-  return keys.length > 0 ? ok(keys) : fail(`${name} has an empty ${membershipSecretKey}`);
+  return keys.length > 0 ? ok(keys) : fail(`${name} has no membership key under ${membershipSecretKey}`);
 }

@@ -131,7 +131,10 @@ function convertInterface(link: Field<string> | undefined, pool: PlacedPool): vo
   const onSubnet = 'Bellman answers on every link whose subnet holds the address';
   if (pool.value.protocol !== 'layer2') return link.dropped('it has no meaning for BGP');
   if (link.value.startsWith('can_reach:'))
-    return void link.changed('', `left out; ${onSubnet}. Write interfaces if that is another link`);
+    return void link.changed(
+      '',
+      `left out; ${onSubnet}. Write interfaces if the address must be answered on another link`,
+    );
   const names = literalNames(link.value);
   if (names === undefined) return link.dropped(`it is not the name of an interface; ${onSubnet}`);
   const place = addLayer2Advertisement(pool, { interfaces: names });

@@ -113,7 +113,9 @@ class LinkWatcher implements Links {
       }
       socket.close();
     }
-    throw new Error(`the kernel dropped messages during netlink dumps, ${dumpsAtMost} times in a row`);
+    throw new Error(
+      `none of ${dumpsAtMost} netlink dumps was usable: the kernel dropped messages, or something changed during the dump`,
+    );
   }
 
   /** Requests everything. After an `overrun`, a change may be missing: the kernel had to drop messages. */

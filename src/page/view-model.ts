@@ -111,7 +111,9 @@ function leavingText({
   return [
     `it ${reason} since ${since}`,
     ...(draining.length === 0 ? [] : [`drains ${draining.length}`]),
-    ...(heldByFloor.length === 0 ? [] : [`keeps ${heldByFloor.length}, because too few other nodes could`]),
+    ...(heldByFloor.length === 0
+      ? []
+      : [`keeps ${heldByFloor.length}, because too few other nodes could announce them`]),
   ].join('; ');
 }
 

@@ -229,7 +229,7 @@ export const attributeRows: ReadonlyMap<number, AttributeRow> = new Map<number, 
 /** RFC 6793 section 4.1: a peer with four-octet AS numbers must not send AS4_PATH or AS4_AGGREGATOR. If it does, they are discarded. */
 const fromNewPeer: Problem = {
   subcode: UpdateSubcode.optional,
-  text: 'the session has four-octet AS numbers',
+  text: 'the attribute is not allowed in a session with four-octet AS numbers',
   treatment: 'discard',
 };
 

@@ -62,7 +62,7 @@ function warningsOf({ peer, carried, negotiated, routesRefused, isBfdDamped }: S
     ...(withheld.length === 0
       ? []
       : [
-          `our OPEN was sent without ${withheld.join(', ')}: the peer refused an OPEN with them, or the session is older than this version`,
+          `our OPEN was sent without ${withheld.join(', ')}: the peer refused an OPEN with them, or an earlier speaker process started the session without them`,
         ]),
     ...(routesRefused === 0
       ? []

@@ -119,7 +119,7 @@ function keyFault(fd: number, { address, password }: AcceptedPeer): string | und
     setMd5Key(fd, address, password);
     return undefined;
   } catch (error) {
-    return `its password cannot be set: ${failureReason(error)}`;
+    return `the password of the peer cannot be set: ${failureReason(error)}`;
   }
 }
 

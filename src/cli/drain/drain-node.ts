@@ -94,9 +94,7 @@ async function pollSpeaker(
     shown = progress.text;
     if (progress.isDone) return true;
     if (clock.now() >= endMs) {
-      print(
-        `gave up after ${timeoutSeconds} s; the node still leaves, and bellman undrain ${name} ends that`,
-      );
+      print(`gave up after ${timeoutSeconds} s; the node still leaves until you run bellman undrain ${name}`);
       return false;
     }
     await new Promise<void>((resolve) => clock.after(pollMs, resolve));

@@ -36,7 +36,7 @@ export function drainProgress(status: SpeakerStatus): DrainProgress {
   if (held.length > 0)
     return {
       isDone: false,
-      text: `the node keeps announcing ${shortList(held)}, because too few other nodes could`,
+      text: `the node keeps announcing ${shortList(held)}, because too few other nodes could announce them`,
     };
   return {
     isDone: false,

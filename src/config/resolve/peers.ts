@@ -160,7 +160,8 @@ function warnOfKeepalives(seconds: number, holdTimeSeconds: number, path: Path, 
   if (seconds === 0 && holdTimeSeconds > 0)
     findings.warning(
       path,
-      () => '0s turns keepalives off only together with hold-time: 0s; the speaker sends one every second',
+      () =>
+        '0s turns keepalives off only together with hold-time: 0s; with this hold time, the speaker sends a keepalive every second',
     );
 }
 

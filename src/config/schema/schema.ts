@@ -383,7 +383,7 @@ export const drainSchema = z.strictObject(
   {
     community: key(
       text('a community'),
-      'Community that the routes of a leaving node carry, as in an advertisement.',
+      'Community that the routes of a leaving node carry, written as in an advertisement.',
       'graceful-shutdown',
     ),
     med: key(

@@ -98,7 +98,7 @@ export class DeadNodes {
   #rightsChanged(missing: readonly string[]): void {
     const { events, logger, namespace, configMapUid } = this.#options;
     this.#missingRights = missing;
-    if (missing.length === 0) return logger.info('no right for dead nodes is missing any more');
+    if (missing.length === 0) return logger.info('the controller has all rights for dead nodes again');
     const reason = `the configuration has dead-nodes, but the controller may not ${missing.join(', ')}: apply manifests/dead-nodes/, or set deadNodes.enabled of the chart`;
     logger.error({ reason }, 'rights for dead nodes are missing');
     events.record({

@@ -50,7 +50,7 @@ export type AdvertisementSelector =
   | { readonly kind: 'beyond' };
 
 /** Why an advertisement with a selector of the kind `none` is left out. */
-export const selectsNothing = 'its selector allows no namespace';
+export const selectsNothing = 'its selector can match no Service, because it allows no namespace';
 
 /**
  * Reads the selector of a policy or of an advertisement. A policy without a selector selects every Service. An advertisement without a selector

@@ -75,7 +75,7 @@ export function convertConfigMap(objects: readonly SourceObject[], report: Repor
     report.row(
       at,
       'not carried',
-      `add ${excludedNodesKey}: true: ${why}, and a key cannot be added to this text`,
+      `add ${excludedNodesKey}: true by hand: ${why}, and bellman convert cannot add a key to this text`,
     );
   else if (kept !== text) report.row(at, 'changed', `${excludedNodesKey}: true, added: ${why}`);
   for (const name of Object.keys(data))

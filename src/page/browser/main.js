@@ -101,7 +101,7 @@ async function pollWhileVisible() {
     try {
       draw();
     } catch (error) {
-      failure = `this page cannot show it: ${reasonOf(error)}`;
+      failure = `the data arrived, but this page cannot draw it: ${reasonOf(error)}`;
       drawAlert();
     }
     await new Promise((resolve) => setTimeout(resolve, pauseMs));

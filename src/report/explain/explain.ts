@@ -86,7 +86,7 @@ function foreignCause(service: Service, { cluster, loadBalancerClass }: ExplainF
   return {
     text: `the Service has ${own}; Bellman serves only ${ours}`,
     field: 'Service spec.loadBalancerClass',
-    remedy: 'create the Service again with the other class, or set --load-balancer-class of all daemons',
+    remedy: `create the Service again ${served === undefined ? 'without a class' : `with the class ${served}`}, or set --load-balancer-class of all daemons`,
   };
 }
 

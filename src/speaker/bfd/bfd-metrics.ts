@@ -90,7 +90,7 @@ export function registerBfdMetrics(registry: Registry, bfd: Source, downs: BfdDo
   );
   gauge(
     'profile_in_force',
-    '1 while the session runs with the settings of its profile, 0 while they are changed, for instance because this node does not grant BFD real-time scheduling.',
+    '1 while the session runs with the settings of its profile, 0 while it runs with other settings, for instance because this node does not grant BFD real-time scheduling.',
     ({ warning }) => (warning === undefined ? 1 : 0),
   );
   registerDowns(registry, downs);

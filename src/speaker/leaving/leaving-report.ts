@@ -64,7 +64,11 @@ export class LeavingReport {
     const { logger } = this.#options;
     if (!this.#isHeld) {
       // When the node does not leave any more, the floor holds nothing either, but this node still announces its addresses itself.
-      if (state.leaving) logger.info({ node: this.#name }, 'this node keeps announcing no address any more');
+      if (state.leaving)
+        logger.info(
+          { node: this.#name },
+          'this node leaves, and the floor holds none of its addresses any more',
+        );
       return;
     }
     const addresses = state.heldByFloor;

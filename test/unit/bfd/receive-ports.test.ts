@@ -163,7 +163,7 @@ describe('ReceivePorts', () => {
       [
         {
           msg: 'the kernel has no room for the filter of BFD packets; a simpler one lets more packets through',
-          reason: 'no room for discriminators; it checks only the TTL',
+          reason: 'no room for discriminators; the simpler filter checks only the TTL',
         },
       ],
     );

@@ -52,7 +52,7 @@ describe('incoming connections', () => {
     transport.cannotListen({
       family: 4,
       peer: { address: ip('192.0.2.9'), password: 'a' },
-      reason: 'its password cannot be set',
+      reason: 'the password of the peer cannot be set',
     });
     clock.advance(1);
     const errors = () => speaker.status().map(({ lastError }) => lastError);
@@ -60,7 +60,7 @@ describe('incoming connections', () => {
       undefined,
       undefined,
       undefined,
-      'cannot listen on port 179: its password cannot be set',
+      'cannot listen on port 179: the password of the peer cannot be set',
     ]);
     transport.cannotListen({ family: 6, reason: 'address and port already in use' });
     transport.listening = undefined;

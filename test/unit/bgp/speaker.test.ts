@@ -175,7 +175,7 @@ describe('a session in virtual time', () => {
     assert.deepEqual(status().warnings, [
       'ipv6-unicast is not sent: the peer has refused an OPEN that offered it',
       'our OPEN was sent without ipv4-unicast, ipv6-unicast, route-refresh, enhanced-route-refresh, extended-message, ' +
-        'four-octet-as, fqdn: the peer refused an OPEN with them, or the session is older than this version',
+        'four-octet-as, fqdn: the peer refused an OPEN with them, or an earlier speaker process started the session without them',
     ]);
     stream.closed('connection reset by the peer');
     clock.advance(2_100);

@@ -20,7 +20,11 @@ for (const [what, given, expected] of [
     secret({ key: one }),
     'Secret bellman-membership has no key keys, only key',
   ],
-  ['an empty list of keys', secret({ keys: ' \n' }), 'Secret bellman-membership has an empty keys'],
+  [
+    'an empty list of keys',
+    secret({ keys: ' \n' }),
+    'Secret bellman-membership has no membership key under keys',
+  ],
   [
     'a key with too few octets',
     secret({ keys: `${one}\n${Buffer.alloc(16, 1).toString('base64')}` }),

@@ -35,7 +35,7 @@ function setUp() {
   };
 }
 
-const takenOver = 'this node keeps announcing no address any more';
+const takenOver = 'this node leaves, and the floor holds none of its addresses any more';
 
 test('the log says when the floor stops holding addresses on a leaving node', () => {
   const { update, events, messages } = setUp();
