@@ -98,12 +98,18 @@ export class Eligibility {
   }
 
   /**
-   * Whether the node is alive, is not leaving, is not mute for the address, and has a link for it. The node need not be a candidate. A link
-   * with the address's subnet is enough, even if the entry names other interfaces.
+   * Whether the node is alive, is not leaving, and has a link for the address. The node need not be a candidate. A link with the address's
+   * subnet is enough, even if the entry names other interfaces. `countsMute` says whether a mute node could answer too.
    */
-  couldAnswer(node: string, address: IpAddress, entry: AddressEntry): boolean {
+  couldAnswer(
+    node: string,
+    address: IpAddress,
+    entry: AddressEntry,
+    { countsMute }: { readonly countsMute: boolean },
+  ): boolean {
     const facts = this.#nodes.get(node);
-    if (!facts || facts.isLeaving || includesAddress(facts.mute, entry.address)) return false;
+    if (!facts || facts.isLeaving) return false;
+    if (!countsMute && includesAddress(facts.mute, entry.address)) return false;
     const interfaces = interfacesOf(entry, node);
     return facts.links.some((link) => carries(link, address, []) || carries(link, address, interfaces));
   }

@@ -21,6 +21,8 @@ export function isReleasedSince(newest: Claim | undefined, { entry }: TrackedEnt
  * - An eligible owner keeps the address, except when `movesToPreferred` is true and the entry prefers another ready node.
  * - In that exception, an owner other than `self` still keeps the address if its claim has a newer version than the entry.
  * - An owner other than `self` that is not eligible, but could answer, keeps the address if its claim has the version of the entry or a newer one.
+ *   With the version of the entry, a mute owner does not count as able to answer. With a newer version it does: perhaps all candidates of that
+ *   version are mute, and then the address stays with its owner. If one of them is not, the owner itself gives the address up.
  */
 export function mayKeep(
   { owner, observedVersion }: Claim,
@@ -34,6 +36,8 @@ export function mayKeep(
     if (!movesToPreferred || eligibility.isPreferred(owner, address, entry)) return true;
     return owner !== self && observedVersion > entry.observedVersion;
   }
-  const isNewer = owner !== self && observedVersion > 0 && observedVersion >= entry.observedVersion;
-  return isNewer && eligibility.couldAnswer(owner, address, entry);
+  if (owner === self || observedVersion === 0 || observedVersion < entry.observedVersion) return false;
+  return eligibility.couldAnswer(owner, address, entry, {
+    countsMute: observedVersion > entry.observedVersion,
+  });
 }

@@ -228,6 +228,29 @@ function neverTwo(cluster: Layer2Cluster): void {
   }
 }
 
+/** A change of the candidates of one address. */
+function putFor(candidates: number): Happening {
+  return { kind: 'put', host: 9, candidates, hasSibling: false, recorded: 0, preferred: 0, avoided: 0 };
+}
+
+/** All nodes are mute, and one of them does not learn of the newest candidates, so it must respect the claim of a mute owner. */
+const allMuteAndOneStale: [number, number, Step[][], boolean] = [
+  5,
+  0,
+  [
+    [
+      { happening: { kind: 'toggle mute', nodes: 127, hosts: [] }, waitMs: 0 },
+      { happening: putFor(2), waitMs: 0 },
+    ],
+    [
+      { happening: { kind: 'stale', node: 6 }, waitMs: 0 },
+      { happening: putFor(20), waitMs: 0 },
+    ],
+    [],
+  ],
+  false,
+];
+
 test('after any history each address has one owner and has not moved without need, and nodes with the same knowledge never both answer', () => {
   fc.assert(
     // When any entry has preferences, the machine judges all addresses at each view. It then does not run the code that chooses the affected
@@ -279,7 +302,7 @@ test('after any history each address has one owner and has not moved without nee
         }
       },
     ),
-    { numRuns: 300 },
+    { numRuns: 300, examples: [allMuteAndOneStale] },
   );
 });
 
