@@ -152,7 +152,11 @@ describe('a session that is passed on', () => {
   test('goes on without the capabilities that its OPEN lacks, and the status says so', async () => {
     const peers = [peer({ gracefulRestart: { restartTimeSeconds: 60, longLivedStaleTimeSeconds: 600 } })];
     for (const [refusal, lacking, offered] of [
-      [notification(2, 7, Uint8Array.of(73, 0)), /sent without fqdn: .* or the session is older than/, true],
+      [
+        notification(2, 7, Uint8Array.of(73, 0)),
+        /sent without fqdn: .* or an earlier speaker process started/,
+        true,
+      ],
       [notification(2, 4), /sent without .*graceful-restart/, true],
       [notification(2, 7, Uint8Array.of(71, 0)), /sent without long-lived-graceful-restart:/, true],
       [notification(2, 7, Uint8Array.of(71, 0, 64, 0)), /sent without graceful-restart, long-lived/, false],
