@@ -99,26 +99,25 @@ export class Eligibility {
 
   /**
    * Whether the node is alive, is not leaving, and has a link for the address. The node need not be a candidate. A link with the address's
-   * subnet is enough, even if the entry names other interfaces. `countsMute` says whether a mute node could answer too.
+   * subnet is enough, even if the entry names other interfaces.
    */
-  couldAnswer(
-    node: string,
-    address: IpAddress,
-    entry: AddressEntry,
-    { countsMute }: { readonly countsMute: boolean },
-  ): boolean {
+  couldAnswer(node: string, address: IpAddress, entry: AddressEntry): boolean {
     const facts = this.#nodes.get(node);
     if (!facts || facts.isLeaving) return false;
-    if (!countsMute && includesAddress(facts.mute, entry.address)) return false;
     const interfaces = interfacesOf(entry, node);
     return facts.links.some((link) => carries(link, address, []) || carries(link, address, interfaces));
+  }
+
+  /** Whether the node says that it is mute for the address. */
+  isMute(node: string, { address }: AddressEntry): boolean {
+    return includesAddress(this.#nodes.get(node)?.mute, address);
   }
 
   /** The eligible nodes, in the order of the candidates. */
   eligible(address: IpAddress, entry: AddressEntry): readonly string[] {
     const able = this.carriersAmong(entry.candidates, address, entry);
     if (this.#mute.length === 0) return able;
-    const mute = this.#mute.filter((node) => includesAddress(this.#nodes.get(node)?.mute, entry.address));
+    const mute = this.#mute.filter((node) => this.isMute(node, entry));
     return mute.length === 0 ? able : this.#without(mute, able);
   }
 

@@ -37,7 +37,6 @@ export function mayKeep(
     return owner !== self && observedVersion > entry.observedVersion;
   }
   if (owner === self || observedVersion === 0 || observedVersion < entry.observedVersion) return false;
-  return eligibility.couldAnswer(owner, address, entry, {
-    countsMute: observedVersion > entry.observedVersion,
-  });
+  if (observedVersion === entry.observedVersion && eligibility.isMute(owner, entry)) return false;
+  return eligibility.couldAnswer(owner, address, entry);
 }
