@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { type Config, type ConfigError, maxTextOctets, parseConfig } from '../config/index.ts';
 import type { ConfigMap } from '../kubernetes/model.ts';
+import { printable } from '../printable.ts';
 import { fail, ok, type Result } from '../result.ts';
 import { annotations } from './names.ts';
 
@@ -28,6 +29,8 @@ export interface AcceptedConfig {
 
 const gzipMark = 'gzip:';
 const plainLimitOctets = 16 * 1024;
+/** A time in the form of RFC 3339 is shorter. Users may write anything into the annotation, and commands print it. */
+const maxTimeCharacters = 64;
 /** Kubernetes' TotalAnnotationSizeLimitB: the limit for all keys and values together. */
 const totalLimitOctets = 256 * 1024;
 /** Room for Bellman's other annotations: hash, generation, time, status, warnings, and an error text that names at most ten errors. */
@@ -114,7 +117,7 @@ function acceptedConfigOf(of: Annotations): AcceptedConfig | undefined {
     text,
     hash,
     generation: Number.isSafeInteger(generation) && generation > 0 ? generation : 0,
-    at: of[annotations.acceptedAt] ?? '',
+    at: printable(of[annotations.acceptedAt] ?? '', maxTimeCharacters),
     config: parsed.value,
     warnings: parsed.warnings,
   };

@@ -18,7 +18,7 @@ export function describeConfiguration(
 ): Finding {
   if (!configMap) {
     const kept = accepted
-      ? `; the configuration accepted as ${accepted.hash} at ${acceptedAt(accepted)} stays in force (kept on ${acceptedCopy?.name ?? acceptedConfigMapName})`
+      ? `; the configuration accepted as ${accepted.hash} at ${accepted.at} stays in force (kept on ${acceptedCopy?.name ?? acceptedConfigMapName})`
       : '';
     return { text: `ConfigMap ${namespace}/${configMapName} does not exist${kept}`, isAsDesired: false };
   }
@@ -29,7 +29,7 @@ export function describeConfiguration(
     marked === undefined || (marked === 'active' && isEdited)
       ? 'not judged yet'
       : printable(marked, maxErrorCharacters);
-  const inForce = accepted ? ` (accepted ${accepted.hash} at ${acceptedAt(accepted)})` : '';
+  const inForce = accepted ? ` (accepted ${accepted.hash} at ${accepted.at})` : '';
   const error = configMap.annotations[annotations.configError] ?? '';
   const errorLines = error
     .split('\n')
@@ -39,11 +39,6 @@ export function describeConfiguration(
   const notes = [...errorLines, ...(warnings === '' ? [] : [`warning: ${warnings}`])];
   const text = [`${state}${inForce}`, ...notes.map((line) => `  ${line}`)].join('\n');
   return { text, isAsDesired: state === 'active' };
-}
-
-/** The time comes from an annotation, so it may hold any text. */
-function acceptedAt({ at }: AcceptedConfig): string {
-  return printable(at, maxErrorCharacters);
 }
 
 /**
