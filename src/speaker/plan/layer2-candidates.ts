@@ -42,8 +42,9 @@ export function layer2Candidates(
       has: (node) => set.nodes.has(node),
     };
   const isInSet = (node: string) => set.nodes.has(node);
-  const waits = !localNodes(endpoints, isInSet).has(nodeName);
-  const fresh = new Map([...endpoints.fresh].filter(([node]) => waits && node === nodeName));
+  const until = endpoints.fresh.get(nodeName);
+  const waits = until !== undefined && !localNodes(endpoints, isInSet).has(nodeName);
+  const fresh = new Map(waits ? [[nodeName, until]] : []);
   const local = localNodes({ ...endpoints, fresh }, isInSet);
   const nodes = candidateSets.candidatesOf(set, endpoints.nodes, (node) =>
     local.has(node) ? 0 : behindPenalty * (fresh.has(node) ? 2 : 1),
