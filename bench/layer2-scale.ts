@@ -69,10 +69,10 @@ function fail(what: string): void {
   process.exitCode = 1;
 }
 
-/** Whether the speaker of the node runs and sees the other speakers that run. */
-async function hasJoined(node: LabNode, others: number): Promise<boolean> {
+/** Whether the speaker of the node runs and sees all other speakers. */
+async function hasJoined(node: LabNode): Promise<boolean> {
   const { members } = (await lab.status(node.namespace)) as { members: readonly { state: string }[] };
-  return members.filter(({ state }) => state === 'alive').length === others;
+  return members.filter(({ state }) => state === 'alive').length === lab.fabric.nodes.length - 1;
 }
 
 /**
@@ -80,28 +80,19 @@ async function hasJoined(node: LabNode, others: number): Promise<boolean> {
  * late counts in the next round. With `joins`, both rounds begin after that node has joined the members again. The other nodes may answer for all
  * addresses before that.
  */
-async function settle(
-  step: string,
-  beganAtMs: number,
-  joins?: { readonly node: LabNode; readonly others: number },
-): Promise<void> {
-  const isRight = (round: CensusRound | undefined) => round?.answeredByOne === count;
+async function settle(step: string, beganAtMs: number, joins?: LabNode): Promise<void> {
+  let fromMs = beganAtMs;
+  const isRight = (round: CensusRound | undefined) =>
+    round !== undefined && round.answeredByOne === count && round.beganAtMs >= fromMs;
   const since = () => rounds.filter((round) => round.beganAtMs >= beganAtMs);
   const rightInARow = () => {
     const all = since();
-    return [all.at(-1), all.at(-2)].every(
-      (round) => isRight(round) && (round?.beganAtMs ?? 0) >= (joinedAtMs ?? beganAtMs),
-    );
+    return isRight(all.at(-1)) && isRight(all.at(-2));
   };
-  let joinedAtMs: number | undefined;
   try {
     if (joins) {
-      await lab.until(
-        `${step}: ${joins.node.name} has joined`,
-        () => hasJoined(joins.node, joins.others),
-        deadlineMs,
-      );
-      joinedAtMs = Date.now();
+      await lab.until(`${step}: ${joins.name} has joined`, () => hasJoined(joins), deadlineMs);
+      fromMs = Date.now();
     }
     await lab.until(`${step}: one node answers for each address`, async () => rightInARow(), deadlineMs);
   } catch {
@@ -139,7 +130,7 @@ const before = await Promise.all(lab.fabric.nodes.map(owned));
 beganAtMs = Date.now();
 await lab.stop(`speaker-${restarting.name}`, 'SIGKILL');
 lab.startSpeaker(restarting);
-await settle('one restarts', beganAtMs, { node: restarting, others: 4 });
+await settle('one restarts', beganAtMs, restarting);
 
 beganAtMs = Date.now();
 await lab.plugNode(dying, false);
@@ -156,7 +147,7 @@ for (const node of survivors) {
 beganAtMs = Date.now();
 await lab.plugNode(dying, true);
 lab.startSpeaker(dying);
-await settle('the dead node returns', beganAtMs, { node: dying, others: 4 });
+await settle('the dead node returns', beganAtMs, dying);
 
 asker.kill();
 await once(asker, 'exit');
