@@ -108,8 +108,8 @@ export class AddressTable {
 }
 
 /**
- * Names the group of a dual-stack Service after its IPv4 address. All Services that have this address are then in one group, whichever family
- * comes first.
+ * Puts the addresses of a dual-stack Service into one group, named after its IPv4 address. Addresses of one group prefer the same node. All
+ * Services that have this IPv4 address are then in one group, whichever family comes first.
  */
 function inGroupOfIpv4(entries: readonly UnversionedEntry[]): (entry: UnversionedEntry) => UnversionedEntry {
   const isDualStack = entries.some(({ address }) => familyOfText(address) === 6);

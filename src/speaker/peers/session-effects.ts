@@ -1,4 +1,4 @@
-/** Finds the BGP sessions that an edit of the configuration would restart, start or end. Pure. */
+/** Finds the BGP sessions that an edit of the configuration would restart, start, end or keep. Pure. */
 import { type ResolvedPeer, settingsChange } from '../../bgp/index.ts';
 import type { Config } from '../../config/config.ts';
 import type { Node } from '../../kubernetes/model.ts';
@@ -49,7 +49,7 @@ function resolved({ id, config }: ReturnType<typeof identifyPeers>[number], node
   };
 }
 
-/** The peers of the node before and after the edit that are matched, by their names. */
+/** The sessions of the node that neither start nor end with the edit, each with the names of its peer before and after the edit. */
 export function lastingSessions(
   before: Config,
   after: Config,

@@ -27,7 +27,7 @@ function fixture() {
   return { link, create };
 }
 
-test('every packet counts, except one for which the node has no room, so the loss of a link is noticed at once', () => {
+test('every Echo packet counts as missing until it returns, except one for which the node has no room, so the loss of a link is noticed at once', () => {
   const { link, create } = fixture();
   const echo = create();
   for (const [refusal, counts] of [
@@ -45,7 +45,7 @@ test('every packet counts, except one for which the node has no room, so the los
   assert.equal(echo.sent, 1);
 });
 
-test('after the socket has been open, packets count even while it is missing', () => {
+test('once the socket has been open, Echo packets count as missing even while there is no socket', () => {
   const { link, create } = fixture();
   link.hasSocket = false;
   const echo = create();

@@ -330,9 +330,10 @@ test('two Services that wait for each other’s address swap their addresses', a
   harness.service('c', { ...shared('two', 82), loadBalancerIP: '192.0.2.1' });
   await harness.pass();
   assert.deepEqual(harness.addresses('c'), ['192.0.2.2'], 'the requested address has another sharing key');
-  // When a changes its sharing key below, b loses the address that it shares with a, and no other address is free. So the first write of b would
-  // clear the status of b. The API server refuses this write. Before the controller tries again, it assigns the address of c to b, and the address of
-  // a to c. The statuses of b and c still show the old addresses, so the write of b waits for the write of c, and the write of c for that of b.
+  // When `a` changes its sharing key below, `b` loses the address that it shares with `a`, and no other address is free. So the first write of `b`
+  // would clear the status of `b`. The API server refuses this write. Before the controller tries again, it assigns the address of `c` to `b`, and
+  // the address of `a` to `c`. The statuses of `b` and `c` still show the old addresses, so the write of `b` waits for the write of `c`, and the
+  // write of `c` for that of `b`.
   let refusals = 1;
   harness.api.before = ({ method, path }) => {
     if (method !== 'PATCH' || !path.includes('/services/b') || refusals-- <= 0) return;

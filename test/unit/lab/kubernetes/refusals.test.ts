@@ -69,7 +69,7 @@ for (const [name, code, faults, expected] of cases)
     assert.equal(isExcused(event(code), faults), expected);
   });
 
-test('a refusal by API Priority and Fairness is excused while a test takes the capacity away, but not long after the server became ready', () => {
+test('a refusal by API Priority and Fairness is excused while a test takes the capacity away, and counts once the server has been ready for a long time', () => {
   assert.ok(isExcused(event(429), [at('03:00:00', 'ready'), at('03:00:30', 'forbid')]));
   assert.ok(!isExcused(event(429), [at('03:00:00', 'ready')]));
 });

@@ -13,7 +13,7 @@ const claim: fc.Arbitrary<Claim> = fc.record({
   owner: fc.constantFrom('a', 'b', 'c', ''),
   epoch: fc.nat(4),
   from: fc.constantFrom('', 'a', 'b'),
-  // Version 0 has a meaning of its own.
+  // Version 0 is frequent here: a claim with version 0 is a release to a successor if `owner` and `from` name the same node.
   observedVersion: fc.oneof(
     fc.constant(0),
     fc.nat(1),
