@@ -24,6 +24,7 @@ interface EventList {
     readonly reason: string;
     readonly message: string;
     readonly count: number;
+    readonly reportingComponent: string;
     readonly involvedObject: { readonly kind: string; readonly name: string };
   }[];
 }
@@ -71,11 +72,19 @@ export async function assigned(plane: ControlPlane, name: string, ...ips: string
   }
 }
 
-/** Events of an object, as `Type Reason message`. */
+/**
+ * The controller's events of an object, as `Type Reason message`. kube-apiserver records events on Services too: it reports a cluster IP as not
+ * allocated when its cache shows the Service before the IPAddress.
+ */
 export async function events(plane: ControlPlane, kind: string, name: string): Promise<string[]> {
   const { items } = await plane.get<EventList>('/api/v1/events');
   return items
-    .filter(({ involvedObject }) => involvedObject.kind === kind && involvedObject.name === name)
+    .filter(
+      ({ reportingComponent, involvedObject }) =>
+        reportingComponent === 'bellman-controller' &&
+        involvedObject.kind === kind &&
+        involvedObject.name === name,
+    )
     .map(({ type, reason, message }) => `${type} ${reason} ${message}`);
 }
 
