@@ -152,7 +152,7 @@ async function record(): Promise<FrameAttack['recorded']> {
 
 const recorded = await record();
 const targets = await Promise.all(
-  nodes.map(async (node) => ({ mac: await lab.macOf(node), address: node.addresses[0] })),
+  nodes.map(async (node) => ({ mac: await lab.macOf(node), addresses: node.addresses })),
 );
 function frames(kind: FrameAttack['kind']): readonly string[] {
   const attack: FrameAttack = { kind, from: foeMac, targets, recorded, rate: flood, seconds };

@@ -222,7 +222,7 @@ async function measure(): Promise<boolean> {
   );
   const attack: FrameAttack = {
     ...{ kind: 'arp', from: '02:00:00:00:00:66', asked: layer2Address, rate: Number(values.arp), seconds },
-    ...{ targets: [{ mac: await lab.macOf(node), address: node.addresses[0] }], recorded: [] },
+    ...{ targets: [{ mac: await lab.macOf(node), addresses: node.addresses }], recorded: [] },
   };
   // The neighbour plays another machine, which the load of the node would not slow down. It therefore gets real-time scheduling.
   const [asksAs = '', ...asksWith] = realtime;

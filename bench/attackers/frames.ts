@@ -4,18 +4,23 @@
  * Prints `ready`, floods until its time is over, then prints the number of frames sent.
  */
 import { randomBytes, randomInt } from 'node:crypto';
+import { familyOfText } from '../../src/address/index.ts';
 import { encodeArp } from '../../src/arp/packet.ts';
 import { systemClock } from '../../src/clock.ts';
 import { openCapture } from '../../src/link/capture.ts';
 import { broadcastMac } from '../../src/link/frame.ts';
 import { ip } from '../../test/support/addresses.ts';
 import { mac } from '../../test/support/neighbour-frames.ts';
+import { encodeDatagramFrame } from './datagram-frame.ts';
 
 export interface FrameAttack {
   readonly kind: 'random' | 'forged' | 'replayed' | 'arp';
   /** MAC address of the attacker. */
   readonly from: string;
-  readonly targets: readonly { readonly mac: string; readonly address: string }[];
+  readonly targets: readonly {
+    readonly mac: string;
+    readonly addresses: readonly [v4: string, v6: string];
+  }[];
   /** Membership datagrams seen on the segment, in hex, with the address of their sender. */
   readonly recorded: readonly { readonly source: string; readonly hex: string }[];
   /** The address that ARP requests ask for. Without it, they ask for random addresses of the segment. */
@@ -25,33 +30,16 @@ export interface FrameAttack {
   readonly seconds: number;
 }
 
-const membershipPort = 7946;
 const headerLength = 29;
 
-/** Wraps a payload in UDP, IPv4 and Ethernet. A UDP checksum of zero means that there is none (RFC 768). */
-function udpFrame(
+function datagramTo(
   attack: FrameAttack,
-  target: FrameAttack['targets'][number],
+  { mac, addresses }: FrameAttack['targets'][number],
   source: string,
   payload: Buffer,
 ): Buffer {
-  const header = Buffer.alloc(14 + 20 + 8);
-  header.set(mac(target.mac), 0);
-  header.set(mac(attack.from), 6);
-  header.writeUInt16BE(0x0800, 12);
-  header.set([0x45, 0], 14);
-  header.writeUInt16BE(20 + 8 + payload.length, 16);
-  header.set([64, 17], 22);
-  header.writeUInt32BE(Number(ip(source).value), 26);
-  header.writeUInt32BE(Number(ip(target.address).value), 30);
-  let sum = 0;
-  for (let at = 14; at < 34; at += 2) sum += header.readUInt16BE(at);
-  sum = (sum & 0xffff) + (sum >> 16);
-  header.writeUInt16BE(~((sum & 0xffff) + (sum >> 16)) & 0xffff, 24);
-  header.writeUInt16BE(membershipPort, 34);
-  header.writeUInt16BE(membershipPort, 36);
-  header.writeUInt16BE(8 + payload.length, 38);
-  return Buffer.concat([header, payload]);
+  const destination = addresses[familyOfText(source) === 4 ? 0 : 1];
+  return encodeDatagramFrame({ from: attack.from, to: mac, source, destination, payload });
 }
 
 function frameFor(attack: FrameAttack, target: FrameAttack['targets'][number]): Buffer {
@@ -60,17 +48,17 @@ function frameFor(attack: FrameAttack, target: FrameAttack['targets'][number]): 
   const seen = Buffer.from(hex, 'hex');
   switch (attack.kind) {
     case 'random':
-      return udpFrame(attack, target, `192.0.2.${randomInt(60, 90)}`, randomBytes(randomInt(1, 600)));
+      return datagramTo(attack, target, `192.0.2.${randomInt(60, 90)}`, randomBytes(randomInt(1, 600)));
     case 'forged':
       // The first five octets, version and key id, are copied from a real datagram. The session, the sequence and the ciphertext are random.
-      return udpFrame(
+      return datagramTo(
         attack,
         target,
         source,
         Buffer.concat([seen.subarray(0, 5), randomBytes(headerLength + 200)]),
       );
     case 'replayed':
-      return udpFrame(attack, target, source, seen);
+      return datagramTo(attack, target, source, seen);
     case 'arp':
       return encodeArp({
         destination: broadcastMac,

@@ -1,27 +1,33 @@
 /**
- * Prints membership datagrams that a host receives, as JSON lines `{"source", "hex"}`.
+ * Prints membership datagrams that a host receives over IPv4 or IPv6, as JSON lines `{"source", "hex"}`. Fails when too few come.
  *   node record.ts INTERFACE COUNT
  */
 import { systemClock } from '../../src/clock.ts';
 import { openCapture } from '../../src/link/capture.ts';
+import { decodeDatagramFrame, membershipPort } from './datagram-frame.ts';
+
+/** Members exchange several datagrams per second, so this is long even under load. */
+const deadlineMs = 120_000;
 
 const [interfaceName = '', count = '50'] = process.argv.slice(2);
 let seen = 0;
 openCapture({
   interface: interfaceName,
-  filter: 'ip and udp dst port 7946 and inbound',
+  filter: `udp dst port ${membershipPort} and inbound`,
   clock: systemClock,
+  snapLength: 2048,
   onFrame: (frame, length) => {
-    const bytes = Buffer.from(frame.subarray(0, length));
-    // Ethernet takes 14 octets, IPv4 without options 20, and UDP 8. The source address is therefore at 26, the UDP header at 34 with its length
-    // at 38, and the payload at 42.
-    const payload = bytes.subarray(42, 34 + bytes.readUInt16BE(38));
-    console.log(JSON.stringify({ source: bytes.subarray(26, 30).join('.'), hex: payload.toString('hex') }));
+    const { source, payload } = decodeDatagramFrame(Buffer.from(frame.subarray(0, length)));
+    console.log(JSON.stringify({ source, hex: payload.toString('hex') }));
     if (++seen === Number(count)) process.exit();
   },
   onLost: (reason) => {
     throw new Error(reason);
   },
 });
-// Keeps the process alive until enough datagrams have come. The capture alone does not keep it alive.
-setInterval(() => {}, 1000);
+setTimeout(() => {
+  console.error(
+    `${seen} instead of ${count} membership datagrams came to ${interfaceName} in ${deadlineMs / 1000} s`,
+  );
+  process.exit(1);
+}, deadlineMs);

@@ -7,6 +7,7 @@ import { relative } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { decodeDatagramFrame, encodeDatagramFrame } from '../../../bench/attackers/datagram-frame.ts';
 import type { HealthAnswers } from '../../../bench/health-probe.ts';
 import { sentBy } from '../../../bench/support/attacker.ts';
 import { ascending, knownNames, matching } from '../../../bench/support/choice.ts';
@@ -82,4 +83,18 @@ test('the probe of /healthz counts the request that is still open when the probe
   const { count, mostMs } = JSON.parse(String((await lines.next()).value)) as HealthAnswers;
   assert.equal(count, 2);
   assert.ok(mostMs > 0);
+});
+
+describe('a membership datagram in a frame', () => {
+  const [from, to] = ['02:00:00:00:00:0b', '02:00:00:00:00:0a'];
+  for (const [source, destination, udp] of [
+    ['192.0.2.2', '192.0.2.1', '1f0a1f0a0012209f6d656d62657273686970'],
+    ['2001:db8::b', '2001:db8::a', '1f0a1f0a0012491c6d656d62657273686970'],
+  ] as const)
+    test(`from ${source} has the UDP checksum that Linux sends, and decodes to its source and payload`, () => {
+      const payload = Buffer.from('membership');
+      const encoded = encodeDatagramFrame({ from, to, source, destination, payload });
+      assert.equal(encoded.toString('hex').slice(-udp.length), udp);
+      assert.deepEqual(decodeDatagramFrame(encoded), { source, payload });
+    });
 });
