@@ -3,7 +3,7 @@
  *
  *   Ethernet 14 | IPv4 20, without options, or IPv6 40, without extension headers | UDP 8 | payload
  */
-import { type Family, formatIp } from '../../src/address/index.ts';
+import { formatIp, ipFromBytes, ipToBytes } from '../../src/address/index.ts';
 import { ethernetHeaderLength, etherType } from '../../src/link/frame.ts';
 import { ip } from '../../test/support/addresses.ts';
 import { mac } from '../../test/support/neighbour-frames.ts';
@@ -18,20 +18,27 @@ export interface DatagramFrame {
   readonly payload: Uint8Array;
 }
 
+/** The default of the speaker's `--membership-port`. */
 export const membershipPort = 7946;
 const etherTypeIpv4 = 0x0800;
 const udp = 17;
 const udpLength = 8;
 const hopLimit = 64;
-/** Where the addresses of an IP header begin, and how long the header is. */
-const layout = { 4: { addresses: 12, header: 20 }, 6: { addresses: 8, header: 40 } } as const;
+/** Where the two addresses of an IP header begin, how long each one is, and how long the header is. */
+const layout = {
+  4: { addresses: 12, address: 4, header: 20 },
+  6: { addresses: 8, address: 16, header: 40 },
+} as const;
 
+/** Encodes the frame, with the checksums of IPv4 and UDP. */
 export function encodeDatagramFrame({ from, to, source, destination, payload }: DatagramFrame): Buffer {
-  const { family } = ip(source);
-  const { addresses, header } = layout[family];
+  const sender = ip(source);
+  const { family } = sender;
+  const { addresses, address, header } = layout[family];
   const packet = Buffer.alloc(header + udpLength + payload.length);
   const length = udpLength + payload.length;
-  packet.set([source, destination].flatMap(octetsOf), addresses);
+  packet.set(ipToBytes(sender), addresses);
+  packet.set(ipToBytes(ip(destination)), addresses + address);
   packet.writeUInt16BE(membershipPort, header);
   packet.writeUInt16BE(membershipPort, header + 2);
   packet.writeUInt16BE(length, header + 4);
@@ -57,19 +64,12 @@ export function encodeDatagramFrame({ from, to, source, destination, payload }: 
 
 /** The source and the payload of a frame that carries a datagram. */
 export function decodeDatagramFrame(frame: Buffer): { readonly source: string; readonly payload: Buffer } {
-  const family: Family = frame.readUInt16BE(12) === etherTypeIpv4 ? 4 : 6;
-  const { addresses, header } = layout[family];
+  const { addresses, address, header } = layout[frame.readUInt16BE(12) === etherTypeIpv4 ? 4 : 6];
   const packet = frame.subarray(ethernetHeaderLength);
-  const source = packet.subarray(addresses, addresses + (family === 4 ? 4 : 16));
   return {
-    source: formatIp({ family, value: BigInt(`0x${source.toString('hex')}`) }),
+    source: formatIp(ipFromBytes(packet.subarray(addresses, addresses + address))),
     payload: packet.subarray(header + udpLength, header + packet.readUInt16BE(header + 4)),
   };
-}
-
-function octetsOf(address: string): number[] {
-  const { family, value } = ip(address);
-  return [...Buffer.from(value.toString(16).padStart(family === 4 ? 8 : 32, '0'), 'hex')];
 }
 
 /** The Internet checksum (RFC 1071) of the octets and of `initial`. */

@@ -32,14 +32,15 @@ export interface FrameAttack {
 
 const headerLength = 29;
 
+/** A datagram to the target's address of the same family as `source`. */
 function datagramTo(
   attack: FrameAttack,
-  { mac, addresses }: FrameAttack['targets'][number],
+  target: FrameAttack['targets'][number],
   source: string,
   payload: Buffer,
 ): Buffer {
-  const destination = addresses[familyOfText(source) === 4 ? 0 : 1];
-  return encodeDatagramFrame({ from: attack.from, to: mac, source, destination, payload });
+  const destination = target.addresses[familyOfText(source) === 4 ? 0 : 1];
+  return encodeDatagramFrame({ from: attack.from, to: target.mac, source, destination, payload });
 }
 
 function frameFor(attack: FrameAttack, target: FrameAttack['targets'][number]): Buffer {

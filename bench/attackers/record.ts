@@ -1,5 +1,5 @@
 /**
- * Prints membership datagrams that a host receives over IPv4 or IPv6, as JSON lines `{"source", "hex"}`. Fails when too few come.
+ * Prints membership datagrams that a host receives over IPv4 or IPv6, as JSON lines `{"source", "hex"}`. Fails when too few come before the deadline.
  *   node record.ts INTERFACE COUNT
  */
 import { systemClock } from '../../src/clock.ts';
