@@ -71,8 +71,8 @@ function setChanges(nodes: number): Work {
 }
 
 /**
- * A sweep of the announcing records every two seconds. The sweeps before the measurement find all records right, so the measured sweeps compare no
- * record. A fifth of the addresses belongs to this node.
+ * Lets `AnnouncingReconciler` check the announcing records every two seconds. The checks before the measurement find all records right, so the
+ * measured checks compare no record. A fifth of the addresses belongs to this node.
  */
 function restingSweeps(count: number): Work {
   const clock = new VirtualClock();

@@ -36,8 +36,8 @@ export interface ConvertOptions {
 }
 
 /**
- * Converts the objects of one source, and ignores objects of other programs. With `auto`, there must be objects of exactly one source. Fails
- * with all faults of the source. If the source has none, fails with all errors that the gate finds. There is no partial result. Equal objects
+ * Converts the objects of one source, and ignores objects of other programs. With `auto`, there must be objects of exactly one source. When the
+ * source has faults, fails with all of them. When only the gate finds errors, fails with all of these. There is no partial result. Equal objects
  * give equal results. Never throws.
  */
 export function convert(

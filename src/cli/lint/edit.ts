@@ -103,8 +103,8 @@ const inLayer2: LastingWay = {
 };
 
 /**
- * Sessions that start or end are effects of their own, so they are left out. A session also lasts when the edit changes either the name or the
- * endpoint of its peer.
+ * Sessions that start or end are effects of their own, so they are left out. A session lasts even if the edit changes the name of its peer, or its
+ * endpoint: address, port, interface and source address. If the edit changes both, the session ends and another one starts (`identifyPeers`).
  */
 function lastingWays(before: Config, after: Config, node: Node): LastingWay[] {
   const sessions = lastingSessions(before, after, node).map(({ earlierName, name }) => ({

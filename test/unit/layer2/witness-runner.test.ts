@@ -19,7 +19,7 @@ const nodes = ['node-1', 'node-2', 'node-3'];
 /** The runner of node-1 in a cluster of three nodes. `owner` owns the only address. */
 function setUp(owner: string, everySeconds = 5) {
   const clock = new VirtualClock();
-  /** Time that updates took. No timer fires meanwhile. */
+  /** How far the clock of the runner is ahead of `clock`: the time that updates took. No timer fires during an update. */
   let aheadMs = 0;
   const runnerClock: Clock = {
     now: () => clock.now() + aheadMs,

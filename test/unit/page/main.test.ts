@@ -9,7 +9,7 @@ const unanswered = 'the process that serves this page does not answer';
 
 type Listener = (event: { readonly target?: unknown }) => void;
 
-/** An element whose `childNodes` is always empty, so that each drawing appends all children again, after those of earlier drawings. */
+/** An element whose `childNodes` is always empty. Each drawing therefore appends all children again, after those of earlier drawings. */
 class RecordedElement {
   readonly childNodes: readonly never[] = [];
   readonly listeners = new Map<string, Listener>();
