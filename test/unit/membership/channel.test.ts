@@ -292,7 +292,7 @@ describe('Channel, challenges', () => {
     }
   });
 
-  test('of an earlier session of the challenged member have no effect, although its sequence numbers are small', () => {
+  test('of an earlier session of the challenged member have no effect, although the new session uses the same sequence numbers', () => {
     const { wire } = pair();
     for (let i = 0; i < 8; i++) wire.channel('a').send('b', at('b'), packet('a'), 0);
     wire.send('a', 'b');

@@ -76,7 +76,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'the claim of a recorded owner does not count as a release when the version of its entry is unknown',
+    name: 'a recorded owner whose entry has an unknown version names no previous owner, because its claim would count as a release',
     given: { entries: [entry(forB, { recordedOwner: 'a' })] },
     steps: [
       [

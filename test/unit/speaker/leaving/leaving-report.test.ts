@@ -60,7 +60,7 @@ test('the log says that routes are withdrawn when their drain ends, but not when
   assert.equal(messages().at(-1), withdrawn);
 });
 
-test('the log does not say that the floor holds no address when the node does not leave any more', () => {
+test('when the node returns, the log does not also say that the floor holds none of its addresses any more', () => {
   const { update, events, messages } = setUp();
   update(true, '192.0.2.1');
   // The Node changes first. The floor holds the address until the plans of the Services are made again.

@@ -468,7 +468,7 @@ test('planService() with --adopt-only says that an address is not to be announce
   assert.deepEqual(planService(printer, [], context({ config: both })).notToAnnounce, []);
 });
 
-test('planService() with --adopt-only gives a held layer-2 address no candidate set, even while the set is empty', () => {
+test('planService() with --adopt-only names no candidate set in the entry of a held layer-2 address, not even a set without nodes', () => {
   for (const pools of [noPools, 'all'] as const)
     for (const nodeList of [[], [node('node-1')]]) {
       const adoption = { pools, announcesByBgp: false, wasLive: () => false };
