@@ -240,7 +240,7 @@ describe('Membership, payload records', () => {
       assert.equal(held(), count);
     });
 
-  test('10,000 records published at once reach all members, although one batch of urgent news cannot carry them', () => {
+  test('10,000 records published at once reach all members, although they are too many for one batch of news', () => {
     const net = acquainted({ nodes: 4, loss: 0, seed: 12 });
     net.do('node-0', (machine, now) => machine.publish(records(10_000), now));
     assert.ok(net.runUntil(() => net.names.every((name) => net.store(name)?.size === 10_000), 500, 5));

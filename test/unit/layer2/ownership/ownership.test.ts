@@ -76,7 +76,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'a recorded owner whose entry has an unknown version names no previous owner, because its claim would count as a release',
+    name: 'a recorded owner whose entry has an unknown version names no previous owner, because a claim with the same owner and previous owner is a release',
     given: { entries: [entry(forB, { recordedOwner: 'a' })] },
     steps: [
       [
