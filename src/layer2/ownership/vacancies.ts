@@ -5,8 +5,8 @@
  * Before an election, addresses that never had an owner wait until no further such address has arrived for 100 ms. They are then placed
  * together, because the result depends on which addresses are placed together, and all nodes must get the same result. After an election,
  * the successor has a second to claim the address. A successor that does not claim in time, for instance because it has not learned of the
- * address, is passed over. While this node's own claims are paused, it passes no node over. The claims of the elected node may be paused
- * too. That node then answers without a claim, and the next elected node would answer as well.
+ * address, is passed over. While this node's own claims are paused, it passes no node over, because the claims of the elected node may be
+ * paused too. That node then answers without a claim, and the next elected node would answer as well.
  *
  * A vacancy that waits for its successor is settled, and takes part in no further election until its time is up or a node changes.
  * The claims of a takeover arrive in many datagrams. If each datagram led to an election for all vacancies, the cost would grow with the
@@ -137,7 +137,8 @@ export class Vacancies {
         if (wasPaused && vacancy.awaited !== undefined) vacancy.wakeAtMs = nowMs + patienceMs;
         if (mayWait(vacancy, situation)) this.#settle(text, vacancy);
         else this.#unsettle(text, vacancy);
-        // The pause comes last in the loop. A claim that arrives in a pause may close the vacancy, and a closed vacancy must not be settled.
+        // The `yield` comes last in the loop, because a claim that arrives before the next step may close the vacancy. A closed vacancy must not be
+        // settled.
         yield;
       }
     }
