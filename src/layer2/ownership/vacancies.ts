@@ -6,7 +6,7 @@
  * together, because the result depends on which addresses are placed together, and all nodes must get the same result. After an election,
  * the successor has a second to claim the address. A successor that does not claim in time, for instance because it has not learned of the
  * address, is passed over. While this node's own claims are paused, it passes no node over, because the claims of the elected node may be
- * paused too. That node then answers without a claim, and the next elected node would answer as well.
+ * paused too. A node whose claims are paused answers without a claim. If it were passed over, the next elected node would answer as well.
  *
  * A vacancy that waits for its successor is settled, and takes part in no further election until its time is up or a node changes.
  * The claims of a takeover arrive in many datagrams. If each datagram led to an election for all vacancies, the cost would grow with the
