@@ -29,8 +29,8 @@ export interface BfdOptions {
 /** The process runs only while a session is configured. */
 export interface Bfd {
   /**
-   * Replaces the settings of all sessions. A session that stays in the list goes on, unless an edit changes its addresses, its interface or the
-   * kind of its mode. After `passOn` or `stop`, the call has no effect.
+   * Replaces the settings of all sessions. A session that stays in the list goes on, unless an edit changes its addresses or its interface, or
+   * turns single hop into multihop or the reverse. After `passOn` or `stop`, the call has no effect.
    */
   setSessions(sessions: readonly BfdSessionSettings[]): void;
   /** The sessions as of the last second. A change of state shows at once. */

@@ -2,7 +2,7 @@
 export interface BfdSessionSettings {
   /**
    * Identifies the path of the session. BGP peers on the same path share one session. A session keeps its state while its settings change, as
-   * long as the id, the addresses, the interface and the kind of mode stay.
+   * long as the id, the addresses, the interface and the kind of path (single hop or multihop) stay.
    */
   readonly id: string;
   /** The name of the BGP peer, for logs and metrics. When peers share the session, the name of the first of them. */
