@@ -1,5 +1,5 @@
 const unsafe = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
-/** A character that stays, and is no white space. */
+/** A character that `printable` keeps and that is not white space. */
 const visible = /[^\s\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u;
 
 /**
