@@ -102,7 +102,7 @@ test('each address of a Service without a ready endpoint has a sample', async ()
   ]);
 });
 
-test('each address that this node is not to announce has a sample', async () => {
+test('each address that this node holds back, because another program may announce it, has a sample', async () => {
   const speaker = speakerWith({ notToAnnounceByService: () => [['default/web', ['192.0.2.1']]] });
   assert.deepEqual(await samples('bellman_speaker_not_to_announce', { speaker }), [
     'bellman_speaker_not_to_announce{service="default/web",node="node-1",ip="192.0.2.1"} 1',
