@@ -66,7 +66,7 @@ export class MemberView {
 
   /**
    * Reports the members and returns the view for ownership. `isCertain` says that the list of speakers comes from their Pods: each listed
-   * speaker has a Pod, and no other speakers exist. `isStarted` says that this node has begun to decide.
+   * speaker has a Pod, and no other speakers exist. `isStarted` says that this node has taken its first decision about addresses (`readiness.ts`).
    */
   update(
     membership: MembershipState,

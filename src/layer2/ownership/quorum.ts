@@ -31,7 +31,7 @@ export interface QuorumInput {
   readonly suspected: ReadonlySet<string>;
   /** Number of speakers that should be reachable and are not. */
   readonly missing: number;
-  /** Whether this node has begun to decide. */
+  /** Whether this node has taken its first decision about addresses (`readiness.ts`). */
   readonly isStarted: boolean;
 }
 
