@@ -111,8 +111,8 @@ export function writeTimeoutMs(candidate: Candidate, nowMs: number): number {
 
 /**
  * Pause before the next attempt to renew. The pause ends at the deadline at the latest, when the leader must stop. `retryAfterMs` is the pause that
- * the server asked for when it refused the last attempt; 0 if it asked for none. A longer pause than the term allows is cut short, so that one more
- * attempt can be answered before the deadline.
+ * the server asked for when it refused the last attempt; 0 if it asked for none. If that pause would last until the deadline or longer, it is cut
+ * short, so that one more attempt can be answered before the deadline.
  */
 export function renewalDelayMs(
   candidate: Candidate,
