@@ -468,7 +468,7 @@ test('planService() with --adopt-only says that an address is not to be announce
   assert.deepEqual(planService(printer, [], context({ config: both })).notToAnnounce, []);
 });
 
-test('planService() with --adopt-only names no candidate set in the entry of a held layer-2 address, not even a set without nodes', () => {
+test('planService() with --adopt-only gives an address that is held back no candidate set, even if there is no node', () => {
   for (const pools of [noPools, 'all'] as const)
     for (const nodeList of [[], [node('node-1')]]) {
       const adoption = { pools, announcesByBgp: false, wasLive: () => false };
@@ -484,7 +484,7 @@ test('planService() with --adopt-only names no candidate set in the entry of a h
     }
 });
 
-test('planService() with --adopt-only depends on the recorded owner, because the preference for it ends when it leaves', () => {
+test('planService() with --adopt-only makes a new plan due when the recorded owner changes, because a leaving owner is not preferred', () => {
   const recorded = { ...printer, annotations: { 'bellman.dev/announcing': '192.0.2.241=node-3/eth0' } };
   const adoption = { pools: 'all', announcesByBgp: true, wasLive: () => false } as const;
   const planned = (more: Partial<Parameters<typeof context>[0]>) =>
