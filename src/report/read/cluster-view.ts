@@ -61,7 +61,7 @@ interface RawEvents {
 const maxMessageCharacters = 1024;
 const failedAllocations = '/api/v1/events?fieldSelector=reason%3DAllocationFailed&limit=500';
 
-/** Reads the view, without warnings. The caller has already read the Services and the nodes. */
+/** Reads the view. The caller adds the warnings about the configuration. The caller has already read the Services and the nodes. */
 export async function collectView(
   client: Api,
   source: StatusSource,

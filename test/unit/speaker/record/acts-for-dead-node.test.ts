@@ -7,7 +7,7 @@ import {
 } from '../../../../src/speaker/record/acts-for-dead-node.ts';
 import { VirtualClock } from '../../../support/virtual-clock.ts';
 
-test('actsForDeadNode() selects one live node; while at most half of the members are alive, it does so only for a node that Kubernetes rules out', () => {
+test('actsForDeadNode() is true on one live node; while at most half of the members are alive, only if Kubernetes also rules the dead node out as an announcer', () => {
   const members = (text: string) =>
     text.split(' ').map((each) => {
       const [node = '', state = 'alive'] = each.split('=');
