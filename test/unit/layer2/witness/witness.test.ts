@@ -41,7 +41,7 @@ describe('Witness', () => {
     }
   });
 
-  test('in a cluster of twelve nodes, the owner of the only address is noticed too, although each node may send fewer than 20 questions a second', () => {
+  test('twelve nodes notice that the owner of the only address is mute, although they share the bound on questions', () => {
     const world = settled({ nodes: 12, addresses: 1 });
     const [address = ''] = world.addresses;
     const mute = world.owner(address);
@@ -78,7 +78,7 @@ describe('Witness', () => {
     [20, false],
     [20, true],
   ] as const)
-    test(`a preferred node whose answers are dropped gets its ${count} addresses back only when witnesses hear it again, and then only once${hasShortFacts ? ', with short facts too' : ''}`, () => {
+    test(`a preferred node whose answers are dropped gets its ${count} addresses back only when witnesses hear it again, and then only once${hasShortFacts ? ', although its facts have room for a few addresses only' : ''}`, () => {
       const world = settled({ addresses: count, hasShortFacts, entry: { preferences: { 'node-2': 1 } } });
       for (const address of world.addresses) assert.equal(world.owner(address), 'node-2');
       dropAnswersOf(world, 'node-2');
