@@ -38,6 +38,13 @@ export type CandidateSource = number | CandidateNodes;
 export interface UnversionedEntry extends AddressFacts {
   /** Empty when no node may answer. */
   readonly sources: readonly CandidateSource[];
+  /** Present while `--adopt-only` holds the address back: the sources of the nodes that may answer for it afterwards. */
+  readonly heldSources?: readonly CandidateSource[];
+}
+
+/** All sources that the entry names. */
+export function sourcesOf({ sources, heldSources }: UnversionedEntry): readonly CandidateSource[] {
+  return heldSources ? [...sources, ...heldSources] : sources;
 }
 
 /** An entry as the speaker process sends it. */

@@ -188,6 +188,7 @@ export class Layer2Agent {
       ...{ nodeName, clock, logger, report },
       recorder: options.recorder,
       ports: this.#responder.watch,
+      candidatesOf: (address) => this.#intake.heldNodes(address),
     });
     this.#handover = new Handover(clock);
     this.#intake = new EntryIntake({
@@ -253,6 +254,7 @@ export class Layer2Agent {
 
   #decideOnEntries(event: OwnershipEvent, whenDecided?: () => void): void {
     this.#viewUpdates.refresh();
+    this.#sightings.candidatesChanged();
     this.#runner.send(event, () => {
       this.#tellFacts();
       this.#witness.changed();

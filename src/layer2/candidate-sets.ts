@@ -5,7 +5,7 @@ import type {
   CandidateSource,
   SourcedEntry,
 } from './address-entry.ts';
-import { candidateNodes, interfacesOf, joinCandidates } from './address-entry.ts';
+import { candidateNodes, interfacesOf, joinCandidates, sourcesOf } from './address-entry.ts';
 import type { EntriesMessage } from './message-parts.ts';
 import type { Steps } from './ownership/steps.ts';
 
@@ -46,7 +46,7 @@ export class CandidateSets {
       for (const address of this.#change(number, puts)) {
         yield;
         const entry = this.#entries.get(address);
-        if (entry) changed.set(address, entry);
+        if (entry && entry.sources.length > 0) changed.set(address, entry);
       }
     for (const entry of upsert) {
       yield;
@@ -65,6 +65,11 @@ export class CandidateSets {
       resolved.push(this.#resolved(entry));
     }
     return { kind, upsert: resolved, remove };
+  }
+
+  /** The nodes that may answer for the address when it is not held back any more. */
+  heldNodes(address: string): CandidateNodes {
+    return this.#nodesOf(this.#entries.get(address)?.heldSources ?? []);
   }
 
   #clear(): void {
@@ -104,15 +109,16 @@ export class CandidateSets {
     return known;
   }
 
-  /** Only entries that name a set are kept, because no other entry changes with a set. */
+  /** Only entries that name a set and entries that are held back are kept. No other entry changes with a set. */
   #keep(entry: SourcedEntry): void {
-    const numbers = entry.sources.filter((source) => typeof source === 'number');
-    if (numbers.length > 0) this.#entries.set(entry.address, entry);
+    const numbers = sourcesOf(entry).filter((source) => typeof source === 'number');
+    if (numbers.length > 0 || entry.heldSources) this.#entries.set(entry.address, entry);
     for (const number of numbers) this.#set(number).addresses.add(entry.address);
   }
 
   #forget(address: string): void {
-    for (const source of this.#entries.get(address)?.sources ?? [])
+    const entry = this.#entries.get(address);
+    for (const source of entry ? sourcesOf(entry) : [])
       if (typeof source === 'number') this.#sets.get(source)?.addresses.delete(address);
     this.#entries.delete(address);
   }

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { TurnHandle, Turns } from '../turns.ts';
-import type { AddressEntry } from './address-entry.ts';
+import type { AddressEntry, CandidateNodes } from './address-entry.ts';
 import { CandidateSets, type ResolvedEntries } from './candidate-sets.ts';
 import { Coalescer } from './coalescer.ts';
 import { type EntriesMessage, MessageAssembler } from './message-parts.ts';
@@ -55,6 +55,11 @@ export class EntryIntake {
     }
     this.#pending.clear();
     this.#enqueue(whole);
+  }
+
+  /** The nodes that may answer for the address when it is not held back any more. */
+  heldNodes(address: string): CandidateNodes {
+    return this.#candidateSets.heldNodes(address);
   }
 
   /** Changes that have not been passed on are lost. */

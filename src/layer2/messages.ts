@@ -23,13 +23,6 @@ export interface Layer2Settings {
   readonly adoptOnly: boolean;
 }
 
-/** An address that the speakers hold back because another program may answer for it. */
-export interface WatchedAddress {
-  readonly address: string;
-  /** Interfaces on which a speaker would answer for the address. An empty list means the interfaces whose subnet holds the address. */
-  readonly interfaces: readonly string[];
-}
-
 /** A speaker that Kubernetes knows, whether or not the membership has heard it. */
 export interface KnownSpeaker {
   readonly node: string;
@@ -68,8 +61,8 @@ export type ToLayer2 =
   | ({ readonly kind: 'speakers' } & KnownSpeakers)
   /** Membership keys, base64 of 32 octets each. The first key encrypts and every key decrypts, so that keys can be rotated. */
   | { readonly kind: 'keys'; readonly keys: readonly string[] }
-  /** Replaces the addresses whose answers on the wire are to be watched. */
-  | { readonly kind: 'watch'; readonly addresses: readonly WatchedAddress[] }
+  /** Replaces the addresses whose answers on the wire are to be watched. Their entries have `heldSources`. */
+  | { readonly kind: 'watch'; readonly addresses: readonly string[] }
   /** Asks which of the addresses are claimed by a live node; answered by `claimed`. */
   | { readonly kind: 'claimed'; readonly id: number; readonly addresses: readonly string[] }
   /** Asks for the flight recorder's events; answered by `events`. */

@@ -12,14 +12,7 @@ import type { RecordedEvent } from '../telemetry/flight-recorder.ts';
 import { type TurnHandle, Turns } from '../turns.ts';
 import { KeyFaultLog } from './key-fault-log.ts';
 import { type EntriesMessage, splitMessage } from './message-parts.ts';
-import type {
-  EntriesChange,
-  FromLayer2,
-  KnownSpeakers,
-  Layer2Settings,
-  ToLayer2,
-  WatchedAddress,
-} from './messages.ts';
+import type { EntriesChange, FromLayer2, KnownSpeakers, Layer2Settings, ToLayer2 } from './messages.ts';
 import type { AddressCounts } from './responder/address-state.ts';
 import { registerAddressMetrics } from './responder/metrics.ts';
 
@@ -70,7 +63,7 @@ export interface Layer2 {
   /** The fault of the membership keys, if there is one and the process is needed. */
   keyFault(): string | undefined;
   /** Replaces the addresses whose answers on the wire are to be watched. */
-  watch(addresses: readonly WatchedAddress[]): void;
+  watch(addresses: readonly string[]): void;
   /** Of the given addresses, returns those that this node or another live node claims. Rejects when the process does not answer. */
   claimed(addresses: readonly string[]): Promise<ReadonlySet<string>>;
   /** Returns the events of the process's flight recorders. Rejects when the process does not answer. */
@@ -103,7 +96,7 @@ class Layer2Parent implements Layer2 {
   readonly #unsent: Iterator<EntriesMessage>[] = [];
   readonly #sending: TurnHandle;
   #keys: readonly string[] = [];
-  #watched: readonly WatchedAddress[] = [];
+  #watched: readonly string[] = [];
   #keyFault: string | undefined;
   readonly #keyFaultLog: KeyFaultLog;
   #metrics: readonly object[] = [];
@@ -199,7 +192,7 @@ class Layer2Parent implements Layer2 {
     return this.#process.unhealthy();
   }
 
-  watch(addresses: readonly WatchedAddress[]): void {
+  watch(addresses: readonly string[]): void {
     this.#watched = addresses;
     if (this.#process.isWanted) this.#process.send({ kind: 'watch', addresses });
   }

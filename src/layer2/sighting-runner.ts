@@ -2,7 +2,8 @@ import { type IpAddress, parseIp } from '../address/index.ts';
 import type { Clock, Timer } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import type { FlightRecorder } from '../telemetry/flight-recorder.ts';
-import type { FromLayer2, Sighting, WatchedAddress } from './messages.ts';
+import type { CandidateNodes } from './address-entry.ts';
+import type { FromLayer2, Sighting } from './messages.ts';
 import type { OwnershipView } from './ownership/event.ts';
 import type { NeighbourAnswer } from './responder/question-ports.ts';
 import { Sightings } from './witness/sightings.ts';
@@ -17,6 +18,8 @@ export interface SightingRunnerOptions {
     ask(interfaceName: string, address: IpAddress): boolean;
     listen(interfaces: ReadonlySet<string>): void;
   };
+  /** The nodes that may answer for an address that is held back. They may not be known yet. */
+  readonly candidatesOf: (address: string) => CandidateNodes;
   readonly report: (message: FromLayer2) => void;
 }
 
@@ -31,14 +34,11 @@ export class SightingRunner {
 
   constructor(options: SightingRunnerOptions) {
     this.#options = options;
-    this.#sightings = new Sightings(options.nodeName);
+    this.#sightings = new Sightings(options.nodeName, options.candidatesOf);
   }
 
-  watch(addresses: readonly WatchedAddress[]): void {
-    const parsed = addresses.flatMap(({ address: text, interfaces }) => {
-      const address = parseIp(text);
-      return address ? [{ address, interfaces }] : [];
-    });
+  watch(addresses: readonly string[]): void {
+    const parsed = addresses.flatMap((text) => parseIp(text) ?? []);
     this.#sightings.watch(parsed, this.#options.clock.now());
     this.#listen();
     this.#tick();
@@ -47,6 +47,11 @@ export class SightingRunner {
   see({ nodes }: Pick<OwnershipView, 'nodes'>): void {
     for (const sighting of this.#sightings.see(nodes)) this.#tell(sighting);
     this.#listen();
+  }
+
+  /** The interfaces of the candidates may have changed. */
+  candidatesChanged(): void {
+    if (this.#sightings.size > 0) this.#listen();
   }
 
   answered(answer: NeighbourAnswer): void {
@@ -77,12 +82,13 @@ export class SightingRunner {
 
   #tell(sighting: Sighting): void {
     const { recorder, logger, report } = this.#options;
-    const { address: ip, node, mac } = sighting;
+    const { address: ip, node, mac, isFirstAsker } = sighting;
     recorder.record('sightings', `watches ${this.#sightings.size} addresses`, { kind: 'sighting' }, [
       sighting,
     ]);
-    if (mac === '') logger.info({ ip }, 'no host answers for an address that is held back');
-    else logger.info({ ip, node, mac }, 'another program answers for an address that is held back');
+    if (mac === '' && isFirstAsker) logger.info({ ip }, 'no host answers for an address that is held back');
+    else if (mac !== '')
+      logger.info({ ip, node, mac }, 'another program answers for an address that is held back');
     report({ kind: 'sighting', ...sighting });
   }
 }

@@ -1,10 +1,11 @@
 import { familyOfText } from '../address/index.ts';
-import type {
-  AddressRemoval,
-  CandidateNodes,
-  CandidateSource,
-  SourcedEntry,
-  UnversionedEntry,
+import {
+  type AddressRemoval,
+  type CandidateNodes,
+  type CandidateSource,
+  type SourcedEntry,
+  sourcesOf,
+  type UnversionedEntry,
 } from '../layer2/address-entry.ts';
 
 /** A difference to send to the layer-2 process. */
@@ -98,7 +99,7 @@ export class AddressTable {
   }
 
   #countNamed(entry: SourcedEntry | undefined, by: 1 | -1): void {
-    for (const source of entry?.sources ?? []) {
+    for (const source of entry ? sourcesOf(entry) : []) {
       if (typeof source !== 'number') continue;
       const count = (this.#naming.get(source) ?? 0) + by;
       if (count > 0) this.#naming.set(source, count);
@@ -130,10 +131,12 @@ function mergeEntries(entries: readonly UnversionedEntry[]): UnversionedEntry | 
   );
   const [first] = all;
   if (!first) return undefined;
+  const held = all.flatMap(({ heldSources = [] }) => heldSources);
   const owner = all.find(({ recordedOwner }) => recordedOwner !== undefined)?.recordedOwner;
   return {
     address: first.address,
     sources: distinct(all.flatMap(({ sources }) => sources)),
+    ...(held.length > 0 ? { heldSources: distinct(held) } : {}),
     group: first.group,
     ...(owner === undefined ? {} : { recordedOwner: owner }),
   };
@@ -155,9 +158,13 @@ function isSame(sent: SourcedEntry, entry: UnversionedEntry): boolean {
   return (
     sent.group === entry.group &&
     sent.recordedOwner === entry.recordedOwner &&
-    sent.sources.length === entry.sources.length &&
-    sent.sources.every((source, i) => isSameSource(source, entry.sources[i]))
+    isSameSources(sent.sources, entry.sources) &&
+    isSameSources(sent.heldSources ?? [], entry.heldSources ?? [])
   );
+}
+
+function isSameSources(a: readonly CandidateSource[], b: readonly CandidateSource[]): boolean {
+  return a.length === b.length && a.every((source, i) => isSameSource(source, b[i]));
 }
 
 function isSameSource(a: CandidateSource, b: CandidateSource | undefined): boolean {

@@ -2,10 +2,11 @@
  * Finds out which host answers for addresses that this cluster holds back, because another program announces them. It is a machine: addresses,
  * nodes, answers and the time go in, questions and sightings come out.
  *
- * Two nodes, the askers, ask for each address by ARP or Neighbour Discovery. Of the nodes that have a link for the address, the askers have the
- * greatest rendezvous weights. If the other program runs on the host of an asker, this asker gets no answer to its own questions. It then sees the
- * answers that its host sends to the other asker. If the answering host is not the host of an asker, a speaker on it sees the answers that the
- * host sends to the askers. Only the asker with the greater weight, the first asker, reports that no host answers.
+ * Two nodes, the askers, ask for each address by ARP or Neighbour Discovery. They are chosen among the nodes that have a link for the address.
+ * Candidates of the address come first, and of these the nodes that stay, so that the first asker can become the first owner. Among equals, the
+ * greatest rendezvous weights decide. If the other program runs on the host of an asker, this asker gets no answer to its own questions. It then
+ * sees the answers that its host sends to the other asker. If the answering host is not the host of an asker, a speaker on it sees the answers
+ * that the host sends to the askers. Only the first asker reports that no host answers.
  *
  *     question every 2 s ── answer, with the MAC of its host ──→ sighting of a node, or of a host without a speaker
  *                        └─ none for 7 s to three questions or more, as the first asker ──→ sighting of no host
@@ -13,14 +14,9 @@
 import { formatIp, type IpAddress } from '../../address/index.ts';
 import { rendezvousWinners } from '../../hash.ts';
 import { carries } from '../../link/link-table.ts';
+import { type CandidateNodes, interfacesOf } from '../address-entry.ts';
 import type { Sighting } from '../messages.ts';
 import type { NodeFacts } from '../ownership/node-facts.ts';
-
-/** An address to ask for, with the interfaces on which it would be answered. */
-export interface Watched {
-  readonly address: IpAddress;
-  readonly interfaces: readonly string[];
-}
 
 /** A question for an address on a link. */
 export interface SightingQuestion {
@@ -35,7 +31,8 @@ export interface SeenAnswer {
   readonly interface: string;
 }
 
-interface State extends Watched {
+interface State {
+  readonly address: IpAddress;
   askAtMs: number;
   /** When the last answer arrived, or when the first question was due if no answer has arrived yet. */
   heardAtMs: number | undefined;
@@ -43,6 +40,8 @@ interface State extends Watched {
   unanswered: number;
   sighting: Sighting | undefined;
 }
+
+type CandidateRanks = ReadonlyMap<string, 0 | 1>;
 
 const askEveryMs = 2000;
 /**
@@ -60,12 +59,17 @@ const maxWeighed = 20_000;
 
 export class Sightings {
   readonly #self: string;
+  readonly #candidatesOf: (address: string) => CandidateNodes;
+  /** Thousands of addresses share one set of candidates. */
+  readonly #ranks = new WeakMap<CandidateNodes, CandidateRanks>();
   readonly #states = new Map<string, State>();
   #nodes: ReadonlyMap<string, NodeFacts> = new Map();
   #nodeOfMac = new Map<string, string>();
 
-  constructor(self: string) {
+  /** `candidatesOf` returns the nodes that may answer for an address when it is not held back any more. */
+  constructor(self: string, candidatesOf: (address: string) => CandidateNodes) {
     this.#self = self;
+    this.#candidatesOf = candidatesOf;
   }
 
   get size(): number {
@@ -73,14 +77,13 @@ export class Sightings {
   }
 
   /** Replaces the addresses. */
-  watch(addresses: Iterable<Watched>, nowMs: number): void {
+  watch(addresses: Iterable<IpAddress>, nowMs: number): void {
     const before = new Map(this.#states);
     this.#states.clear();
-    for (const watched of addresses) {
-      const text = formatIp(watched.address);
-      const known = before.get(text);
-      const state = known ?? { askAtMs: nowMs, heardAtMs: undefined, unanswered: 0, sighting: undefined };
-      this.#states.set(text, { ...state, ...watched });
+    for (const address of addresses) {
+      const text = formatIp(address);
+      const state = { address, askAtMs: nowMs, heardAtMs: undefined, unanswered: 0, sighting: undefined };
+      this.#states.set(text, before.get(text) ?? state);
     }
   }
 
@@ -112,12 +115,17 @@ export class Sightings {
       this.#states.delete(text);
       this.#states.set(text, state);
       weighed += this.#nodes.size;
-      const ranked = this.#askersOf(text, state);
+      const ranked = this.#askersOf(text, state.address);
+      // A first asker that does not ask any more must not become the first owner by an old sighting.
+      if (ranked[0] !== this.#self && state.sighting?.isFirstAsker) {
+        state.sighting = { ...state.sighting, isFirstAsker: false };
+        sightings.push(state.sighting);
+      }
       if (!ranked.includes(this.#self)) {
         state.unanswered = 0;
         continue;
       }
-      const link = this.#linkFor(state);
+      const link = this.#linkFor(text, state.address);
       if (link !== undefined) questions.push({ address: state.address, interface: link });
       state.heardAtMs ??= nowMs;
       const isSilent = state.unanswered >= silentAfterQuestions && nowMs - state.heardAtMs >= silentAfterMs;
@@ -142,7 +150,10 @@ export class Sightings {
   /** Names of the links of this node that carry at least one of the addresses. */
   links(): ReadonlySet<string> {
     const links = this.#nodes.get(this.#self)?.links ?? [];
-    const states = [...this.#states.values()];
+    const states = [...this.#states].map(([text, { address }]) => ({
+      address,
+      interfaces: interfacesOf(this.#candidatesOf(text), this.#self),
+    }));
     const used = links.filter((link) =>
       states.some(({ address, interfaces }) => carries(link, address, interfaces)),
     );
@@ -156,7 +167,7 @@ export class Sightings {
       mac,
       node: this.#nodeOfMac.get(mac) ?? '',
       interface: link,
-      isFirstAsker: state !== undefined && this.#askersOf(address, state)[0] === this.#self,
+      isFirstAsker: state !== undefined && this.#askersOf(address, state.address)[0] === this.#self,
     };
   }
 
@@ -166,19 +177,31 @@ export class Sightings {
     return true;
   }
 
-  #askersOf(text: string, { address, interfaces }: Watched): string[] {
-    const able = [...this.#nodes].filter(([, { links }]) =>
-      links.some((link) => carries(link, address, interfaces)),
-    );
-    return rendezvousWinners(
-      able.map(([node]) => node),
-      text,
-      askers,
-    );
+  #askersOf(text: string, address: IpAddress): string[] {
+    const candidates = this.#candidatesOf(text);
+    const ranks = this.#ranksOf(candidates);
+    const able: [string[], string[], string[]] = [[], [], []];
+    for (const [node, { links }] of this.#nodes)
+      if (links.some((link) => carries(link, address, interfacesOf(candidates, node))))
+        able[ranks.get(node) ?? 2].push(node);
+    const winners: string[] = [];
+    for (const nodes of able)
+      if (winners.length < askers) winners.push(...rendezvousWinners(nodes, text, askers - winners.length));
+    return winners;
   }
 
-  #linkFor({ address, interfaces }: Watched): string | undefined {
+  /** Candidates that stay and have lasting endpoints come first, then other candidates, and nodes that are no candidates last. */
+  #ranksOf(nodes: CandidateNodes): CandidateRanks {
+    const rankOf = (node: string) => ((nodes.preferences?.[node] ?? 0) < 0 ? 1 : 0);
+    const ranks =
+      this.#ranks.get(nodes) ?? new Map(nodes.candidates.map((node) => [node, rankOf(node)] as const));
+    this.#ranks.set(nodes, ranks);
+    return ranks;
+  }
+
+  #linkFor(text: string, address: IpAddress): string | undefined {
     const links = this.#nodes.get(this.#self)?.links ?? [];
+    const interfaces = interfacesOf(this.#candidatesOf(text), this.#self);
     return links.find((link) => carries(link, address, interfaces))?.name;
   }
 }

@@ -1,5 +1,4 @@
 import type { SpeakerStatusBody } from '../../cluster/status.ts';
-import type { WatchedAddress } from '../../layer2/messages.ts';
 import type { Logger } from '../../log.ts';
 import type { AdoptionState, HeldForService } from './adoption-state.ts';
 import type { FirstOwners } from './first-owners.ts';
@@ -8,7 +7,7 @@ export interface AdoptionReportOptions {
   readonly nodeName: string;
   readonly logger: Logger;
   readonly firstOwners: Pick<FirstOwners, 'setHeld' | 'sighting'>;
-  readonly layer2: { watch(addresses: readonly WatchedAddress[]): void };
+  readonly layer2: { watch(addresses: readonly string[]): void };
 }
 
 /** Says in `/status` which addresses this node holds back, and in the log how many. Lets the layer-2 process watch those of layer 2. */
@@ -25,10 +24,8 @@ export class AdoptionReport {
     const { firstOwners, layer2 } = this.#options;
     const held = [...state.held()];
     const inLayer2 = held.filter(({ protocol }) => protocol === 'layer2');
-    const watched = [
-      ...new Map(inLayer2.map(({ address, interfaces }) => [address, { address, interfaces }])).values(),
-    ];
-    const text = JSON.stringify(watched);
+    const watched = [...new Set(inLayer2.map(({ address }) => address))];
+    const text = watched.join();
     if (text !== this.#watched) layer2.watch(watched);
     this.#watched = text;
     // Several Services can share an address. The entry of an admitted Service takes precedence.

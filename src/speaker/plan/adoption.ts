@@ -36,8 +36,6 @@ export interface HeldAddress {
   readonly protocol: 'bgp' | 'layer2';
   /** Names of the peers that would receive it. */
   readonly peers: readonly string[];
-  /** Interfaces on which it would be answered. An empty list means the interfaces whose subnet holds it. */
-  readonly interfaces: readonly string[];
   /** Whether an object admits the address in layer 2. The address then waits only for its first owner. Always false for BGP. */
   readonly isAdmitted: boolean;
   /** Whether a node may answer for it in layer 2. */

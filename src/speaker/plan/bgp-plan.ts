@@ -23,7 +23,7 @@ export function planBgp(planned: PlannedAddress, context: PlanContext): ServiceP
   if (!adoption || adoption.announcesByBgp || plan.advertised.length === 0) return plan;
   const held = plan.advertised.map(
     ({ address, peers }): HeldAddress => ({
-      ...{ address, pool: planned.pool.name, protocol: 'bgp', peers, interfaces: [], isAdmitted: false },
+      ...{ address, pool: planned.pool.name, protocol: 'bgp', peers, isAdmitted: false },
       mayAnswer: () => false,
     }),
   );

@@ -29,7 +29,7 @@ export function planLayer2(planned: PlannedAddress, context: PlanContext): Servi
       : `adopt-only: ${mayAnswer(context.nodeName) ? `node ${context.nodeName}` : 'another node'} would answer for it`;
     return {
       ...emptyPlan,
-      layer2: [{ ...entry, sources: [] }],
+      layer2: [{ ...entry, sources: [], heldSources: entry.sources }],
       refusals: [{ address, cause: 'adopt-only', reason, field: fields.adoptedService }],
       held: [{ ...held, mayAnswer }],
       notToAnnounce: held.isAdmitted ? [] : [address],
@@ -60,16 +60,14 @@ export function planLayer2(planned: PlannedAddress, context: PlanContext): Servi
 
 /** The address, if `--adopt-only` holds it back in layer 2. */
 function heldInLayer2(
-  { service, address, pool: { name, l2Advertisements } }: PlannedAddress,
+  { service, address, pool: { name } }: PlannedAddress,
   recordedOwner: string | undefined,
   { adoption }: PlanContext,
 ): Omit<HeldAddress, 'mayAnswer'> | undefined {
   if (!adoption) return undefined;
   const isAdmitted = isServiceAdmitted(service, name, adoption.pools);
   if (isAdmitted && (recordedOwner !== undefined || adoption.wasLive(address))) return undefined;
-  const isAnyLink = l2Advertisements.some(({ interfaces }) => interfaces.length === 0);
-  const interfaces = isAnyLink ? [] : [...new Set(l2Advertisements.flatMap((each) => each.interfaces))];
-  return { address, pool: name, protocol: 'layer2', peers: [], interfaces, isAdmitted };
+  return { address, pool: name, protocol: 'layer2', peers: [], isAdmitted };
 }
 
 /**

@@ -53,6 +53,22 @@ describe('CandidateSets', () => {
     ]);
   });
 
+  test('gives a held entry no candidates, and names the nodes that may answer for it afterwards', () => {
+    const sets = new CandidateSets();
+    const held = { ...entry(web), heldSources: [1] };
+    const local = { ...entry(dns), heldSources: [nodes('c')] };
+    const table = { kind: 'table', sets: [set(1, nodes('a'))], upsert: [held, local], remove: [] } as const;
+    assert.deepEqual(
+      resolve(sets, table).upsert.map(({ candidates }) => candidates),
+      [[], []],
+    );
+    const change = { kind: 'change', sets: [set(1, nodes('b'), ['a'])], upsert: [], remove: [] } as const;
+    assert.deepEqual(resolve(sets, change).upsert, []);
+    assert.deepEqual([sets.heldNodes(web), sets.heldNodes(dns)], [nodes('b'), nodes('c')]);
+    resolve(sets, { kind: 'change', sets: [], upsert: [entry(web, 1)], remove: [] });
+    assert.deepEqual(sets.heldNodes(web), nodes());
+  });
+
   test('gives the same result for many changes of a set in one message as for one change in each message', () => {
     const table = {
       kind: 'table',

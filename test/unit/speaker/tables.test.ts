@@ -194,6 +194,22 @@ test('AddressTable compares the lists of candidates when entries name no candida
   ]);
 });
 
+test('AddressTable merges and names the candidates of entries that are held back', () => {
+  const table = new AddressTable();
+  const held = (source: number) => ({ ...entry, sources: [], heldSources: [source] });
+  table.update('a', [held(1)], 7);
+  assert.deepEqual(table.update('a', [held(1)], 8).upsert, []);
+  assert.deepEqual(table.update('b', [held(2)], 9).upsert, [
+    { ...entry, sources: [], heldSources: [1, 2], observedVersion: 9 },
+  ]);
+  assert.deepEqual([table.names(1), table.names(2)], [true, true]);
+  table.update('b', [], 10);
+  assert.deepEqual(table.update('a', [{ ...entry, sources: [1] }], 11).upsert, [
+    { ...entry, sources: [1], observedVersion: 11 },
+  ]);
+  assert.deepEqual([table.names(1), table.names(2)], [true, false]);
+});
+
 test('AddressTable returns no change for an unchanged entry', () => {
   const table = new AddressTable();
   table.update('a', [entry], 7);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { formatIp } from '../../../../src/address/index.ts';
 import { rendezvousWinners } from '../../../../src/hash.ts';
+import type { CandidateNodes } from '../../../../src/layer2/address-entry.ts';
 import type { NodeFacts } from '../../../../src/layer2/ownership/node-facts.ts';
 import { Sightings } from '../../../../src/layer2/witness/sightings.ts';
 import { ip, prefix } from '../../../support/addresses.ts';
@@ -19,18 +20,27 @@ const facts = (node: string, subnet = '192.0.2.0/24'): NodeFacts => ({
 });
 const nodes = new Map(names.map((node) => [node, facts(node)]));
 
+const everyNode: CandidateNodes = { candidates: names, interfaces: [] };
+
 /** A machine for each node. */
-function machines(texts: readonly string[] = [address]): Map<string, Sightings> {
+function machines(candidatesOf: () => CandidateNodes = () => everyNode): Map<string, Sightings> {
   return new Map(
     names.map((node) => {
-      const machine = new Sightings(node);
+      const machine = new Sightings(node, candidatesOf);
       machine.see(nodes);
-      machine.watch(
-        texts.map((text) => ({ address: ip(text), interfaces: [] })),
-        0,
-      );
+      machine.watch([ip(address)], 0);
       return [node, machine] as const;
     }),
+  );
+}
+
+/** The nodes that report that no host answers, after questions at these times. */
+function silentOn(all: ReadonlyMap<string, Sightings>, timesMs: readonly number[]): string[] {
+  return [...all].flatMap(([node, machine]) =>
+    timesMs
+      .flatMap((nowMs) => machine.ask(nowMs).sightings)
+      .filter(({ mac, isFirstAsker }) => mac === '' && isFirstAsker)
+      .map(() => node),
   );
 }
 
@@ -84,10 +94,55 @@ describe('Sightings', () => {
     );
   });
 
+  test('chooses the first asker among the nodes that may answer, whichever they are, and lets another node ask too', () => {
+    for (const candidate of names) {
+      const all = machines(() => ({ candidates: [candidate], interfaces: [] }));
+      assert.equal(askersOf(all).length, 2);
+      assert.deepEqual(silentOn(all, [2000, 4000, 6000, 8000]), [candidate]);
+    }
+  });
+
+  test('chooses a node that leaves as the first asker only when no candidate stays', () => {
+    const leaving = { 'node-1': -1, 'node-2': -1, 'node-3': -1 };
+    const times = [0, 2000, 4000, 6000, 8000];
+    const staying = machines(() => ({ ...everyNode, preferences: leaving }));
+    assert.deepEqual(silentOn(staying, times), ['node-4']);
+    const nodesOf = { candidates: ['node-1'], interfaces: [], preferences: leaving };
+    assert.deepEqual(
+      silentOn(
+        machines(() => nodesOf),
+        times,
+      ),
+      ['node-1'],
+    );
+  });
+
+  test('says when this node is not the first asker any more, so that an old sighting makes no second first owner', () => {
+    let candidates: CandidateNodes = { candidates: ['node-1'], interfaces: [] };
+    const all = machines(() => candidates);
+    assert.deepEqual(silentOn(all, [0, 2000, 4000, 6000, 8000]), ['node-1']);
+    candidates = { candidates: ['node-2'], interfaces: [] };
+    const machine = all.get('node-1') ?? assert.fail();
+    assert.deepEqual(
+      machine.ask(10_000).sightings.map(({ isFirstAsker }) => isFirstAsker),
+      [false],
+    );
+    assert.deepEqual(machine.ask(12_000).sightings, []);
+  });
+
+  test('asks on the interfaces on which the node may answer', () => {
+    const candidates = { candidates: names, interfaces: [], nodeInterfaces: { 'node-1': ['eth1'] } };
+    const machine = new Sightings('node-1', () => candidates);
+    machine.see(new Map([['node-1', facts('node-1')]]));
+    machine.watch([ip(address)], 0);
+    assert.deepEqual([...machine.links()], ['eth1']);
+    assert.deepEqual(machine.ask(0).questions, [{ address: ip(address), interface: 'eth1' }]);
+  });
+
   test('asks nothing without a link for the address, and ignores answers for an address that it does not watch', () => {
-    const machine = new Sightings('node-1');
+    const machine = new Sightings('node-1', () => everyNode);
     machine.see(new Map([...nodes, ['node-1', facts('node-1', '198.51.100.0/24')]]));
-    machine.watch([{ address: ip(address), interfaces: [] }], 0);
+    machine.watch([ip(address)], 0);
     assert.deepEqual(machine.ask(0).questions, []);
     assert.deepEqual([...machine.links()], []);
     assert.equal(
@@ -98,13 +153,10 @@ describe('Sightings', () => {
 
   /** The machine of node-1, which has a link for `count` addresses and is alone. */
   function alone(count: number): Sightings {
-    const machine = new Sightings('node-1');
+    const machine = new Sightings('node-1', () => ({ candidates: [], interfaces: [] }));
     machine.see(new Map([['node-1', facts('node-1', '192.0.0.0/16')]]));
     machine.watch(
-      Array.from({ length: count }, (_, i) => ({
-        address: ip(`192.0.${2 + (i >> 8)}.${i & 255}`),
-        interfaces: [],
-      })),
+      Array.from({ length: count }, (_, i) => ip(`192.0.${2 + (i >> 8)}.${i & 255}`)),
       0,
     );
     return machine;

@@ -10,7 +10,7 @@ import { service } from '../fixtures.ts';
 const address = '192.0.2.150';
 const mac = '02:00:00:00:00:09';
 const held = (over: Partial<HeldForService> = {}): HeldForService => ({
-  ...{ service: 'default/web', address, pool: 'office', protocol: 'layer2', peers: [], interfaces: [] },
+  ...{ service: 'default/web', address, pool: 'office', protocol: 'layer2', peers: [] },
   isAdmitted: true,
   mayAnswer: (node) => node !== 'excluded',
   ...over,

@@ -484,6 +484,32 @@ test('planService() with --adopt-only gives an address that is held back no cand
     }
 });
 
+test('planService() with --adopt-only names the nodes of a held address by the advertisements that select its Service', () => {
+  const edge: LabelSelector = { matchLabels: { tier: 'edge' }, matchExpressions: [] };
+  const everything: LabelSelector = { matchLabels: {}, matchExpressions: [] };
+  const advertisement = (interfaceName: string, selector: LabelSelector) => ({
+    ...{ interfaces: [interfaceName], nodeSelectors: [everything], preferredNodes: [] },
+    serviceSelectors: [selector],
+  });
+  const selective = config([
+    pool('office', ['192.0.2.240/28'], {
+      protocols: ['layer2'],
+      l2Advertisements: [advertisement('eth0', everything), advertisement('eth1', edge)],
+    }),
+  ]);
+  const adoption = { pools: 'all', announcesByBgp: false, wasLive: () => false } as const;
+  const planContext = context({ config: selective, adoption, nodeList: [node('node-1')] });
+  const { held, layer2 } = planService(printer, [slice('printer', ['node-1'])], planContext);
+  assert.equal(held.length, 1);
+  const [set] = planContext.candidateSets.all();
+  assert.ok(set && 'put' in set);
+  assert.deepEqual(
+    layer2.map(({ sources, heldSources }) => [sources, heldSources]),
+    [[[], [set.set]]],
+  );
+  assert.deepEqual(set.put, { candidates: ['node-1'], interfaces: ['eth0'] });
+});
+
 test('planService() with --adopt-only makes a new plan due when the recorded owner changes, because a leaving owner is not preferred', () => {
   const recorded = { ...printer, annotations: { 'bellman.dev/announcing': '192.0.2.241=node-3/eth0' } };
   const adoption = { pools: 'all', announcesByBgp: true, wasLive: () => false } as const;
