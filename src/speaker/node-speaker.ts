@@ -13,7 +13,7 @@
  *   a Service, its endpoints        the plan of the Service, at once
  *   this node, configuration        the plans of all Services
  *   another node                    the sets of candidates for layer 2, and the plans of the Services with policy Local that have an endpoint there
- *   another node, while this one leaves
+ *   another node or its speaker, while this one leaves
  *                                   the plans of all Services, because the floor counts all nodes
  *   end of a drain                  the plan of the Service
  *   end of announce-delay           the plan of the Service
@@ -102,6 +102,7 @@ export class NodeSpeaker {
   readonly #pendingPlans = new PendingPlans(() => this.#services.keys());
   readonly #planning: TurnHandle;
   #config: Config = emptyConfig;
+  #speakers: ReadonlySet<string> | undefined;
   #observedVersion = 0;
   #phase: Phase = 'reading';
 
@@ -199,6 +200,14 @@ export class NodeSpeaker {
     if (!this.adoption) return;
     if (this.adoption.judgeBgp(this.#nodes.get(nodeName), peers)) this.#planAll();
     else onAdoption?.(this.adoption);
+  }
+
+  /** Sets the nodes that have a speaker; `undefined` while they are not known. Only these nodes count for the floor. */
+  setSpeakers(nodes: ReadonlySet<string> | undefined): void {
+    const before = this.#speakers;
+    this.#speakers = nodes;
+    if (nodes && before ? nodes.symmetricDifference(before).size === 0 : nodes === before) return;
+    if (this.#leaving.nodes.has(this.#options.nodeName)) this.#planAll();
   }
 
   /** The peers in the configuration whose node selectors select this node. */
@@ -364,6 +373,7 @@ export class NodeSpeaker {
       candidateSets: this.#candidateSets,
       isOurs,
       leaving: this.#leaving.nodes,
+      ...(this.#speakers ? { speakers: this.#speakers } : {}),
       fresh: (service) => this.#delays.of(objectKey(service)),
       isAnnounced: (service, address) => {
         const key = objectKey(service);

@@ -51,7 +51,14 @@ export interface SpeakerWatchesOptions {
   readonly memory: Pick<ConfigMemory, 'save' | 'recall'>;
   readonly speaker: Pick<
     NodeSpeaker,
-    'setAdmittedPools' | 'setConfig' | 'setService' | 'setEndpointSlice' | 'setNode' | 'setSecret' | 'reached'
+    | 'setAdmittedPools'
+    | 'setConfig'
+    | 'setService'
+    | 'setEndpointSlice'
+    | 'setNode'
+    | 'setSpeakers'
+    | 'setSecret'
+    | 'reached'
   >;
   readonly layer2: Pick<Layer2, 'setSpeakers' | 'setKeys'>;
   readonly deathReporter: Pick<DeathReporter, 'setConfig' | 'setSpeakers'>;
@@ -70,6 +77,8 @@ export class SpeakerWatches {
   readonly #options: SpeakerWatchesOptions;
   /** Whether the list of speakers is to be sent in the next turn. */
   #isSendPending = false;
+  /** Before all Pods have been read, nodes whose Pods are still missing would seem to have no speaker. */
+  #arePodsListed = false;
   #unlistedConfigMaps = 2;
   #unlistedSecrets = 2;
   #hasMembershipSecret = false;
@@ -195,7 +204,10 @@ export class SpeakerWatches {
       (key, pod) => {
         if (knownSpeakers.setPod(key, pod)) this.#sendSpeakers();
       },
-      () => undefined,
+      () => {
+        this.#arePodsListed = true;
+        this.#sendSpeakers();
+      },
       { labelSelector: speakerPodSelector },
     );
   }
@@ -237,13 +249,15 @@ export class SpeakerWatches {
   /** Nodes and Pods change in bursts, so at most one list is sent per turn of the event loop. */
   #sendSpeakers(): void {
     if (this.#isSendPending) return;
-    const { clock, layer2, deathReporter, knownSpeakers } = this.#options;
+    const { clock, layer2, deathReporter, knownSpeakers, speaker } = this.#options;
     this.#isSendPending = true;
     clock.after(0, () => {
       this.#isSendPending = false;
       const speakers = knownSpeakers.speakers();
       layer2.setSpeakers(speakers);
       deathReporter.setSpeakers(speakers);
+      const areKnown = this.#arePodsListed && speakers.areCertain;
+      speaker.setSpeakers(areKnown ? new Set(speakers.known.map(({ node }) => node)) : undefined);
     });
   }
 

@@ -2,7 +2,6 @@
 import type { HeldAddress } from './adoption.ts';
 import { drainingRoutes } from './draining-routes.ts';
 import { mayLeave } from './floor.ts';
-import type { KeptService } from './kept-objects.ts';
 import { nodeRefusal } from './node-refusal.ts';
 import { peerRoutes } from './peer-routes.ts';
 import { behindOthers, fields, refusalOf, unselected } from './refusals.ts';
@@ -13,7 +12,7 @@ import {
   type Refusal,
   type ServicePlan,
 } from './service-plan.ts';
-import { localNodes, type ServingNodes } from './serving-nodes.ts';
+import { localNodes } from './serving-nodes.ts';
 import { shortLivedRoutes } from './short-lived-routes.ts';
 
 /** The plan of an address by BGP. */
@@ -36,7 +35,7 @@ export function planBgp(planned: PlannedAddress, context: PlanContext): ServiceP
 
 /** Plans an address by BGP as if `--adopt-only` were not set. */
 function planWithoutAdoption(planned: PlannedAddress, context: PlanContext): ServicePlan {
-  const { service, ip, address, pool, endpoints } = planned;
+  const { service, ip, address, pool } = planned;
   const { config, nodeName, nodes } = context;
   const mayAnnounce = (name: string) => {
     const node = nodes.get(name);
@@ -66,20 +65,21 @@ function planWithoutAdoption(planned: PlannedAddress, context: PlanContext): Ser
   if (behind && !hasBegun) return drained(behind);
   const leaving = context.leaving.get(nodeName);
   if (!leaving) return announcing;
-  const candidates = bgpCandidates(service, endpoints, mayAnnounce, nodes);
+  const candidates = bgpCandidates(planned, mayAnnounce, context);
   if (!mayLeave(candidates, (name) => context.leaving.has(name), config.minAnnouncers))
     return { ...announcing, heldByFloor: [address] };
   const reason = `node ${nodeName} leaves: it ${leaving.reason}`;
   return drained({ address, cause: 'leaving', reason, field: leaving.field });
 }
 
-/** The nodes that may announce the address by BGP. */
+/** The nodes that may announce the address by BGP and leave, or stay and have a speaker. */
 function* bgpCandidates(
-  { externalTrafficPolicy }: KeptService,
-  endpoints: ServingNodes,
+  { service, endpoints }: PlannedAddress,
   mayAnnounce: (node: string) => boolean,
-  nodes: PlanContext['nodes'],
+  { nodes, leaving, speakers }: PlanContext,
 ): Iterable<string> {
-  const all = externalTrafficPolicy === 'Local' ? localNodes(endpoints, mayAnnounce) : nodes.keys();
-  for (const node of all) if (mayAnnounce(node)) yield node;
+  const isLocal = service.externalTrafficPolicy === 'Local';
+  const all = isLocal ? localNodes(endpoints, mayAnnounce) : nodes.keys();
+  for (const node of all)
+    if (mayAnnounce(node) && (leaving.has(node) || (speakers?.has(node) ?? true))) yield node;
 }

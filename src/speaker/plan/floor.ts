@@ -1,7 +1,7 @@
 /**
  * The floor: leaving nodes keep announcing an address when too few other nodes could announce it. All nodes judge by the same Nodes,
- * EndpointSlices and configuration, so they come to the same result without asking each other. Nodes may see a change at different times, but
- * the drain delay is longer than the difference.
+ * EndpointSlices, speaker Pods and configuration, so they come to the same result without asking each other. Nodes may see a change at different
+ * times, but the drain delay is longer than the difference.
  *
  * When the floor would be broken, every leaving node goes on announcing the address, even if fewer leaving nodes would be enough for the floor.
  * To choose these few, the nodes would need a rule, such as the order of names. Each change of the nodes could then change the choice, and a

@@ -23,6 +23,8 @@ export interface PlanContext extends NodeRules {
   readonly isOurs: (service: KeptService) => boolean;
   /** The nodes that leave. */
   readonly leaving: ReadonlyMap<string, Leaving>;
+  /** The nodes with a speaker. While they are not known, every node counts for the floor. */
+  readonly speakers?: ReadonlySet<string>;
   /** The nodes of the Service that wait for `announce-delay`; `undefined` when none does. */
   readonly fresh: (service: KeptService) => FreshNodes | undefined;
   /** Whether this node already announces the address by BGP, and does not drain it. */

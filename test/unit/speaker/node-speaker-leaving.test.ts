@@ -78,6 +78,24 @@ test('When all nodes should leave, none stops announcing: routes are plain again
   assert.deepEqual(scene.reasons(), ['NodeLeaving', 'DrainBlocked']);
 });
 
+test('A node without a speaker does not count for the floor, so a node that leaves keeps its routes until another speaker is there', () => {
+  const scene = new Scene();
+  scene.speaker.setSpeakers(new Set(['node-1']));
+  scene.take();
+  scene.set('node-1', leaves);
+  scene.clock.advance(60_000);
+  assert.deepEqual(scene.take(), []);
+  assert.deepEqual(scene.reasons(), ['NodeLeaving', 'DrainBlocked']);
+  scene.speaker.setSpeakers(new Set(['node-1', 'node-2']));
+  assert.deepEqual(scene.take(), ['announce 198.51.100.7/32 marked localpref 0']);
+  scene.clock.advance(10_000);
+  assert.deepEqual(scene.take(), ['withdraw 198.51.100.7/32']);
+  scene.speaker.setSpeakers(new Set(['node-1']));
+  assert.deepEqual(scene.take(), ['announce 198.51.100.7/32 plain']);
+  scene.speaker.setSpeakers(undefined);
+  assert.deepEqual(scene.take(), ['announce 198.51.100.7/32 marked localpref 0']);
+});
+
 test('An address that the floor has held drains for the whole delay when another node no longer leaves', () => {
   const scene = new Scene();
   for (const name of all) scene.set(name, leaves);

@@ -67,6 +67,7 @@ async function setUp(t: TestContext, { put = () => {}, remembered }: SetUpOption
       setService: ignored,
       setEndpointSlice: ignored,
       setNode: ignored,
+      setSpeakers: (nodes) => void (nodes && passed.push(`speakers ${[...nodes].join()}`)),
       reached: ignored,
       setSecret: (name, secret) => void passed.push(`${name} ${secret ? Object.keys(secret.data) : 'gone'}`),
     },
@@ -117,6 +118,25 @@ test('SpeakerWatches passes on the membership Secret and the Secrets with the la
     arrived.filter((kind) => kind === 'secrets'),
     ['secrets'],
   );
+});
+
+test('SpeakerWatches passes on which nodes have a speaker Pod, only once all Pods have been read', async (t) => {
+  const pods = '/api/v1/namespaces/bellman-system/pods';
+  const podLabels = { 'app.kubernetes.io/name': 'bellman', 'app.kubernetes.io/component': 'speaker' };
+  const pod = (name: string, nodeName: string) => ({
+    metadata: { name, namespace: 'bellman-system', labels: podLabels },
+    spec: { nodeName },
+    status: { podIPs: [{ ip: '10.0.0.1' }] },
+  });
+  const { api, take } = await setUp(t, {
+    put: (each) => {
+      for (const i of [1, 2]) each.put(`${pods}/speaker-${i}`, pod(`speaker-${i}`, `node-${i}`));
+    },
+  });
+  const isAboutSpeakers = (line: string) => line.startsWith('speakers');
+  assert.deepEqual((await take()).filter(isAboutSpeakers), ['speakers node-1,node-2']);
+  api.remove(`${pods}/speaker-1`);
+  assert.deepEqual((await take()).filter(isAboutSpeakers), ['speakers node-2']);
 });
 
 test('SpeakerWatches reports a missing membership Secret once, and passes on its creation and deletion', async (t) => {
