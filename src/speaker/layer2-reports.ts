@@ -15,6 +15,8 @@ export interface Layer2ReportsOptions {
     stopped(address: string): void;
     partitionEnded(): void;
   };
+  /** Called when this node has begun or stopped answering for an address. */
+  readonly onAnswering: (address: string, isAnswering: boolean) => void;
   /** Receives each new list of the other members; `undefined` when the membership has ended. */
   readonly onMembers: (members: readonly MemberStatus[] | undefined) => void;
   /** Chooses the first owners of addresses that are held back. */
@@ -102,9 +104,10 @@ export class Layer2Reports {
   }
 
   #started(announcing: Announcing): void {
-    const { reconciler, servicesOf } = this.#options;
+    const { reconciler, servicesOf, onAnswering } = this.#options;
     this.#owned.set(announcing.address, announcing.since);
     this.#inUse.delete(announcing.address);
+    onAnswering(announcing.address, true);
     reconciler.started(announcing, servicesOf(announcing.address));
   }
 
@@ -112,6 +115,7 @@ export class Layer2Reports {
     this.#owned.delete(address);
     this.#inUse.delete(address);
     this.#unverified.delete(address);
+    this.#options.onAnswering(address, false);
     this.#options.reconciler.stopped(address);
   }
 

@@ -101,6 +101,8 @@ export class NodeSpeaker {
   readonly #layer2Output: Layer2Output;
   readonly #pendingPlans = new PendingPlans(() => this.#services.keys());
   readonly #planning: TurnHandle;
+  /** Addresses that this node answers for in layer 2. */
+  readonly #answering = new Set<string>();
   #config: Config = emptyConfig;
   #speakers: ReadonlySet<string> | undefined;
   #observedVersion = 0;
@@ -208,6 +210,15 @@ export class NodeSpeaker {
     this.#speakers = nodes;
     if (nodes && before ? nodes.symmetricDifference(before).size === 0 : nodes === before) return;
     if (this.#leaving.nodes.has(this.#options.nodeName)) this.#planAll();
+  }
+
+  /** Notes whether this node answers for an address in layer 2. While this node leaves, the plan says that the floor keeps such an address. */
+  setAnswering(address: string, isAnswering: boolean): void {
+    if (isAnswering) this.#answering.add(address);
+    else this.#answering.delete(address);
+    if (this.#phase === 'reading' || !this.#leaving.nodes.has(this.#options.nodeName)) return;
+    this.#pendingPlans.add(this.serviceKeysOf(address));
+    this.#planning.request();
   }
 
   /** The peers in the configuration whose node selectors select this node. */
@@ -379,6 +390,7 @@ export class NodeSpeaker {
         const key = objectKey(service);
         return this.results.isAdvertised(key, address) && !this.#leaving.isDraining(key, address);
       },
+      isAnswering: (address) => this.#answering.has(address),
       isDrainOver: (service, address) => {
         const key = objectKey(service);
         return this.#leaving.isDrainOver(key, address, this.results.isAdvertised(key, address));

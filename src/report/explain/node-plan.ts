@@ -81,6 +81,8 @@ export class AddressPlanner {
       // Only the speaker knows when it first saw an endpoint. Its report says whether the node still waits.
       fresh: () => undefined,
       isAnnounced: () => isAdvertised,
+      // This decides only what the floor keeps, and `heldByFloor` is not used here.
+      isAnswering: () => false,
       isDrainOver: () => !isAdvertised,
       ...rules,
     });

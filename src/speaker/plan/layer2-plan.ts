@@ -44,7 +44,8 @@ export function planLayer2(planned: PlannedAddress, context: PlanContext): Servi
     dependsOn: context.adoption && recordedOwner !== undefined ? [recordedOwner] : [],
   };
   if (candidates.has(context.nodeName)) {
-    const isHeld = context.leaving.has(context.nodeName) && candidates.allLeave;
+    const isLeaving = context.leaving.has(context.nodeName);
+    const isHeld = isLeaving && candidates.allLeave && context.isAnswering(address);
     return { ...plan, ...(isHeld ? { heldByFloor: [address] } : {}) };
   }
   const refusal = unselected('layer 2', pool.l2Advertisements, planned) ??

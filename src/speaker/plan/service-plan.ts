@@ -29,6 +29,8 @@ export interface PlanContext extends NodeRules {
   readonly fresh: (service: KeptService) => FreshNodes | undefined;
   /** Whether this node already announces the address by BGP, and does not drain it. */
   readonly isAnnounced: (service: KeptService, address: string) => boolean;
+  /** Whether this node answers for the address in layer 2. */
+  readonly isAnswering: (address: string) => boolean;
   /** Absent without `--adopt-only`. */
   readonly adoption?: AdoptionRules;
   /**

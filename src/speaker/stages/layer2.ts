@@ -81,6 +81,7 @@ export function createLayer2Side(
     configMap: () => ({ namespace, uid: cluster.accepted.uid }),
     servicesOf: (address) => speaker().servicesOf(address),
     reconciler,
+    onAnswering: (address, isAnswering) => speaker().setAnswering(address, isAnswering),
     onMembers: (members) => deathReporter.setMembers(members),
     firstOwners,
   });

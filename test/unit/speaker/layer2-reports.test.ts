@@ -10,6 +10,7 @@ const since = '2026-01-02T03:04:05Z';
 
 function setUp() {
   const lines: string[] = [];
+  const changes: string[] = [];
   const events: EventRecord[] = [];
   const reports = new Layer2Reports({
     nodeName: 'node-1',
@@ -27,6 +28,7 @@ function setUp() {
       stopped: (stopped) => void lines.push(`stopped ${stopped}`),
       partitionEnded: () => void lines.push('partition ended'),
     },
+    onAnswering: (changed, isAnswering) => void changes.push(`${changed} ${isAnswering}`),
     onMembers: () => {},
     firstOwners: { seen: ({ address: seen, node }) => void lines.push(`seen ${seen} on ${node}`) },
   });
@@ -38,16 +40,17 @@ function setUp() {
       started: started ? [{ address, interfaces: ['eth0'], since }] : [],
       stopped: started ? [] : [address],
     });
-  return { reports, lines, events, conflict, announce };
+  return { reports, lines, changes, events, conflict, announce };
 }
 
 describe('Layer2Reports', () => {
   test('keeps the addresses that the node answers for, and passes them on to the reconciler of the announcing record', () => {
-    const { reports, lines, announce } = setUp();
+    const { reports, lines, changes, announce } = setUp();
     announce(true);
     assert.deepEqual([...reports.owned], [[address, since]]);
     announce(false);
     assert.deepEqual([...reports.owned], []);
+    assert.deepEqual(changes, [`${address} true`, `${address} false`]);
     assert.deepEqual(lines, [`started ${address} web`, `stopped ${address}`]);
   });
 

@@ -96,6 +96,21 @@ test('A node without a speaker does not count for the floor, so a node that leav
   assert.deepEqual(scene.take(), ['announce 198.51.100.7/32 marked localpref 0']);
 });
 
+test('In layer 2, only the node that answers for an address says that the floor keeps it there', () => {
+  const scene = new Scene({}, config([pool('public', ['198.51.100.0/24'], { protocols: ['layer2'] })]));
+  for (const name of all) scene.set(name, leaves);
+  scene.clock.advance(1);
+  assert.deepEqual(scene.speaker.leavingState.heldByFloor, []);
+  assert.deepEqual(scene.reasons(), ['NodeLeaving']);
+  scene.speaker.setAnswering('198.51.100.7', true);
+  scene.clock.advance(1);
+  assert.deepEqual(scene.speaker.leavingState.heldByFloor, ['198.51.100.7']);
+  assert.deepEqual(scene.reasons(), ['DrainBlocked']);
+  scene.speaker.setAnswering('198.51.100.7', false);
+  scene.clock.advance(1);
+  assert.deepEqual(scene.speaker.leavingState.heldByFloor, []);
+});
+
 test('An address that the floor has held drains for the whole delay when another node no longer leaves', () => {
   const scene = new Scene();
   for (const name of all) scene.set(name, leaves);

@@ -99,6 +99,7 @@ function plansOf({ nodes: flags, endpoints, policy, protocol, minAnnouncers }: W
       leaving,
       fresh: () => undefined,
       isAnnounced: () => true,
+      isAnswering: () => true,
       isDrainOver: () => true,
       ...rules,
     };

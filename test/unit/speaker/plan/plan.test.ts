@@ -37,6 +37,7 @@ function context(over: Partial<PlanContext> & { nodeList?: Node[] } = {}): PlanC
     leaving: new Map(leaving),
     fresh: () => undefined,
     isAnnounced: () => true,
+    isAnswering: () => true,
     isDrainOver: () => true,
     ...rules,
     ...over,
