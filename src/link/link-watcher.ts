@@ -9,7 +9,9 @@
  *
  *     rtnetlink → splitDatagram → decodeMessage → LinkTable → links(), onChange
  */
+import { getSystemErrorName } from 'node:util';
 import { type Clock, systemClock, type Timer } from '../clock.ts';
+import { SystemError } from '../linux/libc.ts';
 import type { Guard } from '../telemetry/guard.ts';
 import type { Link, LocalAddress } from './link-table.ts';
 import { LinkTable } from './link-table.ts';
@@ -113,8 +115,10 @@ class LinkWatcher implements Links {
       }
       socket.close();
     }
+    // From `dumpsForWhole` on, an interrupted dump would have been accepted.
+    const last = dumpsAtMost - dumpsForWhole + 1;
     throw new Error(
-      `none of ${dumpsAtMost} netlink dumps was usable: the kernel dropped messages, or something changed during the dump`,
+      `the kernel dropped messages during each of the last ${last} of ${dumpsAtMost} netlink dumps`,
     );
   }
 
@@ -130,7 +134,8 @@ class LinkWatcher implements Links {
         for (const { isInterrupted } of splitDatagram(read.bytes)) if (isInterrupted) filled = 'interrupted';
         for (const message of this.#decode(read.bytes)) {
           table.apply(message);
-          if (message.kind === 'error') throw new Error(`netlink dump refused, errno ${message.errno}`);
+          if (message.kind === 'error')
+            throw new SystemError('netlink dump', getSystemErrorName(-message.errno));
           if (message.kind === 'done') isDone = true;
         }
       }
