@@ -44,6 +44,7 @@ export async function warmUp(clock: Clock): Promise<number> {
       nextHops: { 4: [{ family: 4, value: 1n }], 6: [{ family: 6, value: 1n }] },
     },
     families,
+    negotiated: families,
     enhancedRefresh: false,
     unsendable: () => undefined,
   });

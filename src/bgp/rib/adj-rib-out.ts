@@ -15,8 +15,8 @@
  *
  * End-of-RIB (RFC 4724 section 2) is sent when a family's queue first runs empty after `synced`. A refresh (RFC 2918) queues all routes of
  * the family again. If the peer supports RFC 7313, a Begin mark precedes and an End mark follows these routes. No Begin mark is sent before
- * the End-of-RIB. A family that the session does not carry gets no End-of-RIB: a peer that keeps the routes of our earlier session would drop
- * them at the End-of-RIB, although the session may soon carry the family.
+ * the End-of-RIB. A family that the session does not carry gets its End-of-RIB only after `endWithout`: a peer that keeps the routes of our
+ * earlier session would drop them at the End-of-RIB, although the session may soon carry the family.
  */
 import type { Family, Prefix } from '../../address/index.ts';
 import type { RouteAttributes } from '../speaker-api.ts';
@@ -48,11 +48,15 @@ export interface PrefixSource {
 }
 
 interface FamilyState {
-  /** The session carries the family or carried it earlier, or `inherit` got a prefix of the family. Only then are the family's changes queued. */
+  /**
+   * The session carries the family or carried it earlier, `inherit` got a prefix of the family, or `endWithout` got the family. Only then are the
+   * family's changes queued and its marks sent.
+   */
   active: boolean;
   /** The session does not carry the family now. The peer should hold no route of the family. */
   isWithheld: boolean;
-  endOfRib: 'wanted' | 'sent';
+  /** `due`: may be sent even while the session does not carry the family. */
+  endOfRib: 'wanted' | 'due' | 'sent';
   refresh: 'no' | 'asked' | 'begun' | 'asked-again';
 }
 
@@ -203,6 +207,16 @@ export class AdjRibOut {
     });
   }
 
+  /**
+   * The session is not expected to carry the family soon. Its End-of-RIB is due nevertheless (RFC 4724 section 4.1). Does nothing if the session
+   * carries the family.
+   */
+  endWithout(family: Family): void {
+    const state = this.#families[family];
+    if (!state.active) Object.assign(state, { active: true, isWithheld: true });
+    if (state.isWithheld && state.endOfRib === 'wanted') state.endOfRib = 'due';
+  }
+
   /** Sends the routes of the family again, because its next hop has changed. Costs O(routes). */
   resend(family: Family): void {
     if (this.#families[family].active) this.#requeue(family);
@@ -245,11 +259,13 @@ export class AdjRibOut {
 
   #endMark(family: Family): 'end-of-rib' | 'refresh-end' | undefined {
     const state = this.#families[family];
-    if (!state.active || state.isWithheld || this.#queue.count(family) > 0) return undefined;
-    if (state.endOfRib === 'wanted' && this.#synced) {
+    if (!state.active || this.#queue.count(family) > 0) return undefined;
+    const mayEnd = state.endOfRib === 'due' || (state.endOfRib === 'wanted' && !state.isWithheld);
+    if (mayEnd && this.#synced) {
       state.endOfRib = 'sent';
       return 'end-of-rib';
     }
+    if (state.isWithheld) return undefined;
     if (state.refresh !== 'begun' && state.refresh !== 'asked-again') return undefined;
     const again = state.refresh === 'asked-again';
     state.refresh = again ? 'asked' : 'no';

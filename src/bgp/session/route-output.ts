@@ -16,6 +16,13 @@ const writeWindowBytes = 256 * 1024;
 /** Shortest time between two refreshes of a family, however often the peer asks. */
 const refreshPauseMs = 1000;
 
+/**
+ * How long a family may lack a next hop before the peer gets the family's End-of-RIB without routes. A link that comes up has its IPv6 address
+ * within this time: after at most three Router Solicitations, one every 4 s (RFC 4861 section 10), and Duplicate Address Detection. Without the
+ * End-of-RIB, the peer would keep the routes of our earlier session until its timer ends, and a peer that restarts would wait for the mark.
+ */
+export const nextHopWaitMs = 15_000;
+
 /** This many changes fill at least two messages of 4096 octets, so they are sent without waiting for the end of the turn. */
 const burstRoutes = 2048;
 
@@ -37,6 +44,8 @@ export interface OutputSession {
   readonly sink: RouteSink;
   readonly wire: WireSession;
   readonly families: readonly Family[];
+  /** The families that both ends have agreed on. Those that are missing in `families` wait for a next hop. */
+  readonly negotiated: readonly Family[];
   readonly enhancedRefresh: boolean;
   /** Called when attributes leave no room for a prefix in a message. */
   readonly unsendable: () => void;
@@ -57,6 +66,8 @@ export class RouteOutput {
   /** Timers of the refreshes that the peer has asked for and that have not started yet. */
   readonly #refreshing = new Map<Family, Timer>();
   readonly #refreshedAt = new Map<Family, number>();
+  /** Timers of the families that wait for a next hop. */
+  readonly #waiting = new Map<Family, Timer>();
   /** The peer's name; `undefined` while the peer is not configured. */
   #peer: string | undefined;
   #isSynced = false;
@@ -136,7 +147,18 @@ export class RouteOutput {
     this.#session = session;
     this.#writer = this.#writerFor(session.wire);
     this.#rib.up(session.families, session.enhancedRefresh);
+    for (const family of session.negotiated)
+      if (!session.families.includes(family)) this.#awaitNextHop(family);
     this.#schedule();
+  }
+
+  #awaitNextHop(family: Family): void {
+    this.#waiting.get(family)?.cancel();
+    const timer = this.#clock.after(nextHopWaitMs, () => {
+      this.#rib.endWithout(family);
+      this.#schedule();
+    });
+    this.#waiting.set(family, timer);
   }
 
   /**
@@ -175,7 +197,9 @@ export class RouteOutput {
     this.#writer = this.#writerFor(wire);
     for (const family of both) {
       const isCarried = families.includes(family);
-      if (isCarried !== before.families.includes(family)) this.#rib.carry(family, isCarried);
+      const wasCarried = before.families.includes(family);
+      if (isCarried !== wasCarried) this.#rib.carry(family, isCarried);
+      if (wasCarried && !isCarried) this.#awaitNextHop(family);
       // `resend` queues the routes that the peer holds, because they have the earlier next hop. The peer may hold such routes even of a
       // family that is carried again, if their withdrawals have not been sent yet.
       if (isCarried && !isSameList(before.wire.nextHops[family], nextHops[family])) this.#rib.resend(family);
@@ -184,8 +208,9 @@ export class RouteOutput {
   }
 
   down(): void {
-    for (const timer of this.#refreshing.values()) timer.cancel();
+    for (const timer of [...this.#refreshing.values(), ...this.#waiting.values()]) timer.cancel();
     this.#refreshing.clear();
+    this.#waiting.clear();
     this.#refreshedAt.clear();
     this.#session = undefined;
     this.#writer = undefined;

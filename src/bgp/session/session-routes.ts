@@ -69,6 +69,7 @@ export class SessionRoutes {
       sink: stream,
       wire: { internal, fourOctetAs, sendLimit, localAsn: settings.localAsn, nextHops: carried.nextHops },
       families: carried.families,
+      negotiated: negotiated.families,
       enhancedRefresh: enhancedRouteRefresh,
       unsendable: () => this.#log.unsendable(),
     });

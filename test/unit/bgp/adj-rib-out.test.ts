@@ -164,6 +164,26 @@ describe('AdjRibOut', () => {
     assert.deepEqual(drain(), ['announce med - 2001:db8::1/128', 'end-of-rib 6']);
   });
 
+  for (const isInherited of [false, true])
+    test(`endWithout() sends the End-of-RIB of a family without routes, once${isInherited ? ', after the withdrawals' : ''}`, () => {
+      const { rib, drain } = fixture();
+      rib.announce(c, plain);
+      rib.up([4], false);
+      rib.endWithout(4);
+      rib.endWithout(6);
+      assert.deepEqual(drain(), [], 'the desired routes are not complete');
+      if (isInherited) rib.inherit(prefix('2001:db8::9/128'));
+      rib.synced();
+      const withdrawn = isInherited ? ['withdraw 2001:db8::9/128'] : [];
+      assert.deepEqual(drain(), [...withdrawn, 'end-of-rib 4', 'end-of-rib 6']);
+      rib.endWithout(6);
+      assert.deepEqual(drain(), []);
+      rib.carry(6, true);
+      assert.deepEqual(drain(), ['announce med - 2001:db8::1/128']);
+      rib.up([4], false);
+      assert.deepEqual(drain(), ['end-of-rib 4'], 'the next session waits for the next hop again');
+    });
+
   test('resend() sends the routes of only one family again', () => {
     const { rib, drain } = fixture();
     rib.announce(a, plain);

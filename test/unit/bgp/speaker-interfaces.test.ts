@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { nextHopWaitMs } from '../../../src/bgp/session/route-output.ts';
 import { ip, prefix } from '../../support/addresses.ts';
 import { fixture, host, keepalive, open, peer, plain } from './session-fixture.ts';
 
@@ -42,6 +43,43 @@ describe('the interfaces of the node', () => {
     assert.equal(status().state, 'Established');
     assert.equal(lines.filter((line) => line.includes('now sending address family')).length, 1);
     assert.equal(lines.filter((line) => line.includes('address family not sent')).length, 2);
+  });
+
+  test('a family that stays without a next hop gets its End-of-RIB in the end (RFC 4724 section 4.1)', () => {
+    const withoutIpv6 = [{ name: 'eth0', addresses: [ip('192.0.2.1')] }];
+    let interfaces = [{ name: 'eth0', addresses: [ip('192.0.2.1'), ip('2001:db8::1')] }];
+    const { speaker, clock, establish } = fixture({ interfaces: () => interfaces });
+    speaker.setPeers([peer()]);
+    speaker.announce('router', prefix('2001:db8:100::1/128'), plain);
+    const stream = establish({ kind: 'multiprotocol', family: { afi: 2, safi: 1 } });
+    const ipv6 = () =>
+      stream.messages.flatMap((one) => {
+        if (one.kind !== 'update') return [];
+        const { mpReach, mpUnreach } = one.attributes;
+        if (mpReach) return ['route'];
+        return mpUnreach ? [mpUnreach.withdrawn.length > 0 ? 'withdrawal' : 'End-of-RIB'] : [];
+      });
+    clock.advance(nextHopWaitMs);
+    interfaces = withoutIpv6;
+    speaker.interfacesChanged();
+    speaker.synced();
+    clock.advance(nextHopWaitMs - 1);
+    stream.send(keepalive);
+    assert.deepEqual(ipv6(), ['route', 'withdrawal'], 'the address may return');
+    clock.advance(2);
+    assert.deepEqual(ipv6(), ['route', 'withdrawal', 'End-of-RIB']);
+  });
+
+  test('a family that the peer did not offer gets no End-of-RIB', () => {
+    const { speaker, clock, establish } = fixture({
+      interfaces: () => [{ name: 'eth0', addresses: [ip('192.0.2.1')] }],
+    });
+    speaker.setPeers([peer()]);
+    speaker.synced();
+    const stream = establish();
+    clock.advance(nextHopWaitMs + 1);
+    const updates = stream.messages.filter((message) => message.kind === 'update');
+    assert.equal(updates.length, 1, 'the End-of-RIB of IPv4');
   });
 
   test('routes get a new next hop when the old one moves to an interface that the session does not use', () => {
