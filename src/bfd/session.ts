@@ -26,6 +26,9 @@ import type { BfdSessionSettings } from './session-settings.ts';
 import { octetsOf } from './transport/address-octets.ts';
 import type { BfdTransport, SendPort } from './transport/transport.ts';
 
+/** A fault is logged again only if it was absent for this long. Otherwise, a fault that comes and goes with each packet would fill the log. */
+export const faultPauseMs = 600_000;
+
 export interface SessionOptions {
   readonly settings: BfdSessionSettings;
   readonly localDiscriminator: number;
@@ -67,6 +70,8 @@ export class BfdSession {
   /** The reasons of the drops that have been recorded since the last change of state. */
   readonly #recordedDrops = new Set<BfdDropReason>();
   readonly #loggedDrops = new Set<BfdDropReason>();
+  /** When each fault was last noted. */
+  readonly #faultsAtMs = new Map<string, number>();
 
   constructor(options: SessionOptions) {
     const { settings, localDiscriminator, floor, clock, random } = options;
@@ -323,9 +328,12 @@ export class BfdSession {
     this.#sendFault = fault;
   }
 
-  /** Logs a fault, unless the session already has the same fault in sending or receiving. */
+  /** Logs a fault in sending or receiving, unless the same fault was noted within `faultPauseMs`. */
   #logFault(reason: string): void {
-    if (reason === this.#sendFault || reason === this.#receiveFault) return;
+    const nowMs = this.#options.clock.now();
+    const notedAtMs = this.#faultsAtMs.get(reason);
+    this.#faultsAtMs.set(reason, nowMs);
+    if (notedAtMs !== undefined && nowMs - notedAtMs < faultPauseMs) return;
     this.#options.logger.warn({ peer: this.#settings.name, reason }, 'BFD session cannot run');
   }
 

@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import { encodeEcho } from '../../../src/bfd/codec/echo-packet.ts';
 import type { BfdPacket } from '../../../src/bfd/codec/packet.ts';
 import { encodePacket } from '../../../src/bfd/codec/packet.ts';
+import { faultPauseMs } from '../../../src/bfd/session.ts';
 import type { BfdSessionSettings } from '../../../src/bfd/session-settings.ts';
 import { connect } from '../../support/memory-bfd-transport.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
@@ -279,6 +280,25 @@ describe('BfdEngine', () => {
     a.transport.refusal = undefined;
     clock.advance(2000);
     assert.equal(only(a).fault, undefined);
+  });
+
+  test('a fault that comes and goes is logged once, and again after it was absent for some time', () => {
+    const { clock, a } = pair();
+    const logged = () => a.lines.filter(({ msg }) => msg === 'BFD session cannot run').length;
+    const comeAndGo = () => {
+      for (let i = 0; i < 20; i++) {
+        a.transport.refusal = i % 2 === 0 ? 'ENOBUFS' : undefined;
+        clock.advance(2000);
+        assert.equal(only(a).fault !== undefined, i % 2 === 0);
+      }
+    };
+    comeAndGo();
+    assert.equal(logged(), 1);
+    a.transport.refusal = 'EPERM';
+    clock.advance(faultPauseMs + 2000);
+    assert.equal(logged(), 2, 'a lasting fault is logged once');
+    comeAndGo();
+    assert.equal(logged(), 3);
   });
 
   test('sessions on one socket share its filter, which has the minimum TTL of each peer', () => {
