@@ -93,8 +93,12 @@ export class BfdEngine {
   }
 
   setSessions(wanted: readonly BfdSessionSettings[]): void {
-    const ids = new Set(wanted.map(({ id }) => id));
-    for (const [id, session] of this.#sessions) if (!ids.has(id)) this.#remove(id, session);
+    const names = new Map(wanted.map(({ id, name }) => [id, name]));
+    for (const [id, session] of this.#sessions) if (!names.has(id)) this.#remove(id, session);
+    // Sessions may swap names, so the traces of all old names are forgotten before any session records under a new name.
+    for (const { settings } of this.#all())
+      if ((names.get(settings.id) ?? settings.name) !== settings.name)
+        this.#options.recorder.forget(bfdMachine(settings.name));
     for (const settings of wanted) {
       const present = this.#sessions.get(settings.id);
       if (present && identityOf(present.settings) === identityOf(settings))

@@ -128,8 +128,8 @@ export class BfdSession {
     this.#receiveFault = fault;
   }
 
+  /** Applies an edit. Before an edit that renames the session, forget its trace. */
   configure(settings: BfdSessionSettings): void {
-    if (settings.name !== this.#settings.name) this.#options.recorder.forget(bfdMachine(this.#settings.name));
     this.#settings = settings;
     this.#openEcho(this.machine.localDiscriminator);
     const translated = machineSettings(settings, this.#options.floor, this.#returnsEcho);

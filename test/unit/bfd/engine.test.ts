@@ -248,6 +248,18 @@ describe('BfdEngine', () => {
     assert.deepEqual(a.recorder.events('bfd router'), []);
   });
 
+  test('each of two sessions that swap names begins its trace again with the edit', () => {
+    const one = node(new VirtualClock());
+    const other = { ...base, id: 'other', name: 'other', peerAddress: '192.0.2.3' };
+    one.engine.setSessions([base, other]);
+    const kinds = (name: string) => one.recorder.events(`bfd ${name}`).map(({ event }) => event);
+    one.engine.setSessions([
+      { ...base, name: 'other' },
+      { ...other, name: 'router' },
+    ]);
+    for (const name of ['router', 'other']) assert.deepEqual(kinds(name), [{ kind: 'configure' }], name);
+  });
+
   test('a socket that cannot be opened is a fault, and the engine tries to open it again', () => {
     const clock = new VirtualClock();
     const one = node(clock);
