@@ -103,6 +103,8 @@ export interface BfdSessionStatus extends BfdChange {
   readonly ups: number;
   readonly downs: number;
   readonly dropped: Readonly<Partial<Record<BfdDropReason, number>>>;
+  /** The newest of the packets that `dropped` counts. */
+  readonly lastDropped?: { readonly reason: BfdDropReason; readonly agoMs: number };
   /**
    * Time since the last accepted packet. Before its first packet, an inherited session has the time since this process inherited it, and any other
    * session does not have this field.

@@ -67,6 +67,7 @@ export class BfdSession {
   #ups = 0;
   #downs = 0;
   readonly #dropped: Partial<Record<BfdDropReason, number>> = {};
+  #lastDropped: { readonly reason: BfdDropReason; readonly atMs: number } | undefined;
   /** The reasons of the drops that have been recorded since the last change of state. */
   readonly #recordedDrops = new Set<BfdDropReason>();
   readonly #loggedDrops = new Set<BfdDropReason>();
@@ -208,6 +209,7 @@ export class BfdSession {
   status(nowMs: number): BfdSessionStatus {
     const { localDiscriminator, remote, intervals, settings, lastReceivedMs } = this.machine;
     const fault = this.#receiveFault ?? this.#sendFault;
+    const last = this.#lastDropped;
     const warnings = [this.#warning, this.#echoWarning()].filter((each) => each !== undefined);
     return {
       ...this.change(),
@@ -231,6 +233,7 @@ export class BfdSession {
       ups: this.#ups,
       downs: this.#downs,
       dropped: { ...this.#dropped },
+      ...(last && { lastDropped: { reason: last.reason, agoMs: nowMs - last.atMs } }),
       ...(lastReceivedMs === undefined ? {} : { lastReceivedAgoMs: nowMs - lastReceivedMs }),
       ...(fault === undefined ? {} : { fault }),
       ...(this.#echo ? { echo: this.#echoStatus(this.#echo) } : {}),
@@ -365,6 +368,7 @@ export class BfdSession {
 
   #countDrop(reason: BfdDropReason, detail: string): void {
     this.#dropped[reason] = (this.#dropped[reason] ?? 0) + 1;
+    this.#lastDropped = { reason, atMs: this.#options.clock.now() };
     // A packet after an administrative shutdown is not a fault.
     if (reason === 'admin-down' || this.#loggedDrops.has(reason)) return;
     this.#loggedDrops.add(reason);

@@ -62,9 +62,10 @@ const peerBfd = z.object({
   detectionTimeMs: z.number(),
   local: bfdEnd,
   remote: bfdEnd,
+  /** The fields from `sent` to `dropped` count from the time at which the BFD process began the session. */
   sent: z.number(),
   received: z.number(),
-  /** How often the session left the state Up since the BFD process started. */
+  /** How often the session left the state Up. */
   downs: z.number(),
   /** Received packets that were dropped, by reason. */
   dropped: z.record(text, z.number()),

@@ -193,6 +193,6 @@ function yourDiscriminatorOf(octets: Uint8Array): Buffer {
 }
 
 /** The part of the status that a dropped datagram must not change. */
-function essence({ dropped: _, ...rest }: BfdSessionStatus): object {
+function essence({ dropped: _, lastDropped: __, ...rest }: BfdSessionStatus): object {
   return rest;
 }

@@ -9,6 +9,11 @@ const unansweredPackets = 3;
  * exchange takes two seconds at most. When the Detection Time of a session exceeds `initProblemMs`, the session gets its Detection Time instead.
  */
 const initProblemMs = 5000;
+/**
+ * A packet that was dropped within this time still says what is wrong. The time is as long as the longest interval between packets that the
+ * configuration allows.
+ */
+const recentDropMs = 60_000;
 
 /** The BFD session of a peer as `/status` shows it. */
 export function peerBfd(
@@ -54,7 +59,8 @@ export function peerBfd(
 
 /** Why the session is not Up, as far as this end can see it. Most often a firewall or a missing session of the peer is the reason. */
 export function problemOf(session: BfdSessionStatus, nowEpochMs: number): string | undefined {
-  const { state, remoteState, sent, received, dropped, fault, lastReceivedAgoMs, detectionTimeMs } = session;
+  const { state, remoteState, sent, received, lastDropped, fault, lastReceivedAgoMs, detectionTimeMs } =
+    session;
   if (fault !== undefined) return fault;
   if (state === 'Up' || state === 'AdminDown') return undefined;
   // With intervals of many seconds, an exchange may take as long as the Detection Time.
@@ -66,8 +72,8 @@ export function problemOf(session: BfdSessionStatus, nowEpochMs: number): string
       ? 'packets of the peer arrive, but the peer does not receive ours'
       : undefined;
   }
-  const [reason] = Object.entries(dropped).sort(([, a], [, b]) => b - a)[0] ?? [];
-  if (reason !== undefined) return `packets arrive and are dropped: ${reason}`;
+  if (lastDropped && lastDropped.agoMs <= recentDropMs)
+    return `packets arrive and are dropped: ${lastDropped.reason}`;
   if (session.passive && session.remoteDiscriminator === 0)
     return 'this end is passive and waits for the peer, which sends nothing; one end must not be passive';
   if (sent < unansweredPackets) return undefined;

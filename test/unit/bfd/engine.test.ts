@@ -175,7 +175,11 @@ describe('BfdEngine', () => {
     deliver(a, recorded.octets);
     deliver(a, encodePacket(packet(forged)));
     deliver(a, signed(forged, 'meticulous-sha1', { id: 1, octets: Buffer.from('a guess') }, sequence));
-    assert.deepEqual(only(a).dropped, { sequence: 1, authentication: 2 });
+    const { dropped, lastDropped } = only(a);
+    assert.deepEqual(dropped, { sequence: 1, authentication: 2 });
+    assert.deepEqual(lastDropped, { reason: 'authentication', agoMs: 0 });
+    clock.advance(10);
+    assert.equal(only(a).lastDropped?.agoMs, 10);
     clock.advance(1000);
     assert.deepEqual([only(a).state, only(a).downs], ['Up', 0]);
   });

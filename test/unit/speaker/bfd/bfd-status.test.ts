@@ -74,8 +74,20 @@ describe('problemOf(): why a session is not Up', () => {
     ],
     [
       'dropped packets',
-      { sent: 9, dropped: { sequence: 1, authentication: 5 } },
+      {
+        sent: 9,
+        dropped: { sequence: 5, authentication: 1 },
+        lastDropped: { reason: 'authentication', agoMs: 900 },
+      },
       'packets arrive and are dropped: authentication',
+    ],
+    [
+      'packets that were dropped long ago',
+      {
+        ...{ sent: 9, received: 5, lastReceivedAgoMs: 60_000 },
+        ...{ dropped: { authentication: 5 }, lastDropped: { reason: 'authentication', agoMs: 3_600_000 } },
+      },
+      'we send, and nothing returns any more',
     ],
     [
       'AdminDown of the peer',
