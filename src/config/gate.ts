@@ -38,7 +38,8 @@ export function judge(text: string, { assigned = [], storageFault }: JudgeOption
     return { kind: 'rejected', errors: [error], orphans: [] };
   }
   const index = poolIndexOf(parsed.value);
-  const orphans = [...assigned].filter(({ address }) => index.poolOf(address) === undefined);
+  const orphans: AssignedAddress[] = [];
+  for (const each of assigned) if (index.poolOf(each.address) === undefined) orphans.push(each);
   if (orphans.length > 0) return { kind: 'rejected', errors: [], orphans };
   return { kind: 'accepted', config: parsed.value, warnings: parsed.warnings };
 }
@@ -46,9 +47,10 @@ export function judge(text: string, { assigned = [], storageFault }: JudgeOption
 /** Why a text was rejected, in one line that names at most `limit` errors or orphans. */
 export function rejectionReason(rejected: Extract<Judgement, { kind: 'rejected' }>, limit: number): string {
   const { errors, orphans } = rejected;
-  const name = (items: readonly string[]) =>
-    items.slice(0, limit).join('; ') + (items.length > limit ? `; and ${items.length - limit} more` : '');
-  if (orphans.length === 0) return name(errors.map(formatConfigError));
-  const held = name(orphans.map(({ service, address }) => `${service} ${formatIp(address)}`));
+  const name = <Item>(items: readonly Item[], format: (item: Item) => string) =>
+    items.slice(0, limit).map(format).join('; ') +
+    (items.length > limit ? `; and ${items.length - limit} more` : '');
+  if (orphans.length === 0) return name(errors, formatConfigError);
+  const held = name(orphans, ({ service, address }) => `${service} ${formatIp(address)}`);
   return `no pool would hold ${orphans.length} assigned ${orphans.length === 1 ? 'address' : 'addresses'}: ${held}. Keep the range with draining: true until its Services are gone`;
 }

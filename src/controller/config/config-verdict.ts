@@ -63,7 +63,7 @@ export function judgeConfigMap(
   if (text === accepted?.text) return { kind: 'active', accepted, isNew: false };
   const stored = encodeAcceptedConfig(text, annotationRoom(configMap?.annotations ?? {}));
   const judgement = judge(text, {
-    assigned: [...assigned()].sort(byService),
+    assigned: assigned(),
     storageFault: stored.ok ? undefined : stored.error,
   });
   const hash = configHash(text);
@@ -72,13 +72,14 @@ export function judgeConfigMap(
     const generation = (accepted?.generation ?? 0) + 1;
     return { kind: 'active', accepted: { text, hash, generation, at: now, config, warnings }, isNew: true };
   }
+  const rejected = { ...judgement, orphans: judgement.orphans.toSorted(byService) };
   return {
     kind: 'stale',
     accepted,
     subject: hash,
-    reason: printable(rejectionReason(judgement, maxNamed), maxReasonCharacters),
-    details: printable(rejectionReason(judgement, maxLogged), maxDetailsCharacters),
-    hasOrphans: judgement.orphans.length > 0,
+    reason: printable(rejectionReason(rejected, maxNamed), maxReasonCharacters),
+    details: printable(rejectionReason(rejected, maxLogged), maxDetailsCharacters),
+    hasOrphans: rejected.orphans.length > 0,
   };
 }
 

@@ -117,5 +117,15 @@ test('rejectionReason() names as many orphans as its limit allows, and counts th
     /^no pool would hold 12 assigned addresses: ns\/s0 192\.0\.2\.0; .*ns\/s9 192\.0\.2\.9; and 2 more\. Keep the range with draining: true/,
   );
   assert.doesNotMatch(reason, /s10/);
+  let formatted = 0;
+  const counted = judgement.orphans.map(({ address }) => ({
+    address,
+    get service() {
+      formatted++;
+      return 'ns/s';
+    },
+  }));
+  rejectionReason({ ...judgement, orphans: counted }, 10);
+  assert.equal(formatted, 10, 'only the named orphans cost time');
   assert.match(rejectionReason(judgement, Number.POSITIVE_INFINITY), /ns\/s11 192\.0\.2\.11\. Keep/);
 });

@@ -214,6 +214,21 @@ test('the gate rejects an edit that would orphan an address, and accepts it once
   await harness.stop();
 });
 
+test('the reason of a rejection names the orphans in the order of their names', async () => {
+  const harness = await started(other);
+  for (const name of ['b', 'c', 'a']) {
+    harness.service(name, { annotations: { 'bellman.dev/address-pool': 'b' } });
+    await harness.pass();
+  }
+  harness.editConfig(good);
+  await harness.pass();
+  assert.match(
+    harness.annotation('config-error') ?? '',
+    /3 assigned addresses: default\/a 198\.51\.100\.2; default\/b 198\.51\.100\.0; default\/c 198\.51\.100\.1\./,
+  );
+  await harness.stop();
+});
+
 for (const [what, next, pools] of [
   ['split', config(pool('x', '192.0.2.0/29'), pool('y', '192.0.2.8/29')), 'x'],
   ['renamed', config(pool('z', '192.0.2.0/28')), 'z'],
