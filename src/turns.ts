@@ -6,6 +6,7 @@
  *
  * A task is work that can be cut into small steps, for example the plan of one Service. When several tasks have work, the one that was
  * registered first runs first. Code that handles a stream of inputs asks `hasTime` between two inputs, and awaits `next()` when no time is left.
+ * Code that needs the result of some steps awaits `finish()`.
  */
 import type { Clock } from './clock.ts';
 
@@ -100,6 +101,15 @@ export class Turns {
     this.#waiting ??= Promise.withResolvers();
     this.#schedule();
     return this.#waiting.promise;
+  }
+
+  /** Does all steps of some work, each of well under a millisecond, in the time that callers of `next()` have. Resolves to their result. */
+  async finish<Result>(steps: Iterator<unknown, Result>): Promise<Result> {
+    for (;;) {
+      while (!this.hasTime) await this.next();
+      const step = steps.next();
+      if (step.done) return step.value;
+    }
   }
 
   /** The tasks that have work left. */

@@ -37,11 +37,31 @@ export function judge(text: string, { assigned = [], storageFault }: JudgeOption
     const error: ConfigError = { path: '', line: 1, column: 1, message: storageFault };
     return { kind: 'rejected', errors: [error], orphans: [] };
   }
-  const index = poolIndexOf(parsed.value);
-  const orphans: AssignedAddress[] = [];
-  for (const each of assigned) if (index.poolOf(each.address) === undefined) orphans.push(each);
+  const steps = orphanSteps(parsed.value, assigned);
+  let step = steps.next();
+  while (!step.done) step = steps.next();
+  const orphans = step.value;
   if (orphans.length > 0) return { kind: 'rejected', errors: [], orphans };
   return { kind: 'accepted', config: parsed.value, warnings: parsed.warnings };
+}
+
+/** Number of addresses that one step looks at. */
+const perStep = 500;
+
+/** Finds the assigned addresses that no pool of the configuration holds, in steps, so that the search can be interrupted. */
+export function* orphanSteps(
+  config: Config,
+  assigned: Iterable<AssignedAddress>,
+): Generator<undefined, readonly AssignedAddress[]> {
+  const index = poolIndexOf(config);
+  const orphans: AssignedAddress[] = [];
+  let looked = 0;
+  for (const each of assigned) {
+    if (index.poolOf(each.address) === undefined) orphans.push(each);
+    looked++;
+    if (looked % perStep === 0) yield undefined;
+  }
+  return orphans;
 }
 
 /** Why a text was rejected, in one line that names at most `limit` errors or orphans. */

@@ -23,7 +23,7 @@
 export * from './config.ts';
 export { type ConfigError, formatConfigError } from './errors.ts';
 export { formatConfig } from './format.ts';
-export { type AssignedAddress, judge, rejectionReason } from './gate.ts';
+export { type AssignedAddress, type Judgement, judge, orphanSteps, rejectionReason } from './gate.ts';
 export { parseConfig } from './parse.ts';
 export { PoolIndex, poolIndexOf } from './pool-index.ts';
 export { comparePools } from './pool-order.ts';

@@ -193,7 +193,7 @@ class Scenario {
 
   #configMap(raw: object): void {
     const configMap = decodeConfigMap(raw as RawObject);
-    const verdict = this.#measure(() => judgeConfigMap(configMap, this.#accepted.current, () => [], ''));
+    const verdict = this.#measure(() => judgeConfigMap(configMap, this.#accepted.current, ''));
     if (verdict.kind !== 'active') checkText(verdict.reason, maxConfigErrorCharacters);
     this.#measure(() => this.#accepted.update(configMapName, configMap));
   }

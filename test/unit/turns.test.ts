@@ -92,6 +92,26 @@ describe('Turns', () => {
     assert.equal(log.filter((each) => each === 'task').length, 60);
   });
 
+  test('finishes steps in slices, and resolves to their result', async () => {
+    const clock = new SlicingClock();
+    let done = 0;
+    const steps = function* () {
+      for (; done < 20; done++) yield;
+      return 'result';
+    };
+    let result: string | undefined;
+    const finished = new Turns(clock).finish(steps()).then((value) => {
+      result = value;
+    });
+    for (let before = 0; result === undefined; before = done) {
+      await new Promise(setImmediate);
+      assert.ok(done - before <= 5, `${done - before} steps in one turn`);
+      clock.run(1);
+    }
+    await finished;
+    assert.deepEqual([done, result], [20, 'result']);
+  });
+
   test('when a step requests work, runs this work only after the step has ended', () => {
     const log: string[] = [];
     const turns = new Turns(new VirtualClock());

@@ -7,8 +7,8 @@
  *
  * A configuration is stored before it is put in force. After a restart at any moment, the controller therefore finds the configuration again, even
  * if the text of the ConfigMap has changed. There is one exception: if the ConfigMap is deleted during the write, the configuration is in
- * force before the copy stores it. While a new configuration is being stored, no address is assigned, because the new configuration may
- * remove the pool of the address.
+ * force before the copy stores it. While a new configuration is being judged and stored, no address is assigned, because the new configuration
+ * may remove the pool of the address.
  *
  * The loop is level-triggered: it compares the annotations and the copy with what they should say. The loop therefore also repairs the
  * annotations and the copy after another client has changed them.
@@ -16,7 +16,7 @@
 import type { Clock } from '../../clock.ts';
 import { type AcceptedConfig, recallAcceptedConfig } from '../../cluster/accepted-config.ts';
 import { acceptedConfigMapName, annotations, configMapKey, configMapName } from '../../cluster/names.ts';
-import type { Config, PoolConfig } from '../../config/index.ts';
+import type { AssignedAddress, Config, PoolConfig } from '../../config/index.ts';
 import type { Api, RawObject } from '../../kubernetes/api.ts';
 import { ApiError, isConflict, isNotFound } from '../../kubernetes/api-error.ts';
 import { decodeConfigMap } from '../../kubernetes/decode.ts';
@@ -27,10 +27,11 @@ import { isOlderVersion, patchAnnotations, paths } from '../../kubernetes/write.
 import type { Logger } from '../../log.ts';
 import type { FlightRecorder } from '../../telemetry/flight-recorder.ts';
 import type { Guard } from '../../telemetry/guard.ts';
+import type { Turns } from '../../turns.ts';
 import type { ControllerMetrics } from '../metrics.ts';
 import type { ServiceReconciler } from '../services/service-reconciler.ts';
 import { type AnnotationChange, configMapChange, copyChange, warningText } from './config-annotations.ts';
-import { judgeConfigMap, notStored, type Verdict } from './config-verdict.ts';
+import { judgeConfigMap, notStored, orphaning, sortedOrphanSteps, type Verdict } from './config-verdict.ts';
 import { VerdictReporter } from './verdict-reporter.ts';
 
 export interface ConfigReconcilerOptions {
@@ -40,10 +41,11 @@ export interface ConfigReconcilerOptions {
   readonly metrics: ControllerMetrics;
   readonly logger: Logger;
   readonly clock: Clock;
+  readonly turns: Turns;
   readonly guard: Guard;
   readonly recorder: FlightRecorder;
-  /** Receives each configuration that is put in force, and decides nothing while a configuration is being stored. */
-  readonly services: Pick<ServiceReconciler, 'assigned' | 'setConfig' | 'hold' | 'release'>;
+  /** Receives each configuration that is put in force, and decides nothing while a configuration is being judged and stored. */
+  readonly services: Pick<ServiceReconciler, 'settle' | 'assigned' | 'setConfig' | 'release'>;
   /** Receives each configuration that is put in force, after `services` has received it. */
   readonly onConfig: (config: Config) => void;
 }
@@ -183,12 +185,8 @@ export class ConfigReconciler {
 
   async #reconcile(): Promise<void> {
     const configMap = this.#configMap;
-    const now = new Date(this.#options.clock.epochMs()).toISOString();
-    let verdict = judgeConfigMap(configMap, this.#accepted, () => this.#options.services.assigned(), now);
-    if (configMap && verdict.kind === 'active' && verdict.isNew) {
-      const refusal = await this.#storeAndApply(configMap, verdict);
-      if (refusal !== undefined) verdict = notStored(verdict.accepted, this.#accepted, refusal);
-    }
+    const verdict = await this.#judgeAndApply(configMap);
+    if (!verdict) return;
     try {
       if (configMap && verdict.kind !== 'none' && !(verdict.kind === 'active' && verdict.isNew))
         await this.#annotate(configMap, configMapChange(configMap, verdict, this.#clusterWarnings));
@@ -201,13 +199,35 @@ export class ConfigReconciler {
     }
   }
 
+  /** Judges the text, and puts an accepted text in force. Resolves to `undefined` when the term ends before the judgement. */
+  async #judgeAndApply(configMap: ConfigMap | undefined): Promise<Verdict | undefined> {
+    const { services, clock } = this.#options;
+    const now = new Date(clock.epochMs()).toISOString();
+    try {
+      const verdict = judgeConfigMap(configMap, this.#accepted, now);
+      if (!configMap || verdict.kind !== 'active' || !verdict.isNew) return verdict;
+      const orphans = await this.#orphansOf(verdict.accepted.config);
+      if (!orphans) return undefined;
+      if (orphans.length > 0) return orphaning(verdict.accepted, this.#accepted, orphans);
+      const refusal = await this.#storeAndApply(configMap, verdict);
+      return refusal === undefined ? verdict : notStored(verdict.accepted, this.#accepted, refusal);
+    } finally {
+      services.release();
+    }
+  }
+
+  /** Decisions stay held afterwards, so that the result stays right until the text is in force. */
+  async #orphansOf(config: Config): Promise<readonly AssignedAddress[] | undefined> {
+    const { services, turns } = this.#options;
+    if (!(await services.settle())) return undefined;
+    return turns.finish(sortedOrphanSteps(config, services.assigned()));
+  }
+
   /** Stores an accepted text and puts it in force; returns the reason when the API server refuses to store it. */
   async #storeAndApply(
     configMap: ConfigMap,
     verdict: Extract<Verdict, { kind: 'active' }>,
   ): Promise<string | undefined> {
-    const { services } = this.#options;
-    services.hold();
     try {
       // The known cluster warnings are about the previous configuration. `ClusterLint` judges the new one once it is in force.
       await this.#annotate(configMap, configMapChange(configMap, verdict, null));
@@ -218,8 +238,6 @@ export class ConfigReconciler {
     } catch (error) {
       if (error instanceof ApiError && (error.status === 413 || error.status === 422)) return error.message;
       throw error;
-    } finally {
-      services.release();
     }
   }
 

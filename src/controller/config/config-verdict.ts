@@ -10,9 +10,17 @@ import {
 } from '../../cluster/accepted-config.ts';
 import { describeMissingKey } from '../../cluster/missing-key.ts';
 import { configMapKey, configMapName } from '../../cluster/names.ts';
-import { type AssignedAddress, judge, rejectionReason } from '../../config/index.ts';
+import {
+  type AssignedAddress,
+  type Config,
+  type Judgement,
+  judge,
+  orphanSteps,
+  rejectionReason,
+} from '../../config/index.ts';
 import type { ConfigMap } from '../../kubernetes/model.ts';
 import { printable } from '../../printable.ts';
+import { sortSteps } from '../sort-steps.ts';
 
 export type Verdict =
   /** There is no ConfigMap, and nothing was ever accepted. */
@@ -45,11 +53,10 @@ const maxLogged = 100;
 const maxReasonCharacters = 4000;
 const maxDetailsCharacters = 16_000;
 
-/** Judges the ConfigMap as it is. `now` is RFC 3339. */
+/** Judges the ConfigMap as it is, without regard to the addresses in use. `now` is RFC 3339. */
 export function judgeConfigMap(
   configMap: ConfigMap | undefined,
   accepted: AcceptedConfig | undefined,
-  assigned: () => Iterable<AssignedAddress>,
   now: string,
 ): Verdict {
   const text = configMap?.data[configMapKey];
@@ -62,24 +69,45 @@ export function judgeConfigMap(
   }
   if (text === accepted?.text) return { kind: 'active', accepted, isNew: false };
   const stored = encodeAcceptedConfig(text, annotationRoom(configMap?.annotations ?? {}));
-  const judgement = judge(text, {
-    assigned: assigned(),
-    storageFault: stored.ok ? undefined : stored.error,
-  });
+  const judgement = judge(text, { storageFault: stored.ok ? undefined : stored.error });
   const hash = configHash(text);
   if (judgement.kind === 'accepted') {
     const { config, warnings } = judgement;
     const generation = (accepted?.generation ?? 0) + 1;
     return { kind: 'active', accepted: { text, hash, generation, at: now, config, warnings }, isNew: true };
   }
-  const rejected = { ...judgement, orphans: judgement.orphans.toSorted(byService) };
+  return rejection(hash, accepted, judgement);
+}
+
+/** Finds the orphans of a configuration in steps, in the order in which the reason names them. The assigned addresses must not change meanwhile. */
+export function* sortedOrphanSteps(
+  config: Config,
+  assigned: Iterable<AssignedAddress>,
+): Generator<undefined, readonly AssignedAddress[]> {
+  return yield* sortSteps(yield* orphanSteps(config, assigned), byService);
+}
+
+/** The verdict on a text that has no error but that would orphan addresses. */
+export function orphaning(
+  text: AcceptedConfig,
+  accepted: AcceptedConfig | undefined,
+  orphans: readonly AssignedAddress[],
+): StaleVerdict {
+  return rejection(text.hash, accepted, { kind: 'rejected', errors: [], orphans });
+}
+
+function rejection(
+  hash: string,
+  accepted: AcceptedConfig | undefined,
+  judgement: Extract<Judgement, { kind: 'rejected' }>,
+): StaleVerdict {
   return {
     kind: 'stale',
     accepted,
     subject: hash,
-    reason: printable(rejectionReason(rejected, maxNamed), maxReasonCharacters),
-    details: printable(rejectionReason(rejected, maxLogged), maxDetailsCharacters),
-    hasOrphans: rejected.orphans.length > 0,
+    reason: printable(rejectionReason(judgement, maxNamed), maxReasonCharacters),
+    details: printable(rejectionReason(judgement, maxLogged), maxDetailsCharacters),
+    hasOrphans: judgement.orphans.length > 0,
   };
 }
 

@@ -12,7 +12,8 @@
  *   gathering ──first configuration: learn, decide──→ deciding ⇄ held      any ──→ stopped
  *
  * While gathering, the reconciler makes no decision, because the addresses in use are not known yet. While held, it makes no decision, because a
- * new configuration is accepted but not written yet. An address that is assigned now might be in no pool of the new configuration.
+ * new configuration is being judged, or is accepted but not written yet. An address that is assigned now might be in no pool of the new
+ * configuration.
  */
 import { formatIp, type IpAddress, parseIp, sameIp } from '../../address/index.ts';
 import type { Clock, Timer } from '../../clock.ts';
@@ -103,6 +104,8 @@ export class ServiceReconciler {
   /** Whether an unfinished pass that was dropped had moved addresses. */
   #hasMoved = false;
   readonly #deciding: TurnHandle;
+  /** Present while a caller of `settle` waits. */
+  #settling: PromiseWithResolvers<boolean> | undefined;
 
   constructor(options: ServiceReconcilerOptions) {
     this.#options = options;
@@ -170,12 +173,21 @@ export class ServiceReconciler {
     this.#passSoon();
   }
 
-  /** Suspends decisions. Changes that arrive meanwhile wait for `release`. */
-  hold(): void {
-    if (this.#phase === 'deciding') this.#phase = 'held';
+  /**
+   * Makes the decisions that are due, then suspends decisions. Changes that arrive later wait for `release`. Resolves to false when the reconciler
+   * stops before that. While gathering, there are no decisions to wait for.
+   */
+  async settle(): Promise<boolean> {
+    if (this.#phase !== 'deciding') return this.#phase !== 'stopped';
+    this.#settling ??= Promise.withResolvers();
+    const { promise } = this.#settling;
+    this.#deciding.request();
+    return await promise;
   }
 
+  /** Resumes decisions. A caller of `settle` that did not wait for the result calls this too. */
   release(): void {
+    this.#settling = undefined;
     if (this.#phase !== 'held') return;
     this.#phase = 'deciding';
     this.#deciding.request();
@@ -197,13 +209,11 @@ export class ServiceReconciler {
   }
 
   /**
-   * The addresses in use. Decides about pending changes first, unless decisions are held. Before the first configuration, these are the addresses
-   * that are recorded on Services.
+   * The addresses in use. They change with each decision, so a caller that reads them in slices calls `settle` first. Before the first
+   * configuration, these are the addresses that are recorded on Services.
    */
   assigned(): Iterable<AssignedAddress> {
-    if (this.#phase === 'gathering') return this.#recordedAddresses();
-    this.#finishPasses();
-    return this.#options.allocator.assigned();
+    return this.#phase === 'gathering' ? this.#recordedAddresses() : this.#options.allocator.assigned();
   }
 
   /** The `/status` entries of all Services that are ours. */
@@ -225,6 +235,7 @@ export class ServiceReconciler {
   async stop(): Promise<void> {
     this.#phase = 'stopped';
     this.#deciding.end();
+    this.#settling?.resolve(false);
     this.#writes.stop();
     await Promise.all([this.#writes.settled(), this.#conditions?.stop()]);
   }
@@ -277,12 +288,12 @@ export class ServiceReconciler {
   #step(): boolean {
     if (this.#phase !== 'deciding') return false;
     const pass = this.#pass ?? this.#beginPass();
-    if (!pass) return false;
+    if (!pass) return this.#settled();
     const step = pass.steps.next();
     if (step.done) {
       this.#pass = undefined;
       if (pass.hasMoved) this.#options.onAddressesChanged();
-      return this.#changed.size > 0;
+      return true;
     }
     const decision = step.value;
     if (!decision) return true;
@@ -307,9 +318,13 @@ export class ServiceReconciler {
     return this.#pass;
   }
 
-  /** Makes all decisions that are due, because the caller needs the result now. */
-  #finishPasses(): void {
-    while (this.#step());
+  /** No decision is due. Returns false. */
+  #settled(): false {
+    if (!this.#settling) return false;
+    this.#phase = 'held';
+    this.#settling.resolve(true);
+    this.#settling = undefined;
+    return false;
   }
 
   #record(decision: Decision): void {

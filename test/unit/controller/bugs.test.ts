@@ -15,6 +15,7 @@ import { Turns } from '../../../src/turns.ts';
 import { BusyClock } from '../../support/busy-clock.ts';
 import { MemoryApi } from '../../support/memory-api.ts';
 import { memoryLogger } from '../../support/memory-logger.ts';
+import { SlicingClock } from '../../support/slicing-clock.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 import { pass } from '../../support/virtual-run.ts';
 import { service } from '../speaker/fixtures.ts';
@@ -78,6 +79,7 @@ test('ServiceReconciler retries a Service whose decision throws, and serves the 
   const held = () => [...services.assigned()].map((each) => `${each.service} ${each.address.value & 0xffn}`);
   const web: Service = service('web', []);
   services.setService('default/web', web);
+  await pass(shared.clock, 100, 100);
   assert.deepEqual(held(), ['default/web 0']);
 
   const poison = new Poison();
@@ -112,6 +114,92 @@ test('ServiceReconciler reports that a pass has moved addresses, even if the pas
   assert.equal([...services.assigned()].length, 1);
   assert.equal(told, 1);
   await services.stop();
+});
+
+test('ServiceReconciler settles in slices, and makes no later decision before its release', async () => {
+  const clock = new BusyClock();
+  const { services } = parts(clock);
+  const parsed = parseConfig(config(pool('a', '192.0.0.0/20')));
+  assert.ok(parsed.ok);
+  for (let i = 0; i < 1000; i++) services.setService(`default/s${i}`, service(`s${i}`, []));
+  services.setConfig(parsed.value);
+  const count = () => [...services.assigned()].length;
+  const settled = services.settle();
+  services.setService('default/early', service('early', []));
+  assert.ok(count() < 1001, 'some decisions are due');
+  clock.advance(1000);
+  assert.equal(await settled, true);
+  assert.equal(count(), 1001);
+  services.setService('default/late', service('late', []));
+  clock.advance(1000);
+  assert.equal(count(), 1001);
+  services.release();
+  clock.advance(1000);
+  assert.equal(count(), 1002);
+  await services.stop();
+});
+
+test('ServiceReconciler that stops while decisions are due does not settle', async () => {
+  const { services } = parts(new BusyClock());
+  const parsed = parseConfig(config(pool('a', '192.0.0.0/20')));
+  assert.ok(parsed.ok);
+  for (let i = 0; i < 1000; i++) services.setService(`default/s${i}`, service(`s${i}`, []));
+  services.setConfig(parsed.value);
+  const settled = services.settle();
+  await services.stop();
+  assert.equal(await settled, false);
+  assert.equal(await services.settle(), false);
+});
+
+test('ConfigReconciler judges an edit in slices, and meanwhile no address is assigned', async () => {
+  const { shared, services } = parts();
+  const slicing = new SlicingClock();
+  const turns = new Turns(slicing);
+  const reconciler = new ConfigReconciler({ ...shared, turns, services, onConfig: () => {} });
+  const edit = (text: string): void => {
+    const known = shared.client.get(configPath)?.metadata;
+    const data = { config: text };
+    const metadata = { ...known, name: 'config', namespace };
+    const { uid = '', resourceVersion = '', annotations = {} } = shared.client.put(configPath, {
+      metadata,
+      data,
+    }).metadata;
+    reconciler.setConfigMap({ namespace, name: 'config', uid, resourceVersion, annotations, data });
+  };
+  const goOn = async (isDone: () => boolean) => {
+    for (let i = 0; i < 1000 && !isDone(); i++) {
+      slicing.run(1);
+      await pass(shared.clock, 100, 100);
+    }
+    assert.ok(isDone());
+  };
+  const earlier = config(pool('a', '192.0.0.0/19'), pool('b', '198.51.100.0/28', 'auto-assign: false'));
+  const later = config(pool('a', '192.0.0.0/19'));
+  edit(earlier);
+  reconciler.start();
+  await goOn(() => reconciler.state().hash === configHash(earlier));
+  for (let i = 0; i < 3000; i++) services.setService(`default/s${i}`, service(`s${i}`, []));
+  await pass(shared.clock, 3000, 100);
+  assert.equal([...services.assigned()].length, 3000);
+
+  edit(later);
+  await pass(shared.clock, 3000, 100);
+  assert.equal(reconciler.state().hash, configHash(earlier), 'the judgement waits for the next turn');
+  const late = service('late', [], { annotations: { 'bellman.dev/address-pool': 'b' } });
+  services.setService('default/late', late);
+  await pass(shared.clock, 3000, 100);
+  assert.equal([...services.assigned()].length, 3000);
+  await goOn(() => reconciler.state().hash === configHash(later));
+  await pass(shared.clock, 3000, 100);
+  assert.equal([...services.assigned()].length, 3000, 'the accepted configuration has no pool b');
+
+  edit(earlier);
+  await pass(shared.clock, 3000, 100);
+  let isStopped = false;
+  void Promise.all([services.stop(), reconciler.stop()]).then(() => {
+    isStopped = true;
+  });
+  await goOn(() => isStopped);
 });
 
 test('ConfigReconciler retries a ConfigMap whose judgement throws, and keeps the accepted configuration', async () => {
