@@ -73,6 +73,7 @@ export class LeaderTerm {
       ...options,
       services: this.#services,
       onConfig: (config) => {
+        if (options.signal.aborted) return;
         this.#clusterLint.setConfig(config);
         if (!options.adoptOnly) this.#deadNodes.setConfig(config);
       },

@@ -47,9 +47,9 @@ const newcomer = Number.POSITIVE_INFINITY;
  * judges whether two Services may share an address. It makes no other decision.
  */
 export class AddressBook {
-  #pools: readonly PoolState[] = [];
-  #poolsByName: ReadonlyMap<string, PoolState> = new Map();
-  #index = new PoolIndex<PoolState>([]);
+  readonly #pools: readonly PoolState[];
+  readonly #poolsByName: ReadonlyMap<string, PoolState>;
+  readonly #index: PoolIndex<PoolState>;
   /** Holdings by Service. */
   readonly #holdings = new Map<string, KeptHolding>();
   readonly #holders: Readonly<Record<Family, Map<bigint, KeptHolders>>> = {
@@ -60,16 +60,14 @@ export class AddressBook {
    * For each namespace, the pools that are for listed namespaces only (`isForListedNamespaces`) and have this namespace in their list.
    * `#openPools` holds all pools that are not for listed namespaces only. In both fields, the pools stand in the order in which they are tried.
    */
-  #poolsByNamespace: ReadonlyMap<string, readonly PoolState[]> = new Map();
-  #openPools: readonly PoolState[] = [];
-  #rankOfPool: ReadonlyMap<PoolState, number> = new Map();
+  readonly #poolsByNamespace: ReadonlyMap<string, readonly PoolState[]>;
+  readonly #openPools: readonly PoolState[];
+  readonly #rankOfPool: ReadonlyMap<PoolState, number>;
   /** For each scope of a sharing key (see `scopesOf`), the addresses that have a holder with this scope. */
   readonly #shared = new Map<string, Record<Family, Set<bigint>>>();
   #lastSeniority = 0;
 
-  /** Replaces the pools. Every Service keeps its addresses, even an address that is in none of the new pools. */
-  setPools(configs: readonly PoolConfig[]): void {
-    const holdings = [...this.#holdings.keys()].map((key) => [key, this.release(key)] as const);
+  constructor(configs: readonly PoolConfig[] = []) {
     this.#pools = configs
       .map((config) => new PoolState(config))
       .sort((a, b) => comparePools(a.config, b.config));
@@ -78,8 +76,20 @@ export class AddressBook {
     this.#rankOfPool = new Map(this.#pools.map((pool, rank) => [pool, rank]));
     this.#openPools = this.#pools.filter((pool) => !isForListedNamespaces(pool));
     this.#poolsByNamespace = byNamespace(this.#pools.filter(isForListedNamespaces));
-    for (const [key, holding] of holdings)
-      if (holding) this.hold(key, holding.assigned, holding.terms, holding);
+  }
+
+  /**
+   * Makes a book with other pools, one Service in each step. Every Service keeps its addresses, even an address that is in none of the new pools.
+   * This book must not change before the last step.
+   */
+  *withPools(configs: readonly PoolConfig[]): Generator<undefined, AddressBook> {
+    const book = new AddressBook(configs);
+    book.#lastSeniority = this.#lastSeniority;
+    for (const [key, kept] of this.#holdings) {
+      book.hold(key, kept.assigned, kept.terms, this.#withSeniority(key, kept));
+      yield undefined;
+    }
+    return book;
   }
 
   /** The pools, in the order in which they are tried. */
@@ -241,8 +251,7 @@ export class AddressBook {
   release(key: string): Holding | undefined {
     const kept = this.#holdings.get(key);
     if (!kept) return undefined;
-    const since = kept.assigned.map(({ address }) => this.#seniorityOf(key, address));
-    const holding = { ...kept, since };
+    const holding = this.#withSeniority(key, kept);
     this.#holdings.delete(key);
     const { namespace } = holding.terms;
     for (const { address } of holding.assigned) {
@@ -257,6 +266,10 @@ export class AddressBook {
       pool?.free(family).put(value);
     }
     return holding;
+  }
+
+  #withSeniority(key: string, kept: KeptHolding): Holding {
+    return { ...kept, since: kept.assigned.map(({ address }) => this.#seniorityOf(key, address)) };
   }
 
   #conflict(

@@ -67,7 +67,7 @@ interface Plan {
 const familyNumbers = { IPv4: 4, IPv6: 6 } as const;
 
 export class Allocator {
-  readonly #book = new AddressBook();
+  #book = new AddressBook();
   /** One copy of each list of sharing keys and of ports. */
   readonly #lists = new SharedValues<readonly string[]>();
   #namespaces: ReadonlyMap<string, Labels> = new Map();
@@ -76,7 +76,12 @@ export class Allocator {
 
   /** Puts a configuration in force. Until a Service is reconciled, it keeps even an address that no pool holds any more. */
   setConfig(config: Config): void {
-    this.#book.setPools(config.pools);
+    for (const _ of this.configSteps(config));
+  }
+
+  /** Does the same in steps. It takes effect with the last one. No Service may be learned, reconciled, adopted or released before that. */
+  *configSteps(config: Config): Generator<undefined> {
+    this.#book = yield* this.#book.withPools(config.pools);
   }
 
   /** The allocator reads the map at each decision, so the caller may change the map later. */

@@ -83,6 +83,8 @@ export class ConfigReconciler {
    */
   #clusterWarnings: string | null | undefined;
   #isStarted = false;
+  /** Whether the last accepted text is in force. */
+  #isInForce = false;
   #isRejudgeDue = false;
 
   constructor(options: ConfigReconcilerOptions) {
@@ -137,12 +139,11 @@ export class ConfigReconciler {
   }
 
   /**
-   * Starts the reconciler. Before this call, the first lists of both ConfigMaps and of the Services must be complete. Puts the last
-   * accepted text back in force, then judges the present text.
+   * Starts the reconciler. Before this call, the first lists of both ConfigMaps and of the Services must be complete. The reconciler
+   * puts the last accepted text back in force, then judges the present text.
    */
   start(): void {
     this.#accepted = recallAcceptedConfig(this.#configMap, this.#copy);
-    if (this.#accepted) this.#putInForce(this.#accepted);
     const carrier = this.#configMap ?? this.#copy;
     if (carrier?.annotations[annotations.configStatus] === 'stale')
       this.#reporter.recall(carrier.annotations[annotations.configError]);
@@ -184,6 +185,7 @@ export class ConfigReconciler {
   }
 
   async #reconcile(): Promise<void> {
+    await this.#restore();
     const configMap = this.#configMap;
     const verdict = await this.#judgeAndApply(configMap);
     if (!verdict) return;
@@ -196,6 +198,16 @@ export class ConfigReconciler {
       this.#verdict = verdict;
       if (this.#reporter.report(verdict, this.#uid)) this.#record(verdict);
       if (verdict.kind !== 'none') await this.#storeCopy(configMap, verdict);
+    }
+  }
+
+  /** Puts the last accepted text in force, unless it already is. */
+  async #restore(): Promise<void> {
+    if (!this.#accepted || this.#isInForce) return;
+    try {
+      await this.#putInForce(this.#accepted);
+    } finally {
+      this.#options.services.release();
     }
   }
 
@@ -233,7 +245,7 @@ export class ConfigReconciler {
       await this.#annotate(configMap, configMapChange(configMap, verdict, null));
       this.#clusterWarnings = null;
       this.#accepted = verdict.accepted;
-      this.#putInForce(verdict.accepted);
+      await this.#putInForce(verdict.accepted);
       return undefined;
     } catch (error) {
       if (error instanceof ApiError && (error.status === 413 || error.status === 422)) return error.message;
@@ -241,9 +253,11 @@ export class ConfigReconciler {
     }
   }
 
-  #putInForce(accepted: AcceptedConfig): void {
+  async #putInForce(accepted: AcceptedConfig): Promise<void> {
     this.#options.metrics.configLoaded.set(1);
-    this.#options.services.setConfig(accepted.config);
+    this.#isInForce = false;
+    await this.#options.services.setConfig(accepted.config);
+    this.#isInForce = true;
     this.#options.onConfig(accepted.config);
   }
 

@@ -118,7 +118,12 @@ export class ServiceDecider {
       sorted++;
       if (sorted % sortedPerStep === 0) yield undefined;
     }
-    const waiting = this.#allocator.waiting().filter((key) => rest.delete(key));
+    const waiting: string[] = [];
+    for (const key of this.#allocator.waiting()) {
+      if (rest.delete(key)) waiting.push(key);
+      sorted++;
+      if (sorted % sortedPerStep === 0) yield undefined;
+    }
     return { departures, waiting, others: [...rest] };
   }
 

@@ -146,25 +146,49 @@ export class ServiceReconciler {
     this.#passSoon();
   }
 
-  /** Puts a configuration in force. With the first one, the allocator learns the addresses in use, and then the decisions start. */
-  setConfig(config: Config): void {
-    const { allocator } = this.#options;
-    allocator.setConfig(config);
+  /**
+   * Puts a configuration in force. With the first one, the allocator learns the addresses in use, and then the decisions start. Decisions about a
+   * later one wait for `release`.
+   */
+  async setConfig(config: Config): Promise<void> {
+    if (!(await this.settle())) return;
+    await this.#options.turns.finish(this.#configSteps(config));
+    this.#deciding.request();
+  }
+
+  *#configSteps(config: Config): Generator<undefined, void> {
+    yield* this.#options.allocator.configSteps(config);
     this.#pools = new Map(config.pools.map((pool) => [pool.name, pool]));
-    if (this.#phase !== 'gathering') return this.#decideAll();
-    const byAge = this.#services.byAge();
-    for (const service of byAge) if (this.#decider.isOurs(service)) allocator.learn(service);
-    this.#phase = 'deciding';
+    if (this.#phase === 'gathering') yield* this.#learnAll();
+    else yield* this.#allChanged();
+  }
+
+  *#learnAll(): Generator<undefined, void> {
+    const { allocator } = this.#options;
     // `#changed` holds these keys already, in the order in which the API server listed the Services. Only a new Set puts the oldest Service first,
     // because adding a key to a Set again does not move the key.
-    this.#changed = new Set([...byAge.map(objectKey), ...this.#changed]);
-    this.#deciding.request();
+    const inOrder = new Set<string>();
+    for (const each of yield* this.#services.byAgeSteps()) {
+      const key = objectKey(each);
+      const service = this.#services.get(key);
+      if (service && this.#decider.isOurs(service)) allocator.learn(service);
+      inOrder.add(key);
+      yield undefined;
+    }
+    for (const key of this.#changed) {
+      inOrder.add(key);
+      yield undefined;
+    }
+    this.#changed = inOrder;
+    if (this.#phase === 'gathering') this.#phase = 'deciding';
   }
 
   /** Sets the map of all namespaces. Call `namespaceChanged` after each change of the map. */
   setNamespaces(labelsByName: ReadonlyMap<string, Labels>): void {
     this.#options.allocator.setNamespaces(labelsByName);
-    this.#decideAll();
+    if (this.#phase === 'gathering') return;
+    for (const _ of this.#allChanged());
+    this.#deciding.request();
   }
 
   /** The labels of the namespace have changed, so its Services may be allowed to use other pools. */
@@ -266,16 +290,18 @@ export class ServiceReconciler {
   }
 
   /**
-   * Begins a new pass about all Services. It includes the Services that an unfinished pass has not reached, also those that are gone and
-   * must be released.
+   * Notes that a decision about each Service is due. This includes the Services that an unfinished pass has not reached, also those that are gone
+   * and must be released.
    */
-  #decideAll(): void {
+  *#allChanged(): Generator<undefined, void> {
     for (const key of this.#pass?.pending ?? []) this.#changed.add(key);
     if (this.#pass?.isFirst) this.#isFirstPass = true;
     if (this.#pass?.hasMoved) this.#hasMoved = true;
     this.#pass = undefined;
-    for (const key of this.#services.keys()) this.#changed.add(key);
-    this.#deciding.request();
+    for (const key of this.#services.keys()) {
+      this.#changed.add(key);
+      yield undefined;
+    }
   }
 
   /** Schedules a pass. Changes that arrive together share one pass. */

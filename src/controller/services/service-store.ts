@@ -1,5 +1,6 @@
 import { objectKey, type Service } from '../../kubernetes/model.ts';
 import { isOlderVersion } from '../../kubernetes/write.ts';
+import { sortSteps } from '../sort-steps.ts';
 
 /** The Services as the API server last showed them, with an index of the addresses in their status. */
 export class ServiceStore {
@@ -83,8 +84,15 @@ export class ServiceStore {
 
   /** All Services, oldest first. */
   byAge(): Service[] {
-    return [...this.#services.values()].sort(
-      (a, b) => a.createdAtMs - b.createdAtMs || (objectKey(a) < objectKey(b) ? -1 : 1),
-    );
+    return [...this.#services.values()].sort(compareAge);
   }
+
+  /** Sorts in steps. Services that come or change meanwhile are not considered. */
+  byAgeSteps(): Generator<undefined, readonly Service[]> {
+    return sortSteps([...this.#services.values()], compareAge);
+  }
+}
+
+function compareAge(a: Service, b: Service): number {
+  return a.createdAtMs - b.createdAtMs || (objectKey(a) < objectKey(b) ? -1 : 1);
 }

@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { PoolConfig } from '../../../src/config/index.ts';
 import { AddressBook } from '../../../src/controller/allocator/address-book.ts';
 import { Crowd } from '../../../src/controller/allocator/crowd.ts';
 import type { SharingTerms } from '../../../src/controller/allocator/sharing.ts';
@@ -26,17 +27,25 @@ function hold(book: AddressBook, service: string, ...ports: readonly number[]): 
 
 /** A book in which each Service in `keys` holds the address, with a port of its own. */
 function crowded(): AddressBook {
-  const book = new AddressBook();
-  book.setPools([pool('a', ['192.0.2.0/30'])]);
+  const book = new AddressBook([pool('a', ['192.0.2.0/30'])]);
   for (const [i, key] of keys.entries()) hold(book, key, i);
   return book;
+}
+
+function withPools(book: AddressBook, ...pools: readonly PoolConfig[]): AddressBook {
+  const steps = book.withPools(pools);
+  let taken = 0;
+  for (let step = steps.next(); ; step = steps.next(), taken++) {
+    if (!step.done) continue;
+    assert.equal(taken, book.services().length, 'one step for each Service');
+    return step.value;
+  }
 }
 
 const holders = (book: AddressBook) => [...book.holdersOf(address)].map(({ service }) => service).sort();
 
 test('AddressBook keeps every holder of an address, and its seniority, while holders come and go', () => {
-  const book = new AddressBook();
-  book.setPools([pool('a', ['192.0.2.0/30'])]);
+  const book = new AddressBook([pool('a', ['192.0.2.0/30'])]);
   const sizes: boolean[] = [];
   for (const [i, key] of keys.entries()) {
     hold(book, key, i);
@@ -81,15 +90,15 @@ test('AddressBook displaces the younger ones of twenty holders when an older one
 test('AddressBook names an address that twenty holders share with one of another namespace, unless the pool allows it', () => {
   const shared = (book: AddressBook, key: string) =>
     book.sharedAcrossWithoutPermission(key).map((each) => each.address);
-  const book = crowded();
+  let book = crowded();
   assert.deepEqual(shared(book, 'default/s0'), []);
   hold(book, 'other/guest', 99);
   for (const key of [...keys, 'other/guest']) assert.deepEqual(shared(book, key), [address]);
   assert.ok(book.isHeldIn('other', address));
   assert.ok(!book.isHeldIn('third', address));
-  book.setPools([pool('a', ['192.0.2.0/30'], { shareAcrossNamespaces: true })]);
+  book = withPools(book, pool('a', ['192.0.2.0/30'], { shareAcrossNamespaces: true }));
   assert.deepEqual(shared(book, 'default/s0'), []);
-  book.setPools([pool('a', ['192.0.2.0/30'])]);
+  book = withPools(book, pool('a', ['192.0.2.0/30']));
   book.release('other/guest');
   assert.deepEqual(shared(book, 'default/s0'), []);
 });

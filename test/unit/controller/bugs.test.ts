@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Registry } from 'prom-client';
+import { formatIp } from '../../../src/address/index.ts';
 import { configHash } from '../../../src/cluster/accepted-config.ts';
 import { parseConfig } from '../../../src/config/index.ts';
 import { Allocator } from '../../../src/controller/allocator/allocator.ts';
@@ -17,7 +18,7 @@ import { MemoryApi } from '../../support/memory-api.ts';
 import { memoryLogger } from '../../support/memory-logger.ts';
 import { SlicingClock } from '../../support/slicing-clock.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
-import { pass } from '../../support/virtual-run.ts';
+import { pass, settle } from '../../support/virtual-run.ts';
 import { service } from '../speaker/fixtures.ts';
 import { config, configPath, namespace, pool } from './controller-harness.ts';
 
@@ -66,6 +67,15 @@ function parts(clock = new VirtualClock(), onAddressesChanged = () => {}) {
   return { shared, services, lines, registry };
 }
 
+/** Lets turns of the event loop pass until work in slices is done. */
+async function applied(clock: VirtualClock, work: Promise<void>): Promise<void> {
+  let isDone = false;
+  void work.then(() => {
+    isDone = true;
+  });
+  for (; !isDone; await settle()) clock.advance(0);
+}
+
 async function failures(registry: Registry): Promise<number> {
   const metric = await registry.getSingleMetric('bellman_input_failures_total')?.get();
   return metric?.values.reduce((sum, { value }) => sum + value, 0) ?? 0;
@@ -75,7 +85,7 @@ test('ServiceReconciler retries a Service whose decision throws, and serves the 
   const { shared, services, lines, registry } = parts();
   const parsed = parseConfig(config(pool('a', '192.0.2.0/28')));
   assert.ok(parsed.ok);
-  services.setConfig(parsed.value);
+  await applied(shared.clock, services.setConfig(parsed.value));
   const held = () => [...services.assigned()].map((each) => `${each.service} ${each.address.value & 0xffn}`);
   const web: Service = service('web', []);
   services.setService('default/web', web);
@@ -107,12 +117,43 @@ test('ServiceReconciler reports that a pass has moved addresses, even if the pas
   const parsed = parseConfig(config(pool('a', '192.0.2.0/32')));
   assert.ok(parsed.ok);
   for (let i = 0; i < 1000; i++) services.setService(`default/s${i}`, service(`s${i}`, []));
-  services.setConfig(parsed.value);
+  await applied(clock, services.setConfig(parsed.value));
   assert.equal(told, 0, 'the pass is not finished');
   services.setNamespaces(new Map());
   clock.advance(1000);
   assert.equal([...services.assigned()].length, 1);
   assert.equal(told, 1);
+  await services.stop();
+});
+
+test('ServiceReconciler puts a configuration in force in slices, while Services come and go', async () => {
+  const clock = new BusyClock();
+  const { services } = parts(clock);
+  const [first, second] = ['a', 'b'].map((name) => parseConfig(config(pool(name, '192.0.0.0/20'))));
+  assert.ok(first?.ok && second?.ok);
+  const addressOf = (i: number) => `192.0.${8 + (i >> 8)}.${i & 255}`;
+  for (let i = 0; i < 1000; i++) services.setService(`default/s${i}`, service(`s${i}`, [addressOf(i)]));
+  const inUse = () => new Map([...services.assigned()].map((each) => [each.service, formatIp(each.address)]));
+
+  for (const [parsed, gone, come] of [
+    [first, 0, 'new'],
+    [second, 1, 'newer'],
+  ] as const) {
+    const before = clock.turns;
+    const configured = services.setConfig(parsed.value);
+    clock.advance(0);
+    await settle();
+    services.setService(`default/s${gone}`, undefined);
+    services.setService(`default/${come}`, service(come, []));
+    await applied(clock, configured);
+    assert.ok(clock.turns - before > 2, 'the work took several turns');
+    services.release();
+    clock.advance(1000);
+    assert.deepEqual([inUse().get(`default/s${gone}`), inUse().size], [undefined, 1000]);
+    const found = inUse();
+    for (let i = 2; i < 1000; i++) assert.equal(found.get(`default/s${i}`), addressOf(i));
+    assert.ok(inUse().has(`default/${come}`));
+  }
   await services.stop();
 });
 
@@ -122,7 +163,7 @@ test('ServiceReconciler settles in slices, and makes no later decision before it
   const parsed = parseConfig(config(pool('a', '192.0.0.0/20')));
   assert.ok(parsed.ok);
   for (let i = 0; i < 1000; i++) services.setService(`default/s${i}`, service(`s${i}`, []));
-  services.setConfig(parsed.value);
+  await applied(clock, services.setConfig(parsed.value));
   const count = () => [...services.assigned()].length;
   const settled = services.settle();
   services.setService('default/early', service('early', []));
@@ -140,11 +181,12 @@ test('ServiceReconciler settles in slices, and makes no later decision before it
 });
 
 test('ServiceReconciler that stops while decisions are due does not settle', async () => {
-  const { services } = parts(new BusyClock());
+  const clock = new BusyClock();
+  const { services } = parts(clock);
   const parsed = parseConfig(config(pool('a', '192.0.0.0/20')));
   assert.ok(parsed.ok);
   for (let i = 0; i < 1000; i++) services.setService(`default/s${i}`, service(`s${i}`, []));
-  services.setConfig(parsed.value);
+  await applied(clock, services.setConfig(parsed.value));
   const settled = services.settle();
   await services.stop();
   assert.equal(await settled, false);
