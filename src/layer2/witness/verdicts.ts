@@ -117,8 +117,7 @@ export class Verdicts {
    * the facts (`witnessToJson`) names only the first few.
    */
   mute(): ReadonlySet<string> {
-    const isOnTrial = (address: string) => this.#mute.get(address)?.isCarried === true;
-    const named = this.#named().sort((a, b) => Number(isOnTrial(b)) - Number(isOnTrial(a)));
+    const named = this.#named();
     if (!this.#isOverfull) return new Set(named);
     return new Set([everyAddress, ...named.filter((address) => !this.#mute.get(address)?.hasPassed)]);
   }
