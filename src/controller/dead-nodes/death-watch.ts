@@ -204,6 +204,7 @@ export class DeathWatch {
 
   #readSoon(): void {
     const watched = this.#judge.watched().length;
+    if (watched === 0) this.#wasWaiting = false;
     if (this.#reading || watched === 0) return;
     const isWaiting = this.#decisions.some(({ state }) => state === 'waiting');
     const isFirst = isWaiting && !this.#wasWaiting;

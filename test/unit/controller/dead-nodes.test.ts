@@ -146,6 +146,24 @@ describe('DeadNodes', () => {
     assert.ok(readAtMs !== undefined && readAtMs - reportedAtMs <= 10, `${readAtMs} after ${reportedAtMs}`);
   });
 
+  test('reads the Lease of a node at once, even if the reports on an earlier node ended while the controller still read', async (t) => {
+    const { api, clock, deadNodes, report } = await setUp(t);
+    for (const speaker of ['n1', 'n2']) report(speaker, 'n3');
+    await pass(clock, 100, 10);
+    assert.equal(deadNodes.status()?.nodes[0]?.state, 'waiting');
+    for (const speaker of ['n1', 'n2']) report(speaker);
+    await pass(clock, 2000, 10);
+    assert.deepEqual(deadNodes.status()?.nodes, []);
+    let readAtMs: number | undefined;
+    api.before = ({ path }) => {
+      if (path === leasePath('n3')) readAtMs ??= clock.now();
+    };
+    const reportedAtMs = clock.now();
+    for (const speaker of ['n1', 'n2']) report(speaker, 'n3');
+    await pass(clock, 2000, 10);
+    assert.ok(readAtMs !== undefined && readAtMs - reportedAtMs <= 10, `${readAtMs} after ${reportedAtMs}`);
+  });
+
   test('marks more nodes than it can read in one round, if max-nodes allows it', async (t) => {
     const { clock, report, reasons } = await setUp(t, { count: 121, maxNodes: 100 });
     const dead = Array.from({ length: 60 }, (_, i) => `n${i + 62}`);
