@@ -150,7 +150,7 @@ const labels: Readonly<Record<string, string>> = {
   protocol: '`arp`, `ndp`',
   state: '`alive`, `suspect`, `dead`, `left`',
   'bellman_controller_dead_nodes state':
-    '`waiting`: the controller reads signs of life; `held`: a rule forbids marking the node; `dead`: the controller is about to mark the node; `marked`: the Pods of the node are set to not ready',
+    '`waiting`: the controller reads signs of life; `held`: a rule forbids marking the node; `marked`: the Pods of the node are set to not ready, or are about to be',
   'bellman_controller_node_deaths_total result': '`marked`, `returned`',
   diag: 'diagnostic code of RFC 5880 section 4.1: 1 detection time expired, 2 echo failed, 3 neighbor signaled session down',
   side: '`local`: this node noticed the fault; `remote`: the peer noticed it',

@@ -48,7 +48,9 @@ const collectedGauges: readonly CollectedGauge[] = [
     help: 'Nodes that a majority of the speakers reports as dead, by what the controller does about it.',
     labelNames: ['state'],
     samples: ({ deaths }) => {
-      const counts = new Map(deathStates.map((state) => [state, 0]));
+      // The controller marks a dead node in the same turn in which it finds the node dead, so a collection never meets the state `dead`.
+      const states = deathStates.filter((state) => state !== 'dead');
+      const counts = new Map<DeathDecision['state'], number>(states.map((state) => [state, 0]));
       for (const { state } of deaths()) counts.set(state, (counts.get(state) ?? 0) + 1);
       return [...counts].map(([state, count]) => [{ state }, count]);
     },

@@ -202,7 +202,11 @@ test('ConfigReconciler judges an edit in slices, and meanwhile no address is ass
     const known = shared.client.get(configPath)?.metadata;
     const data = { config: text };
     const metadata = { ...known, name: 'config', namespace };
-    const { uid = '', resourceVersion = '', annotations = {} } = shared.client.put(configPath, {
+    const {
+      uid = '',
+      resourceVersion = '',
+      annotations = {},
+    } = shared.client.put(configPath, {
       metadata,
       data,
     }).metadata;

@@ -3,6 +3,7 @@ import { describe, type TestContext, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { Registry } from 'prom-client';
 import { deathReportBody } from '../../../src/cluster/death-report.ts';
+import { Allocator } from '../../../src/controller/allocator/allocator.ts';
 import { DeadNodes } from '../../../src/controller/dead-nodes/dead-nodes.ts';
 import { markPods } from '../../../src/controller/dead-nodes/pod-marker.ts';
 import { deathTiming } from '../../../src/controller/death-judge/death-judge.ts';
@@ -88,11 +89,12 @@ async function setUp(
     renew(name);
     report(name);
   }
+  const metrics = new ControllerMetrics(registry);
   const deadNodes = new DeadNodes({
     client: api,
     namespace,
     events: { record: (event) => void events.push(event) },
-    metrics: new ControllerMetrics(registry),
+    metrics,
     logger,
     clock,
     turns: new Turns(clock),
@@ -103,6 +105,12 @@ async function setUp(
   t.after(async () => {
     end.abort();
     await deadNodes.stop();
+  });
+  metrics.termBegun({
+    allocator: new Allocator(),
+    pools: () => [],
+    queued: () => 0,
+    deaths: () => deadNodes.decisions,
   });
   deadNodes.setConfig({ deadNodes: { maxNodes: { kind: 'number', nodes: maxNodes } } });
   await pass(clock, 2 * deathTiming.quietMs, 500);
@@ -220,6 +228,15 @@ describe('DeadNodes', () => {
     });
     const [node] = deadNodes.status()?.nodes ?? [];
     assert.deepEqual(node, { node: 'n3', state: 'marked', reports: 2, speakers: 3, reason: '' });
+    const counts = await registry.getSingleMetric('bellman_controller_dead_nodes')?.get();
+    assert.deepEqual(
+      counts?.values.map(({ labels, value }) => [labels.state, value]),
+      [
+        ['waiting', 0],
+        ['held', 0],
+        ['marked', 1],
+      ],
+    );
     const pods = await registry.getSingleMetric('bellman_controller_pods_marked_total')?.get();
     assert.equal(pods?.values[0]?.value, 2);
   });
