@@ -2,7 +2,8 @@
  * OpenELB: Eip, BgpConf, BgpPeer (v1alpha2, with the fields that v0.6 added to Eip).
  *
  * An Eip becomes a pool. BgpConf has the settings that all sessions share, so they are written into each peer. When BgpConf has an AS number for
- * each rack (`asPerRack`), a BgpPeer becomes one peer for each rack. A BgpPeer that selects a single rack of `asPerRack` becomes one peer.
+ * each rack (`asPerRack`), a BgpPeer becomes one peer for each rack that it may select. With `as`, it also becomes a peer for the nodes of no rack and
+ * of other racks, because OpenELB gives these nodes the AS number `as`.
  */
 import type { RawPeer, RawPool } from '../config/index.ts';
 import { addLayer2Advertisement, Draft, type PlacedPool } from './draft.ts';
@@ -11,7 +12,7 @@ import { literalNames } from './interfaces.ts';
 import { placeOf, type SourceObject, specOf } from './objects.ts';
 import { withLength } from './ranges.ts';
 import type { Report } from './report.ts';
-import { isEmptySelector, partsOf, type Selector, selectorOf } from './selectors.ts';
+import { isEmptySelector, partsOf, type Selector, selectorOf, selects } from './selectors.ts';
 import { customResource, groupOf, type Source } from './source.ts';
 import { show } from './text.ts';
 
@@ -159,18 +160,43 @@ function convertConf(conf: SourceObject, peers: readonly SourceObject[], draft: 
   };
   if (!shared.asn && !shared.asnByRack) spec.lacks('as', 'our AS number, or asPerRack');
   const restartTime = readRestart(shared.restart);
-  for (const peer of peers) convertPeer(peer, shared, restartTime, draft, report);
-  const to = (key: string) => draft.peers.map(({ at }) => `${at}.${key}`);
-  const noPeer = 'there is no BgpPeer';
-  const spread = (field: Field<unknown> | undefined, key: string, how: string) => {
-    if (draft.peers.length === 0) field?.dropped(noPeer);
-    else field?.changed(to(key), how);
+  const written = peers.flatMap((peer) => convertPeer(peer, shared, restartTime, draft, report));
+  const to = (key: string, isMeant: (peer: WrittenPeer) => boolean) =>
+    written.flatMap((peer) => (isMeant(peer) ? `${peer.at}.${key}` : []));
+  const spread = (
+    field: Field<unknown> | undefined,
+    places: readonly string[],
+    how: string,
+    none: string,
+  ) => {
+    if (written.length === 0) field?.dropped('there is no BgpPeer');
+    else field?.changed(places, places.length === 0 ? `left out; ${none}` : how);
   };
-  if (shared.asnByRack) shared.asn?.changed('', 'left out; asPerRack has the AS number of each rack');
-  else spread(shared.asn, 'my-asn', 'written into each peer');
-  spread(shared.asnByRack, 'my-asn', `one peer for each rack, for the nodes with the label ${rackLabel}`);
-  spread(shared.routerId, 'router-id', 'written into each peer');
-  reportRestart(shared.restart, to('graceful-restart'), restartTime !== undefined && draft.peers.length > 0);
+  const each = shared.asnByRack
+    ? 'written into each peer for other nodes than those of asPerRack'
+    : 'written into each peer';
+  const onlyRacks = 'each BgpPeer selects only racks of asPerRack';
+  spread(
+    shared.asn,
+    to('my-asn', ({ ofRack }) => !ofRack),
+    each,
+    onlyRacks,
+  );
+  spread(
+    shared.asnByRack,
+    to('my-asn', ({ ofRack }) => ofRack),
+    `one peer for each rack, for the nodes with the label ${rackLabel}`,
+    'no BgpPeer selects a rack of it',
+  );
+  const ownId = `${onlyRacks}, and OpenELB gives each node of a rack an ID of its own`;
+  spread(
+    shared.routerId,
+    to('router-id', ({ ofRack }) => !ofRack),
+    each,
+    ownId,
+  );
+  const restarting = to('graceful-restart', ({ sharesRestart }) => sharesRestart);
+  reportRestart(shared.restart, restarting, restartTime !== undefined && written.length > 0);
   spec
     .number('listenPort')
     ?.dropped('Bellman connects to the routers, and listens on port 179 only for passive peers');
@@ -202,23 +228,37 @@ function reportRestart(restart: Fields | undefined, to: readonly string[], isCar
   restart.dropOthers('Bellman has only the restart time');
 }
 
+/** A peer of the configuration, and the settings of BgpConf that it has. */
+interface WrittenPeer {
+  readonly at: string;
+  /** Whether its nodes are those of a rack in `asPerRack`. */
+  readonly ofRack: boolean;
+  /** Whether it has the graceful restart of BgpConf, because its BgpPeer has none of its own. */
+  readonly sharesRestart: boolean;
+}
+
 function convertPeer(
   object: SourceObject,
   shared: Shared,
   sharedRestart: number | undefined,
   draft: Draft,
   report: Report,
-): void {
+): WrittenPeer[] {
   const spec = specOf(object, report);
   const conf = spec.object('conf');
   const address = conf?.text('neighborAddress');
   const asn = conf?.number('peerAs');
-  const lacks = (name: string, expected: string) =>
-    conf ? conf.lacks(name, expected) : spec.lacks(`conf.${name}`, expected);
+  const lacks = (name: string, expected: string): [] => {
+    if (conf) conf.lacks(name, expected);
+    else spec.lacks(`conf.${name}`, expected);
+    return [];
+  };
   if (!address) return lacks('neighborAddress', 'the address of the router');
   if (!asn) return lacks('peerAs', "the router's AS number");
   const nodes = spec.selector('nodeSelector');
   const racks = racksOf(nodes?.value, shared);
+  if (racks.length === 0)
+    nodes?.refuse('it selects no rack of asPerRack, and BgpConf has no AS number (as) for other nodes');
   const restart = spec.object('gracefulRestart');
   const isOwn = restart?.boolean('enabled') !== undefined;
   const restartTime = isOwn ? readRestart(restart) : sharedRestart;
@@ -229,7 +269,8 @@ function convertPeer(
   const [isMultihop, ttl] = [multihop?.boolean('enabled'), multihop?.number('multihopTtl')];
   const [localAs, password] = [conf?.number('localAs'), conf?.text('authPassword')];
   const places: string[] = [];
-  for (const { rack, ourAsn, selector } of racks) {
+  const multihopPlaces: string[] = [];
+  for (const { rack, ourAsn, ofRack, selector } of racks) {
     const at = draft.nextPeer;
     report.cameFrom(at, placeOf(object));
     places.push(at);
@@ -241,13 +282,15 @@ function convertPeer(
       'peer-address': address.value,
       'peer-port': port?.value,
       ...times.values,
-      'router-id': shared.routerId?.value,
+      'router-id': ofRack ? undefined : shared.routerId?.value,
       password: password?.value,
       passive: passive?.value,
       'node-selectors': selector && !isEmptySelector(selector) ? [selector] : undefined,
     };
-    if (isMultihop?.value && asn.value !== (localAs?.value ?? ourAsn))
+    if (isMultihop?.value && asn.value !== (localAs?.value ?? ourAsn)) {
       peer['ebgp-multihop'] = ttl?.value ?? true;
+      multihopPlaces.push(`${at}.ebgp-multihop`);
+    }
     if (restartTime !== undefined)
       peer['graceful-restart'] = restartTime === 0 ? true : { 'restart-time': `${restartTime}s` };
     draft.addPeer(peer);
@@ -257,16 +300,18 @@ function convertPeer(
   asn.carried(to('peer-asn'));
   localAs?.carried(to('local-asn'));
   password?.carried(to('password'));
-  nodes?.carried(to('node-selectors'));
+  if (nodes && isEmptySelector(nodes.value)) nodes.changed('', 'left out; it selects all nodes');
+  else if (racks.every(({ selector }) => selector === nodes?.value)) nodes?.carried(to('node-selectors'));
+  else nodes?.changed(to('node-selectors'), `together with the label ${rackLabel}`);
   port?.carried(to('peer-port'));
   passive?.carried(to('passive'));
   times.report(to);
-  if (isMultihop?.value && asn.value === (localAs?.value ?? racks[0]?.ourAsn)) {
+  if (isMultihop?.value && multihopPlaces.length === 0) {
     isMultihop.changed('', 'left out; the peer has our AS number');
     ttl?.changed('', 'left out; the peer has our AS number');
   } else if (isMultihop?.value) {
-    isMultihop.carried(to('ebgp-multihop'));
-    ttl?.carried(to('ebgp-multihop'));
+    isMultihop.carried(multihopPlaces);
+    ttl?.carried(multihopPlaces);
   } else {
     isMultihop?.changed('', 'left out; it is the default');
     ttl?.changed('', 'left out; ebgpMultihop is not enabled');
@@ -277,29 +322,43 @@ function convertPeer(
       family.dropOthers('Bellman offers both families in every session, and one path for each route');
   conf?.text('description')?.dropped('a peer has no description; write a comment');
   spec.dropOthers('Bellman knows no such setting of a peer');
+  return racks.map(({ ofRack }, i) => ({ at: places[i] ?? '', ofRack, sharesRestart: !isOwn }));
 }
 
 interface RackPeer {
+  /** The rack that the name of the peer needs; `undefined` when the BgpPeer becomes no other peer, or for other nodes than those of the racks. */
   readonly rack: string | undefined;
+  readonly ofRack: boolean;
   readonly ourAsn: number;
   readonly selector: Selector | undefined;
 }
 
 /**
- * The peers that a BgpPeer becomes: one for each rack of `asPerRack`. Without `asPerRack`, a BgpPeer becomes one peer. It also becomes one peer
- * when it selects a single rack that `asPerRack` lists.
+ * The peers that a BgpPeer becomes: one for each rack of `asPerRack` that it may select, and with `as`, one for the other nodes that it may select. A
+ * selector that needs no addition stays as it is.
  */
 function racksOf(nodes: Selector | undefined, { asn, asnByRack }: Shared): RackPeer[] {
-  if (!asnByRack) return [{ rack: undefined, ourAsn: asn?.value ?? 0, selector: nodes }];
+  const others = { rack: undefined, ofRack: false, ourAsn: asn?.value ?? 0 };
+  if (!asnByRack) return [{ ...others, selector: nodes }];
   const { labels, requirements } = partsOf(nodes ?? {});
   const only = labels[rackLabel];
-  const ofOnly = only === undefined ? undefined : asnByRack.value.get(only);
-  if (ofOnly !== undefined) return [{ rack: undefined, ourAsn: ofOnly, selector: nodes }];
-  return Array.from(asnByRack.value, ([rack, ourAsn]) => ({
-    rack,
-    ourAsn,
-    selector: selectorOf({ ...labels, [rackLabel]: rack }, requirements),
+  const onRack = requirements.filter(({ key }) => key === rackLabel);
+  const racks = [...asnByRack.value].filter(
+    ([rack]) => (only ?? rack) === rack && selects(selectorOf({}, onRack), { [rackLabel]: rack }),
+  );
+  const isListed = (rack: string) => asnByRack.value.has(rack);
+  const selectsOthers =
+    only === undefined
+      ? !onRack.some(({ operator, values }) => operator === 'In' && values.every(isListed))
+      : !isListed(only);
+  const ofRacks = racks.map(([rack, ourAsn]) => ({
+    ...{ rack: only === undefined ? rack : undefined, ofRack: true, ourAsn },
+    selector: only === undefined ? selectorOf({ ...labels, [rackLabel]: rack }, requirements) : nodes,
   }));
+  if (!asn || !selectsOthers) return ofRacks;
+  const notIn = { key: rackLabel, operator: 'NotIn', values: [...asnByRack.value.keys()] } as const;
+  const selector = racks.length === 0 ? nodes : selectorOf(labels, [...requirements, notIn]);
+  return [...ofRacks, { ...others, selector }];
 }
 
 interface Times {

@@ -14,6 +14,7 @@ import { literalNames } from './interfaces.ts';
 import { placeOf, type SourceObject, specOf } from './objects.ts';
 import { readRange, shortestLength, withLength } from './ranges.ts';
 import type { Report } from './report.ts';
+import { isEmptySelector, type Selector } from './selectors.ts';
 import { customResource, groupOf, type Source } from './source.ts';
 
 const group = 'purelb.io';
@@ -34,8 +35,12 @@ export const purelb: Source = {
     const groups = objects.filter(({ kind }) => kind === 'ServiceGroup');
     for (const object of groups) convertGroup(object, draft, report);
     const onLinks = draft.pools.filter(({ value }) => value.protocol === 'layer2');
-    for (const object of objects.filter(({ kind }) => kind === 'LBNodeAgent'))
-      convertAgent(object, onLinks, report);
+    const agents = objects
+      .filter(({ kind }) => kind === 'LBNodeAgent')
+      .map((object) => readAgent(object, report));
+    // An agent for all nodes and links needs an advertisement beside those of other agents. Otherwise only the nodes of the others would answer.
+    const areNeeded = agents.some(({ advertisement }) => Object.keys(advertisement).length > 0);
+    for (const agent of agents) convertAgent(agent, onLinks, areNeeded);
     for (const object of objects)
       if (object.kind !== 'ServiceGroup' && object.kind !== 'LBNodeAgent') dropOther(object, report);
     return { kind: 'draft', draft };
@@ -217,35 +222,63 @@ function convertNamespaces(
   } else isDefault?.changed('', 'left out; it is the default');
 }
 
-function convertAgent(object: SourceObject, pools: readonly PlacedPool[], report: Report): void {
+interface Agent {
+  readonly spec: Fields;
+  readonly local: Fields | undefined;
+  readonly nodes: Field<Selector> | undefined;
+  readonly link: Field<string> | undefined;
+  /** Names of links beside the one that `link` names. */
+  readonly more: Field<string[]> | undefined;
+  /** Empty for all links, `undefined` for a pattern. */
+  readonly names: readonly string[] | undefined;
+  readonly advertisement: RawLayer2Advertisement;
+}
+
+function readAgent(object: SourceObject, report: Report): Agent {
   const spec = specOf(object, report);
   const local = spec.object('local');
   const nodes = spec.selector('nodeSelector');
   const link = local?.text('localInterface') ?? local?.text('localint');
-  const names = link === undefined || link.value === 'default' ? [] : literalNames(link.value);
-  const advertisement: RawLayer2Advertisement = {
+  const more = local?.texts('interfaces');
+  const own = link === undefined || link.value === 'default' ? [] : literalNames(link.value);
+  // Without names, Bellman answers on every link, which includes those of `interfaces`.
+  const names = own && own.length > 0 ? [...new Set([...own, ...(more?.value ?? [])])] : own;
+  const advertisement = {
     ...(names && names.length > 0 ? { interfaces: names } : {}),
-    ...(nodes ? { 'node-selectors': [nodes.value] } : {}),
+    ...(nodes && !isEmptySelector(nodes.value) ? { 'node-selectors': [nodes.value] } : {}),
   };
-  const hasSettings = Object.keys(advertisement).length > 0;
-  const places = hasSettings ? pools.map((pool) => addLayer2Advertisement(pool, advertisement)) : [];
+  return { spec, local, nodes, link, more, names, advertisement };
+}
+
+function convertAgent(
+  { spec, local, nodes, link, more, names, advertisement }: Agent,
+  pools: readonly PlacedPool[],
+  isNeeded: boolean,
+): void {
+  const places = isNeeded ? pools.map((pool) => addLayer2Advertisement(pool, advertisement)) : [];
   const to = (key: string) => places.map((place) => `${place}.${key}`);
   const noPool = 'no pool is announced in layer 2';
+  const written = 'written into each pool in layer 2';
+  const everyLink = 'left out; Bellman answers on every link whose subnet holds the address';
   if (pools.length === 0) {
     nodes?.dropped(noPool);
     link?.dropped(noPool);
+    more?.dropped(noPool);
   } else {
-    nodes?.changed(
-      to('node-selectors'),
-      'written into each pool in layer 2; a node that several agents select follows all of them',
-    );
-    if (link?.value === 'default')
-      link.changed('', 'left out; Bellman answers on every link whose subnet holds the address');
+    if (nodes && isEmptySelector(nodes.value)) nodes.changed('', 'left out; it selects all nodes');
+    else
+      nodes?.changed(
+        to('node-selectors'),
+        `${written}; a node that several agents select follows all of them`,
+      );
+    if (link?.value === 'default') link.changed('', everyLink);
     else if (names === undefined)
       link?.dropped(
         'Bellman takes names of interfaces, not patterns; without names it answers on every link whose subnet holds the address',
       );
-    else link?.changed(to('interfaces'), 'written into each pool in layer 2');
+    else link?.changed(to('interfaces'), written);
+    if (advertisement.interfaces) more?.changed(to('interfaces'), written);
+    else more?.changed('', everyLink);
   }
   if (local) dropLocal(local);
   spec.dropOthers('Bellman knows no such setting of its speakers');
@@ -255,9 +288,6 @@ function dropLocal(local: Fields): void {
   const noKernel = 'Bellman puts no address on an interface';
   local.text('dummyInterface')?.dropped(`${noKernel}; it announces routes by BGP itself`);
   local.text('extlbint')?.dropped(`${noKernel}; it announces routes by BGP itself`);
-  local
-    .texts('interfaces')
-    ?.changed('', 'left out; Bellman answers on every link whose subnet holds the address');
   const always = 'Bellman always sends gratuitous ARP when an address moves, and chooses the times itself';
   local.boolean('sendgarp')?.dropped(always);
   local.object('garpConfig')?.dropOthers(always);

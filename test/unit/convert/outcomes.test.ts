@@ -176,3 +176,167 @@ for (const [name, selector, isLeftOut] of selectors)
       else assert.match(row, /^changed: address-pools/, field);
     }
   });
+
+const elb = (kind: string, name: string, spec: object) => ({
+  apiVersion: 'network.kubesphere.io/v1alpha2',
+  kind,
+  metadata: { name },
+  spec,
+});
+const rack = 'openelb.kubesphere.io/rack';
+const onRacks = (operator: string, ...values: string[]) => ({
+  matchExpressions: [{ key: rack, operator, values }],
+});
+for (const [name, spec, expected, outcome] of [
+  ['no node selector', {}, ['p-a 1 {a}', 'p-b 2 {b}', 'p 9 not a,b'], undefined],
+  ['one rack of asPerRack', { matchLabels: { [rack]: 'a' } }, ['p 1 {a}'], /^carried: peers\[0\]/],
+  ['a rack that asPerRack lacks', { matchLabels: { [rack]: 'c' } }, ['p 9 {c}'], /^carried: peers\[0\]/],
+  ['one rack in a list', onRacks('In', 'b'), ['p-b 2 {b} in b'], /^changed: .*: together with the label/],
+  [
+    'a list with such a rack',
+    onRacks('In', 'b', 'c'),
+    ['p-b 2 {b} in b,c', 'p 9 in b,c not a,b'],
+    /^changed/,
+  ],
+  ['a list without racks of asPerRack', onRacks('In', 'c'), ['p 9 in c'], /^carried/],
+  ['all racks but one', onRacks('NotIn', 'a'), ['p-b 2 {b} not a', 'p 9 not a not a,b'], /^changed/],
+  ['all nodes by an empty selector', {}, ['p-a 1 {a}', 'p-b 2 {b}', 'p 9 not a,b'], undefined],
+] as const)
+  test(`a BgpPeer with ${name} gets the AS number that OpenELB gives to its nodes`, () => {
+    const nodeSelector =
+      Object.keys(spec).length > 0 || name.startsWith('all nodes') ? { nodeSelector: spec } : {};
+    const result = converted(
+      elb('BgpConf', 'default', { as: 9, asPerRack: { a: 1, b: 2 }, routerId: '192.0.2.9' }),
+      elb('BgpPeer', 'p', { conf: { peerAs: 7, neighborAddress: '192.0.2.1' }, ...nodeSelector }),
+    );
+    const texts = result.config.peers.map(({ name: own, myAsn, routerId, nodeSelectors }) => {
+      assert.equal(
+        routerId !== undefined,
+        myAsn === 9,
+        'OpenELB gives each node of a rack a router ID of its own',
+      );
+      const [{ matchLabels = {}, matchExpressions = [] } = {}] = nodeSelectors;
+      const labels = Object.values(matchLabels).map((value) => `{${value}}`);
+      const words = { In: 'in', NotIn: 'not', Exists: 'exists', DoesNotExist: 'lacks' };
+      return [
+        own,
+        myAsn,
+        ...labels,
+        ...matchExpressions.map(({ operator, values }) => `${words[operator]} ${values}`),
+      ].join(' ');
+    });
+    assert.deepEqual(texts, expected);
+    const [row] = rowsOf(result, 'spec.nodeSelector');
+    if (outcome) assert.match(row ?? '', outcome);
+    else
+      assert.equal(row, name.startsWith('all nodes') ? 'changed: left out; it selects all nodes' : undefined);
+    const places = (isOfRack: boolean, key: string) =>
+      result.config.peers.flatMap(({ myAsn }, i) => (isOfRack === (myAsn !== 9) ? `peers[${i}].${key}` : []));
+    for (const [field, isOfRack, key] of [
+      ['spec.asPerRack', true, 'my-asn'],
+      ['spec.as', false, 'my-asn'],
+      ['spec.routerId', false, 'router-id'],
+    ] as const) {
+      const [of = ''] = rowsOf(result, field);
+      const at = places(isOfRack, key);
+      assert.ok(
+        of.startsWith(`changed: ${at.length === 0 ? 'left out; ' : `${at.join(', ')}: `}`),
+        `${field} ${of}`,
+      );
+    }
+  });
+
+test('the rows of ebgpMultihop and of the shared graceful restart name only the peers that have them', () => {
+  const of = (n: number) => ({ peerAs: n, neighborAddress: `192.0.2.${n}` });
+  const result = converted(
+    elb('BgpConf', 'default', {
+      asPerRack: { a: 1, b: 2 },
+      gracefulRestart: { enabled: true, restartTime: 60 },
+    }),
+    elb('BgpPeer', 'p', { conf: of(1), ebgpMultihop: { enabled: true, multihopTtl: 3 } }),
+    elb('BgpPeer', 'q', { conf: of(7), gracefulRestart: { enabled: false } }),
+  );
+  for (const field of ['enabled', 'multihopTtl'])
+    assert.deepEqual(rowsOf(result, `spec.ebgpMultihop.${field}`), ['carried: peers[1].ebgp-multihop']);
+  const [row = ''] = rowsOf(result, 'spec.gracefulRestart.enabled').filter((each) =>
+    each.startsWith('carried'),
+  );
+  assert.equal(row, 'carried: peers[0].graceful-restart, peers[1].graceful-restart');
+  assert.deepEqual(rowsOf(result, 'spec.gracefulRestart.restartTime'), [
+    'carried: peers[0].graceful-restart.restart-time, peers[1].graceful-restart.restart-time',
+  ]);
+});
+
+test('a BgpPeer that selects a rack without an AS number is refused', () => {
+  const read = readObjects(
+    'f',
+    [
+      elb('BgpConf', 'default', { asPerRack: { a: 1 } }),
+      elb('BgpPeer', 'p', {
+        conf: { peerAs: 7, neighborAddress: '192.0.2.1' },
+        nodeSelector: { matchLabels: { [rack]: 'c' } },
+      }),
+    ]
+      .map((object) => JSON.stringify(object))
+      .join('\n---\n'),
+  );
+  assert.ok(read.ok);
+  const result = convert(read.value, { from: 'auto' });
+  assert.match(
+    result.ok ? '' : result.error.map(formatFault).join('\n'),
+    /^BgpPeer p: spec.nodeSelector: it selects no rack/,
+  );
+});
+
+const purelbGroup = {
+  apiVersion: 'purelb.io/v2',
+  kind: 'ServiceGroup',
+  metadata: { name: 'default' },
+  spec: { local: { v4pool: { pool: '192.0.2.0/24', subnet: '192.0.2.0/24' } } },
+};
+const agent = (name: string, spec: object) => ({
+  apiVersion: 'purelb.io/v2',
+  kind: 'LBNodeAgent',
+  metadata: { name },
+  spec,
+});
+const edge = { matchLabels: { role: 'edge' } };
+for (const [name, agents, expected] of [
+  [
+    'an agent for some nodes beside one for all nodes',
+    [agent('all', { local: { localInterface: 'default' } }), agent('edge', { nodeSelector: edge })],
+    [' of all', ' of edge'],
+  ],
+  [
+    'an agent with an empty selector beside one for some nodes',
+    [
+      agent('edge', { nodeSelector: edge, local: { localInterface: 'eth2' } }),
+      agent('all', { nodeSelector: {} }),
+    ],
+    ['eth2 of edge', ' of all'],
+  ],
+  [
+    'an agent with further interfaces',
+    [agent('all', { local: { localInterface: 'eth0', interfaces: ['eth1', 'eth0'] } })],
+    ['eth0 eth1 of all'],
+  ],
+  [
+    'an agent with the default interface and further ones',
+    [agent('all', { local: { localInterface: 'default', interfaces: ['eth1'] } })],
+    [],
+  ],
+] as const)
+  test(`a pool of PureLB is answered on the nodes and links of ${name}`, () => {
+    const result = converted(purelbGroup, ...agents);
+    const written = result.config.pools[0]?.l2Advertisements.map(
+      ({ interfaces, nodeSelectors }) =>
+        `${interfaces.join(' ')} of ${nodeSelectors[0]?.matchLabels.role ?? 'all'}`,
+    );
+    assert.deepEqual(written, expected);
+    const [row] = rowsOf(result, 'spec.local.interfaces');
+    if (name.endsWith('further interfaces'))
+      assert.equal(
+        row,
+        'changed: address-pools[0].l2-advertisements[0].interfaces: written into each pool in layer 2',
+      );
+  });
