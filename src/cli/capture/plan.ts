@@ -40,7 +40,9 @@ export function planPeers(
   speakers: readonly SpeakerView[],
   only: string | undefined,
 ): Result<CapturePlan, string> {
-  const fault = `no speaker that was reached has a session with the peer ${peers.join(' or ')}`;
+  const holder =
+    only === undefined ? 'no speaker that was reached has a' : `the speaker of node ${only} has no`;
+  const fault = `${holder} session with the peer ${peers.join(' or ')}`;
   const captures = reached(speakers, only).map(({ node, status }) => ({
     ...{ node, addresses: [] },
     peers: peers.filter((peer) => status.peers.some(({ name }) => name === peer)),

@@ -43,6 +43,11 @@ describe('planAddresses()', () => {
     assert.equal(captures([a], 'node-9'), 'there is no node node-9');
     const plan = planPeers(['router'], speakers, 'node-4');
     assert.equal(plan.ok || plan.error, 'the speaker of node node-4 was not reached: ECONNREFUSED');
+    const without = planPeers(['router', 'other'], speakers, 'node-3');
+    assert.equal(
+      without.ok || without.error,
+      'the speaker of node node-3 has no session with the peer router or other',
+    );
   });
   test('names the speakers that were not reached, and says whether one of them may be the only one that announces the address', () => {
     const rows = [
