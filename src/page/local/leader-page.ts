@@ -38,7 +38,10 @@ export class LeaderPage {
     this.#viewer = new ViewerTokenSource(options.client, options.namespace, options.clock);
   }
 
-  /** The leader's reply to a GET below `/page/`; `undefined` when no leader is known, or it gives no usable answer. */
+  /**
+   * The leader's reply to a GET below `/page/`; `undefined` when no leader is known, or it gives no usable answer. The answer 503 to a request for an
+   * explanation counts as usable, because it says why there is none.
+   */
   async get(path: string, headers: ForwardedHeaders): Promise<PageReply | undefined> {
     const [addresses, viewer] = await Promise.all([this.#leaderAddresses(), this.#viewer.get()]);
     const { token, problem } = viewer;
@@ -51,7 +54,8 @@ export class LeaderPage {
           answer.status,
           problem ?? `the leader refuses to show the page: ${answer.body.toString('utf8').trim()}`,
         );
-      if (answer && answer.status < 400) return answer;
+      if (answer && (answer.status < 400 || (answer.status === 503 && path.startsWith('explain'))))
+        return answer;
     }
     return undefined;
   }

@@ -73,20 +73,24 @@ async function replyTo(
   if (!isEqual(given, key) || rest.length === 0)
     return problemReply(404, 'open the whole URL that bellman page has printed');
   const name = rest.join('/');
+  const request = {
+    path: name,
+    query: new URLSearchParams(query),
+    ifNoneMatch: headers['if-none-match'],
+    acceptEncoding: headers['accept-encoding']?.toString(),
+  };
   if (name === 'data' || name === 'explain') {
     const { 'if-none-match': ifNoneMatch, 'accept-encoding': acceptEncoding } = headers;
     const fromLeader = await leader.get(query === '' ? name : `${name}?${query}`, {
       ...(ifNoneMatch === undefined ? {} : { 'if-none-match': ifNoneMatch }),
       ...(acceptEncoding === undefined ? {} : { 'accept-encoding': acceptEncoding }),
     });
-    if (fromLeader) return fromLeader;
+    if (fromLeader && fromLeader.status !== 503) return fromLeader;
+    const ownReply = await own.reply(request);
+    // While the leader serves the data, this process has none. Its own reason would then hide that of the leader.
+    return fromLeader && ownReply.status === 503 ? fromLeader : ownReply;
   }
-  return own.reply({
-    path: name,
-    query: new URLSearchParams(query),
-    ifNoneMatch: headers['if-none-match'],
-    acceptEncoding: headers['accept-encoding']?.toString(),
-  });
+  return own.reply(request);
 }
 
 /** Accepts any port. A browser that comes through `kubectl port-forward` sends the port on which `kubectl` listens, not ours. */

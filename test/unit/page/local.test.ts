@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { createServer, get, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
+import type { ApiRequest } from '../../../src/kubernetes/api.ts';
 import { type ForwardedHeaders, LeaderPage } from '../../../src/page/local/leader-page.ts';
 import { type PageServer, servePage } from '../../../src/page/local/server.ts';
 import { type PageReply, reply } from '../../../src/page/replies.ts';
@@ -19,13 +20,14 @@ describe('servePage()', () => {
   const own: PageRequest[] = [];
   const asked: [string, ForwardedHeaders][] = [];
   let fromLeader: PageReply | undefined;
+  let ownReply = reply(200, {}, 'own');
   before(async () => {
     server = await servePage({
       ...{ port: 0, key },
       own: {
         reply: async (request) => {
           own.push(request);
-          return reply(200, {}, 'own');
+          return ownReply;
         },
       },
       leader: {
@@ -84,6 +86,15 @@ describe('servePage()', () => {
     );
   });
 
+  test('shows why the leader has no explanation, unless this process has one', async () => {
+    fromLeader = reply(503, {}, 'the reason of the leader');
+    assert.deepEqual(await ask(`/${key}/explain`), { status: 200, body: 'own' });
+    ownReply = reply(503, {}, 'no data');
+    assert.deepEqual(await ask(`/${key}/explain`), { status: 503, body: 'the reason of the leader' });
+    fromLeader = undefined;
+    assert.deepEqual(await ask(`/${key}/explain`), { status: 503, body: 'no data' });
+  });
+
   test('says which flag is wrong when the port is taken', async () => {
     const options = {
       port: server.port,
@@ -117,6 +128,8 @@ describe('LeaderPage', () => {
   const clock = new VirtualClock();
   const api = new MemoryApi(clock);
   let page: LeaderPage;
+  /** As `page`, but the API server gives it a token. */
+  let withToken: LeaderPage;
   before(async () => {
     leader.listen(0, '127.0.0.1');
     await once(leader, 'listening');
@@ -133,7 +146,14 @@ describe('LeaderPage', () => {
       status: { podIPs: [{ ip: '127.0.0.1' }] },
     });
     const controllerPort = (leader.address() as AddressInfo).port;
-    page = new LeaderPage({ client: api, namespace: 'bellman-system', controllerPort, clock });
+    const options = { namespace: 'bellman-system', controllerPort, clock };
+    page = new LeaderPage({ ...options, client: api });
+    const granting = new MemoryApi(clock);
+    granting.request = <T>(request: ApiRequest) =>
+      request.path.endsWith('/token')
+        ? Promise.resolve({ status: { token: 't' } } as T)
+        : api.request<T>(request);
+    withToken = new LeaderPage({ ...options, client: granting });
   });
   after(() => void leader.close());
 
@@ -145,11 +165,17 @@ describe('LeaderPage', () => {
   });
 
   for (const status of [401, 403, 429])
-    test(`shows why the leader refuses with ${status}`, async () => {
+    test(`shows why the leader refuses with ${status}, or why there is no token`, async () => {
       answer = { status, body: 'RBAC does not allow this user to get /page\n' };
-      const got = await page.get('data', {});
-      assert.equal(got?.status, status);
-      assert.match(String(got?.body), /RBAC does not allow|token of ServiceAccount/);
+      for (const [of, reason] of [
+        [withToken, /"the leader refuses to show the page: RBAC does not allow this user to get \/page"/],
+        [page, /"daemons on other hosts show their state only with a token of ServiceAccount/],
+      ] as const) {
+        const got = await of.get('data', {});
+        assert.equal(got?.status, status);
+        assert.match(String(got?.body), reason);
+      }
+      assert.equal(received.at(-2)?.authorization, 'Bearer t');
     });
 
   for (const status of [404, 500, 503])
@@ -157,6 +183,12 @@ describe('LeaderPage', () => {
       answer = { status, body: '' };
       assert.equal(await page.get('data', {}), undefined);
     });
+
+  test('returns the reason for which the leader has no explanation', async () => {
+    answer = { status: 503, body: 'the Service does not exist' };
+    const got = await page.get('explain?service=a%2Fb', {});
+    assert.deepEqual([got?.status, String(got?.body)], [503, answer.body]);
+  });
 
   test('asks the holder of the Lease, however old the Lease is by the clock of this host', async () => {
     answer = { status: 200, body: '{}' };
