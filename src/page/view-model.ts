@@ -24,7 +24,7 @@ export function pageData(view: ClusterView, release: string): PageData {
   const accepted = recallAcceptedConfig(view.configMap, view.acceptedCopy);
   const { configuration, pools, addresses } = statusValue(view);
   const problems = problemsOf(view);
-  const faults = faultsOf(problems);
+  const faults = faultsOf(problems, view.namespace);
   return {
     release,
     namespace: view.namespace,
@@ -49,14 +49,15 @@ interface Faults {
 
 const sessionKey = (node: string, peer: string) => `${node}\n${peer}`;
 
-function faultsOf(problems: readonly Problem[]): Faults {
+/** The object of a problem of the whole cluster is Bellman's namespace, which a node may have as its name. */
+function faultsOf(problems: readonly Problem[], namespace: string): Faults {
   const ofNodes = problems.filter(({ kind }) => kind !== 'service' && kind !== 'address');
   const ofSessions = ofNodes.filter(({ kind }) => kind === 'session' || kind === 'bfd');
   return {
     // The object of a problem with a session is the peer. A peer may have the same name as a node.
     nodes: new Set(
       ofNodes.flatMap(({ kind, object, nodes }) =>
-        kind === 'session' || kind === 'bfd' ? nodes : [object, ...nodes],
+        kind === 'session' || kind === 'bfd' || object === namespace ? nodes : [object, ...nodes],
       ),
     ),
     sessions: new Set(

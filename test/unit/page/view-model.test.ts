@@ -57,6 +57,15 @@ test('pageData() finds no fault with a node that only has the same name as a fau
   );
 });
 
+test('pageData() finds no fault with a node that only has the same name as the namespace of a faulty controller', () => {
+  const view = {
+    ...{ ...faulty, namespace: 'node-1' },
+    ...(faulty.lease && { lease: { ...faulty.lease, holder: '' } }),
+  };
+  assert.ok(problemsOf(view).some(({ kind, object }) => kind === 'controller' && object === 'node-1'));
+  assert.equal(pageData(view, '1').nodes[0]?.isAsDesired, true);
+});
+
 test('pageData() gives equal data for equal states, however old the Lease is', () => {
   const later = (view: ClusterView): ClusterView => ({
     ...view,
