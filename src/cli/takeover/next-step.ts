@@ -132,12 +132,14 @@ function firstService({ pools }: TakeoverFacts, { pool, idle }: Layer2Progress):
   const addresses = pools.find(({ name }) => name === pool)?.addresses;
   const first = addresses?.find(({ address }) => !idle.has(address));
   if (!first) return undefined;
-  const annotate = `kubectl -n ${first.namespace} annotate service ${first.service} ${takeoverKey}`;
+  const annotate = `kubectl -n ${first.namespace} annotate`;
+  const service = `service ${first.service} ${takeoverKey}`;
   return {
     kind: 'run',
     text: `try it with one Service: let Bellman answer for ${first.address}, from the node that answers now`,
-    command: `${annotate}=true`,
-    back: `${annotate}-`,
+    // The annotation may be there with another value.
+    command: `${annotate} --overwrite ${service}=true`,
+    back: `${annotate} ${service}-`,
   };
 }
 
@@ -154,12 +156,13 @@ function nodes(facts: TakeoverFacts): Step | undefined {
   if (unfinished) return { kind: 'wait', text: `${unfinished.name}: ${nodeProblem(unfinished)}` };
   const next = facts.nodes.find(({ isAdmitted }) => !isAdmitted);
   if (!next) return undefined;
-  const label = `kubectl label node ${next.name} ${takeoverKey}`;
+  const label = `node ${next.name} ${takeoverKey}`;
   return {
     kind: 'run',
     text: `end MetalLB on ${next.name}, and let Bellman open the BGP sessions of this node`,
-    command: `${label}=true`,
-    back: `${label}-`,
+    // The label may be there with another value.
+    command: `kubectl label --overwrite ${label}=true`,
+    back: `kubectl label ${label}-`,
   };
 }
 

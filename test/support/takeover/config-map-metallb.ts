@@ -45,7 +45,7 @@ export class ConfigMapMetalLb implements Incumbent {
     const scale = /scale deployment controller --replicas=(\d)$/.exec(command);
     if (scale) return this.#setController(lab, scale[1] === '1');
     await lab.kubectl(...command.split(' ').slice(1));
-    const label = /^kubectl label node (\S+) \S+?(-|=true)$/.exec(command);
+    const label = /^kubectl label (?:--overwrite )?node (\S+) \S+?(-|=true)$/.exec(command);
     if (label) await this.#setSpeaker(lab, lab.node(label[1] ?? ''), label[2] === '-');
   }
 

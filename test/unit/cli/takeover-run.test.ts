@@ -180,9 +180,15 @@ for (const [name, labels] of [
 
 test('takeoverStatus() names the next step after each change of the cluster', async () => {
   assert.match(commandOf(await statusOf({ ...assigning, adoptOnly: true })), /deployment\/controller .*-$/);
-  assert.match(commandOf(await statusOf(assigning)), /annotate service web bellman.dev\/takeover=true$/);
+  assert.match(
+    commandOf(await statusOf(assigning)),
+    /annotate --overwrite service web bellman.dev\/takeover=true$/,
+  );
   assert.match(commandOf(await statusOf(answered)), /patch daemonset metallb-speaker /);
-  assert.match(commandOf(await statusOf({ ...answered, daemonSet: patched })), /^kubectl label node node-1 /);
+  assert.match(
+    commandOf(await statusOf({ ...answered, daemonSet: patched })),
+    /^kubectl label --overwrite node node-1 /,
+  );
 });
 
 for (const forbidden of [

@@ -165,7 +165,7 @@ const rows: readonly (readonly [
     inLayer2(),
     'run',
     /try it with one Service: let Bellman answer for 192.0.2.150/,
-    'kubectl -n default annotate service printer-0 bellman.dev/takeover=true',
+    'kubectl -n default annotate --overwrite service printer-0 bellman.dev/takeover=true',
     'kubectl -n default annotate service printer-0 bellman.dev/takeover-',
   ],
   [
@@ -352,7 +352,7 @@ const rows: readonly (readonly [
     inNodes([node('node-1', {}, answering), node('node-2')]),
     'run',
     /end MetalLB on node-1/,
-    'kubectl label node node-1 bellman.dev/takeover=true',
+    'kubectl label --overwrite node node-1 bellman.dev/takeover=true',
     'kubectl label node node-1 bellman.dev/takeover-',
   ],
   [
@@ -406,7 +406,7 @@ const rows: readonly (readonly [
     inNodes([live('node-1'), node('node-2')]),
     'run',
     /end MetalLB on node-2/,
-    'kubectl label node node-2 bellman.dev/takeover=true',
+    'kubectl label --overwrite node node-2 bellman.dev/takeover=true',
     'kubectl label node node-2 bellman.dev/takeover-',
   ],
   [
