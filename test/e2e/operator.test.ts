@@ -173,18 +173,24 @@ describe('the view of an operator', { concurrency: false }, () => {
   test('a speaker counts as missing only if its node has a speaker Pod', async () => {
     const countMissing = async () =>
       /^bellman_membership_unreachable (\d+)/m.exec(await lab.metrics(lab.node('node-1').namespace))?.[1];
-    await lab.apply({
-      apiVersion: 'v1',
-      kind: 'Node',
-      metadata: { name: 'without' },
-      status: { addresses: [{ type: 'InternalIP', address: '192.0.2.99' }] },
-    });
-    assert.equal(await countMissing(), '0');
+    const addNode = (name: string, address: string) =>
+      lab.apply({
+        apiVersion: 'v1',
+        kind: 'Node',
+        metadata: { name },
+        status: { addresses: [{ type: 'InternalIP', address }] },
+      });
+    await addNode('without', '192.0.2.99');
+    await addNode('with', '192.0.2.98');
+    await lab.apply(speakerPod('with'));
+    // A speaker that counts the second node has seen the first one before.
+    await lab.until('a speaker is missing', async () => (await countMissing()) !== '0');
+    assert.equal(await countMissing(), '1');
     await lab.apply(speakerPod('without'));
-    await lab.until('one speaker is missing', async () => (await countMissing()) === '1');
-    await lab.kubectl('delete', 'pod', 'speaker-without', '-n', 'bellman-system');
+    await lab.until('two speakers are missing', async () => (await countMissing()) === '2');
+    await lab.kubectl('delete', 'pod', 'speaker-with', 'speaker-without', '-n', 'bellman-system');
     await lab.until('no speaker is missing', async () => (await countMissing()) === '0');
-    await lab.kubectl('delete', 'node', 'without');
+    await lab.kubectl('delete', 'node', 'with', 'without');
   });
 
   test('an edit of node-selectors hands over to a selected node without a lost datagram', async () => {

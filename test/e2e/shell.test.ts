@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { eventually } from '../support/eventually.ts';
@@ -24,10 +24,6 @@ class Terminal {
         this.#shown += chunk;
       });
     this.ended = new Promise((resolve) => this.#child.on('close', resolve));
-  }
-
-  get pid(): number {
-    return this.#child.pid ?? 0;
   }
 
   get shown(): string {
@@ -53,6 +49,17 @@ class Terminal {
   kill(): void {
     this.#child.kill('SIGKILL');
   }
+}
+
+/** Number of processes in a PID namespace, as far as this user may see. */
+function processesIn(world: string): number {
+  return readdirSync('/proc').filter((pid) => {
+    try {
+      return /^\d+$/.test(pid) && readlinkSync(`/proc/${pid}/ns/pid`) === world;
+    } catch {
+      return false;
+    }
+  }).length;
 }
 
 let shell: Terminal;
@@ -124,9 +131,12 @@ test('lab/enter reports a lab that does not exist', async () => {
 test('the lab ends when its shell ends, with the exit code of the shell and without leftover processes', async () => {
   const second = new Terminal(`${root}lab/enter`);
   await second.type('true');
+  const printed = /enters with: lab\/enter (\d+)/.exec(shell.shown)?.[1] ?? '';
+  const world = readlinkSync(`/proc/${printed}/ns/pid_for_children`);
+  assert.ok(processesIn(world) > 0);
   assert.equal(await shell.leave(7), 7);
   assert.notEqual(await second.ended, 0);
-  assert.ok(!existsSync(`/proc/${shell.pid}`));
+  assert.equal(processesIn(world), 0);
   const none = new Terminal(`${root}lab/enter`);
   assert.equal(await none.ended, 1);
   assert.match(none.shown, /no lab is running/);

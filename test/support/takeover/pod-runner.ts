@@ -80,6 +80,9 @@ export class PodRunner {
       method: 'GET',
       path: this.#pods,
     });
+    // A Pod that was deleted without a grace period is gone at once.
+    const present = new Set(items.map(({ metadata }) => metadata.name));
+    for (const name of this.#running.keys()) if (!present.has(name)) await this.#stop(name);
     for (const pod of items) {
       const { name, deletionTimestamp } = pod.metadata;
       if (deletionTimestamp !== undefined) await this.#end(name);
@@ -118,11 +121,15 @@ export class PodRunner {
     this.#reported.add(name);
   }
 
-  async #end(name: string): Promise<void> {
+  async #stop(name: string): Promise<void> {
     const process = this.#running.get(name);
     if (process) await this.#lab.stop(process.name);
     this.#running.delete(name);
     this.#reported.delete(name);
+  }
+
+  async #end(name: string): Promise<void> {
+    await this.#stop(name);
     await this.#lab.client.request({
       method: 'DELETE',
       path: `${this.#pods}/${name}`,
