@@ -1,9 +1,9 @@
 /**
  * Counts the questions that witnesses send, and measures how long they take to notice that the answers of an owner are dropped.
  *   lab/world .cache/bin/node bench/witness.ts [SERVICES] [SECONDS]
- * Three nodes own one IPv4 address for each Service. For each node, a filter on a port of the switch counts the ARP requests that the node sends
- * for these addresses. Then another filter drops all ARP answers that one node sends for them. The bench fails when the nodes together send more
- * than 200 questions a second on average, when the fault is not noticed within ten seconds, or when an address of that node does not move.
+ * Each Service has one IPv4 address, which one of three nodes owns. For each node, a filter on its port of the switch counts the ARP requests that
+ * the node sends for these addresses. Then another filter drops all ARP answers that one node sends for them. The bench fails when the nodes together
+ * send more than 200 questions a second on average, when the fault is not noticed within ten seconds, or when an address of that node does not move.
  */
 import { Lab } from '../lab/lab.ts';
 import { systemClock } from '../src/clock.ts';

@@ -71,8 +71,8 @@ function setChanges(nodes: number): Work {
 }
 
 /**
- * Lets `AnnouncingReconciler` check the announcing records every two seconds. The checks before the measurement find all records right, so the
- * measured checks compare no record. A fifth of the addresses belongs to this node.
+ * Lets `AnnouncingReconciler` check the announcing records every two seconds. A check skips the records that an earlier check has found right.
+ * The checks before the measurement find all records right, so the measured checks compare no record. A fifth of the addresses belongs to this node.
  */
 function restingSweeps(count: number): Work {
   const clock = new VirtualClock();

@@ -34,7 +34,7 @@ export async function askDuring(
   asker.once('exit', (code) => {
     exit = code;
   });
-  // The last action ends too, because the next measurement must not begin beside it.
+  // The loop also waits for the end of the last action, because the next measurement must not begin beside it.
   while (exit === undefined) await action();
   return exit === 0;
 }

@@ -7,7 +7,7 @@ import * as z from 'zod';
 const text = z.string();
 const flag = z.boolean();
 const labels = z.record(text, text);
-/** An object of the Kubernetes API. The API server checks it. */
+/** An object with any keys. If it becomes a part of a Kubernetes object, the API server checks it. */
 const object = z.looseObject({});
 
 const podValues = (

@@ -1,6 +1,6 @@
 /**
- * Finds the session of a received packet (RFC 5880 section 6.8.6, RFC 5881 section 3, RFC 5883 section 4). Your Discriminator decides when it
- * is not zero. Otherwise the session is found by the sender and by the socket, which stands for the interface and the local address.
+ * Finds the session of a received packet (RFC 5880 section 6.8.6, RFC 5881 section 3, RFC 5883 section 4). If Your Discriminator is not zero,
+ * it names the session. Otherwise the session is found by the sender and by the socket, which stands for the interface and the local address.
  */
 import { familyOfText } from '../address/index.ts';
 import type { ReceivedPacket } from './codec/packet.ts';

@@ -129,7 +129,7 @@ export class BfdSession {
     this.#receiveFault = fault;
   }
 
-  /** Applies an edit. Before an edit that renames the session, forget its trace. */
+  /** Applies an edit. If the edit renames the session, the caller first removes its trace from the flight recorder. */
   configure(settings: BfdSessionSettings): void {
     this.#settings = settings;
     this.#openEcho(this.machine.localDiscriminator);

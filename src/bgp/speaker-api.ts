@@ -112,6 +112,6 @@ export interface SessionSuccession {
    * caller.
    */
   inherit(items: readonly OfferedItem[]): Result<number, string>;
-  /** Closes the connections of `inherit`, because the sessions belong to the other process after all. */
+  /** Closes the connections of `inherit`, because this process does not take the sessions over after all. */
   disinherit(): void;
 }

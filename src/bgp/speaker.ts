@@ -222,7 +222,7 @@ class Speaker implements BgpSpeaker, SessionSuccession {
   }
 
   inherit(items: readonly OfferedItem[]): Result<number, string> {
-    // This process may stop at the same time as its predecessor. Sessions that it took now would end without a NOTIFICATION when it exits.
+    // This process may stop at the same time as its predecessor. Sessions inherited now would end without a NOTIFICATION when this process exits.
     if (this.#isStopped) return fail('this process stops');
     return this.#inherited.add(items);
   }

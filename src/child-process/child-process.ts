@@ -19,7 +19,7 @@ export interface ChildProcessOptions<ToChild extends object, FromChild> {
   readonly name: string;
   readonly program: URL;
   readonly arguments: readonly string[];
-  /** Flags of Node and V8 for the process, in addition to those with which this process runs. */
+  /** Flags of Node and V8 for the child process, in addition to those of the parent. */
   readonly nodeFlags?: readonly string[];
   readonly logger: Logger;
   readonly clock: Clock;

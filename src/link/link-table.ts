@@ -28,7 +28,10 @@ export interface LocalAddress {
 
 const hardwareEthernet = 1;
 const flag = { up: 0x1, loopback: 0x8, pointToPoint: 0x10, noArp: 0x80, lowerUp: 0x10000 } as const;
-/** Kinds of masters that take their members' frames. `undefined` stands for a master of which the kernel reports no kind. A VRF only picks routes. */
+/**
+ * Kinds of masters that take their members' frames. `undefined` stands for a master of which the kernel reports no kind. A VRF is not among them,
+ * because it only picks routes.
+ */
 const swallowingMasters: ReadonlySet<string | undefined> = new Set([
   'bridge',
   'bond',

@@ -28,7 +28,10 @@ import { RecentCount } from './recent-count.ts';
 
 /** An exchange is given up when no records or branches arrive for this time. The next exchange may then start. */
 export const syncIntervalMs = 300;
-/** When an exchange ends because both members agree or the answer is complete, the next exchange may start this long afterwards, or earlier. */
+/**
+ * When an exchange ends because both members agree or the answer is complete, the next exchange may start after this time, or when the wait of
+ * `syncIntervalMs` is over, whichever comes first.
+ */
 const nextMeetingMs = 100;
 /**
  * An exchange starts after this many packets in a row with a differing summary. One such packet proves little, because it may have crossed

@@ -136,7 +136,7 @@ export class Channel {
 
   #keep(to: string, packet: SentPacket): void {
     const sent = [...(this.#sent.get(to) ?? []), packet].slice(-keptForChallenge);
-    // The map is in the order of the last packets.
+    // The map begins with the member whose last packet is the oldest.
     this.#sent.delete(to);
     this.#sent.set(to, sent);
     for (const oldest of this.#sent.keys()) {

@@ -49,7 +49,10 @@ interface Faults {
 
 const sessionKey = (node: string, peer: string) => `${node}\n${peer}`;
 
-/** The object of a problem of the whole cluster is Bellman's namespace, which a node may have as its name. */
+/**
+ * A problem of the whole cluster has Bellman's namespace as its object. A node may have the same name, so an object with this name does not count
+ * as a node.
+ */
 function faultsOf(problems: readonly Problem[], namespace: string): Faults {
   const ofNodes = problems.filter(({ kind }) => kind !== 'service' && kind !== 'address');
   const ofSessions = ofNodes.filter(({ kind }) => kind === 'session' || kind === 'bfd');

@@ -212,7 +212,10 @@ export class NodeSpeaker {
     if (this.#leaving.nodes.has(this.#options.nodeName)) this.#planAll();
   }
 
-  /** Notes whether this node answers for an address in layer 2. While this node leaves, the plan says that the floor keeps such an address. */
+  /**
+   * Notes whether this node answers for an address in layer 2. If it does, and all candidates for the address leave, the plan says that the floor
+   * keeps the address.
+   */
   setAnswering(address: string, isAnswering: boolean): void {
     if (isAnswering) this.#answering.add(address);
     else this.#answering.delete(address);

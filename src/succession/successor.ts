@@ -5,8 +5,8 @@
  *   checking ──valid, sends accepted──→ accepting ──committed──→ inherited
  *   a closed connection, a broken protocol, or an invalid item ──→ without
  *
- * The waiting process owns no session before it has read `committed`. If the connection ends earlier, it closes the descriptors that it got, and
- * the sessions stay with the process that serves.
+ * The waiting process owns no session before it has read `committed`. If the connection ends earlier, the waiting process closes the descriptors
+ * that it got, and the sessions stay with the process that serves.
  */
 import { type SuccessionRecord, successionVersion } from './record.ts';
 

@@ -183,7 +183,7 @@ describe('the view of an operator', { concurrency: false }, () => {
     await addNode('without', '192.0.2.99');
     await addNode('with', '192.0.2.98');
     await lab.apply(speakerPod('with'));
-    // A speaker that counts the second node has seen the first one before.
+    // The speaker sees the node `without` before the node `with`, so a count of one shows that the node `without` does not count.
     await lab.until('a speaker is missing', async () => (await countMissing()) !== '0');
     assert.equal(await countMissing(), '1');
     await lab.apply(speakerPod('without'));

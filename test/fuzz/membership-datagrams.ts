@@ -50,9 +50,9 @@ function withoutKey(random: Random, meter: Meter): string {
 }
 
 /**
- * Seals a plaintext with the key and delivers it to b. The plaintext is random octets, a packet, or a mutated packet. When b answers one of
- * the packets with a challenge, delivers the packet again with the token of the challenge. In half of these cases, octets after the token
- * are mutated.
+ * Seals a plaintext with the key and delivers it to b. The plaintext is random octets, a packet, or a mutated packet. When b answers a packet
+ * or a mutated packet with a challenge, delivers the packet as it was before the mutation, with the token of the challenge. In half of these
+ * cases, octets after the token are mutated.
  */
 function withKey(random: Random, meter: Meter): string {
   const b = channel('b', random);

@@ -17,7 +17,7 @@ import type { Random } from './random.ts';
 import type { FuzzTarget } from './target.ts';
 
 const frames = Object.values(captured).map(frame);
-/** Each claims an address of the node when it comes from a new host. */
+/** Frames that claim an address of the node when a new host sends them. */
 const claims = [captured.arpGratuitousRequest, captured.solicitation, captured.advertisement].map(frame);
 const owned = ['192.0.2.1', '192.0.2.2', '2001:db8::a', '2001:db8::b'];
 const maxFrames = 20;

@@ -82,7 +82,7 @@ describe('the BFD process', { concurrency: false }, () => {
     ['IPv4', ourIpv4, theirIpv4],
     ['IPv6', ourIpv6, theirIpv6],
   ] as const)
-    test(`accepts single-hop packets over ${family} only with TTL 255`, async () => {
+    test(`accepts a single-hop packet over ${family} only if its TTL is 255`, async () => {
       const cable = await connected();
       const bfd = start();
       bfd.setSessions([{ ...base, peerAddress: theirs, interface: cable.device }]);

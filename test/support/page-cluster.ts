@@ -1,4 +1,4 @@
-/** Makes the view that the collector of the page would have of a large cluster. It needs no cluster. */
+/** Makes, without a cluster, the view that the collector of the page would have of a large cluster. */
 
 import { configHash } from '../../src/cluster/accepted-config.ts';
 import type { SpeakerStatus } from '../../src/cluster/status.ts';

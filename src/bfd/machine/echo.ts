@@ -14,7 +14,7 @@ export class Echo {
   #detectMultiplier = 0;
   /** The number of the last packet that was sent. A packet carries its low 32 bits. */
   #sequence: number;
-  /** All packets up to this number count as returned; `undefined` until one has returned since the sending began. */
+  /** All packets up to this number count as returned; `undefined` while Echo packets do not watch the path. */
   #lastReturned: number | undefined;
   /** Packets that could not be sent since the last return. */
   #unsent = 0;
@@ -29,7 +29,7 @@ export class Echo {
     return this.#intervalMs !== undefined;
   }
 
-  /** Whether the peer has returned an Echo packet since the sending began. */
+  /** Whether Echo packets watch the path. They do from the first returned packet on, until the sending stops or too many packets are unsent. */
   get isProven(): boolean {
     return this.#lastReturned !== undefined;
   }

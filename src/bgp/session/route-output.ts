@@ -19,7 +19,7 @@ const refreshPauseMs = 1000;
 /**
  * How long a family may lack a next hop before the peer gets the family's End-of-RIB without routes. A link that comes up has its IPv6 address
  * within this time: after at most three Router Solicitations, one every 4 s (RFC 4861 section 10), and Duplicate Address Detection. Without the
- * End-of-RIB, the peer would keep the routes of our earlier session until its timer ends, and a peer that restarts would wait for the mark.
+ * End-of-RIB, the peer would keep the routes of our earlier session until its timer ends, and a restarted peer would delay its route selection.
  */
 export const nextHopWaitMs = 15_000;
 

@@ -26,9 +26,8 @@ export function ttlFilter(family: Family, peers: readonly AcceptedPeer[]): Uint8
 }
 
 /**
- * Finds one minimum for each address. When several peers share address and interface, the minimum of the first peer applies, and so does
- * its password. When peers on two interfaces share a link-local address, the lower minimum applies, because the program does not see the
- * interface.
+ * Finds one minimum for each address. When several peers share address and interface, the minimum of the first peer applies. When peers on
+ * two interfaces share a link-local address, the lower minimum applies, because the program does not see the interface.
  */
 function minimumPerAddress(peers: readonly AcceptedPeer[]): { address: Uint8Array; minimumTtl: number }[] {
   const byLink = new Map<string, AcceptedPeer>();

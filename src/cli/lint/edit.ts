@@ -26,7 +26,7 @@ export interface EditFacts {
   readonly nodeRules: ReadonlyMap<string, NonNullable<SpeakerStatus['nodeRules']>>;
 }
 
-/** With more pairs of a Service and a node, no announcement is judged. Each pair takes two plans: before and after the edit. */
+/** Largest number of pairs of a Service and a node. With more, no announcement is judged. Each pair takes two plans: before and after the edit. */
 const maxPlans = 200_000;
 /** Largest number of effects of one kind that are listed. */
 const maxListed = 20;

@@ -10,8 +10,8 @@ const maxLineCharacters = 1024;
  * Warnings in sentences. `judged` holds the warnings that this command has found. The command may have fewer rights than the controller, for
  * instance in a Pod of a speaker. The caller then gives `configMap`, whose annotation holds the controller's warnings. The result also has each
  * warning of the annotation about a place of the configuration for which `judged` has none. The last line of the annotation may count the warnings
- * that it has no room for. The controller finds every warning of `judged` too. A warning of `judged` that the annotation does not list is
- * therefore in the count of that line, and is subtracted from the count.
+ * that it has no room for. A warning of `judged` that the annotation does not list is taken to be in this count, and is subtracted from it. The
+ * controller does not look at links and ClusterIPs. When a warning of `judged` is about these, the result may therefore be too small.
  */
 export function clusterWarnings(judged: readonly LintWarning[], configMap: ConfigMap | undefined): string[] {
   const lines = configMap?.annotations[annotations.clusterWarnings]?.split('\n') ?? [];

@@ -127,7 +127,7 @@ function layer2(facts: TakeoverFacts): Step | undefined {
   };
 }
 
-/** The first address of the pool that a node may answer for is tried. */
+/** The step that tries one address of the pool: the first one that is not idle. `undefined` when all are idle. */
 function firstService({ pools }: TakeoverFacts, { pool, idle }: Layer2Progress): Step | undefined {
   const addresses = pools.find(({ name }) => name === pool)?.addresses;
   const first = addresses?.find(({ address }) => !idle.has(address));

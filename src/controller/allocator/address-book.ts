@@ -58,7 +58,7 @@ export class AddressBook {
   };
   /**
    * For each namespace, the pools that are for listed namespaces only (`isForListedNamespaces`) and have this namespace in their list.
-   * `#openPools` holds all pools that are not for listed namespaces only. In both fields, the pools stand in the order in which they are tried.
+   * `#openPools` holds the pools for which `isForListedNamespaces` is false. In both fields, the pools stand in the order in which they are tried.
    */
   readonly #poolsByNamespace: ReadonlyMap<string, readonly PoolState[]>;
   readonly #openPools: readonly PoolState[];

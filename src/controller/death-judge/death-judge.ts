@@ -13,8 +13,8 @@
  *
  * - A report on a node counts when it arrives after the last renewal of the node's Lease, and at least ten seconds after the node last wrote its
  *   own report: two speakers that report each other are two sides of a partition. Once the node has shown no sign of life for 20 s, all reports
- *   on it count. A gap between the reads of the Lease starts the 20 s again, so all reports also count while the node is marked. Otherwise the
- *   node could count as returned after such a gap.
+ *   on it count. A gap between the reads of the Lease starts the 20 s again. While the node is marked, all reports on it count
+ *   nevertheless, so that such a gap alone does not make the node count as returned.
  * - More than half of all nodes that have a speaker must report the node. A speaker that says nothing counts as one that does not report it.
  * - The Lease must exist, and must stay the same between two reads. The node's own speaker must have written a death report before: a speaker
  *   that never writes one cannot give this sign of life.

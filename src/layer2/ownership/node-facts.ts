@@ -35,8 +35,8 @@ const maxLength = 900;
  *
  *     {"leaving":true,"starting":true,"links":[["eth0","02:00:00:00:00:01",["192.0.2.0/24"]]]}
  *
- * The node's two statements, its report as a witness and its mute addresses, stand before the links (`witnessToJson`). If the text is too long,
- * the statements take a shorter form. If the text is still too long, as on a node with many container networks, it includes only the links that
+ * The node's report as a witness and its mute addresses stand between `starting` and `links` (`witnessToJson`). If the text is too long, these
+ * two statements take a shorter form. If the text is still too long, as on a node with many container networks, it includes only the links that
  * `isNeeded` selects. The last step leaves out the node's report as a witness, and the links that do not fit. Every form of the text says that a
  * mute node is mute. Otherwise, other nodes would give the node its addresses back.
  */

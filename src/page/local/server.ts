@@ -87,7 +87,7 @@ async function replyTo(
     });
     if (fromLeader && fromLeader.status !== 503) return fromLeader;
     const ownReply = await own.reply(request);
-    // While the leader serves the data, this process has none. Its own reason would then hide that of the leader.
+    // While the leader serves the data, this process has none, and its answer 503 would hide the reason that the leader gives.
     return fromLeader && ownReply.status === 503 ? fromLeader : ownReply;
   }
   return own.reply(request);

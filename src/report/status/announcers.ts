@@ -120,7 +120,7 @@ function unknownAnnouncers(unreached: readonly string[], how = ''): Announcers |
   return { text: `unknown${how}: ${shortList(unreached)} not reached`, isAsDesired: false };
 }
 
-/** One of two protocols announces the address, and no speaker says that the other one does. */
+/** One of two protocols announces the address, and no speaker says that the other protocol does. */
 function missingAnnouncers(how: string, unreached: readonly string[]): Announcers {
   return unknownAnnouncers(unreached, ` ${how}`) ?? { text: `none ${how}`, isAsDesired: false };
 }

@@ -5,7 +5,7 @@
  * The node from which another program answers is the first owner, so that the MAC of the address stays. That node sees the answers of
  * the other program on the wire, and writes its own line, because the API server does not let a speaker write the line of another node.
  * When no host answers, or the answering node may not announce the address, the first owner is the first asker (`sightings.ts`). The nodes that may
- * announce the address come first in the choice of the askers. If a host without a speaker answers for the address, the address stays held back.
+ * announce the address are chosen as askers before all others. If a host without a speaker answers for the address, the address stays held back.
  */
 import type { Clock, Timer } from '../../clock.ts';
 import type { Announcing, Sighting } from '../../layer2/messages.ts';

@@ -72,7 +72,7 @@ function planWithoutAdoption(planned: PlannedAddress, context: PlanContext): Ser
   return drained({ address, cause: 'leaving', reason, field: leaving.field });
 }
 
-/** The nodes that may announce the address by BGP and leave, or stay and have a speaker. */
+/** The nodes that may announce the address by BGP, without those that stay and are known to have no speaker. */
 function* bgpCandidates(
   { service, endpoints }: PlannedAddress,
   mayAnnounce: (node: string) => boolean,

@@ -16,7 +16,7 @@ export interface Allowance {
  */
 const allowed = { burst: 100, perSecond: 1 } as const;
 /**
- * The event on the Node is recorded once no further address has come for this time. If the Node object is still unknown by then, the event waits
+ * The event on the Node is recorded when no further address has come for this time. If the Node object is still unknown by then, the event waits
  * for this time again.
  */
 const settleMs = 5000;

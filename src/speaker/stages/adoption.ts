@@ -5,7 +5,7 @@ import type { NodeSpeaker } from '../node-speaker.ts';
 import type { Foundation } from './foundation.ts';
 import type { Layer2Side } from './layer2.ts';
 
-/** The parts of a speaker with `--adopt-only`: it reports the addresses that it holds back, and looks for the sessions of the other program. */
+/** The parts of a speaker with `--adopt-only` that report the addresses held back and look for the sessions of the other program. */
 export class Adoption {
   readonly report: AdoptionReport;
   readonly #isUsed: boolean;

@@ -27,7 +27,7 @@ function fixture() {
   return { link, create };
 }
 
-test('every Echo packet counts as missing until it returns, except one for which the node has no room, so the loss of a link is noticed at once', () => {
+test('an Echo packet counts as missing until it returns, even if the system refuses to send it, unless the node has no room for it', () => {
   const { link, create } = fixture();
   const echo = create();
   for (const [refusal, counts] of [

@@ -63,7 +63,7 @@ describe('BFD sessions in a succession', () => {
     assert.deepEqual([state, downs, dropped], ['Up', 0, {}]);
   });
 
-  test('leave out no more sequence numbers than the window of a peer with a smaller multiplier', () => {
+  test('skip only as many sequence numbers as a peer with a smaller multiplier accepts', () => {
     const clock = new VirtualClock();
     const [a, b, next] = [node(clock), node(clock), node(clock)];
     connect([a.transport, ours], [b.transport, theirs]);

@@ -152,7 +152,7 @@ describe('AdjRibOut', () => {
     assert.deepEqual(drain(), ['announce med 7 2001:db8::1/128']);
   });
 
-  test('a family gets no End-of-RIB while the session does not carry it', () => {
+  test('without endWithout(), a family gets no End-of-RIB while the session does not carry the family', () => {
     const { rib, drain } = fixture();
     rib.announce(c, plain);
     rib.up([4], false);
@@ -165,7 +165,7 @@ describe('AdjRibOut', () => {
   });
 
   for (const isInherited of [false, true])
-    test(`endWithout() sends the End-of-RIB of a family without routes, once${isInherited ? ', after the withdrawals' : ''}`, () => {
+    test(`endWithout() sends one End-of-RIB of a family that the session does not carry${isInherited ? ', after the withdrawals' : ''}`, () => {
       const { rib, drain } = fixture();
       rib.announce(c, plain);
       rib.up([4], false);

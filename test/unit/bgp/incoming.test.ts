@@ -212,7 +212,7 @@ describe('incoming connections', () => {
     }
   });
 
-  test('of two connections, an expired hold timer is logged, and a TCP connection that only breaks is not', () => {
+  test('the end of one of two connections is logged if its hold timer expired, and is not logged if TCP only broke', () => {
     const { speaker, transport, clock, status, lines } = fixture();
     speaker.setPeers([peer(), passiveElsewhere]);
     transport.last.connected();

@@ -339,7 +339,7 @@ describe('a session in virtual time', () => {
   for (const [what, edit, subcodes] of [
     ['the address', { address: ip('192.0.2.99') }, [9, 6, 3]],
     ['the interface of a peer with a global address', { interface: 'eth0' }, [6]],
-    ['the source address', { sourceAddress: ip('192.0.2.1') }, [6]],
+    ['a source address that was not set before', { sourceAddress: ip('192.0.2.1') }, [6]],
     ['the spelling of the AS', { peerAsn: 'external' }, [6]],
     ['the hold time', { holdTimeSeconds: 30 }, [6]],
   ] as const)

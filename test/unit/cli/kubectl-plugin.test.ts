@@ -94,7 +94,7 @@ const rows: readonly (readonly [string, readonly string[], readonly string[]])[]
     ],
   ],
   [
-    'the -n before the command to kubectl and the -n after it to the command',
+    'to kubectl the -n before the command, and to the command the -n after it',
     ['-n', 'lb', 'explain', 'web', '-n', 'shop', '-o', 'json'],
     [
       ...['--namespace', 'lb', 'exec', 'controller-pod', '--container', 'controller', '--'],

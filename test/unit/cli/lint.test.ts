@@ -327,7 +327,7 @@ address-pools:
       'Service default/late has 203.0.113.9 instead of no address',
     ]);
   });
-  test('of a Service that waits for the address of a Service that is being deleted', () => {
+  test('none for a Service that waits for the address of a Service that is being deleted', () => {
     const one = (name: string) =>
       `${peers}\naddress-pools: [{name: ${name}, protocol: none, addresses: [203.0.113.9/32]}]\n`;
     const services = [

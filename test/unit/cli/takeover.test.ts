@@ -298,7 +298,7 @@ const rows: readonly (readonly [
     /MetalLB avoid nodes/,
   ],
   [
-    'an admitted pool of which one speaker has not learned of the endpoint yet',
+    'an admitted pool, while one speaker does not know yet that a Service has a ready endpoint',
     inLayer2({
       admittedPools: ['office'],
       pools: [officePool({ isAdmitted: true }, { isAdmitted: true })],

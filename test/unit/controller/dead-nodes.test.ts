@@ -154,7 +154,7 @@ describe('DeadNodes', () => {
     assert.ok(readAtMs !== undefined && readAtMs - reportedAtMs <= 10, `${readAtMs} after ${reportedAtMs}`);
   });
 
-  test('reads the Lease of a node at once, even if the reports on an earlier node ended while the controller still read', async (t) => {
+  test('reads the Lease of a node at once when a majority reports the node again, even if the earlier reports ended before a decision', async (t) => {
     const { api, clock, deadNodes, report } = await setUp(t);
     for (const speaker of ['n1', 'n2']) report(speaker, 'n3');
     await pass(clock, 100, 10);
@@ -352,7 +352,7 @@ describe('DeadNodes', () => {
     assert.deepEqual(marked(), []);
   });
 
-  test('does nothing when the configuration does not ask for it any more', async (t) => {
+  test('marks nothing after dead-nodes is removed from the configuration', async (t) => {
     const { clock, deadNodes, report, marked } = await setUp(t);
     deadNodes.setConfig({});
     report('n1', 'n3');

@@ -9,7 +9,7 @@ const others = Array.from({ length: 10 }, (_, i) => notAllowed(`pool p${i} is fo
 const limit = limitReached('default', 3, 'limited', 3);
 const full = exhausted('full', 4, 2n);
 
-test('together() lists the refusals with the cause of the result first, even if many other refusals come before them', () => {
+test('together() chooses one cause and lists the refusals with this cause before all others, even if many others come first in its argument', () => {
   for (const [reasons, cause, message] of [
     [[...others, limit, full], 'pool-exhausted', full.message],
     [[...others, limit], 'limit-reached', limit.message],

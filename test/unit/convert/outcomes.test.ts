@@ -193,7 +193,7 @@ for (const [name, spec, expected, outcome] of [
   ['a rack that asPerRack lacks', { matchLabels: { [rack]: 'c' } }, ['p 9 {c}'], /^carried: peers\[0\]/],
   ['one rack in a list', onRacks('In', 'b'), ['p-b 2 {b} in b'], /^changed: .*: together with the label/],
   [
-    'a list with such a rack',
+    'a list with a rack of asPerRack and a rack that asPerRack lacks',
     onRacks('In', 'b', 'c'),
     ['p-b 2 {b} in b,c', 'p 9 in b,c not a,b'],
     /^changed/,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Tour } from '../../../lab/tour.ts';
 
-test('Tour.check() runs the command again after an error, even if the probe would accept the text of the error', async () => {
+test('Tour.check() runs the command again after an error, even if holds() would accept the text of the error', async () => {
   const tour = new Tour(() => {});
   const runs = [() => Promise.reject(new Error('no connection')), () => Promise.resolve('no routes')];
   const output = await tour.check('there is no route', 'router', 'birdc show route', {

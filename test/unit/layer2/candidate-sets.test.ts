@@ -53,7 +53,7 @@ describe('CandidateSets', () => {
     ]);
   });
 
-  test('gives a held entry no candidates, and names the nodes that may answer for it afterwards', () => {
+  test('gives no candidates to an entry that is held back, and names the nodes that may answer when it is not held back any more', () => {
     const sets = new CandidateSets();
     const held = { ...entry(web), heldSources: [1] };
     const local = { ...entry(dns), heldSources: [nodes('c')] };

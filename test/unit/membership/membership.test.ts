@@ -73,7 +73,7 @@ for (const [state, incarnation, isRestated] of [
   ['alive', 6, true],
   ['alive', 5, false],
 ] as const)
-  test(`the ack of Membership ${isRestated ? 'restates' : 'does not restate'} that it is alive, to a ping that says ${state} with incarnation ${incarnation}`, () => {
+  test(`the ack of Membership ${isRestated ? 'restates' : 'does not restate'} that the member is alive, when the ping calls it ${state} with incarnation ${incarnation}`, () => {
     const membership = memberA();
     membership.receive(
       packetOfB({ kind: 'ping', sequence: 7 }, about('a', state, incarnation)),

@@ -52,7 +52,7 @@ test('AcceptedConfigTracker takes a remembered configuration only while none is 
   assert.equal(tracker.current?.hash, accepted.hash);
 });
 
-test('AcceptedConfigTracker keeps the configuration in force when a controller of another version accepts one, and logs each such text once', () => {
+test('AcceptedConfigTracker keeps the configuration in force when a controller of another version accepts a text that the speaker cannot read, and logs each such text once', () => {
   const { logger, lines } = memoryLogger();
   const tracker = new AcceptedConfigTracker(logger);
   const put = (name: string, newText: string, generation: number) =>

@@ -120,7 +120,7 @@ test('SpeakerWatches passes on the membership Secret and the Secrets with the la
   );
 });
 
-test('SpeakerWatches passes on which nodes have a speaker Pod, only once all Pods have been read', async (t) => {
+test('SpeakerWatches passes on which nodes have a speaker Pod, but not before it has read all Pods', async (t) => {
   const pods = '/api/v1/namespaces/bellman-system/pods';
   const podLabels = { 'app.kubernetes.io/name': 'bellman', 'app.kubernetes.io/component': 'speaker' };
   const pod = (name: string, nodeName: string) => ({

@@ -432,7 +432,7 @@ describe('detection, RFC 5880 section 6.8.4', () => {
     assert.equal(bench.machine.state, 'Down');
   });
 
-  test('a packet after the reprieve keeps the session up', () => {
+  test('a packet during the reprieve keeps the session up', () => {
     const bench = new Bench().to('Up');
     bench.stallTo(400);
     assert.equal(bench.machine.state, 'Up');

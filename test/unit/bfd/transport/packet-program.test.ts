@@ -48,7 +48,7 @@ describe('packetProgram', () => {
     [4, '192.0.2.2', '203.0.113.2', '198.51.100.1'],
     [6, '2001:db8::2', '2001:db8::3', '2001:db8::1:2'],
   ] as const)
-    test(`accepts a packet over IPv${family} only if its TTL is at least the minimum for its sender, and its discriminator is one of the listed`, () => {
+    test(`accepts a packet over IPv${family} only if its TTL is at least the minimum for its sender, and the filter allows its discriminator`, () => {
       const filter: PacketFilter = {
         minimumTtl: 64,
         peerMinimumTtls: [

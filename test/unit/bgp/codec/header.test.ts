@@ -167,7 +167,7 @@ for (const [name, subtype] of [
   ['Begin', '01'],
   ['End', '02'],
 ] as const)
-  test(`decodeMessage() refuses a mark of ${name} of Route Refresh that is longer than 23 octets with (7,1) (RFC 7313 section 5)`, () => {
+  test(`decodeMessage() refuses a ${name} mark of a route refresh with (7,1) when the mark is longer than 23 octets (RFC 7313 section 5)`, () => {
     assert.ok(decodeMessage(message(5, `0001 ${subtype} 01`), external).ok);
     const long = message(5, `0001 ${subtype} 01 00`);
     const decoded = decodeMessage(long, external);

@@ -408,7 +408,7 @@ describe('bfd-strict: local', () => {
     assert.deepEqual(peer.done(), ['connect']);
   });
 
-  test('waits for startWaitMs at most, then reports that BFD did not come up and connects; does not wait when the peer is AdminDown', () => {
+  test('waits for startWaitMs at most, then connects and reports that BFD did not come up; does not wait when the peer is AdminDown', () => {
     const peer = new Peer(local());
     peer.clock.advance(startWaitMs);
     assert.deepEqual(peer.done(), ['no-bfd', 'connect']);

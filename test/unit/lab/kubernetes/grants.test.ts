@@ -62,7 +62,7 @@ test('grantsOf takes the Role from the namespace of the RoleBinding', () => {
   assert.throws(() => grantsOf([elsewhere, binding('Role', 'leases')]), /binds Role leases/);
 });
 
-test('a request in a namespace uses the right to that namespace, and a request to all namespaces the wider right', () => {
+test('a request in a namespace uses the right to that namespace, and a request to all namespaces uses the wider right', () => {
   const everywhere: Grant = { account: 'system/speaker', verb: 'list', resource: 'pods', names: [] };
   const here: Grant = { ...everywhere, namespace: 'system' };
   const used = (namespace?: string) =>

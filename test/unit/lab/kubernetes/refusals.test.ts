@@ -5,7 +5,7 @@ import { isExcused, isRefused } from '../../../../lab/kubernetes/refusals.ts';
 
 function event(code: number, changes: Partial<AuditEvent> = {}): AuditEvent {
   return {
-    // Of a request that it cannot authenticate, the server writes only the event `ResponseStarted`.
+    // When the server cannot authenticate a request, it writes only the event `ResponseStarted`.
     stage: code === 401 ? 'ResponseStarted' : 'ResponseComplete',
     verb: 'list',
     requestURI: '/api/v1/services',
@@ -69,7 +69,7 @@ for (const [name, code, faults, expected] of cases)
     assert.equal(isExcused(event(code), faults), expected);
   });
 
-test('a refusal by API Priority and Fairness is excused while a test takes the capacity away, and counts once the server has been ready for a long time', () => {
+test('a refusal by API Priority and Fairness is excused while a test takes the capacity away, and is not excused after the server has been ready for a long time', () => {
   assert.ok(isExcused(event(429), [at('03:00:00', 'ready'), at('03:00:30', 'forbid')]));
   assert.ok(!isExcused(event(429), [at('03:00:00', 'ready')]));
 });

@@ -10,7 +10,7 @@ const maxDelayMs = 50;
 const settleMs = 100;
 /** In this time, all messages arrive, and silent nodes are passed over. After a call of `heal()`, healing (`quorum.ts`) ends in this time too. */
 const quietMs = 5000;
-/** Nodes that declare a death at times which differ by more than a second pass each other over, and the loads may become uneven (`vacancies.ts`). */
+/** If nodes declare a death more than a second apart, they pass each other over, and the loads may become uneven (`vacancies.ts`). */
 const patientMs = 500;
 const allNames = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
 

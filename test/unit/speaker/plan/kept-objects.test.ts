@@ -21,7 +21,7 @@ test('keptService() leaves out a Service that is not a load balancer, unless it 
   assert.deepEqual(keptService({ ...plain, annotations })?.annotations, annotations);
 });
 
-test('SliceKeeper drops the addresses of endpoints, keeps endpoints that are then equal only once, and shares equal lists', () => {
+test('SliceKeeper drops the addresses of endpoints, keeps one of the endpoints that are then equal, and shares equal lists', () => {
   const keeper = new SliceKeeper();
   const endpoint = (nodeName: string, address: string, over: Partial<Endpoint> = {}): Endpoint => ({
     addresses: [address],

@@ -469,7 +469,7 @@ test('planService() with --adopt-only says that an address is not to be announce
   assert.deepEqual(planService(printer, [], context({ config: both })).notToAnnounce, []);
 });
 
-test('planService() with --adopt-only gives an address that is held back no candidate set, even if there is no node', () => {
+test('planService() with --adopt-only gives an address that is held back no candidate set, not even an empty one', () => {
   for (const pools of [noPools, 'all'] as const)
     for (const nodeList of [[], [node('node-1')]]) {
       const adoption = { pools, announcesByBgp: false, wasLive: () => false };
@@ -511,7 +511,7 @@ test('planService() with --adopt-only names the nodes of a held address by the a
   assert.deepEqual(set.put, { candidates: ['node-1'], interfaces: ['eth0'] });
 });
 
-test('planService() with --adopt-only makes a new plan due when the recorded owner changes, because a leaving owner is not preferred', () => {
+test('planService() with --adopt-only makes a new plan due when the Node object of the recorded owner changes, because a leaving owner is not preferred', () => {
   const recorded = { ...printer, annotations: { 'bellman.dev/announcing': '192.0.2.241=node-3/eth0' } };
   const adoption = { pools: 'all', announcesByBgp: true, wasLive: () => false } as const;
   const planned = (more: Partial<Parameters<typeof context>[0]>) =>

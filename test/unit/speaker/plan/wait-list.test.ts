@@ -34,7 +34,7 @@ test('WaitList finds the same first wait and the same finished waits as a plain 
 });
 
 for (const count of [10, 10_000])
-  test(`WaitList looks at one of ${count} waits to find the first, and at the finished waits and one more to find the finished ones`, () => {
+  test(`WaitList looks at one wait to find the first of ${count}, and at only one unfinished wait to find all finished ones`, () => {
     let looks = 0;
     const waits = Array.from({ length: count }, (_, i) => ({
       get sinceMs() {
