@@ -2,8 +2,8 @@
  * OpenELB: Eip, BgpConf, BgpPeer (v1alpha2, with the fields that v0.6 added to Eip).
  *
  * An Eip becomes a pool. BgpConf has the settings that all sessions share, so they are written into each peer. When BgpConf has an AS number for
- * each rack (`asPerRack`), a BgpPeer becomes one peer for each rack that it may select. With `as`, it also becomes a peer for the nodes of no rack and
- * of other racks, because OpenELB gives these nodes the AS number `as`.
+ * each rack (`asPerRack`), a BgpPeer becomes one peer for each rack that it may select. With `as`, it also becomes a peer for the nodes of no rack
+ * and of other racks, because OpenELB gives these nodes the AS number `as`.
  */
 import type { RawPeer, RawPool } from '../config/index.ts';
 import { addLayer2Advertisement, Draft, type PlacedPool } from './draft.ts';
