@@ -55,7 +55,10 @@ const readTimeoutMs = 1000;
 const reportPageSize = 500;
 /** Reads of several Leases within this time share one read of all reports. */
 const reportsFreshMs = 300;
-/** Pause before a round of reads. `first`: a decision has just begun to wait. `urgent`: a decision still waits. `calm`: no decision waits. */
+/**
+ * Pause before a round of reads. `calm` applies while no death is in the state `waiting`, in which the judge needs further reads before it decides.
+ * `first` applies when the first death enters this state, and `urgent` as long as a death stays in it.
+ */
 const roundMs = { first: 0, urgent: 100, calm: 1000 } as const;
 /** Maximum number of nodes whose Leases one round reads. When there are more, the next rounds read the others. */
 const maxReads = 50;

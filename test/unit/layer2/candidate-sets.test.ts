@@ -53,7 +53,7 @@ describe('CandidateSets', () => {
     ]);
   });
 
-  test('gives no candidates to an entry that is held back, and names the nodes that may answer when it is not held back any more', () => {
+  test('gives an entry no candidates while it is held back, and lists in heldNodes() the nodes that become its candidates afterwards', () => {
     const sets = new CandidateSets();
     const held = { ...entry(web), heldSources: [1] };
     const local = { ...entry(dns), heldSources: [nodes('c')] };

@@ -118,7 +118,7 @@ describe('the handle on the layer-2 process', () => {
     assert.deepEqual(reports, []);
   });
 
-  test('does not report the end of a process that was held back and never ran', (t) => {
+  test('reports no end of a process that never ran, because letStart() was not called', (t) => {
     const { layer2, clock, lines } = setUp(t, { isHeldBack: true });
     layer2.use(true);
     layer2.use(false);
