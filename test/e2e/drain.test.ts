@@ -148,13 +148,14 @@ describe('a node that leaves', { concurrency: false }, () => {
           for (const node of lab.fabric.nodes) await signal.begin(lab, node);
           await lab.until('every node has an event', () => hasMoreOnEach('DrainBlocked', blocked));
           for (const node of lab.fabric.nodes)
-            await lab.until(`${node.name} keeps both addresses and drains none`, async () => {
+            await lab.until(`${node.name} keeps the route and drains nothing`, async () => {
               const leaving = await leavingOf(node);
-              return (
-                leaving?.draining.length === 0 &&
-                [routed, local].every((address) => leaving.heldByFloor.includes(address))
-              );
+              return leaving?.draining.length === 0 && leaving.heldByFloor.includes(routed);
             });
+          await lab.until('one node keeps answering in layer 2', async () => {
+            const leaving = await Promise.all(lab.fabric.nodes.map(leavingOf));
+            return leaving.filter((each) => each?.heldByFloor.includes(local)).length === 1;
+          });
           await lab.until('all nodes announce web', () => hasNextHops(3));
           await untilOwner(lab, local);
           for (const node of lab.fabric.nodes) await signal.end(lab, node);
