@@ -30,7 +30,7 @@ import { PageService } from '../page/page-service.ts';
 import { registerConfigMetrics } from '../telemetry/config-metrics.ts';
 import { HttpLimits } from '../telemetry/http-limits.ts';
 import { type ListenAddress, serveHttp } from '../telemetry/http-server.ts';
-import { metricsText } from '../telemetry/metrics-text.ts';
+import { metricPieces } from '../telemetry/metrics-text.ts';
 import { version } from '../version.ts';
 import { boundHeapGrowth } from './heap-growth.ts';
 import { LeaderTerm } from './leader-term.ts';
@@ -119,7 +119,7 @@ export async function runController(options: RunControllerOptions): Promise<void
     unavailable: () => (term ? undefined : 'this replica of the controller does not lead'),
   });
   const server = await serveHttp(options.metricsAddress, {
-    registry: { contentType: registry.contentType, metrics: () => metricsText(registry, turns) },
+    registry: { contentType: registry.contentType, metrics: () => metricPieces(registry, turns) },
     unhealthy: () => [],
     events: () => Promise.resolve(recorder.events()),
     guard,

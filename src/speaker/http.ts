@@ -9,7 +9,7 @@ import type { Diagnostics } from '../telemetry/diagnostics.ts';
 import type { FlightRecorder, RecordedEvent } from '../telemetry/flight-recorder.ts';
 import type { HttpLimits } from '../telemetry/http-limits.ts';
 import { type HttpEndpoint, type ListenAddress, serveHttp } from '../telemetry/http-server.ts';
-import { metricsText } from '../telemetry/metrics-text.ts';
+import { metricPieces } from '../telemetry/metrics-text.ts';
 import type { Turns } from '../turns.ts';
 import { bfdProcessMetrics } from './bfd/bfd-metrics.ts';
 import type { FrameCapture } from './capture/frame-capture.ts';
@@ -81,11 +81,11 @@ export function serveSpeaker({
  * Metrics of this process together with those that its child processes have reported. Adding metrics up takes several times as long as
  * writing them, so the metrics that only this process has are not added up.
  */
-export async function mergedMetrics(
+export async function* mergedMetrics(
   registry: Registry,
   reported: readonly object[],
   turns?: Turns,
-): Promise<string> {
+): AsyncGenerator<string> {
   const names = new Set(reported.map((metric) => ('name' in metric ? metric.name : undefined)));
   const rest = new Registry();
   const both: object[] = [];
@@ -93,7 +93,8 @@ export async function mergedMetrics(
     if (names.has(metric.name)) both.push(await metric.get());
     else rest.registerMetric(metric);
   const merged = AggregatorRegistry.aggregate([both, [...reported]]);
-  return `${await metricsText(rest, turns)}\n${await merged.metrics()}`;
+  yield* metricPieces(rest, turns);
+  yield `\n${await merged.metrics()}`;
 }
 
 /** Machines of the peers with this address. The events of a peer hold its name, but not always its address. */

@@ -14,7 +14,6 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, isIP } from 'node:net';
-import type { Registry } from 'prom-client';
 import type { Turns } from '../turns.ts';
 import type { AccessControl } from './access.ts';
 import { type EventFilter, matchesFilter } from './event-filter.ts';
@@ -25,7 +24,11 @@ import { jsonText } from './json-text.ts';
 
 /** The content of a process's HTTP endpoint. */
 export interface Endpoints {
-  readonly registry: Pick<Registry, 'metrics' | 'contentType'>;
+  readonly registry: {
+    readonly contentType: string;
+    /** The text in pieces. No piece is asked for before the client has read most of the earlier ones. */
+    metrics(): AsyncIterable<string>;
+  };
   /** Why the process does not work. Empty while it works. */
   readonly unhealthy: () => readonly string[];
   /** Why the process cannot do its whole job, for reasons that a restart does not remove. */
@@ -81,7 +84,7 @@ export interface HttpEndpoint {
 interface Reply {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string | Buffer;
+  readonly body: string | Buffer | AsyncIterable<string>;
 }
 
 const plainText = 'text/plain; charset=utf-8';
@@ -151,14 +154,46 @@ async function answer(
     const refusal = await refusalOf(request, endpoints.access);
     const { status, headers, body } =
       refusal ?? (await replyTo(request, endpoints, () => clientSignal(response)));
-    limits.answered(request.socket, response);
-    response.writeHead(status, headers).end(body);
+    const begin = () => {
+      limits.answered(request.socket, response);
+      response.writeHead(status, headers);
+    };
+    if (typeof body !== 'string' && !Buffer.isBuffer(body)) return await sendPieces(response, body, begin);
+    begin();
+    response.end(body);
   } catch (error) {
     const source = `${request.socket.remoteAddress ?? 'unknown'} ${request.method}`;
     endpoints.guard.failed({ entrance: 'http', source, octets: Buffer.from(request.url ?? '') }, error);
     if (response.headersSent) response.destroy();
     else response.writeHead(500, { 'content-type': plainText }).end('internal error\n');
   }
+}
+
+/** Sends a body in pieces, not faster than the client reads. Calls `begin` when the first piece is there. Stops when the client goes away. */
+async function sendPieces(
+  response: ServerResponse,
+  body: AsyncIterable<string>,
+  begin: () => void,
+): Promise<void> {
+  for await (const piece of body) {
+    if (response.destroyed) return;
+    if (!response.headersSent) begin();
+    if (!response.write(piece)) await drained(response);
+  }
+  if (!response.headersSent) begin();
+  response.end();
+}
+
+/** Resolves when the response can take more, or when the client has gone. */
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      response.off('drain', done).off('close', done);
+      resolve();
+    };
+    if (response.destroyed) resolve();
+    else response.on('drain', done).on('close', done);
+  });
 }
 
 function pathOf({ url = '/' }: IncomingMessage): string {
@@ -212,7 +247,7 @@ async function replyTo(
   const [path = '/', query = ''] = (request.url ?? '/').split('?', 2);
   switch (path) {
     case '/metrics':
-      return typedReply(endpoints.registry.contentType, await endpoints.registry.metrics());
+      return typedReply(endpoints.registry.contentType, endpoints.registry.metrics());
     case '/healthz':
       return health(endpoints.unhealthy());
     case '/readyz':
@@ -250,7 +285,7 @@ async function pageReply(
   });
 }
 
-function typedReply(type: string, body: string | Buffer): Reply {
+function typedReply(type: string, body: Reply['body']): Reply {
   return { status: 200, headers: { 'content-type': type }, body };
 }
 

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
+import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { Registry } from 'prom-client';
 import { parseConfig } from '../../../src/config/index.ts';
 import { Allocator } from '../../../src/controller/allocator/allocator.ts';
 import { ControllerMetrics } from '../../../src/controller/metrics.ts';
 import { decodeService } from '../../../src/kubernetes/decode.ts';
-import { metricsText } from '../../../src/telemetry/metrics-text.ts';
+import { metricPieces } from '../../../src/telemetry/metrics-text.ts';
 import { config, pool } from './controller-harness.ts';
 
 const services = Array.from({ length: 1000 }, (_, i) =>
@@ -45,7 +46,7 @@ test('the metric of assigned addresses is collected in slices, and shows each ad
       if (last !== undefined) allocator.release(last);
     },
   };
-  const shown = (await metricsText(registry, turns))
+  const shown = (await text(metricPieces(registry, turns)))
     .split('\n')
     .filter((line) => line.startsWith('bellman_allocator_address_assigned{'));
   assert.equal(new Set(shown).size, shown.length);

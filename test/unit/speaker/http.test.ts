@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { Counter, Gauge, Registry } from 'prom-client';
 import { mergedMetrics, peerMachines, sharedBfdMachine } from '../../../src/speaker/http.ts';
@@ -40,11 +41,11 @@ test('mergedMetrics() adds up the metrics that this process and a child process 
   const child = (name: string, labels: object, value: number) => ({
     ...{ name, help: `${name}.`, type: 'counter', aggregator: 'sum', values: [{ labels, value }] },
   });
-  const text = await mergedMetrics(registry, [
+  const pieces = mergedMetrics(registry, [
     child('failures_total', { kind: 'a' }, 1),
     child('child_total', {}, 4),
   ]);
-  const lines = text.split('\n').filter((line) => line !== '');
+  const lines = (await text(pieces)).split('\n').filter((line) => line !== '');
   assert.deepEqual(lines.toSorted(), [
     '# HELP child_total child_total.',
     '# HELP failures_total Failures.',

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
+import { text as textOfStream } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { Gauge, Registry } from 'prom-client';
 import { registerCollected, type Sample } from '../../../src/telemetry/collected-metric.ts';
 import { type ConfigInForce, registerConfigMetrics } from '../../../src/telemetry/config-metrics.ts';
-import { metricsText } from '../../../src/telemetry/metrics-text.ts';
+import { metricPieces } from '../../../src/telemetry/metrics-text.ts';
 
+const textOf = (...args: Parameters<typeof metricPieces>) => textOfStream(metricPieces(...args));
 const samplesOf = async (registry: Registry) =>
   (await registry.metrics()).split('\n').filter((line) => line !== '' && !line.startsWith('#'));
 
@@ -18,7 +20,7 @@ test('registerCollected() asks for the samples at each reading of the registry, 
   const text = await registry.metrics();
   assert.ok(text.startsWith('# HELP example An example.\n# TYPE example gauge\n'), text);
   assert.deepEqual(await samplesOf(registry), ['example{name="a \\"quoted\\" \\\\ name\\n"} 2']);
-  assert.deepEqual(await metricsText(registry, undefined), `${text.trimEnd()}\n\n\n`);
+  assert.deepEqual(await textOf(registry, undefined), `${text.trimEnd()}\n\n\n`);
   samples = [];
   assert.deepEqual(await samplesOf(registry), []);
 });
@@ -35,7 +37,7 @@ test('registerConfigMetrics() names the configuration in force, and writes no sa
   ]);
 });
 
-test('metricsText() samples a long metric at one moment and writes it in several turns, and writes other metrics as prom-client does', async () => {
+test('metricPieces() samples a long metric at one moment and writes it in several turns, and writes other metrics as prom-client does', async () => {
   const registry = new Registry();
   new Gauge({ name: 'other', help: 'Another.', registers: [registry] }).set(1);
   let value = 1;
@@ -52,7 +54,7 @@ test('metricsText() samples a long metric at one moment and writes it in several
       value = 2;
     },
   };
-  const lines = (await metricsText(registry, turns)).split('\n').filter((line) => line !== '');
+  const lines = (await textOf(registry, turns)).split('\n').filter((line) => line !== '');
   assert.ok(waits > 4);
   assert.deepEqual(lines.slice(0, 3), ['# HELP long A long one.', '# TYPE long counter', 'long{n="0"} 1']);
   assert.equal(lines.filter((line) => /^long\{n="\d+"\} 1$/.test(line)).length, 1000);

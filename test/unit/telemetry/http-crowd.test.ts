@@ -34,7 +34,8 @@ describe('the HTTP endpoint', () => {
   let limits: WatchedLimits;
   /** One function for each unfinished answer to `/metrics`. A call of the function finishes its answer. */
   const open: (() => void)[] = [];
-  let answer: string | undefined;
+  /** Pieces of the answer to `/metrics`. */
+  let answer: Iterable<string> | undefined;
   const sockets: Socket[] = [];
 
   beforeEach(async () => {
@@ -43,10 +44,10 @@ describe('the HTTP endpoint', () => {
     endpoint = await serveHttp([{ host: '127.0.0.1', port: 0 }], {
       registry: {
         contentType: registry.contentType,
-        metrics: () =>
-          answer === undefined
-            ? new Promise((resolve) => void open.push(() => resolve('text')))
-            : Promise.resolve(answer),
+        metrics: async function* () {
+          if (answer !== undefined) yield* answer;
+          else yield new Promise<string>((resolve) => void open.push(() => resolve('text')));
+        },
       },
       unhealthy: () => [],
       status: () => ({}),
@@ -99,14 +100,14 @@ describe('the HTTP endpoint', () => {
     probe.write(request('/healthz'));
     assert.equal(await firstAnswer(probe), 'HTTP/1.1 200 OK');
     for (const finish of open.splice(0)) finish();
-    answer = 'done';
+    answer = ['done'];
     const scraper = await client('127.0.0.4');
     scraper.write(request('/metrics'));
     assert.equal(await firstAnswer(scraper), 'HTTP/1.1 200 OK');
   });
 
   test('ends the connection of a client that does not read its answer', async () => {
-    answer = 'x'.repeat(16 * 2 ** 20);
+    answer = ['x'.repeat(16 * 2 ** 20)];
     const socket = await client();
     socket.write(request('/metrics'));
     await firstAnswer(socket);
@@ -117,6 +118,50 @@ describe('the HTTP endpoint', () => {
     assert.equal(served?.destroyed, false);
     clock.advance(1);
     assert.equal(served?.destroyed, true);
+  });
+
+  test('forgets the unfinished answers of a client that goes away, also those that wait behind another answer', async () => {
+    const gone = await client();
+    gone.write(request('/metrics').repeat(maxRequestsOfHost));
+    await eventually('the answers', () => open.length === maxRequestsOfHost);
+    gone.destroy();
+    answer = ['done'];
+    await eventually('a place for another answer', async () => {
+      const socket = await client();
+      socket.write(request('/metrics'));
+      return (await firstAnswer(socket)) === 'HTTP/1.1 200 OK';
+    });
+  });
+
+  test('makes the pieces of an answer only as fast as the client reads, and no more when the client goes away', async () => {
+    let made = 0;
+    let isEnded = false;
+    const piece = 'x'.repeat(2 ** 20);
+    answer = {
+      *[Symbol.iterator]() {
+        try {
+          for (; made < 1000; made++) yield piece;
+        } finally {
+          isEnded = true;
+        }
+      },
+    };
+    const socket = await client();
+    socket.write(request('/metrics'));
+    await firstAnswer(socket);
+    socket.pause();
+    await eventually('the first pieces', () => made > 0);
+    let before = -1;
+    await eventually('the pause', async () => {
+      const isPaused = made === before;
+      before = made;
+      for (let i = 0; i < 20; i++) await turn();
+      return isPaused;
+    });
+    assert.ok(made < 100, `${made} pieces of 1 MiB were made for a client that reads nothing`);
+    socket.destroy();
+    await eventually('the end', () => isEnded);
+    assert.ok(made < 100);
   });
 
   test('when other hosts have too many connections, closes the connection that has been idle longest, and none from this host', async () => {

@@ -13,6 +13,7 @@ import { HttpLimits } from '../../../src/telemetry/http-limits.ts';
 import { serveHttp } from '../../../src/telemetry/http-server.ts';
 import { mutate } from '../../fuzz/mutate.ts';
 import { Random } from '../../fuzz/random.ts';
+import { scrapeOf } from '../../support/scrape.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
 const inputs = 1500;
@@ -60,7 +61,7 @@ test('the HTTP endpoint answers any octets with an HTTP response or closes the c
   const clock = new VirtualClock();
   const failures: string[] = [];
   const endpoint = await serveHttp([{ host: '127.0.0.1', port: 0 }], {
-    registry: new Registry(),
+    registry: scrapeOf(''),
     unhealthy: () => [],
     status: () => ({ version: 1 }),
     events: async () => new FlightRecorder({ clock }).events(),

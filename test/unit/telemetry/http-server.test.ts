@@ -12,6 +12,7 @@ import { HttpLimits } from '../../../src/telemetry/http-limits.ts';
 import { type HttpEndpoint, type ListenAddress, serveHttp } from '../../../src/telemetry/http-server.ts';
 import { freePort } from '../../support/free-port.ts';
 import { listeningServers } from '../../support/listening-servers.ts';
+import { scrapeOf } from '../../support/scrape.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
 describe('serveHttp()', () => {
@@ -25,7 +26,7 @@ describe('serveHttp()', () => {
 
   before(async () => {
     endpoint = await serveHttp([{ host: '127.0.0.1', port: 0 }], {
-      registry: new Registry(),
+      registry: scrapeOf(''),
       unhealthy: () => [],
       notReady: () => notReady,
       status: () => status(),
@@ -160,7 +161,7 @@ describe('serveHttp()', () => {
 describe('serveHttp() with several addresses', () => {
   const serve = (...addresses: ListenAddress[]) =>
     serveHttp(addresses, {
-      registry: new Registry(),
+      registry: scrapeOf(''),
       unhealthy: () => [],
       status: () => ({}),
       events: () => Promise.resolve([]),
@@ -220,7 +221,7 @@ test('serveHttp() gives a capture an aborted signal when the client goes away du
     }
   }
   const endpoint = await serveHttp([{ host: '127.0.0.1', port: 0 }], {
-    registry: new Registry(),
+    registry: scrapeOf(''),
     unhealthy: () => [],
     status: () => ({}),
     events: () => Promise.resolve([]),
