@@ -173,6 +173,24 @@ for (const [how, expire] of Object.entries(expiries))
     await stop();
   });
 
+test('watch() tells versions apart that differ only in digits beyond the precision of a number, or in zeros in front', async () => {
+  const versions = ['9007199254740992', '9007199254740993', '10', '010', '10.0', '1e1', '', '0'];
+  const api = new ScriptedApi();
+  api.lists.push(list('7', [object('x', '3')]));
+  api.watches.push((lines) => {
+    for (const version of versions)
+      for (const each of [version, version]) lines.send({ type: 'MODIFIED', object: object('x', each) });
+  });
+  const seen: string[] = [];
+  const { stop } = follow(api, seen);
+  await settle();
+  assert.deepEqual(
+    seen.slice(2),
+    versions.map((version) => `a/x=${version}`),
+  );
+  await stop();
+});
+
 test('watch() backs off when every list answers 410 Gone', async () => {
   const api = new ScriptedApi();
   const gone = () => {
