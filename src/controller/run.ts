@@ -22,7 +22,6 @@ import { viewerAudience } from '../cluster/viewer.ts';
 import type { Api } from '../kubernetes/api.ts';
 import { openDaemon } from '../kubernetes/daemon.ts';
 import { LeaderElection } from '../kubernetes/leader-election.ts';
-import { leaseTiming } from '../kubernetes/lease.ts';
 import { accessByToken } from '../kubernetes/token-review.ts';
 import type { Logger, LogLevel } from '../log.ts';
 import { keepMemorySmall } from '../memory/keeper.ts';
@@ -57,11 +56,10 @@ export interface RunControllerOptions {
 /** Deadline for sending the last events when the process stops. */
 const flushDeadlineMs = 2000;
 /**
- * `keepMemorySmall` does not collect garbage while a collection would pause the process for longer than this. With 100,000 Services, a collection
- * may take half a minute on a busy machine. The process cannot renew the Lease meanwhile, and would lose it. Even if a pause of this length begins
- * just when a renewal is due, 2 s are left for the renewal.
+ * `keepMemorySmall` does not collect garbage while a collection would pause the process for longer than this, because `/healthz` should answer
+ * within this time. V8 itself collects the garbage of a larger heap, in steps, some seconds after the process has become idle.
  */
-const longestPauseMs = leaseTiming.renewDeadlineMs - 2 * leaseTiming.retryMs;
+const longestPauseMs = 100;
 
 /** Runs until the signal aborts and the work under way is done. Rejects only when it cannot start. */
 export async function runController(options: RunControllerOptions): Promise<void> {
@@ -79,7 +77,7 @@ export async function runController(options: RunControllerOptions): Promise<void
   const { recorder, guard } = diagnostics;
   const metrics = new ControllerMetrics(registry);
   boundHeapGrowth();
-  keepMemorySmall({ clock, logger, longestPauseMs, signal });
+  keepMemorySmall({ clock, logger, longestPauseMs, returnsWhileBusy: true, signal });
   const identity = `${host}_${randomUUID()}`;
   let term: LeaderTerm | undefined;
   registerConfigMetrics(registry, () => term?.configInForce);

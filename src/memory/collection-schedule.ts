@@ -72,8 +72,12 @@ export function isCollectionDue(
 }
 
 /** Whether to give pages back now. Call it every `checkEveryMs`. If a collection is due, collect first. */
-export function isReturnDue({ checked, returnedAtMs }: CollectionSchedule, reading: MemoryReading): boolean {
-  if (!isCalm(checked, reading)) return false;
+export function isReturnDue(
+  { checked, returnedAtMs }: CollectionSchedule,
+  reading: MemoryReading,
+  returnsWhileBusy = false,
+): boolean {
+  if (!returnsWhileBusy && !isCalm(checked, reading)) return false;
   return returnedAtMs === undefined || reading.atMs - returnedAtMs >= returnEveryMs;
 }
 

@@ -27,6 +27,11 @@ export interface MemoryKeeperOptions {
   readonly logger: Logger;
   /** The process does not collect while a collection would pause it for longer than this. */
   readonly longestPauseMs: number;
+  /**
+   * Also gives pages back while the process is busy. A page that is needed again may have to be read from the disk, so a process with deadlines
+   * gives pages back only while it is calm.
+   */
+  readonly returnsWhileBusy?: boolean;
   /** Ends the checks. */
   readonly signal?: AbortSignal;
 }
@@ -35,7 +40,13 @@ export interface MemoryKeeperOptions {
  * Call it once. The first collection comes at the first check that finds the process calm. With 10,000 Services, each collection pauses the
  * process for some 0.2 s.
  */
-export function keepMemorySmall({ clock, logger, longestPauseMs, signal }: MemoryKeeperOptions): void {
+export function keepMemorySmall({
+  clock,
+  logger,
+  longestPauseMs,
+  returnsWhileBusy,
+  signal,
+}: MemoryKeeperOptions): void {
   const collect = garbageCollector();
   let schedule: CollectionSchedule = {
     checked: readMemory(clock),
@@ -51,7 +62,7 @@ export function keepMemorySmall({ clock, logger, longestPauseMs, signal }: Memor
       collected = readMemory(clock);
       returnedAtMs = undefined;
     }
-    if (isReturnDue({ ...schedule, returnedAtMs }, reading)) {
+    if (isReturnDue({ ...schedule, returnedAtMs }, reading, returnsWhileBusy)) {
       givePagesBack().catch((error: Error) =>
         logger.debug({ reason: error.message }, 'memory not given back'),
       );

@@ -131,3 +131,13 @@ for (const { name, returnedAgoMs, after, isDue } of returnCases)
     const returnedAtMs = returnedAgoMs === undefined ? undefined : now.atMs - returnedAgoMs;
     assert.equal(isReturnDue({ checked: before, collected: undefined, returnedAtMs }, now), isDue);
   });
+
+for (const [returnedAgoMs, isDue] of [
+  [29_999, false],
+  [30_000, true],
+] as const)
+  test(`a busy process that returns pages while it is busy ${isDue ? 'returns' : 'does not return'} them ${returnedAgoMs} ms after the last return`, () => {
+    const now = reading({ cpuMs: 5000 });
+    const schedule = { checked: before, collected: undefined, returnedAtMs: now.atMs - returnedAgoMs };
+    assert.equal(isReturnDue(schedule, now, true), isDue);
+  });
