@@ -92,6 +92,7 @@ export class DeathReporter {
     this.#timer?.cancel();
     this.#refusal = undefined;
     this.#deaths = new NodeDeaths();
+    this.#logged = '';
     if (isUsed) this.setMembers(this.#members);
   }
 

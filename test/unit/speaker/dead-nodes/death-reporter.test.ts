@@ -85,6 +85,22 @@ describe('DeathReporter', () => {
     assert.equal(report(), '');
   });
 
+  test('does not log that a dead node is alive when dead-nodes is removed from the configuration and comes back', async (t) => {
+    const { clock, lines, reporter, silent, members } = setUp(t);
+    reporter.setConfig(on);
+    await pass(clock, 60_000, 500);
+    silent.add('address-d');
+    members('d');
+    await pass(clock, 1000);
+    reporter.setConfig({});
+    reporter.setConfig(on);
+    await pass(clock, 60_000, 500);
+    assert.deepEqual(
+      lines.map(({ msg }) => msg),
+      ['nodes are dead'],
+    );
+  });
+
   test('the Lease belongs to the Node, and names it', async (t) => {
     const { api, clock, reporter } = setUp(t);
     reporter.setConfig(on);
