@@ -50,9 +50,12 @@ export class AddressBook {
   readonly #pools: readonly PoolState[];
   readonly #poolsByName: ReadonlyMap<string, PoolState>;
   readonly #index: PoolIndex<PoolState>;
-  /** Holdings by Service. */
-  readonly #holdings = new Map<string, KeptHolding>();
-  readonly #holders: Readonly<Record<Family, Map<bigint, KeptHolders>>> = {
+  /**
+   * Holdings by Service, and holders by address. While a Service is taken out, its key and the addresses that only it held stay in the maps with
+   * `undefined`. A map in which each decision removes a key and adds it again would grow to twice its size.
+   */
+  readonly #holdings = new Map<string, KeptHolding | undefined>();
+  readonly #holders: Readonly<Record<Family, Map<bigint, KeptHolders | undefined>>> = {
     4: new Map(),
     6: new Map(),
   };
@@ -86,7 +89,7 @@ export class AddressBook {
     const book = new AddressBook(configs);
     book.#lastSeniority = this.#lastSeniority;
     for (const [key, kept] of this.#holdings) {
-      book.hold(key, kept.assigned, kept.terms, this.#withSeniority(key, kept));
+      if (kept) book.hold(key, kept.assigned, kept.terms, this.#withSeniority(key, kept));
       yield undefined;
     }
     return book;
@@ -140,12 +143,12 @@ export class AddressBook {
   }
 
   *assigned(): Iterable<Assigned & { readonly service: string }> {
-    for (const [service, { assigned }] of this.#holdings)
-      for (const each of assigned) yield { service, ...each };
+    for (const [service, kept] of this.#holdings)
+      for (const each of kept?.assigned ?? []) yield { service, ...each };
   }
 
   isHeld({ family, value }: IpAddress): boolean {
-    return this.#holders[family].has(value);
+    return this.#holders[family].get(value) !== undefined;
   }
 
   holdersOf({ family, value }: IpAddress): Holders {
@@ -226,8 +229,7 @@ export class AddressBook {
     terms: SharingTerms,
     before?: Holding,
   ): void {
-    this.release(key);
-    if (assigned.length === 0) return;
+    const replaced = this.takeOut(key);
     const placed = assigned.map(({ address, allocatedFrom }) => {
       const { family, value } = address;
       const pool = this.poolOf(address);
@@ -244,21 +246,32 @@ export class AddressBook {
       }
       return { address, pool: pool?.config.name ?? '', allocatedFrom };
     });
-    this.#holdings.set(key, { assigned: placed, terms });
+    if (placed.length > 0) this.#holdings.set(key, { assigned: placed, terms });
+    else this.#holdings.delete(key);
+    this.#forgetUnheld(before);
+    this.#forgetUnheld(replaced);
   }
 
   /** Removes a Service and returns what it held. */
   release(key: string): Holding | undefined {
+    const holding = this.takeOut(key);
+    this.#holdings.delete(key);
+    this.#forgetUnheld(holding);
+    return holding;
+  }
+
+  /** Removes a Service for the time of a decision about it, and returns what it held. The caller then calls `hold`, with this as `before`. */
+  takeOut(key: string): Holding | undefined {
     const kept = this.#holdings.get(key);
     if (!kept) return undefined;
     const holding = this.#withSeniority(key, kept);
-    this.#holdings.delete(key);
+    this.#holdings.set(key, undefined);
     const { namespace } = holding.terms;
     for (const { address } of holding.assigned) {
       const { family, value } = address;
       const holders = without(this.holdersOf(address), key, holding.terms);
       if (holders) this.#keepHolders(address, holders);
-      else this.#holders[family].delete(value);
+      else this.#holders[family].set(value, undefined);
       const pool = this.poolOf(address);
       if (pool && !this.isHeldIn(namespace, address)) pool.count(namespace, -1);
       for (const scope of scopesOf(holding.terms, true)) this.#unshare(scope, address);
@@ -266,6 +279,11 @@ export class AddressBook {
       pool?.free(family).put(value);
     }
     return holding;
+  }
+
+  #forgetUnheld(holding: Holding | undefined): void {
+    for (const { address } of holding?.assigned ?? [])
+      if (!this.isHeld(address)) this.#holders[address.family].delete(address.value);
   }
 
   #withSeniority(key: string, kept: KeptHolding): Holding {

@@ -116,7 +116,7 @@ export class Allocator {
    * so that memory holds only one copy.
    */
   reconcile(service: Service, key = objectKey(service)): Outcome {
-    const before = this.#book.release(key);
+    const before = this.#book.takeOut(key);
     try {
       const terms = this.#termsOf(service, before?.terms.service ?? key);
       const families = wantedFamilies(service);
@@ -146,7 +146,7 @@ export class Allocator {
    */
   adopt(service: Service): Outcome {
     const key = objectKey(service);
-    const before = this.#book.release(key);
+    const before = this.#book.takeOut(key);
     try {
       this.learn(service, before);
       const assigned = this.#book.holdingOf(key);

@@ -40,8 +40,7 @@ test('the metric of assigned addresses is collected in slices, and shows each ad
       return waits++ % 2 === 1;
     },
     next: async () => {
-      // Each decision takes its Service out of the allocator's books and adds it again behind all others. A loop over the books themselves
-      // would therefore meet the same Services again.
+      // Between two slices, the controller decides about all Services again.
       for (const service of services) allocator.reconcile(service);
       if (last !== undefined) allocator.release(last);
     },
