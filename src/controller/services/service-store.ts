@@ -5,8 +5,8 @@ import { sortSteps } from '../sort-steps.ts';
 /** The Services as the API server last showed them, with an index of the addresses in their status. */
 export class ServiceStore {
   readonly #services = new Map<string, Service>();
-  /** For each address, the keys of the Services whose status shows it. A single key, the usual case, is stored without an array to save memory. */
-  readonly #byAddress = new Map<string, string | readonly string[]>();
+  /** For each address, the Services whose status shows it. A single Service, the usual case, is stored without an array to save memory. */
+  readonly #byAddress = new Map<string, Service | readonly Service[]>();
 
   /** Keys of Services by namespace. */
   readonly #byNamespace = new Map<string, Set<string>>();
@@ -39,8 +39,9 @@ export class ServiceStore {
       if (before.resourceVersion !== '' && before.resourceVersion === service.resourceVersion) return false;
     }
     for (const { ip } of before?.ingress ?? []) {
-      const others = this.#othersShowing(ip, key);
-      if (others.length > 0) this.#byAddress.set(ip, others.length === 1 ? (others[0] ?? key) : others);
+      const others = this.#showing(ip).filter((other) => other !== before);
+      const [only] = others;
+      if (only) this.#byAddress.set(ip, others.length === 1 ? only : others);
       else this.#byAddress.delete(ip);
     }
     if (!service) {
@@ -50,16 +51,20 @@ export class ServiceStore {
     this.#services.set(key, service);
     if (!before) this.#joinNamespace(key, service);
     for (const { ip } of service.ingress) {
-      const others = this.#othersShowing(ip, key);
-      this.#byAddress.set(ip, others.length === 0 ? key : [...others, key]);
+      const others = this.#showing(ip).filter((other) => other !== service);
+      this.#byAddress.set(ip, others.length === 0 ? service : [...others, service]);
     }
     return true;
   }
 
   /** Keys of the Services whose status shows the address. */
   showing(ip: string): readonly string[] {
-    const keys = this.#byAddress.get(ip) ?? [];
-    return typeof keys === 'string' ? [keys] : keys;
+    return this.#showing(ip).map(objectKey);
+  }
+
+  #showing(ip: string): readonly Service[] {
+    const services = this.#byAddress.get(ip) ?? [];
+    return 'uid' in services ? [services] : services;
   }
 
   /** Keys of the Services in the namespace. */
@@ -76,10 +81,6 @@ export class ServiceStore {
     const keys = this.#byNamespace.get(service.namespace);
     keys?.delete(key);
     if (keys?.size === 0) this.#byNamespace.delete(service.namespace);
-  }
-
-  #othersShowing(ip: string, key: string): readonly string[] {
-    return this.showing(ip).filter((other) => other !== key);
   }
 
   /** All Services, oldest first. */
