@@ -2,9 +2,9 @@
  * The controller process in a large cluster. First all Services are made. Then many Namespaces are made while as many others change their labels.
  * At last the configuration is edited.
  *   BELLMAN_PROGRAM=$PWD/dist/bellman lab/world .cache/bin/node bench/controller-scale.ts [--services 100000] [--namespaces 1000]
- * The pool selects Namespaces by a label, so a changed label makes the controller decide about the Services in that Namespace again. In all
- * phases, a program asks for `/healthz` 20 ms after each answer. Fails when an answer is not 200 or takes longer than 100 ms, when the Lease
- * changes hands or is not renewed, when the memory exceeds 256 MB, or when the edit costs more than 5 s of CPU for 100,000 Services.
+ * The pool selects Namespaces by a label, so a changed label makes the controller decide about the Services in that Namespace again. In all phases, a
+ * program asks for `/healthz` 20 ms after each answer. Fails when an answer is not 200 or takes longer than 100 ms, when the Lease changes hands or
+ * is not renewed, when the memory exceeds 256 MB, or when the edit costs more than 5 s of CPU for 100,000 Services.
  *
  * The API server and this program are one process each, and share the machine with the controller. The bench therefore shows the CPU time of all
  * three. On a busy machine, a turn of the controller's event loop also waits for a processor. The bench therefore shows the CPU time of the longest
