@@ -74,7 +74,10 @@ export class HttpLimits {
     return true;
   }
 
-  /** The answer is complete, or it is sent in pieces and the first one is there. Closes the connection if the client has not read the answer after `readWithinMs`. */
+  /**
+   * The answer is complete, or it is sent in pieces and the first one is there. Closes the connection if the client has not read the answer after
+   * `readWithinMs`.
+   */
   answered(socket: Socket, response: ServerResponse): void {
     const limit = this.#clock.after(readWithinMs, () => socket.destroy());
     response.once('close', () => limit.cancel());
