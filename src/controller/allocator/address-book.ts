@@ -2,7 +2,7 @@ import { type Family, type IpAddress, sameIp } from '../../address/index.ts';
 import { comparePools, type PoolConfig, PoolIndex } from '../../config/index.ts';
 import { Crowd, type Holder } from './crowd.ts';
 import { PoolState } from './pool-state.ts';
-import { type SharingTerms, sharingRefusal } from './sharing.ts';
+import { type SharingTerms, sameTerms, sharingRefusal } from './sharing.ts';
 
 /** An address that a Service has. */
 export interface Assigned {
@@ -246,7 +246,7 @@ export class AddressBook {
       }
       return { address, pool: pool?.config.name ?? '', allocatedFrom };
     });
-    if (placed.length > 0) this.#holdings.set(key, { assigned: placed, terms });
+    if (placed.length > 0) this.#holdings.set(key, keepEqualParts({ assigned: placed, terms }, before));
     else this.#holdings.delete(key);
     this.#forgetUnheld(before);
     this.#forgetUnheld(replaced);
@@ -355,6 +355,27 @@ export class AddressBook {
     shared[address.family].delete(address.value);
     if (shared[4].size + shared[6].size === 0) this.#shared.delete(scope);
   }
+}
+
+/** The holding with the parts of `before` that equal its own. An edit decides about all Services, and most of them keep what they hold. */
+function keepEqualParts({ assigned, terms }: KeptHolding, before: KeptHolding | undefined): KeptHolding {
+  if (!before) return { assigned, terms };
+  const isEqual =
+    assigned.length === before.assigned.length &&
+    assigned.every((each, i) => sameAssigned(each, before.assigned[i]));
+  return {
+    assigned: isEqual ? before.assigned : assigned,
+    terms: sameTerms(terms, before.terms) ? before.terms : terms,
+  };
+}
+
+function sameAssigned(a: Assigned, b: Assigned | undefined): boolean {
+  return (
+    b !== undefined &&
+    sameIp(a.address, b.address) &&
+    a.pool === b.pool &&
+    a.allocatedFrom === b.allocatedFrom
+  );
 }
 
 /** The holders other than this Service; `undefined` when there are none. */

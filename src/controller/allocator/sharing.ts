@@ -51,9 +51,11 @@ export function sharingTerms(
 const ownBackends = 'service ';
 
 export function sameTerms(a: SharingTerms, b: SharingTerms): boolean {
-  return (
-    a.backends === b.backends && a.keys.join('\n') === b.keys.join('\n') && a.ports.join() === b.ports.join()
-  );
+  return a.backends === b.backends && sameList(a.keys, b.keys) && sameList(a.ports, b.ports);
+}
+
+function sameList(a: readonly string[], b: readonly string[]): boolean {
+  return a === b || (a.length === b.length && a.every((each, i) => each === b[i]));
 }
 
 /**
