@@ -60,7 +60,7 @@ AUDIT := $(CURDIR)/.cache/audit
 kubernetes: METALLB_VERSION := v0.16.1
 kubernetes: setup $(if $(FILE),$(if $(findstring takeover,$(FILE)),metallb),metallb build) ## run the end-to-end tests with etcd, kube-apiserver and kube-proxy, built on the first run in 12 minutes; FILE=PATH…
 	@set -eu; BELLMAN_KUBERNETES=$$(lab/kubernetes/build.sh); export BELLMAN_KUBERNETES BELLMAN_AUDIT="$(AUDIT)"; rm -rf "$(AUDIT)"; \
-	tests=0; $(if $(FILE),,$(WITH_BUILD)) $(NODE) test/run.ts --jobs 3 $(or $(FILE),test/e2e/*.test.ts) || tests=$$?; \
+	tests=0; $(if $(FILE),,$(WITH_BUILD)) $(NODE) test/run.ts --jobs 6 $(or $(FILE),test/e2e/*.test.ts) || tests=$$?; \
 	$(NODE) lab/kubernetes/audit-report.ts $(if $(FILE),,--complete) "$(AUDIT)" && exit $$tests
 
 # This target does not depend on `setup`, because the script first checks whether this user may run it.
