@@ -326,7 +326,10 @@ function convertPeer(
 }
 
 interface RackPeer {
-  /** The rack that the name of the peer needs; `undefined` when the BgpPeer becomes no other peer, or for other nodes than those of the racks. */
+  /**
+   * The rack whose name is added to the name of the peer. `undefined` when the BgpPeer selects one rack, and in the peer for the nodes outside the
+   * racks of `asPerRack`.
+   */
   readonly rack: string | undefined;
   readonly ofRack: boolean;
   readonly ourAsn: number;

@@ -349,7 +349,7 @@ export class Membership {
   /** Merges an update that another member sent. */
   #merge(update: Update, from: string, nowMs: number): MergeOrder {
     if (update.kind === 'payload') return this.#mergePayload(update, nowMs);
-    // A member does not take a suspicion over. A member that is asked to verify one probes the suspect itself.
+    // A member suspects only after a probe of its own. When another member asks for verification, this member probes the suspect.
     if (update.state === 'suspect') return 'same';
     const known = this.#table.get(update.name);
     if (!known && !this.#mayKeep(update.name, from, nowMs)) return 'same';

@@ -119,6 +119,7 @@ await runTable(flags, async (values, rounds) => {
   await lab.close();
   return figures.table('BGP', [
     'One node, one session with BIRD 2, hold time 90 s, no controller. *Session up* is the state that BIRD shows. A change of one Service counts from the',
-    `request to the API server until the kernel's routing table of the router has changed. The API server refuses connections for ${values['outage-seconds']} s.`,
+    `request to the API server until the kernel's routing table of the router has changed. In the rows about the API server, it refuses`,
+    `connections for ${values['outage-seconds']} s.`,
   ]);
 });

@@ -92,6 +92,7 @@ await runTable(flags, async (values, rounds) => {
   await lab.close();
   return figures.table('Controller', [
     'No speaker. A *waiting* Service exists without an address before the controller starts. Both controllers have their default limits for requests',
-    `to the API server. With ${waiting.toLocaleString('en')} waiting Services, the time includes the start.`,
+    'to the API server. In the rows about the start, the given number of Services have addresses, and one more Service waits.',
+    `With ${waiting.toLocaleString('en')} waiting Services, the time runs from the start of the controller.`,
   ]);
 });

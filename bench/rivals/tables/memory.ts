@@ -110,8 +110,8 @@ await runTable(flags, async (values, rounds) => {
   bird.close();
   await lab.close();
   return figures.table('Memory and CPU time', [
-    'One node. Controller and speaker start when the Services exist and have their addresses. PSS is measured after the idle time. Bellman has a',
-    'controller, a speaker and a layer-2 process, which share the pages of one Node binary. The times in layer 2 are measured in steps of two',
-    'seconds.',
+    `One node. Controller and speaker start when the Services exist and have their addresses. PSS is measured ${idleSeconds} s after all`,
+    'Services are announced. Bellman has a controller, a speaker and a layer-2 process, which share the pages of one Node binary. The times in layer 2',
+    'are measured in steps of two seconds.',
   ]);
 });

@@ -18,7 +18,7 @@ await runTable({ routes: '10000' }, async ({ routes }, rounds) => {
     }
   return figures.table('Host routes by sender', [
     `${hosts.length.toLocaleString('en')} host routes to BIRD 2 on one cable. The times start when the session is up, and at the withdrawal.`,
-    "The bare socket replays Bellman's octets, so it shows the time that the router alone needs. Bellman is its BGP code in Node, without",
-    'Kubernetes.',
+    "The bare socket replays Bellman's octets, so it shows the time that the router alone needs. The column *Bellman* shows Bellman's BGP code",
+    'in Node, without Kubernetes.',
   ]);
 });

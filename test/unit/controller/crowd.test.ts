@@ -40,7 +40,7 @@ test('Crowd agrees with sharing terms exactly when each of its Services does', (
           crowd.hasOtherNamespace('a'),
           left.some(({ namespace }) => namespace !== 'a'),
         );
-        // If a member has sharing keys, only the other members decide: its own entry in the crowd never counts against it.
+        // The own entry of a member with sharing keys does not count against it. The other members decide.
         const [member, ...others] = left;
         if (member && member.keys.length > 0)
           assert.equal(crowd.agreesWith(member, { acrossNamespaces }), agrees(member, others));

@@ -188,7 +188,7 @@ describe('MemberView', () => {
     assert.equal(fixture.view.lastHeardAtMs('b'), undefined);
   });
 
-  test('forgets the time of a loss with the member, and still reports its return', () => {
+  test('forgets when a forgotten member was lost, and still reports the return of this member', () => {
     const fixture = new Fixture();
     fixture.set('b', 'dead');
     fixture.view.logLosses([{ name: 'b', heardAtMs: 7 }], fixture.membership);
