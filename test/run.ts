@@ -3,6 +3,7 @@
  *   node test/run.ts [--jobs N] [--timeout-seconds N] FILE…
  * Prints the report of each file when it ends. At the end it prints the failures again, and a summary. Exits with 0 only if every file passed.
  * The files that took longest the last time run first, so that no long file is left alone at the end. A file without a known time counts as long.
+ * Times with the programs of Kubernetes are kept apart.
  */
 
 import { spawn } from 'node:child_process';
@@ -36,7 +37,9 @@ const { values, positionals } = parseArgs({
   },
 });
 const world = fileURLToPath(new URL('../lab/world', import.meta.url));
-const durationsFile = fileURLToPath(new URL('../.cache/test-durations.json', import.meta.url));
+/** A file that takes minutes with the programs of Kubernetes may take seconds without them. */
+const durationsName = process.env.BELLMAN_KUBERNETES ? 'test-durations-kubernetes' : 'test-durations';
+const durationsFile = fileURLToPath(new URL(`../.cache/${durationsName}.json`, import.meta.url));
 const running = new Set<() => void>();
 
 /** Seconds that each file took the last time. */
