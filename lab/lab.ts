@@ -378,6 +378,7 @@ export class Lab {
     ]);
     await node.namespace.exec('nft', [`add table inet ${table}`, ...dropping].join('; '));
     return async () => {
+      if (what === 'tcp 6443' && this.server instanceof Kubernetes) this.server.expectReturn();
       await node.namespace.exec('nft', `delete table inet ${table}`);
     };
   }

@@ -261,6 +261,15 @@ export class Kubernetes implements ApiServer {
     this.#note('ready');
   }
 
+  /**
+   * A test calls this before a node that was cut off reaches the server again. A request that the node has given up may then still reach the
+   * server. The server answers 401 to it if the node closes the connection before the server has checked the token. `audit-report.ts` excuses
+   * such answers.
+   */
+  expectReturn(): void {
+    this.#note('return');
+  }
+
   #startEtcd(): void {
     const { etcd, etcdPeer } = this.#ports;
     const [client, peer] = [`http://127.0.0.1:${etcd}`, `http://127.0.0.1:${etcdPeer}`];
@@ -379,7 +388,7 @@ export class Kubernetes implements ApiServer {
   }
 
   /** Writes into a file beside the audit log what a test does to the server. `audit-report.ts` judges refused requests by this file. */
-  #note(what: Knob | 'start' | 'ready', auditPath = this.#auditPath): void {
+  #note(what: Knob | 'start' | 'ready' | 'return', auditPath = this.#auditPath): void {
     const line = JSON.stringify({ at: new Date().toISOString(), what });
     appendFileSync(auditPath.replace(/\.audit\.jsonl$/, '.faults.jsonl'), `${line}\n`);
   }

@@ -7,15 +7,15 @@ export interface Fault {
   readonly at: string;
   /**
    * `start`: the server's process starts. `forbid`: the test begins to take rights, tokens or capacity away. `ready`: the server is ready, or the
-   * test has given back what it took away. Any other value is another `Knob` of `lab/api-server.ts`, with which a test
-   * causes a fault of the server.
+   * test has given back what it took away. `return`: a node that was cut off reaches the server again. Any other value is another `Knob` of
+   * `lab/api-server.ts`, with which a test causes a fault of the server.
    */
   readonly what: string;
 }
 
 /**
- * Refusals are excused for this long after `ready`. For some seconds after its start, the server denies requests of valid accounts, because it has
- * not read the roles yet. It reads changed roles within a second. On a machine with a load of 30, both take longer.
+ * Refusals are excused for this long after `ready` and `return`. For some seconds after its start, the server denies requests of valid accounts,
+ * because it has not read the roles yet. It reads changed roles within a second. On a machine with a load of 30, both take longer.
  */
 const rolesUnknownMs = 20_000;
 /** Refusals that are part of a conversation: 404 for an object that does not exist yet, 409 for a conflict, and 410 for an old version. */
@@ -70,10 +70,8 @@ export function isExcused(event: AuditEvent, faults: readonly Fault[]): boolean 
     const faultMs = Date.parse(at);
     if (faultMs > atMs) break;
     if (what === 'start' || what === 'forbid') hasRoles = false;
-    if (what === 'ready') {
-      hasRoles = true;
-      readyMs = faultMs;
-    }
+    if (what === 'ready') hasRoles = true;
+    if (what === 'ready' || what === 'return') readyMs = faultMs;
   }
   return !hasRoles || atMs - readyMs < rolesUnknownMs;
 }

@@ -62,6 +62,19 @@ const cases: readonly (readonly [string, number, readonly ReturnType<typeof at>[
   ['the server starts afterwards', 403, [at('03:01:30', 'start')], false],
   ['a test has taken the rights away', 403, [at('03:00:00', 'ready'), at('03:00:30', 'forbid')], true],
   ['the rights were given back long ago', 403, [at('03:00:00', 'forbid'), at('03:00:20', 'ready')], false],
+  [
+    'a node that was cut off has just returned',
+    401,
+    [at('03:00:00', 'ready'), at('03:00:50', 'return')],
+    true,
+  ],
+  ['a cut-off node returned long ago', 401, [at('03:00:00', 'ready'), at('03:00:20', 'return')], false],
+  [
+    'a node returns while the rights are taken away',
+    403,
+    [at('03:00:00', 'forbid'), at('03:00:20', 'return')],
+    true,
+  ],
   ['the request was invalid', 422, [at('03:00:30', 'start')], false],
 ];
 for (const [name, code, faults, expected] of cases)
