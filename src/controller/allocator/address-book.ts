@@ -1,37 +1,14 @@
-import { type Family, type IpAddress, sameIp } from '../../address/index.ts';
+import type { Family, IpAddress } from '../../address/index.ts';
 import { comparePools, type PoolConfig, PoolIndex } from '../../config/index.ts';
-import { Crowd, type Holder } from './crowd.ts';
+import { Crowd } from './crowd.ts';
+import { type Assigned, type Held, type Holding, newcomer, sameHolding, seniorityOn } from './holding.ts';
 import { PoolState } from './pool-state.ts';
-import { type SharingTerms, sameTerms, sharingRefusal } from './sharing.ts';
-
-/** An address that a Service has. */
-export interface Assigned {
-  readonly address: IpAddress;
-  /** The pool that holds the address now; empty when no pool does. */
-  readonly pool: string;
-  /**
-   * The pool's name as recorded on the Service. It may be the former name of a pool that was split or renamed. A Service that asked for this
-   * name then still has what it asked for.
-   */
-  readonly allocatedFrom: string;
-}
-
-/** The entry of a Service in the book. The book may have a hundred thousand entries, so they do not repeat the seniority, which `Holder` has. */
-interface KeptHolding {
-  readonly assigned: readonly Assigned[];
-  readonly terms: SharingTerms;
-}
-
-/** Everything that a released Service held. */
-export interface Holding extends KeptHolding {
-  /** Seniority on each address, in the order of `assigned`. A Service with a lower number has held the address for longer. */
-  readonly since: readonly number[];
-}
+import { type Sharer, type SharingTerms, sharingRefusal } from './sharing.ts';
 
 /** Services that hold an address. Few share an address, and a short array takes less memory than a map. */
-type Holders = readonly Holder[] | Crowd;
-/** Most addresses have one holder. Such a holder is stored without an array, because the array would take more memory than the holder. */
-type KeptHolders = Holder | Holders;
+type Holders = readonly Holding[] | Crowd;
+/** Most addresses have one holder. Such a holder is stored without an array, to save memory. */
+type KeptHolders = Holding | Holders;
 
 const noHolders: Holders = [];
 /**
@@ -39,8 +16,6 @@ const noHolders: Holders = [];
  * again. For few holders, comparing them one by one is faster than a `Crowd`.
  */
 const crowdSize = 16;
-/** Seniority of a Service that does not hold the address yet. */
-const newcomer = Number.POSITIVE_INFINITY;
 
 /**
  * The allocator's memory: which Service holds which address, on which sharing terms, since when, and from which pool. The book also
@@ -54,7 +29,7 @@ export class AddressBook {
    * Holdings by Service, and holders by address. While a Service is taken out, its key and the addresses that only it held stay in the maps with
    * `undefined`. A map in which each decision removes a key and adds it again would grow to twice its size.
    */
-  readonly #holdings = new Map<string, KeptHolding | undefined>();
+  readonly #holdings = new Map<string, Holding | undefined>();
   readonly #holders: Readonly<Record<Family, Map<bigint, KeptHolders | undefined>>> = {
     4: new Map(),
     6: new Map(),
@@ -88,8 +63,8 @@ export class AddressBook {
   *withPools(configs: readonly PoolConfig[]): Generator<undefined, AddressBook> {
     const book = new AddressBook(configs);
     book.#lastSeniority = this.#lastSeniority;
-    for (const [key, kept] of this.#holdings) {
-      if (kept) book.hold(key, kept.assigned, kept.terms, this.#withSeniority(key, kept));
+    for (const holding of this.#holdings.values()) {
+      if (holding) book.hold(holding, holding.assigned, holding);
       yield undefined;
     }
     return book;
@@ -166,24 +141,24 @@ export class AddressBook {
   }
 
   /** Why a Service may not begin to share the address with its holders; `undefined` when it may. */
-  joinRefusal(address: IpAddress, terms: SharingTerms): string | undefined {
-    return this.#conflict(address, terms, newcomer, this.#allowsAcross(address));
+  joinRefusal(address: IpAddress, asker: Sharer): string | undefined {
+    return this.#conflict(address, asker, newcomer, this.#allowsAcross(address));
   }
 
   /**
    * Why a Service may not keep an address that it held; `undefined` when it may. Only a Service that has held the address for longer can be
    * the reason. An address that is already shared across namespaces stays shared.
    */
-  keepRefusal(address: IpAddress, terms: SharingTerms, before: Holding): string | undefined {
-    return this.#conflict(address, terms, seniorityIn(before, address), true);
+  keepRefusal(address: IpAddress, asker: Sharer, before: Holding): string | undefined {
+    return this.#conflict(address, asker, seniorityOn(before, address), true);
   }
 
   /**
    * Why a Service may not hold an address that its status shows; `undefined` when it may. Holders of other namespaces are allowed, even when
    * the pool does not allow sharing across namespaces.
    */
-  learnRefusal(address: IpAddress, terms: SharingTerms): string | undefined {
-    return this.#conflict(address, terms, newcomer, true);
+  learnRefusal(address: IpAddress, asker: Sharer): string | undefined {
+    return this.#conflict(address, asker, newcomer, true);
   }
 
   /** Services that may no longer share an address with this Service, and that have held the address for a shorter time. */
@@ -191,14 +166,13 @@ export class AddressBook {
     const holding = this.#holdings.get(key);
     if (!holding) return [];
     const displaced = new Set<string>();
-    for (const { address } of holding.assigned) {
+    for (const { address, seniority } of holding.assigned) {
       const holders = this.holdersOf(address);
-      if (holders instanceof Crowd && holders.agreesWith(holding.terms, { acrossNamespaces: true })) continue;
-      for (const { service: other, seniority } of holders) {
-        const theirs = this.#holdings.get(other)?.terms;
-        const isYounger = seniority > this.#seniorityOf(key, address);
-        if (theirs && isYounger && sharingRefusal(theirs, holding.terms, { acrossNamespaces: true }))
-          displaced.add(other);
+      if (holders instanceof Crowd && holders.agreesWith(holding, { acrossNamespaces: true })) continue;
+      for (const other of holders) {
+        const isYounger = seniorityOn(other, address) > seniority;
+        if (isYounger && sharingRefusal(other.terms, holding, { acrossNamespaces: true }))
+          displaced.add(other.service);
       }
     }
     return [...displaced];
@@ -224,32 +198,37 @@ export class AddressBook {
 
   /** Replaces what a Service holds. The Service keeps its seniority on each address that is also in `before`. */
   hold(
-    key: string,
+    { service, terms }: Sharer,
     assigned: readonly Pick<Assigned, 'address' | 'allocatedFrom'>[],
-    terms: SharingTerms,
     before?: Holding,
   ): void {
-    const replaced = this.takeOut(key);
-    const placed = assigned.map(({ address, allocatedFrom }) => {
+    const replaced = this.takeOut(service);
+    const held = assigned.map(({ address, allocatedFrom }): Held => {
+      const known = before ? seniorityOn(before, address) : newcomer;
+      const seniority = known === newcomer ? ++this.#lastSeniority : known;
+      return { address, pool: this.poolOf(address)?.config.name ?? '', allocatedFrom, seniority };
+    });
+    if (held.length > 0) this.#add(keepEqual({ service, terms, assigned: held }, before));
+    else this.#holdings.delete(service);
+    this.#forgetUnheld(before);
+    this.#forgetUnheld(replaced);
+  }
+
+  #add(holding: Holding): void {
+    const { service, terms, assigned } = holding;
+    this.#holdings.set(service, holding);
+    for (const { address } of assigned) {
       const { family, value } = address;
       const pool = this.poolOf(address);
       if (pool && !this.isHeldIn(terms.namespace, address)) pool.count(terms.namespace, 1);
       pool?.free(family).take(value);
-      const known = before && seniorityIn(before, address);
-      const seniority = known === undefined || known === newcomer ? ++this.#lastSeniority : known;
-      const holder = { service: key, seniority };
-      this.#keepHolders(address, this.#with(this.holdersOf(address), holder, terms));
+      this.#keepHolders(address, withHolder(this.holdersOf(address), holding));
       for (const scope of scopesOf(terms, this.#allowsAcross(address))) {
         const shared = this.#shared.get(scope) ?? { 4: new Set(), 6: new Set() };
         shared[family].add(value);
         this.#shared.set(scope, shared);
       }
-      return { address, pool: pool?.config.name ?? '', allocatedFrom };
-    });
-    if (placed.length > 0) this.#holdings.set(key, keepEqualParts({ assigned: placed, terms }, before));
-    else this.#holdings.delete(key);
-    this.#forgetUnheld(before);
-    this.#forgetUnheld(replaced);
+    }
   }
 
   /** Removes a Service and returns what it held. */
@@ -262,14 +241,13 @@ export class AddressBook {
 
   /** Removes a Service for the time of a decision about it, and returns what it held. The caller then calls `hold`, with this as `before`. */
   takeOut(key: string): Holding | undefined {
-    const kept = this.#holdings.get(key);
-    if (!kept) return undefined;
-    const holding = this.#withSeniority(key, kept);
+    const holding = this.#holdings.get(key);
+    if (!holding) return undefined;
     this.#holdings.set(key, undefined);
     const { namespace } = holding.terms;
     for (const { address } of holding.assigned) {
       const { family, value } = address;
-      const holders = without(this.holdersOf(address), key, holding.terms);
+      const holders = without(this.holdersOf(address), key);
       if (holders) this.#keepHolders(address, holders);
       else this.#holders[family].set(value, undefined);
       const pool = this.poolOf(address);
@@ -286,22 +264,17 @@ export class AddressBook {
       if (!this.isHeld(address)) this.#holders[address.family].delete(address.value);
   }
 
-  #withSeniority(key: string, kept: KeptHolding): Holding {
-    return { ...kept, since: kept.assigned.map(({ address }) => this.#seniorityOf(key, address)) };
-  }
-
   #conflict(
     address: IpAddress,
-    terms: SharingTerms,
+    asker: Sharer,
     seniority: number,
     acrossNamespaces: boolean,
   ): string | undefined {
     const holders = this.holdersOf(address);
-    if (holders instanceof Crowd && holders.agreesWith(terms, { acrossNamespaces })) return undefined;
-    for (const { service: holder, seniority: since } of holders) {
-      const theirs = this.#holdings.get(holder)?.terms;
-      if (!theirs || holder === terms.service || since > seniority) continue;
-      const refusal = sharingRefusal(terms, theirs, { acrossNamespaces });
+    if (holders instanceof Crowd && holders.agreesWith(asker, { acrossNamespaces })) return undefined;
+    for (const holder of holders) {
+      if (holder.service === asker.service || seniorityOn(holder, address) > seniority) continue;
+      const refusal = sharingRefusal(asker.terms, holder, { acrossNamespaces });
       if (refusal !== undefined) return refusal;
     }
     return undefined;
@@ -310,33 +283,6 @@ export class AddressBook {
   #keepHolders({ family, value }: IpAddress, holders: Holders): void {
     const only = holders instanceof Crowd || holders.length > 1 ? undefined : holders[0];
     this.#holders[family].set(value, only ?? holders);
-  }
-
-  /** Seniority of a Service on an address that it holds. */
-  #seniorityOf(key: string, address: IpAddress): number {
-    const holders = this.holdersOf(address);
-    const seniority =
-      holders instanceof Crowd
-        ? holders.seniorityOf(key)
-        : holders.find(({ service }) => service === key)?.seniority;
-    return seniority ?? newcomer;
-  }
-
-  #with(holders: Holders, holder: Holder, terms: SharingTerms): Holders {
-    if (holders instanceof Crowd) {
-      holders.add(holder, terms);
-      return holders;
-    }
-    // The array of a single holder is made without a spread, because V8 reserves room for 16 more holders in an array that a spread creates.
-    if (holders.length === 0) return [holder];
-    if (holders.length + 1 < crowdSize) return [...holders, holder];
-    const crowd = new Crowd();
-    for (const other of holders) {
-      const theirs = this.#holdings.get(other.service)?.terms;
-      if (theirs) crowd.add(other, theirs);
-    }
-    crowd.add(holder, terms);
-    return crowd;
   }
 
   #allowsAcross(address: IpAddress): boolean {
@@ -348,40 +294,35 @@ export class AddressBook {
     const shared = this.#shared.get(scope);
     if (!shared?.[address.family].has(address.value)) return;
     const acrossNamespaces = this.#allowsAcross(address);
-    for (const { service: holder } of this.holdersOf(address)) {
-      const theirs = this.#holdings.get(holder)?.terms;
-      if (theirs && scopesOf(theirs, acrossNamespaces).includes(scope)) return;
-    }
+    for (const { terms } of this.holdersOf(address))
+      if (scopesOf(terms, acrossNamespaces).includes(scope)) return;
     shared[address.family].delete(address.value);
     if (shared[4].size + shared[6].size === 0) this.#shared.delete(scope);
   }
 }
 
-/** The holding with the parts of `before` that equal its own. An edit decides about all Services, and most of them keep what they hold. */
-function keepEqualParts({ assigned, terms }: KeptHolding, before: KeptHolding | undefined): KeptHolding {
-  if (!before) return { assigned, terms };
-  const isEqual =
-    assigned.length === before.assigned.length &&
-    assigned.every((each, i) => sameAssigned(each, before.assigned[i]));
-  return {
-    assigned: isEqual ? before.assigned : assigned,
-    terms: sameTerms(terms, before.terms) ? before.terms : terms,
-  };
+/** The holding, or `before` if it is equal. An edit decides about all Services, and most of them keep what they hold. */
+function keepEqual(holding: Holding, before: Holding | undefined): Holding {
+  return before && sameHolding(holding, before) ? before : holding;
 }
 
-function sameAssigned(a: Assigned, b: Assigned | undefined): boolean {
-  return (
-    b !== undefined &&
-    sameIp(a.address, b.address) &&
-    a.pool === b.pool &&
-    a.allocatedFrom === b.allocatedFrom
-  );
+function withHolder(holders: Holders, holder: Holding): Holders {
+  if (holders instanceof Crowd) {
+    holders.add(holder);
+    return holders;
+  }
+  // The array of a single holder is made without a spread, because V8 reserves room for 16 more holders in an array that a spread creates.
+  if (holders.length === 0) return [holder];
+  if (holders.length + 1 < crowdSize) return [...holders, holder];
+  const crowd = new Crowd();
+  for (const each of [...holders, holder]) crowd.add(each);
+  return crowd;
 }
 
 /** The holders other than this Service; `undefined` when there are none. */
-function without(holders: Holders, service: string, terms: SharingTerms): Holders | undefined {
+function without(holders: Holders, service: string): Holders | undefined {
   if (holders instanceof Crowd) {
-    holders.remove(service, terms);
+    holders.remove(service);
     return holders.size < crowdSize / 2 ? [...holders] : holders;
   }
   const left = holders.filter((holder) => holder.service !== service);
@@ -404,10 +345,6 @@ function byNamespace(pools: readonly PoolState[]): ReadonlyMap<string, readonly 
   return found;
 }
 
-function seniorityIn({ assigned, since }: Holding, address: IpAddress): number {
-  return since[assigned.findIndex((each) => sameIp(each.address, address))] ?? newcomer;
-}
-
 /** The scopes of a Service's sharing keys: each key in the Service's namespace, and with `acrossNamespaces` also in all namespaces. */
 function scopesOf({ keys, namespace }: SharingTerms, acrossNamespaces: boolean): string[] {
   return keys.flatMap((key) => [`${namespace}/${key}`, ...(acrossNamespaces ? [`*/${key}`] : [])]);
@@ -415,8 +352,4 @@ function scopesOf({ keys, namespace }: SharingTerms, acrossNamespaces: boolean):
 
 function namespaceOf(key: string): string {
   return key.slice(0, key.indexOf('/'));
-}
-
-export function includesIp(assigned: readonly Assigned[], address: IpAddress): boolean {
-  return assigned.some((held) => sameIp(held.address, address));
 }

@@ -15,12 +15,13 @@ import { annotations } from '../../cluster/names.ts';
 import { SharedValues } from '../../cluster/shared-values.ts';
 import type { Config, Labels } from '../../config/index.ts';
 import { objectKey, type Service } from '../../kubernetes/model.ts';
-import { AddressBook, type Assigned, type Holding, includesIp } from './address-book.ts';
+import { AddressBook } from './address-book.ts';
+import { type Assigned, type Holding, includesIp } from './holding.ts';
 import type { PoolState } from './pool-state.ts';
 import type { Refusal } from './refusals.ts';
 import * as refusals from './refusals.ts';
 import { type AddressRequest, readRequest, readSharingKeys } from './request.ts';
-import { type SharingTerms, sameTerms, sharingTerms } from './sharing.ts';
+import { type Sharer, type SharingTerms, sameTerms, sharingTerms } from './sharing.ts';
 
 export interface Outcome {
   /** The addresses that the Service holds now, in the order of its families. After `adopt`, in the order of its status. */
@@ -50,7 +51,7 @@ interface Demand {
   readonly service: Service;
   readonly namespaceLabels: Labels;
   readonly request: AddressRequest;
-  readonly terms: SharingTerms;
+  readonly sharer: Sharer;
   readonly families: readonly Family[];
   /** The addresses that the Service holds and may keep. */
   readonly kept: readonly Assigned[];
@@ -68,8 +69,8 @@ const familyNumbers = { IPv4: 4, IPv6: 6 } as const;
 
 export class Allocator {
   #book = new AddressBook();
-  /** One copy of each list of sharing keys and of ports. */
-  readonly #lists = new SharedValues<readonly string[]>();
+  /** One copy of equal terms. */
+  readonly #terms = new SharedValues<SharingTerms>();
   #namespaces: ReadonlyMap<string, Labels> = new Map();
   /** Services that lack an address or have a refusal, in the order in which they began to wait. */
   readonly #waiting = new Map<string, Refusal | undefined>();
@@ -96,7 +97,7 @@ export class Allocator {
    * can make the Service lose an address of `before`.
    */
   learn(service: Service, before?: Holding): void {
-    const terms = this.#termsOf(service, before?.terms.service ?? objectKey(service));
+    const sharer = this.#sharer(service, before?.service ?? objectKey(service));
     const shown = service.ingress.flatMap(({ ip }) => parseIp(ip) ?? []);
     const pools = (service.annotations[annotations.pool] ?? '').split(',');
     const recorded = shown.map((address, i) => ({ address, allocatedFrom: pools[i] ?? pools[0] ?? '' }));
@@ -104,10 +105,10 @@ export class Allocator {
       ({ address }, i) =>
         shown.findIndex(({ family }) => family === address.family) === i &&
         (before
-          ? this.#book.keepRefusal(address, terms, before)
-          : this.#book.learnRefusal(address, terms)) === undefined,
+          ? this.#book.keepRefusal(address, sharer, before)
+          : this.#book.learnRefusal(address, sharer)) === undefined,
     );
-    this.#book.hold(terms.service, legal, terms, before);
+    this.#book.hold(sharer, legal, before);
   }
 
   /**
@@ -118,10 +119,10 @@ export class Allocator {
   reconcile(service: Service, key = objectKey(service)): Outcome {
     const before = this.#book.takeOut(key);
     try {
-      const terms = this.#termsOf(service, before?.terms.service ?? key);
+      const sharer = this.#sharer(service, before?.service ?? key);
       const families = wantedFamilies(service);
-      const { assigned: decided, refusal } = this.#decide(service, terms, families, before);
-      this.#book.hold(terms.service, decided, terms, before);
+      const { assigned: decided, refusal } = this.#decide(service, sharer, families, before);
+      this.#book.hold(sharer, decided, before);
       const assigned = this.#book.holdingOf(key);
       if (refusal || assigned.length < families.length) this.#waiting.set(key, refusal);
       else this.#waiting.delete(key);
@@ -131,7 +132,7 @@ export class Allocator {
         ...(refusal ? { refusal } : {}),
         ...(warning === undefined ? {} : { warning }),
         displaced: this.#book.displacedBy(key),
-        opensAddresses: this.#opensAddresses(key, before, terms),
+        opensAddresses: this.#opensAddresses(key, before, sharer.terms),
       };
     } catch (error) {
       this.#restore(before);
@@ -166,7 +167,7 @@ export class Allocator {
   }
 
   #restore(before: Holding | undefined): void {
-    if (before) this.#book.hold(before.terms.service, before.assigned, before.terms, before);
+    if (before) this.#book.hold(before, before.assigned, before);
   }
 
   /** Whether waiting Services may succeed now: the Service gave up an address, or the terms of sharing one changed. */
@@ -179,17 +180,17 @@ export class Allocator {
     );
   }
 
-  #termsOf(service: Service, key: string): SharingTerms {
-    return sharingTerms(key, service, readSharingKeys(service), this.#lists);
+  #sharer(service: Service, key: string): Sharer {
+    return { service: key, terms: sharingTerms(key, service, readSharingKeys(service), this.#terms) };
   }
 
   #conflictOf(service: Service, assigned: readonly Assigned[]): Refusal | undefined {
-    const terms = this.#termsOf(service, objectKey(service));
+    const sharer = this.#sharer(service, objectKey(service));
     for (const address of service.ingress.flatMap(({ ip }) => parseIp(ip) ?? [])) {
       if (!this.#book.poolOf(address)) return refusals.adoptedWithoutPool(address, this.#poolNames());
       if (includesIp(assigned, address)) continue;
       const reason =
-        this.#book.learnRefusal(address, terms) ?? 'the Service has another address of its family';
+        this.#book.learnRefusal(address, sharer) ?? 'the Service has another address of its family';
       return refusals.notAdopted(address, reason);
     }
     return undefined;
@@ -263,7 +264,7 @@ export class Allocator {
 
   #decide(
     service: Service,
-    terms: SharingTerms,
+    sharer: Sharer,
     families: readonly Family[],
     before: Holding | undefined,
   ): Allocation {
@@ -273,7 +274,7 @@ export class Allocator {
           ({ address }) =>
             address.family === family &&
             this.#book.poolOf(address) !== undefined &&
-            this.#book.keepRefusal(address, terms, before) === undefined,
+            this.#book.keepRefusal(address, sharer, before) === undefined,
         ) ?? [],
     );
     const request = readRequest(service);
@@ -281,7 +282,7 @@ export class Allocator {
     const foreign = request.value.addresses.find(({ family }) => !families.includes(family));
     if (foreign) return { assigned: kept, refusal: refusals.foreignFamily(foreign, service) };
     const namespaceLabels = this.#namespaces.get(service.namespace) ?? {};
-    return this.#fulfil({ service, namespaceLabels, request: request.value, terms, families, kept });
+    return this.#fulfil({ service, namespaceLabels, request: request.value, sharer, families, kept });
   }
 
   #fulfil(demand: Demand): Allocation {
@@ -353,14 +354,14 @@ export class Allocator {
   }
 
   #findIn(pool: PoolState, demand: Demand, family: Family, others: readonly Assigned[]): Assigned | Refusal {
-    const { service, namespaceLabels, terms } = demand;
+    const { service, namespaceLabels, sharer } = demand;
     const { name } = pool.config;
     const free = pool.free(family);
     if (free.size === 0n) return refusals.noSuchFamily(name, family);
     const notAllowed = pool.refusal(service, namespaceLabels);
     if (notAllowed !== undefined) return refusals.notAllowed(notAllowed);
     let overLimit: Refusal | undefined;
-    for (const value of [...this.#joinable(pool, family, terms), free.lowest()]) {
+    for (const value of [...this.#joinable(pool, family, sharer), free.lowest()]) {
       if (value === undefined) continue;
       const address = { family, value };
       const refusal = this.#limitRefusal(pool, service.namespace, address, others);
@@ -371,7 +372,7 @@ export class Allocator {
   }
 
   #findRequested(demand: Demand, address: IpAddress, others: readonly Assigned[]): Assigned | Refusal {
-    const { service, namespaceLabels, request, terms } = demand;
+    const { service, namespaceLabels, request, sharer } = demand;
     const pool = this.#book.poolOf(address);
     if (!pool) return refusals.inNoPool(address, this.#poolNames());
     const { name } = pool.config;
@@ -379,7 +380,7 @@ export class Allocator {
       return refusals.inOtherPool(address, name, request.pools);
     const notAllowed = pool.refusal(service, namespaceLabels);
     if (notAllowed !== undefined) return refusals.about(address, refusals.notAllowed(notAllowed));
-    const taken = this.#book.joinRefusal(address, terms);
+    const taken = this.#book.joinRefusal(address, sharer);
     if (taken !== undefined) return refusals.inUse(address, taken);
     const isHeld = this.#book.isHeld(address);
     if (!isHeld && !pool.free(address.family).has(address.value)) return refusals.buggy(address, name);
@@ -388,12 +389,12 @@ export class Allocator {
   }
 
   /** Addresses of the pool that this Service may share under one of its keys, lowest first. */
-  #joinable(pool: PoolState, family: Family, terms: SharingTerms): bigint[] {
-    if (terms.keys.length === 0) return [];
-    return [...this.#book.sharedUnder(terms, family)]
+  #joinable(pool: PoolState, family: Family, sharer: Sharer): bigint[] {
+    if (sharer.terms.keys.length === 0) return [];
+    return [...this.#book.sharedUnder(sharer.terms, family)]
       .filter((value) => {
         const address = { family, value };
-        return pool.contains(address) && this.#book.joinRefusal(address, terms) === undefined;
+        return pool.contains(address) && this.#book.joinRefusal(address, sharer) === undefined;
       })
       .sort((a, b) => (a < b ? -1 : 1));
   }

@@ -1,19 +1,13 @@
-import { type SharingTerms, sharingRefusal } from './sharing.ts';
-
-export interface Holder {
-  /** `namespace/name`. */
-  readonly service: string;
-  /** A Service with a lower number has held the address for longer. */
-  readonly seniority: number;
-}
+import type { Holding } from './holding.ts';
+import { type Sharer, type SharingTerms, sharingRefusal } from './sharing.ts';
 
 /**
  * The many Services that share one address. Holders with equal namespace, keys and backends are counted together. Checking one more Service
  * therefore costs one comparison for each distinct combination and one lookup for each port.
  */
 export class Crowd {
-  readonly #holders = new Map<string, Holder>();
-  readonly #kinds = new Map<string, { readonly terms: SharingTerms; count: number }>();
+  readonly #holders = new Map<string, Holding>();
+  readonly #kinds = new Map<string, Sharer & { count: number }>();
   readonly #ports = new Map<string, number>();
   readonly #namespaces = new Map<string, number>();
 
@@ -21,24 +15,26 @@ export class Crowd {
     return this.#holders.size;
   }
 
-  [Symbol.iterator](): Iterator<Holder> {
+  [Symbol.iterator](): Iterator<Holding> {
     return this.#holders.values();
   }
 
   /** Adds a Service that is not yet a holder. */
-  add(holder: Holder, terms: SharingTerms): void {
-    this.#holders.set(holder.service, holder);
+  add(holder: Holding): void {
+    const { service, terms } = holder;
+    this.#holders.set(service, holder);
     const key = kindOf(terms);
     const kind = this.#kinds.get(key);
     if (kind) kind.count++;
-    else this.#kinds.set(key, { terms: { ...terms, ports: [] }, count: 1 });
+    else this.#kinds.set(key, { service, terms: { ...terms, ports: [] }, count: 1 });
     for (const port of terms.ports) count(this.#ports, port, 1);
     count(this.#namespaces, terms.namespace, 1);
   }
 
-  /** Removes a Service that was added with these terms. */
-  remove(service: string, terms: SharingTerms): void {
-    if (!this.#holders.delete(service)) return;
+  remove(service: string): void {
+    const terms = this.#holders.get(service)?.terms;
+    if (!terms) return;
+    this.#holders.delete(service);
     const key = kindOf(terms);
     const kind = this.#kinds.get(key);
     if (kind) kind.count--;
@@ -47,17 +43,12 @@ export class Crowd {
     count(this.#namespaces, terms.namespace, -1);
   }
 
-  /** Whether a Service with these terms may share the address with every other holder. The Service may itself already be a holder. */
-  agreesWith(terms: SharingTerms, rules: { readonly acrossNamespaces: boolean }): boolean {
-    for (const { terms: theirs } of this.#kinds.values())
-      if (sharingRefusal(terms, theirs, rules) !== undefined) return false;
-    const own = this.#holders.has(terms.service) ? 1 : 0;
+  /** Whether the Service may share the address with every other holder. The Service may itself already be a holder. */
+  agreesWith({ service, terms }: Sharer, rules: { readonly acrossNamespaces: boolean }): boolean {
+    for (const kind of this.#kinds.values())
+      if (sharingRefusal(terms, kind, rules) !== undefined) return false;
+    const own = this.#holders.has(service) ? 1 : 0;
     return terms.ports.every((port) => (this.#ports.get(port) ?? 0) <= own);
-  }
-
-  /** `undefined` when the Service does not hold the address. */
-  seniorityOf(service: string): number | undefined {
-    return this.#holders.get(service)?.seniority;
   }
 
   hasNamespace(namespace: string): boolean {

@@ -3,8 +3,6 @@ import type { Service } from '../../kubernetes/model.ts';
 
 /** The properties that decide whether two Services may share an address. */
 export interface SharingTerms {
-  /** `namespace/name`. */
-  readonly service: string;
   readonly namespace: string;
   /**
    * Empty when the Service shares nothing. Several keys mean that its annotations disagree. The Service then keeps the addresses that it
@@ -20,20 +18,25 @@ export interface SharingTerms {
   readonly backends: string;
 }
 
-/** `lists` keeps one copy of equal lists of keys or ports, because thousands of Services have equal ones. */
+/** A Service that holds an address or asks for one. */
+export interface Sharer {
+  /** `namespace/name`. */
+  readonly service: string;
+  readonly terms: SharingTerms;
+}
+
+/** `known` keeps one copy of equal terms, because the Services of a namespace have few different ones. */
 export function sharingTerms(
   key: string,
   service: Service,
   keys: readonly string[],
-  lists: SharedValues<readonly string[]>,
+  known: SharedValues<SharingTerms>,
 ): SharingTerms {
   const { namespace, ports, selector, externalTrafficPolicy } = service;
-  const shared = (list: readonly string[]) => lists.shared(JSON.stringify(list), () => list);
-  return {
-    service: key,
+  const terms = {
     namespace,
-    keys: shared(keys),
-    ports: shared(ports.map(({ protocol, port }) => `${protocol}/${port}`)),
+    keys,
+    ports: ports.map(({ protocol, port }) => `${protocol}/${port}`),
     backends:
       externalTrafficPolicy === 'Local'
         ? Object.entries(selector)
@@ -42,6 +45,7 @@ export function sharingTerms(
             .join(',') || `${ownBackends}${key}`
         : '',
   };
+  return known.shared(JSON.stringify(terms), () => terms);
 }
 
 /**
@@ -50,12 +54,13 @@ export function sharingTerms(
  */
 const ownBackends = 'service ';
 
+/** Whether two states of one Service have equal terms. */
 export function sameTerms(a: SharingTerms, b: SharingTerms): boolean {
-  return a.backends === b.backends && sameList(a.keys, b.keys) && sameList(a.ports, b.ports);
+  return a === b || (a.backends === b.backends && sameList(a.keys, b.keys) && sameList(a.ports, b.ports));
 }
 
 function sameList(a: readonly string[], b: readonly string[]): boolean {
-  return a === b || (a.length === b.length && a.every((each, i) => each === b[i]));
+  return a.length === b.length && a.every((each, i) => each === b[i]);
 }
 
 /**
@@ -64,11 +69,11 @@ function sameList(a: readonly string[], b: readonly string[]): boolean {
  */
 export function sharingRefusal(
   asker: SharingTerms,
-  holder: SharingTerms,
+  { service, terms: holder }: Sharer,
   { acrossNamespaces }: { readonly acrossNamespaces: boolean },
 ): string | undefined {
   const isVisible = asker.namespace === holder.namespace;
-  const other = isVisible ? holder.service : 'a Service of another namespace';
+  const other = isVisible ? service : 'a Service of another namespace';
   if (!isVisible && !acrossNamespaces)
     return `it is in use by ${other}${asker.keys.length === 0 ? '' : '; a sharing key counts within a namespace unless the pool sets share-across-namespaces'}`;
   if (!asker.keys.some((key) => holder.keys.includes(key))) {

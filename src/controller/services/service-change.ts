@@ -1,7 +1,7 @@
 import { formatIp } from '../../address/index.ts';
 import { annotations, requestPrefixes } from '../../cluster/names.ts';
 import type { IngressAddress, Service } from '../../kubernetes/model.ts';
-import type { Assigned } from '../allocator/address-book.ts';
+import type { Assigned } from '../allocator/holding.ts';
 
 /** A change to write to a Service. */
 export interface ServiceChange {

@@ -9,7 +9,7 @@ import { formatIp } from '../../address/index.ts';
 import { parseAnnouncing } from '../../cluster/announcing.ts';
 import { anySelectorMatches, type Labels, type PoolConfig, type Protocol } from '../../config/index.ts';
 import type { Service, ServiceCondition, ServiceConditionType } from '../../kubernetes/model.ts';
-import type { Assigned } from '../allocator/address-book.ts';
+import type { Assigned } from '../allocator/holding.ts';
 import type { Refusal } from '../allocator/refusals.ts';
 
 type Judgement = Pick<ServiceCondition, 'status' | 'reason' | 'message'>;

@@ -1,7 +1,7 @@
 import { isServed } from '../../cluster/service-class.ts';
 import type { Service } from '../../kubernetes/model.ts';
-import type { Assigned } from '../allocator/address-book.ts';
 import type { Allocator, Outcome } from '../allocator/allocator.ts';
+import type { Assigned } from '../allocator/holding.ts';
 import type { ServiceStore } from './service-store.ts';
 
 /** The decision about one Service. */

@@ -3,7 +3,7 @@ import type { EventReason } from '../../kubernetes/event-reasons.ts';
 import type { EventRecorder } from '../../kubernetes/event-recorder.ts';
 import type { Service } from '../../kubernetes/model.ts';
 import type { Logger } from '../../log.ts';
-import type { Assigned } from '../allocator/address-book.ts';
+import type { Assigned } from '../allocator/holding.ts';
 import type { Refusal } from '../allocator/refusals.ts';
 import { unknownAnnotations } from '../allocator/request.ts';
 import type { ControllerMetrics } from '../metrics.ts';

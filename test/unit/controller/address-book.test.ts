@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import type { PoolConfig } from '../../../src/config/index.ts';
 import { AddressBook } from '../../../src/controller/allocator/address-book.ts';
 import { Crowd } from '../../../src/controller/allocator/crowd.ts';
-import type { SharingTerms } from '../../../src/controller/allocator/sharing.ts';
+import type { Sharer } from '../../../src/controller/allocator/sharing.ts';
 import { ip } from '../../support/addresses.ts';
 import { pool } from '../speaker/fixtures.ts';
 
@@ -15,14 +15,15 @@ const address = ip('192.0.2.0');
 const count = 20;
 const keys = Array.from({ length: count }, (_, i) => `default/s${i}`);
 
-function termsOf(service: string, ...ports: readonly number[]): SharingTerms {
+function sharer(service: string, ...ports: readonly number[]): Sharer {
   const [namespace = ''] = service.split('/');
-  return { service, namespace, keys: ['k'], ports: ports.map((port) => `TCP/${port}`), backends: '' };
+  const terms = { namespace, keys: ['k'], ports: ports.map((port) => `TCP/${port}`), backends: '' };
+  return { service, terms };
 }
 
 function hold(book: AddressBook, service: string, ...ports: readonly number[]): void {
   const before = book.release(service);
-  book.hold(service, [{ address, allocatedFrom: 'a' }], termsOf(service, ...ports), before);
+  book.hold(sharer(service, ...ports), [{ address, allocatedFrom: 'a' }], before);
 }
 
 /** A book in which each Service in `keys` holds the address, with a port of its own. */
@@ -56,11 +57,14 @@ test('AddressBook keeps every holder of an address, and its seniority, while hol
   }
   assert.deepEqual([sizes[0], sizes.at(-1)], [false, true]);
   for (const [i, key] of keys.entries()) {
-    assert.match(book.joinRefusal(address, termsOf('default/new', i)) ?? '', new RegExp(`${key}$`));
+    assert.match(book.joinRefusal(address, sharer('default/new', i)) ?? '', new RegExp(`${key}$`));
     const released = book.release(key);
-    assert.deepEqual(released?.since, [i + 1]);
+    assert.deepEqual(
+      released?.assigned.map(({ seniority }) => seniority),
+      [i + 1],
+    );
     assert.deepEqual(holders(book), keys.slice(i + 1).sort());
-    assert.equal(book.joinRefusal(address, termsOf('default/new', i)), undefined);
+    assert.equal(book.joinRefusal(address, sharer('default/new', i)), undefined);
   }
   assert.equal(book.holdersOf(address) instanceof Crowd, false);
   assert.equal(book.isHeld(address), false);
@@ -79,12 +83,12 @@ test('AddressBook displaces the younger ones of twenty holders when an older one
   const before = book.release('default/s12');
   assert.ok(before);
   assert.match(
-    book.keepRefusal(address, before.terms, before) ?? '',
+    book.keepRefusal(address, before, before) ?? '',
     /port TCP\/12 on it is in use by default\/s5/,
   );
   const senior = book.release('default/s3');
   assert.ok(senior);
-  assert.equal(book.keepRefusal(address, senior.terms, senior), undefined);
+  assert.equal(book.keepRefusal(address, senior, senior), undefined);
 });
 
 test('AddressBook names an address that twenty holders share with one of another namespace, unless the pool allows it', () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { Crowd } from '../../../src/controller/allocator/crowd.ts';
-import { type SharingTerms, sharingRefusal } from '../../../src/controller/allocator/sharing.ts';
+import { type Sharer, sharingRefusal } from '../../../src/controller/allocator/sharing.ts';
 
 const terms = fc.record({
   namespace: fc.constantFrom('a', 'b'),
@@ -19,30 +19,30 @@ test('Crowd agrees with sharing terms exactly when each of its Services does', (
       fc.boolean(),
       (all, asked, acrossNamespaces) => {
         const crowd = new Crowd();
-        const named = all.map(
-          (each, i): SharingTerms => ({ ...each.terms, service: `${each.terms.namespace}/s${i}` }),
-        );
-        for (const [seniority, each] of named.entries())
-          crowd.add({ service: each.service, seniority }, each);
-        for (const [i, each] of named.entries()) if (all[i]?.isRemoved) crowd.remove(each.service, each);
-        const left = named.filter((_, i) => !all[i]?.isRemoved);
-        for (const [seniority, { service }] of named.entries())
-          assert.equal(crowd.seniorityOf(service), all[seniority]?.isRemoved ? undefined : seniority);
-        const newcomer = { ...asked, service: `${asked.namespace}/new` };
-        const agrees = (of: SharingTerms, others: readonly SharingTerms[]) =>
-          others.every((other) => sharingRefusal(of, other, { acrossNamespaces }) === undefined);
+        const holdings = all.map(({ terms }, i) => ({
+          service: `${terms.namespace}/s${i}`,
+          terms,
+          assigned: [],
+        }));
+        for (const holding of holdings) crowd.add(holding);
+        for (const [i, { service }] of holdings.entries()) if (all[i]?.isRemoved) crowd.remove(service);
+        const left = holdings.filter((_, i) => !all[i]?.isRemoved);
+        assert.deepEqual([...crowd], left);
+        const newcomer = { service: `${asked.namespace}/new`, terms: asked };
+        const agrees = ({ terms }: Sharer, others: readonly Sharer[]) =>
+          others.every((other) => sharingRefusal(terms, other, { acrossNamespaces }) === undefined);
         assert.equal(crowd.agreesWith(newcomer, { acrossNamespaces }), agrees(newcomer, left));
         assert.equal(
           crowd.hasNamespace('a'),
-          left.some(({ namespace }) => namespace === 'a'),
+          left.some(({ terms: { namespace } }) => namespace === 'a'),
         );
         assert.equal(
           crowd.hasOtherNamespace('a'),
-          left.some(({ namespace }) => namespace !== 'a'),
+          left.some(({ terms: { namespace } }) => namespace !== 'a'),
         );
         // The own entry of a member with sharing keys does not count against it. The other members decide.
         const [member, ...others] = left;
-        if (member && member.keys.length > 0)
+        if (member && member.terms.keys.length > 0)
           assert.equal(crowd.agreesWith(member, { acrossNamespaces }), agrees(member, others));
       },
     ),

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { parseIp } from '../../../src/address/index.ts';
-import type { Assigned } from '../../../src/controller/allocator/address-book.ts';
+import type { Assigned } from '../../../src/controller/allocator/holding.ts';
 import {
   announcingProtocols,
   changedConditions,
