@@ -20,6 +20,10 @@ describe('bursts of faults', { concurrency: false }, () => {
   for (let seed = 1; seed <= bursts; seed++)
     test(`the cluster recovers from burst ${seed}`, async () => {
       const result = await runBurst(lab, new Random(seed));
-      assert.deepEqual(result.violations, [], result.faults.join('; '));
+      assert.deepEqual(
+        result.violations,
+        [],
+        `${result.faults.join('; ')}\n${result.violations.length > 0 ? lab.processes.lastLines(60) : ''}`,
+      );
     });
 });
