@@ -56,7 +56,7 @@ endif
 
 # The folder of the audit logs, which the last step of the target judges.
 AUDIT := $(CURDIR)/.cache/audit
-# Each file starts a control plane, so three files keep two processors busy.
+# Each file starts a control plane and waits for most of the time, so six files keep two processors busy.
 kubernetes: METALLB_VERSION := v0.16.1
 kubernetes: setup $(if $(FILE),$(if $(findstring takeover,$(FILE)),metallb),metallb build) ## run the end-to-end tests with etcd, kube-apiserver and kube-proxy, built on the first run in 12 minutes; FILE=PATH…
 	@set -eu; BELLMAN_KUBERNETES=$$(lab/kubernetes/build.sh); export BELLMAN_KUBERNETES BELLMAN_AUDIT="$(AUDIT)"; rm -rf "$(AUDIT)"; \

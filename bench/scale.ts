@@ -3,12 +3,13 @@
  * that fits best.
  *   .cache/bin/node --expose-gc bench/scale.ts [--quick] [--only REGEX]
  * The cost of an event must not grow with the size of the cluster. The cost of work about everything, such as a configuration edit, may grow in
- * proportion to the size, but not faster. The bench fails when an exponent is above its bound. All figures are CPU times of code that does no I/O.
- * `--quick` takes small sizes and generous bounds.
+ * proportion to the size, but not faster. The bench fails when an exponent is above its bound. A sweep above its bound is measured twice more, and
+ * the middle of the three exponents counts, because other processes on the machine disturb a measurement. All figures are CPU times of code that
+ * does no I/O. `--quick` takes small sizes and generous bounds.
  */
 import { parseArgs } from 'node:util';
 import { bounds, quickBounds } from './scale/bounds.ts';
-import { fullEffort, measureSweep, quickEffort, type Sweep } from './scale/sweep.ts';
+import { fullEffort, measureSweep, quickEffort, type Sweep, type SweepResult } from './scale/sweep.ts';
 import { sweeps } from './scale/sweeps.ts';
 import { matching } from './support/choice.ts';
 
@@ -24,13 +25,11 @@ console.log('| part | work | by | CPU time at each size | exponent | at most |')
 console.log('|---|---|---|---|---|---|');
 for (const sweep of chosen) {
   const { part, work, by, kind } = sweep;
-  const result = values.quick
-    ? measureSweep(sweep, sweep.quickSizes, quickEffort)
-    : measureSweep(sweep, sweep.sizes, fullEffort);
+  const limit = limits[kind];
+  const result = measureUpTo(limit, sweep);
   const points = result.points.map(
     ({ size, microseconds }) => `${size.toLocaleString('en')}: ${duration(microseconds)}`,
   );
-  const limit = limits[kind];
   const cells = [part, work, by, points.join(', '), result.exponent.toFixed(2), limit];
   console.log(`| ${cells.join(' | ')} |`);
   if (!(result.exponent <= limit))
@@ -39,6 +38,17 @@ for (const sweep of chosen) {
 if (tooSteep.length > 0) {
   console.error(`\nThe cost grows too fast:\n${tooSteep.join('\n')}`);
   process.exitCode = 1;
+}
+
+function measureUpTo(limit: number, sweep: Sweep): SweepResult {
+  const measure = () =>
+    values.quick
+      ? measureSweep(sweep, sweep.quickSizes, quickEffort)
+      : measureSweep(sweep, sweep.sizes, fullEffort);
+  const first = measure();
+  if (first.exponent <= limit) return first;
+  const [, middle = first] = [first, measure(), measure()].sort((a, b) => a.exponent - b.exponent);
+  return middle;
 }
 
 function duration(microseconds: number): string {
