@@ -257,7 +257,7 @@ export class DeathJudge {
     if (dead.size > limit)
       return `is one of ${dead.size} nodes that died together, and max-nodes allows ${limit}`;
     if (this.#nodes.get(node)?.isControlPlane && this.#losesControlPlane(dead))
-      return 'is a control-plane node, and fewer than half of the control-plane nodes may be dead or not ready';
+      return 'is a control-plane node, and at least half of the control-plane nodes are dead or not ready';
     if (this.#marks.filter((atMs) => nowMs - atMs < rateMs).length + found >= limit)
       return `has to wait, because max-nodes limits the nodes marked within ${rateMs / 1000} s to ${limit}`;
     const returnedAtMs = this.#returnedAtMs.get(node);

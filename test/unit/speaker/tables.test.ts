@@ -194,7 +194,7 @@ test('AddressTable compares the lists of candidates when entries name no candida
   ]);
 });
 
-test('AddressTable merges and names the candidates of entries that are held back', () => {
+test('AddressTable merges entries that are held back, and knows which candidate sets they name', () => {
   const table = new AddressTable();
   const held = (source: number) => ({ ...entry, sources: [], heldSources: [source] });
   table.update('a', [held(1)], 7);

@@ -76,7 +76,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'a recorded owner whose entry has an unknown version names no previous owner, because a claim with the same owner and previous owner is a release',
+    name: 'a recorded owner whose entry has no version claims without a previous owner, because the others would take the claim for a release if it named its own node',
     given: { entries: [entry(forB, { recordedOwner: 'a' })] },
     steps: [
       [
