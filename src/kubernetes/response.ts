@@ -1,5 +1,7 @@
 /** Responses of the API server: parsed bodies and errors. */
 import type { IncomingMessage } from 'node:http';
+import { pipeline, type Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
 import type { ApiRequest } from './api.ts';
 import { ApiError, UnusableResponse } from './api-error.ts';
 
@@ -62,7 +64,10 @@ export async function readJson(response: IncomingMessage, { method, path }: ApiR
   try {
     text = await readText(response);
   } catch (error) {
-    throw error instanceof ApiError ? error : noAnswer(method, path, error);
+    if (error instanceof ApiError) throw error;
+    if (isFaultOfData(error))
+      throw new UnusableResponse(status, `${method} ${path.split('?')[0]}: ${error.message}`);
+    throw noAnswer(method, path, error);
   }
   try {
     return JSON.parse(text);
@@ -71,10 +76,15 @@ export async function readJson(response: IncomingMessage, { method, path }: ApiR
   }
 }
 
+/** Whether the error says that compressed data is damaged. */
+function isFaultOfData(error: unknown): error is Error {
+  return error instanceof Error && 'code' in error && String(error.code).startsWith('Z_');
+}
+
 async function readText(response: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   let length = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
+  for await (const chunk of decompressed(response) as AsyncIterable<Buffer>) {
     chunks.push(chunk);
     length += chunk.length;
     if (length > maxBodyLength)
@@ -85,4 +95,11 @@ async function readText(response: IncomingMessage): Promise<string> {
       );
   }
   return Buffer.concat(chunks).toString('utf8');
+}
+
+function decompressed(response: IncomingMessage): Readable {
+  if (response.headers['content-encoding'] !== 'gzip') return response;
+  return pipeline(response, createGunzip(), () => {
+    // The reader of the result gets the error of either stream.
+  });
 }

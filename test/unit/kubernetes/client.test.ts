@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
 import { ApiError, UnusableResponse } from '../../../src/kubernetes/api-error.ts';
 import { connect, type KubernetesClient } from '../../../src/kubernetes/client.ts';
 import { eventually } from '../../support/eventually.ts';
@@ -254,6 +255,42 @@ test('request() rejects with UnusableResponse when the body is not JSON or does 
       await assert.rejects(client.request({ method: 'GET', path: '/endless' }), { isTooLarge: true });
     },
   );
+});
+
+test('request() reads compressed responses, and openStream() asks for none', async () => {
+  const encodings: unknown[] = [];
+  const zeros = gzipSync('0'.repeat(65 * 2 ** 20));
+  const bodies: Readonly<Record<string, Buffer>> = {
+    list: gzipSync(JSON.stringify({ items: ['a'] })),
+    refusal: gzipSync(JSON.stringify({ reason: 'Busy', message: 'later' })),
+    bomb: zeros,
+    damaged: Buffer.from('no gzip'),
+    short: zeros.subarray(0, zeros.length / 2),
+  };
+  await served(
+    ({ url = '', headers }, response) => {
+      const name = url.split('/').pop() ?? '';
+      encodings.push(headers['accept-encoding']);
+      if (name === 'watch') return void response.end('line\n');
+      response.writeHead(name === 'refusal' ? 429 : 200, { 'content-encoding': 'gzip' }).end(bodies[name]);
+    },
+    async (client) => {
+      const get = (name: string) => client.request({ method: 'GET', path: `/${name}` });
+      assert.deepEqual(await get('list'), { items: ['a'] });
+      await assert.rejects(get('refusal'), { status: 429, reason: 'Busy', message: 'GET /prefix/refusal: later' });
+      await assert.rejects(get('bomb'), (error: UnusableResponse) => error.isTooLarge);
+      for (const name of ['damaged', 'short'])
+        await assert.rejects(
+          get(name),
+          (error) => error instanceof UnusableResponse && error.message.startsWith(`GET /${name}: `),
+          name,
+        );
+      const { signal } = new AbortController();
+      for await (const line of await client.openStream('/watch', signal)) assert.equal(line, 'line');
+    },
+  );
+  assert.deepEqual(new Set(encodings.slice(0, -1)), new Set(['gzip']));
+  assert.equal(encodings.at(-1), undefined);
 });
 
 test('request() rejects with the status code of a refusal whose body is not a Status object', async () => {
