@@ -14,7 +14,7 @@ export interface Fault {
 }
 
 /**
- * Refusals are excused for this long after `ready` and `return`. For some seconds after its start, the server denies requests of valid accounts,
+ * Refusals are excused for this long after `ready`, and answers of 401 also after `return`. For some seconds after its start, the server denies requests of valid accounts,
  * because it has not read the roles yet. It reads changed roles within a second. On a machine with a load of 30, both take longer.
  */
 const rolesUnknownMs = 20_000;
@@ -66,12 +66,17 @@ export function isExcused(event: AuditEvent, faults: readonly Fault[]): boolean 
   const atMs = Date.parse(event.requestReceivedTimestamp);
   let hasRoles = true;
   let readyMs = Number.NEGATIVE_INFINITY;
+  let returnMs = Number.NEGATIVE_INFINITY;
   for (const { at, what } of faults) {
     const faultMs = Date.parse(at);
     if (faultMs > atMs) break;
     if (what === 'start' || what === 'forbid') hasRoles = false;
-    if (what === 'ready') hasRoles = true;
-    if (what === 'ready' || what === 'return') readyMs = faultMs;
+    if (what === 'return') returnMs = faultMs;
+    if (what === 'ready') {
+      hasRoles = true;
+      readyMs = faultMs;
+    }
   }
-  return !hasRoles || atMs - readyMs < rolesUnknownMs;
+  const excusedFrom = code === 401 ? Math.max(readyMs, returnMs) : readyMs;
+  return !hasRoles || atMs - excusedFrom < rolesUnknownMs;
 }

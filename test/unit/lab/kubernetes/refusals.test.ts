@@ -68,6 +68,12 @@ const cases: readonly (readonly [string, number, readonly ReturnType<typeof at>[
     [at('03:00:00', 'ready'), at('03:00:50', 'return')],
     true,
   ],
+  [
+    'a right is missing after a node has returned',
+    403,
+    [at('03:00:00', 'ready'), at('03:00:50', 'return')],
+    false,
+  ],
   ['a cut-off node returned long ago', 401, [at('03:00:00', 'ready'), at('03:00:20', 'return')], false],
   [
     'a node returns while the rights are taken away',
