@@ -95,8 +95,8 @@ export class KubernetesClient implements Api {
         const signal = outer ? AbortSignal.any([outer, late.signal]) : late.signal;
         const response = await this.#send(request, signal, acceptsGzip);
         return (await readJson(response, request).catch((error: unknown) => {
-          // When the limit ends a body, Node's error does not say so.
-          throw late.signal.aborted ? noAnswer(request.method, request.path, late.signal.reason) : error;
+          // When the limit or the caller ends a body, Node's error does not say so.
+          throw signal.aborted ? noAnswer(request.method, request.path, signal.reason) : error;
         })) as T;
       } finally {
         limit.cancel();

@@ -98,7 +98,7 @@ async function readText(response: IncomingMessage): Promise<string> {
 }
 
 function decompressed(response: IncomingMessage): Readable {
-  if (response.headers['content-encoding'] !== 'gzip') return response;
+  if (!/^(x-)?gzip$/i.test(response.headers['content-encoding'] ?? '')) return response;
   return pipeline(response, createGunzip(), () => {
     // The reader of the result gets the error of either stream.
   });
