@@ -12,7 +12,6 @@
  */
 import { type Family, formatIp, type IpAddress, parseIp, sameIp } from '../../address/index.ts';
 import { annotations } from '../../cluster/names.ts';
-import { SharedValues } from '../../cluster/shared-values.ts';
 import type { Config, Labels } from '../../config/index.ts';
 import { objectKey, type Service } from '../../kubernetes/model.ts';
 import { AddressBook } from './address-book.ts';
@@ -21,7 +20,7 @@ import type { PoolState } from './pool-state.ts';
 import type { Refusal } from './refusals.ts';
 import * as refusals from './refusals.ts';
 import { type AddressRequest, readRequest, readSharingKeys } from './request.ts';
-import { type Sharer, type SharingTerms, sameTerms, sharingTerms } from './sharing.ts';
+import { type Sharer, SharingTermsReader, sameTerms } from './sharing.ts';
 
 export interface Outcome {
   /** The addresses that the Service holds now, in the order of its families. After `adopt`, in the order of its status. */
@@ -69,8 +68,7 @@ const familyNumbers = { IPv4: 4, IPv6: 6 } as const;
 
 export class Allocator {
   #book = new AddressBook();
-  /** One copy of equal terms. */
-  readonly #terms = new SharedValues<SharingTerms>();
+  readonly #terms = new SharingTermsReader();
   #namespaces: ReadonlyMap<string, Labels> = new Map();
   /** Services that lack an address or have a refusal, in the order in which they began to wait. */
   readonly #waiting = new Map<string, Refusal | undefined>();
@@ -181,7 +179,7 @@ export class Allocator {
   }
 
   #sharer(service: Service, key: string): Sharer {
-    return { service: key, terms: sharingTerms(key, service, readSharingKeys(service), this.#terms) };
+    return { service: key, terms: this.#terms.read(key, service, readSharingKeys(service)) };
   }
 
   #conflictOf(service: Service, assigned: readonly Assigned[]): Refusal | undefined {

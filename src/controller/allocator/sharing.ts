@@ -1,4 +1,4 @@
-import type { SharedValues } from '../../cluster/shared-values.ts';
+import { SharedValues } from '../../cluster/shared-values.ts';
 import type { Service } from '../../kubernetes/model.ts';
 
 /** The properties that decide whether two Services may share an address. */
@@ -25,27 +25,30 @@ export interface Sharer {
   readonly terms: SharingTerms;
 }
 
-/** `known` keeps one copy of equal terms, because the Services of a namespace have few different ones. */
-export function sharingTerms(
-  key: string,
-  service: Service,
-  keys: readonly string[],
-  known: SharedValues<SharingTerms>,
-): SharingTerms {
-  const { namespace, ports, selector, externalTrafficPolicy } = service;
-  const terms = {
-    namespace,
-    keys,
-    ports: ports.map(({ protocol, port }) => `${protocol}/${port}`),
-    backends:
-      externalTrafficPolicy === 'Local'
-        ? Object.entries(selector)
-            .map(([label, value]) => `${label}=${value}`)
-            .sort()
-            .join(',') || `${ownBackends}${key}`
-        : '',
-  };
-  return known.shared(JSON.stringify(terms), () => terms);
+/** Reads the terms of Services. Most Services of a namespace have equal terms, so they share one copy. */
+export class SharingTermsReader {
+  readonly #terms = new SharedValues<SharingTerms>();
+  readonly #lists = new SharedValues<readonly string[]>();
+
+  /** Terms with backends differ from Service to Service, so only their lists are shared. */
+  read(key: string, service: Service, keys: readonly string[]): SharingTerms {
+    const { namespace } = service;
+    const ports = service.ports.map(({ protocol, port }) => `${protocol}/${port}`);
+    const backends = backendsOf(key, service);
+    if (backends !== '') return { namespace, keys: this.#list(keys), ports: this.#list(ports), backends };
+    const terms = { namespace, keys, ports, backends };
+    return this.#terms.shared(JSON.stringify(terms), () => terms);
+  }
+
+  #list(list: readonly string[]): readonly string[] {
+    return this.#lists.shared(JSON.stringify(list), () => list);
+  }
+}
+
+function backendsOf(key: string, { selector, externalTrafficPolicy }: Service): string {
+  if (externalTrafficPolicy !== 'Local') return '';
+  const labels = Object.entries(selector).map(([label, value]) => `${label}=${value}`);
+  return labels.sort().join(',') || `${ownBackends}${key}`;
 }
 
 /**

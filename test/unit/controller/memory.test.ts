@@ -53,8 +53,8 @@ const program = `
     throw new Error(store.size + ' Services, of which ' + allocator.waitingCount + ' wait');
 `;
 
-/** A Service takes about 1,100 octets. If it shared no lists and objects with other Services, it would take 370 more. */
-const mostOctets = 1200;
+/** A Service takes about 930 octets. */
+const mostOctets = 1020;
 
 test('a Service with an address takes little memory in the controller', () => {
   const { stdout, stderr, status } = spawnSync(

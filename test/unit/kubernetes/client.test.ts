@@ -277,7 +277,11 @@ test('request() reads compressed responses, and openStream() asks for none', asy
     async (client) => {
       const get = (name: string) => client.request({ method: 'GET', path: `/${name}` });
       assert.deepEqual(await get('list'), { items: ['a'] });
-      await assert.rejects(get('refusal'), { status: 429, reason: 'Busy', message: 'GET /prefix/refusal: later' });
+      await assert.rejects(get('refusal'), {
+        status: 429,
+        reason: 'Busy',
+        message: 'GET /prefix/refusal: later',
+      });
       await assert.rejects(get('bomb'), (error: UnusableResponse) => error.isTooLarge);
       for (const name of ['damaged', 'short'])
         await assert.rejects(
