@@ -14,8 +14,9 @@ export interface Fault {
 }
 
 /**
- * Refusals are excused for this long after `ready`, and answers of 401 also after `return`. For some seconds after its start, the server denies requests of valid accounts,
- * because it has not read the roles yet. It reads changed roles within a second. On a machine with a load of 30, both take longer.
+ * Refusals are excused for this long after `ready`, and answers of 401 also after `return`. For some seconds after its start, the server denies
+ * requests of valid accounts, because it has not read the roles yet. It reads changed roles within a second. On a machine with a load of 30, both
+ * take longer.
  */
 const rolesUnknownMs = 20_000;
 /** Refusals that are part of a conversation: 404 for an object that does not exist yet, 409 for a conflict, and 410 for an old version. */
