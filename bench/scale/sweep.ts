@@ -1,3 +1,6 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { threadMicroseconds } from '../support/thread-clock.ts';
 import { exponent, median, type Point } from './fit.ts';
 
 /** Work whose cost is measured. */
@@ -32,7 +35,12 @@ export interface SweepResult {
 
 /** How thoroughly a cost is measured. */
 export interface Effort {
-  /** One sample lasts at least this long, so that the CPU clock is exact enough. */
+  /**
+   * The work runs for this long before the first sample. V8 compiles code that runs often. Without this time, code would run slower at the sizes
+   * whose preparation has run it less.
+   */
+  readonly warmUpMicroseconds: number;
+  /** A sample consists of as many runs as last this long, but of at least one run. */
   readonly sampleMicroseconds: number;
   readonly fewestSamples: number;
   readonly mostSamples: number;
@@ -42,15 +50,18 @@ export interface Effort {
   readonly isCold: boolean;
 }
 
+/** With cold caches, a sample is one run, because it takes much longer to empty the caches than to handle an event. */
 export const fullEffort: Effort = {
-  sampleMicroseconds: 20_000,
-  fewestSamples: 7,
+  warmUpMicroseconds: 300_000,
+  sampleMicroseconds: 0,
+  fewestSamples: 9,
   mostSamples: 40,
   enoughMicroseconds: 200_000,
   isCold: true,
 };
 
 export const quickEffort: Effort = {
+  warmUpMicroseconds: 8000,
   sampleMicroseconds: 8000,
   fewestSamples: 3,
   mostSamples: 3,
@@ -75,49 +86,56 @@ export function measureSweep(sweep: Sweep, sizes: readonly number[], effort: Eff
   return { points, exponent: exponent(points) };
 }
 
-/** CPU time of one unit: the median of several samples. The first sample is a warm-up, and counts only if no other sample is taken. */
+/** CPU time of one unit: the median of several samples. A warm-up that already takes too long counts as the only sample. */
 function costOf({ run, units }: Work, effort: Effort): number {
-  const { fewestSamples, mostSamples, enoughMicroseconds } = effort;
+  const { warmUpMicroseconds, sampleMicroseconds, fewestSamples, mostSamples, enoughMicroseconds, isCold } =
+    effort;
   globalThis.gc?.();
+  const warmUp = runFor(warmUpMicroseconds, run);
+  if (warmUp.microseconds > tooLongMicroseconds) return warmUp.microseconds / warmUp.runs / units;
+  const samples: number[] = [];
   let spent = 0;
-  const sample = () => {
-    const { microseconds, runs } = runFor(run, effort);
+  while (samples.length < mostSamples && spent < tooLongMicroseconds) {
+    if (samples.length >= fewestSamples && spent > enoughMicroseconds) break;
+    const { microseconds, runs } = runFor(sampleMicroseconds, run, isCold ? emptyCaches : undefined);
     spent += microseconds;
-    return microseconds / runs / units;
-  };
-  const samples = [sample()];
-  while (samples.length <= mostSamples && spent < tooLongMicroseconds) {
-    if (samples.length > fewestSamples && spent > enoughMicroseconds) break;
-    samples.push(sample());
+    samples.push(microseconds / runs / units);
   }
-  return median(samples.length > 1 ? samples.slice(1) : samples);
+  return median(samples);
 }
 
-/** Repeats the run until all runs together have taken long enough, because the CPU clock may advance in steps of milliseconds. */
+/** Repeats the run until all runs together have taken long enough. `before` is called before each run, and its time does not count. */
 function runFor(
+  leastMicroseconds: number,
   run: () => void,
-  { sampleMicroseconds, isCold }: Effort,
+  before?: () => void,
 ): { readonly microseconds: number; readonly runs: number } {
   let microseconds = 0;
   let runs = 0;
-  while (microseconds < sampleMicroseconds) {
-    if (isCold) emptyCaches();
-    const before = process.threadCpuUsage();
+  do {
+    before?.();
+    const start = threadMicroseconds();
     run();
-    const { user, system } = process.threadCpuUsage(before);
-    microseconds += user + system;
+    microseconds += threadMicroseconds() - start;
     runs++;
-  }
+  } while (microseconds < leastMicroseconds);
   return { microseconds, runs };
 }
 
-/** Larger than the caches of one core. A cache that the cores share may be larger: it then keeps a part of its content. */
-const cacheOctets = 32 * 2 ** 20;
 const lineOctets = 64;
 let evictor: Uint8Array | undefined;
 
-/** Displaces everything else from caches of at most `cacheOctets`. */
+/** Displaces everything else from the caches of the processor. */
 function emptyCaches(): void {
-  evictor ??= new Uint8Array(cacheOctets);
-  for (let i = 0; i < cacheOctets; i += lineOctets) evictor[i] = (evictor[i] ?? 0) + 1;
+  evictor ??= new Uint8Array(largestCache());
+  for (let i = 0; i < evictor.length; i += lineOctets) evictor[i] = (evictor[i] ?? 0) + 1;
+}
+
+/** Size of the largest cache that Linux knows, in octets (Documentation/ABI/testing/sysfs-devices-system-cpu). */
+function largestCache(): number {
+  const folder = '/sys/devices/system/cpu/cpu0/cache';
+  const sizes = readdirSync(folder)
+    .filter((name) => name.startsWith('index'))
+    .map((name) => Number.parseInt(readFileSync(join(folder, name, 'size'), 'utf8'), 10) * 1024);
+  return Math.max(...sizes);
 }
