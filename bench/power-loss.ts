@@ -147,8 +147,8 @@ function failingMs(failedAtMs: readonly number[], fromMs: number): number {
 /** Cuts the node off, and returns for each target how long requests failed. */
 async function round({ name, system, watchedMs, marksDeadNodes }: Kind, victim: LabNode): Promise<number[]> {
   await lab.until('requests to all Services succeed', isSettled);
-  // When the previous victim returned, this round's victim may have written a death report. For `quietMs` after that report, reports that this
-  // round's victim is dead do not count, so the controller would mark it late.
+  // When the previous victim returned, this round's victim may have written its death report again, without that node. For `quietMs` after that
+  // write, reports that this round's victim is dead do not count. Without this pause, the controller could mark this round's victim late.
   await sleep(deathTiming.quietMs);
   const all = await Promise.all(targets.map(addressOf));
   const owners = await Promise.all(all.map((address) => ownerOf(lab, address)));

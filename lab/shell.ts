@@ -34,7 +34,7 @@ await lab.until('web answers', () => lab.curl(lab.fabric.far, web).then(() => tr
 await lab.until('printer answers', () => lab.curl(lab.fabric.near, printer).then(() => true));
 
 mkdirSync(bin);
-// The scripts of this folder choose the host on which a program runs. `on` chooses the host itself, so it takes this folder out of PATH.
+// The scripts of this folder choose the host on which a program runs. With `on`, the user chooses the host, so `on` takes this folder out of PATH.
 script('on', 'host=$1; shift', `PATH='${process.env.PATH}' exec ip netns exec "$host" "$@"`);
 script(
   'kubectl',

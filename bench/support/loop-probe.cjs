@@ -55,7 +55,7 @@ setInterval(() => {
 }, everyMs).unref();
 
 /**
- * Measures the collections that `src/memory/garbage-collector.ts` asks for. It takes V8's `gc` from a new context.
+ * Measures the collections that `src/memory/garbage-collector.ts` asks for. That file takes V8's `gc` from a new context.
  * @param {Function} gc
  */
 const measured = (gc) =>

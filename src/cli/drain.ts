@@ -16,8 +16,7 @@ const nodeArgument = () => new Argument('<node>', 'name of the Node object');
 
 /**
  * `bellman drain`: makes a node leave, by an annotation of its Node object. The user needs the right to patch Nodes. Exit codes: 0 when the
- * annotation is written and, with `--wait`, the node announces nothing; 1 when the timeout passes before the node announces nothing; 2 when the
- * annotation could not be written.
+ * annotation is written and, with `--wait`, the node announces nothing; 1 when the timeout passes first; 2 when the annotation could not be written.
  */
 export function drainCommand(): Command {
   return new Command('drain')

@@ -30,7 +30,7 @@ export interface ClusterJudgement {
  * Judges each file with the controller's gate. The name `-` stands for standard input. A file holds a configuration, or manifests that
  * include the ConfigMap. Each error prints as `file:line:column: path: message`, and each warning as
  * `file:line:column: warning: path: message`. A warning that depends on the cluster has no line and column. For each valid configuration, one
- * line counts the peers and pools. With a cluster, one more line for each effect of the edit follows, or one line that says that the edit has none.
+ * line counts the peers and pools. With a cluster, there follows a line for each effect of the edit, or one line that says that the edit has none.
  *
  * Returns 0 when all files are valid, 1 when a file is not valid, and 2 when a file could not be read or `-` is given twice.
  */

@@ -240,7 +240,7 @@ export interface Layer2Advertisement {
   /** Names of interfaces. An empty list means the interfaces whose subnet holds the address. */
   readonly interfaces: readonly string[];
   readonly nodeSelectors: readonly LabelSelector[];
-  /** The nodes answer only for addresses of the Services that at least one of these selects. An empty list means all Services. */
+  /** These select the Services for whose addresses the nodes answer. An empty list means all Services. */
   readonly serviceSelectors: readonly LabelSelector[];
   readonly preferredNodes: readonly NodePreference[];
 }

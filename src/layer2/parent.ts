@@ -138,7 +138,7 @@ class Layer2Parent implements Layer2 {
     if (isUsed) this.#start();
     else
       this.#calm = this.#clock.after(calmMs, () => {
-        // While the process is held back, there is none.
+        // A process that is held back has not started, so it need not stop.
         if (!this.#process.isWanted) return;
         this.#options.logger.info(
           'no pool is announced in layer 2, and dead nodes are not reported: the layer-2 process ends',

@@ -1,7 +1,7 @@
 /**
  * Keeps the memory of a process small. `collection-schedule.ts` decides when to collect garbage, and when to give pages back. A collection
  * (`garbage-collector.ts`) frees garbage, and the pages of V8's heap that held the garbage. After a plain major collection, V8 would keep these
- * pages. A return gives two other kinds of pages back to the kernel:
+ * pages. The pages that the process gives back to the kernel are of two other kinds:
  *
  * - Free pages of the C heap. The start allocates megabytes there, for compiled code, compilers and OpenSSL.
  * - Pages of the Node binary. The start maps tens of megabytes of the binary, and later work needs few of these pages. The kernel keeps the

@@ -1,6 +1,6 @@
 /**
  * The process that collects the data of the page. It is a child of the process that serves the page, and runs only while somebody looks at the
- * page. Decoding the states of all speakers takes long. In the controller itself, this work would hold the controller up.
+ * page. Decoding the states of all speakers takes long. In the controller itself, this work would delay all other work.
  */
 import { sendToParent, serveParent } from '../child-process/parent-process.ts';
 import { systemClock } from '../clock.ts';

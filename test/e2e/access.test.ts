@@ -32,7 +32,7 @@ describe('access to /status, /debug and the page', { concurrency: false }, () =>
   }
   const bearer = (token: string) => ['-H', `Authorization: Bearer ${token}`];
 
-  test('/status and /debug of a speaker refuse a client without a token, with an invalid token, or without the right', async () => {
+  test('/status and /debug of a speaker refuse a client without a valid token, and an account without permission', async () => {
     for (const path of ['/status', '/debug/events']) {
       assert.equal(await code(path), '401');
       assert.equal(await code(path, ...bearer('made-up')), '401');
@@ -46,7 +46,7 @@ describe('access to /status, /debug and the page', { concurrency: false }, () =>
     for (const path of ['/status', '/debug/events']) assert.equal(await code(path, ...bearer(token)), '200');
   });
 
-  test('the controller answers the viewer on /status and on its page, and refuses a client without a token or the right', async () => {
+  test('the controller answers the viewer on /status and on its page, and refuses a client without a valid token or permission', async () => {
     const flags = ['-sS', '-o', '/dev/null', '-w', '%{http_code}'];
     const codeFor = (path: string, ...more: string[]) =>
       lab.node('node-1').namespace.exec('curl', ...flags, ...more, `http://${addresses.control}:7472${path}`);

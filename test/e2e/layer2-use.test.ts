@@ -1,4 +1,4 @@
-/** The layer-2 process of a speaker runs only while a pool is announced in layer 2. */
+/** Without `dead-nodes` in the configuration, the layer-2 process of a speaker runs only while a pool is announced in layer 2. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { LabNode } from '../../lab/fabric.ts';

@@ -215,7 +215,7 @@ for (const target of targets)
       assert.ok(statSync(archive(target)).size < 60e6);
     });
 
-    test('is the same in the archive that docker load and ctr images import read', () => {
+    test('is the same in the archive that `docker load` and `ctr images import` read', () => {
       const config = (source: string) =>
         skopeo('inspect', '--config', '--raw', '--override-arch', target.debian, source);
       assert.equal(config(`docker-archive:${archive(target)}`), config(layout));

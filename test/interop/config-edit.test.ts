@@ -90,7 +90,7 @@ describe('an edit of a peer', () => {
     // With TTL security, we drop all packets of the router, because the router does not send with TTL 255. The next edit turns TTL security off
     // before the hold time ends the session.
     ['ttl-security undone', { ttlSecurity: false }],
-    // Both ends now only wait for a connection, but the existing session stays.
+    // The router is passive too. Both ends now only wait for a connection, but the existing session stays.
     ['passive', { passive: true }],
     ['passive undone', { passive: false }],
   ] as const satisfies readonly (readonly [string, Partial<PeerSettings>])[])

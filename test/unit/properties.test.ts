@@ -15,7 +15,7 @@ function withoutSize(text: string): readonly string[] {
     .filter((options) => !options.includes('size:'));
 }
 
-test('each generator of properties that allows long lists also makes them', () => {
+test('each generator that allows long lists also makes them', () => {
   assert.deepEqual(withoutSize('fc.array(step, { maxLength: 60 })'), ['{ maxLength: 60 }']);
   const files = globSync('test/**/*.ts', { cwd: root }).filter(
     (file) => !file.endsWith('/properties.test.ts'),

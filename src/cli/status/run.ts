@@ -25,7 +25,7 @@ export interface StatusAnswer {
   readonly healthy: boolean;
 }
 
-/** Rejects when the API server cannot be reached, or when `service` is not the name of a Service and not an address. */
+/** Rejects when the API server cannot be reached, or when `service` has the form of neither a name nor an address. */
 export async function runStatus({ source, ...request }: StatusRequest): Promise<StatusAnswer> {
   const isShown = serviceFilter(request.service, request.serviceNamespace);
   return answerOf(await collectStatus(source), isShown, request);

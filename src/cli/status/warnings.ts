@@ -11,7 +11,7 @@ const maxLineCharacters = 1024;
  * instance in a Pod of a speaker. The caller then gives `configMap`, whose annotation holds the controller's warnings. The result also has each
  * warning of the annotation about a place of the configuration for which `judged` has none. The last line of the annotation may count the warnings
  * that it has no room for. A warning of `judged` that the annotation does not list is taken to be in this count, and is subtracted from it. The
- * controller does not look at links and ClusterIPs. When a warning of `judged` is about these, the result may therefore be too small.
+ * controller does not look at links and ClusterIPs. When a warning of `judged` is about these, the count in the result may therefore be too small.
  */
 export function clusterWarnings(judged: readonly LintWarning[], configMap: ConfigMap | undefined): string[] {
   const lines = configMap?.annotations[annotations.clusterWarnings]?.split('\n') ?? [];

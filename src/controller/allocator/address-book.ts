@@ -58,7 +58,7 @@ export class AddressBook {
 
   /**
    * Makes a book with other pools, one Service in each step. Every Service keeps its addresses, even an address that is in none of the new pools.
-   * This book must not change before the last step.
+   * The old book must not change before the last step.
    */
   *withPools(configs: readonly PoolConfig[]): Generator<undefined, AddressBook> {
     const book = new AddressBook(configs);
@@ -239,7 +239,7 @@ export class AddressBook {
     return holding;
   }
 
-  /** Removes a Service for the time of a decision about it, and returns what it held. The caller then calls `hold`, with this as `before`. */
+  /** Removes a Service for the time of a decision about it, and returns what it held. The caller then passes the result to `hold` as `before`. */
   takeOut(key: string): Holding | undefined {
     const holding = this.#holdings.get(key);
     if (!holding) return undefined;

@@ -78,7 +78,7 @@ export class Allocator {
     for (const _ of this.configSteps(config));
   }
 
-  /** Does the same in steps. It takes effect with the last one. No Service may be learned, reconciled, adopted or released before that. */
+  /** Puts a configuration in force, with the last of several steps. No Service may be learned, reconciled, adopted or released before that step. */
   *configSteps(config: Config): Generator<undefined> {
     this.#book = yield* this.#book.withPools(config.pools);
   }

@@ -7,8 +7,8 @@ export interface Assigned {
   /** The pool that holds the address now; empty when no pool does. */
   readonly pool: string;
   /**
-   * The pool's name as recorded on the Service. It may be the former name of a pool that was split or renamed. A Service that asked for this
-   * name then still has what it asked for.
+   * The pool's name as recorded on the Service. It may be the former name of a pool that was split or renamed. A Service that asks for the
+   * former name keeps its address.
    */
   readonly allocatedFrom: string;
 }

@@ -228,7 +228,7 @@ export class ConfigReconciler {
     }
   }
 
-  /** Decisions stay held afterwards, so that the result stays right until the text is in force. */
+  /** Finds the orphans. Suspends the decisions about Services until `release`, so that the result stays right until the text is in force. */
   async #orphansOf(config: Config): Promise<readonly AssignedAddress[] | undefined> {
     const { services, turns } = this.#options;
     if (!(await services.settle())) return undefined;

@@ -44,7 +44,7 @@ export async function markPods(node: string, options: PodMarkerOptions): Promise
       else done.skipped++;
     }
   };
-  // After a failure the caller lists the Pods again, so all lanes must have stopped writing before this resolves.
+  // After a failure the caller lists the Pods again, so all lanes must have stopped writing before `markPods` resolves.
   const ends = await Promise.allSettled(Array.from({ length: lanes }, work));
   const failed = ends.find((end) => end.status === 'rejected');
   return { ...done, failure: failed?.reason };

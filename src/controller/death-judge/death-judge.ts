@@ -81,7 +81,7 @@ interface Report {
 interface LeaseReads {
   /** `undefined` when the node has no Lease. */
   readonly renewTime: string | undefined;
-  /** Time of the first read in the present row. A renewal begins a new row, and so does a gap of more than `maxGapMs` between two reads. */
+  /** Time of the first read in the present row of reads. A renewal, or a gap of more than `maxGapMs` between two reads, begins a new row. */
   readonly firstAtMs: number;
   readonly lastAtMs: number;
   /** When a renewal was last seen. */
@@ -163,8 +163,8 @@ export class DeathJudge {
    */
   setLease(node: string, renewTime: string | undefined, nowMs: number, sentMs = nowMs): void {
     const before = this.#leases.get(node);
-    // A deleted Lease is no sign of life, because any client may delete a Lease. A new `renewTime` is one, and so is a Lease that exists again: the
-    // kubelet renews its Lease, and creates it when it is missing.
+    // A deleted Lease is no sign of life, because any client may delete a Lease. A new `renewTime` is a sign, and so is a Lease that exists again:
+    // the kubelet renews its Lease, and creates it when it is missing.
     const isRenewed = before !== undefined && renewTime !== undefined && before.renewTime !== renewTime;
     const isInRow = before !== undefined && !isRenewed && nowMs - before.lastAtMs <= deathTiming.maxGapMs;
     this.#leases.set(node, {

@@ -147,8 +147,8 @@ export class ServiceReconciler {
   }
 
   /**
-   * Puts a configuration in force. With the first one, the allocator learns the addresses in use, and then the decisions start. Decisions about a
-   * later one wait for `release`.
+   * Puts a configuration in force. With the first one, the allocator learns the addresses in use, and then the decisions start. With a later
+   * one, the decisions wait for `release`.
    */
   async setConfig(config: Config): Promise<void> {
     if (!(await this.settle())) return;
@@ -199,7 +199,7 @@ export class ServiceReconciler {
 
   /**
    * Makes the decisions that are due, then suspends decisions. Changes that arrive later wait for `release`. Resolves to false when the reconciler
-   * stops before that. While gathering, there are no decisions to wait for.
+   * stops before it has made the due decisions. While gathering, there are no decisions to wait for.
    */
   async settle(): Promise<boolean> {
     if (this.#phase !== 'deciding') return this.#phase !== 'stopped';

@@ -22,7 +22,7 @@ export function isReleasedSince(newest: Claim | undefined, { entry }: TrackedEnt
  * - In that exception, an owner other than `self` still keeps the address if its claim has a newer version than the entry.
  * - An owner other than `self` that is not eligible, but could answer, keeps the address if its claim has the version of the entry or a newer one.
  *   With the version of the entry, a mute owner does not count as able to answer. With a newer version it does: perhaps all candidates of that
- *   version are mute, and then the address stays with its owner. If one of them is not, the owner itself gives the address up.
+ *   version are mute, and then the address stays with its owner. If a candidate is not mute, the owner itself gives the address up.
  */
 export function mayKeep(
   { owner, observedVersion }: Claim,

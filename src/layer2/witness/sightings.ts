@@ -3,10 +3,10 @@
  * nodes, answers and the time go in, questions and sightings come out.
  *
  * Two nodes, the askers, ask for each address by ARP or Neighbour Discovery. They are chosen among the nodes that have a link for the address.
- * Candidates of the address come first, and of these the nodes that stay, so that the first asker can become the first owner. Among equals, the
- * greatest rendezvous weights decide. If the other program runs on the host of an asker, this asker gets no answer to its own questions. It then
- * sees the answers that its host sends to the other asker. If the answering host is not the host of an asker, a speaker on it sees the answers
- * that the host sends to the askers. Only the first asker reports that no host answers.
+ * Candidates of the address come first, so that the first asker can become the first owner. A candidate with a preference below 0, such as a node
+ * that leaves, comes after the other candidates. Among equals, the greatest rendezvous weights decide. If the other program runs on the host of an
+ * asker, this asker gets no answer to its own questions. It then sees the answers that its host sends to the other asker. If the answering host is
+ * not the host of an asker, a speaker on it sees the answers that the host sends to the askers. Only the first asker reports that no host answers.
  *
  *     question every 2 s ── answer, with the MAC of its host ──→ sighting of a node, or of a host without a speaker
  *                        └─ none for 7 s to three questions or more, as the first asker ──→ sighting of no host
@@ -190,7 +190,7 @@ export class Sightings {
     return winners;
   }
 
-  /** Candidates that stay and have lasting endpoints come first, then other candidates, and nodes that are no candidates last. */
+  /** The rank of each candidate: 0, or 1 if its preference is below 0. Nodes that are no candidates come after both (`#askersOf`). */
   #ranksOf(nodes: CandidateNodes): CandidateRanks {
     const rankOf = (node: string) => ((nodes.preferences?.[node] ?? 0) < 0 ? 1 : 0);
     const ranks =

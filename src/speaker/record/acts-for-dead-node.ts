@@ -17,7 +17,7 @@ export function actsForDeadNode(node: string, view: DeadNodeView): boolean {
 }
 
 /**
- * Whether a node is dead, so that it corrects no records. In a partition, each side considers the nodes of the other side dead. To a side
+ * Whether a node is dead and therefore corrects no records. In a partition, each side considers the nodes of the other side dead. To a side
  * with at most half of the nodes, a node is therefore dead only if Kubernetes also rules that node out as an announcer.
  */
 export function isDeadNode(node: string, { self, members, isOut }: DeadNodeView): boolean {

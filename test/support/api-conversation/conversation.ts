@@ -1,6 +1,6 @@
 /**
  * A conversation with an API server: requests of the kinds that Bellman, its lab and its users send. Two servers that give the same answers
- * look alike to all of them.
+ * look alike to Bellman, its lab and its users.
  */
 import { accounts } from './accounts.ts';
 import { configMaps } from './config-maps.ts';

@@ -49,7 +49,7 @@ describe('BFD sessions in a succession', () => {
       assert.ok(b.changes.slice(firstUp).every((change) => change.state === 'Up'));
     });
 
-  test('stay Up at the peer when the first process sends four more packets, with meticulous SHA1', () => {
+  test('stay Up at the peer when the predecessor sends four more packets, with meticulous SHA1', () => {
     const changes = authentication('meticulous-sha1');
     const { clock, a, b } = pair(changes);
     const next = node(clock);

@@ -220,7 +220,7 @@ for (const [hidden, own, expected] of [
   [2, 2, ['own[0]: found', 'own[1]: found', 'peers[0].x: listed']],
   [1, 2, ['own[0]: found', 'own[1]: found', 'peers[0].x: listed']],
 ] as const)
-  test(`clusterWarnings() subtracts its ${own} own warnings that the annotation does not list from the ${hidden} that the annotation only counts`, () => {
+  test(`clusterWarnings() lowers the annotation’s count of ${hidden} unlisted warnings by the ${own} unlisted ones that it has itself found`, () => {
     const known = acceptedConfigMap(text);
     const lines = `peers[0].x: listed\nand ${hidden} more`;
     const configMap = { ...known, annotations: { 'bellman.dev/cluster-warnings': lines } };

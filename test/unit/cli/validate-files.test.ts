@@ -77,7 +77,7 @@ const rows: readonly (readonly [string, readonly string[], 0 | 1 | 2, string])[]
     'empty.yaml:1:1: the file is empty; expected a configuration or manifests with its ConfigMap\n',
   ],
   [
-    'nothing on standard input',
+    'empty standard input',
     ['-'],
     1,
     '<stdin>:1:1: the file is empty; expected a configuration or manifests with its ConfigMap\n',

@@ -47,20 +47,28 @@ describe('announcingProtocols()', () => {
   const mixed = { protocols: ['bgp', 'layer2'] } as const;
   for (const [name, over, expected] of [
     ['of a pool without l2-advertisements', mixed, ['bgp', 'layer2']],
-    ['of l2-advertisements for other Services', { ...mixed, l2Advertisements: layer2(web) }, ['bgp']],
     [
-      'of l2-advertisements of which one is for all Services',
+      'of a pool whose l2-advertisements are for other Services',
+      { ...mixed, l2Advertisements: layer2(web) },
+      ['bgp'],
+    ],
+    [
+      'of a pool with l2-advertisements of which one is for all Services',
       { ...mixed, l2Advertisements: [...layer2(web), ...layer2([])] },
       ['bgp', 'layer2'],
     ],
-    ['of bgp-advertisements for other Services', { ...mixed, bgpAdvertisements: bgp(web) }, ['layer2']],
     [
-      'of advertisements that are all for other Services',
+      'of a pool whose bgp-advertisements are for other Services',
+      { ...mixed, bgpAdvertisements: bgp(web) },
+      ['layer2'],
+    ],
+    [
+      'of a pool whose advertisements are all for other Services',
       { ...mixed, l2Advertisements: layer2(web), bgpAdvertisements: bgp(web) },
       ['bgp', 'layer2'],
     ],
     [
-      'of l2-advertisements for other Services in a layer-2 pool',
+      'of a layer-2 pool whose l2-advertisements are for other Services',
       { protocols: ['layer2'], bgpAdvertisements: [], l2Advertisements: layer2(web) },
       ['layer2'],
     ],

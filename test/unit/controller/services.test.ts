@@ -348,7 +348,7 @@ test('two Services that wait for each other’s address swap their addresses', a
   await harness.stop();
 });
 
-test('a deleted Service that a finalizer keeps stops showing the address that it has lost, and another Service gets that address', async () => {
+test('a deleted Service that waits for a finalizer stops showing the address that it has lost, and another Service gets that address', async () => {
   const harness = await started(pool('a', '192.0.2.1-192.0.2.2'));
   harness.service('kept', { loadBalancerIP: '192.0.2.1' });
   await harness.pass();

@@ -116,7 +116,7 @@ const namespace = 'io.kubernetes.service.namespace';
 const requirement = (operator: string, ...values: string[]) => ({ key: namespace, operator, values });
 const selectors: readonly (readonly [string, object, isLeftOut: boolean])[] = [
   [
-    'two lists without a common namespace',
+    'only namespaces that are in both of two disjoint lists',
     { matchExpressions: [requirement('In', 'a'), requirement('In', 'b')] },
     true,
   ],
@@ -126,7 +126,7 @@ const selectors: readonly (readonly [string, object, isLeftOut: boolean])[] = [
     true,
   ],
   [
-    'no namespace, and a name',
+    'a Service name but no namespace',
     {
       matchLabels: { 'io.kubernetes.service.name': 'web' },
       matchExpressions: [requirement('DoesNotExist')],

@@ -110,7 +110,7 @@ test('EventRecorder writes an event that the server refuses only for the first f
   assert.deepEqual(written(), ['IPAllocated one ×1']);
 });
 
-test('EventRecorder writes an event of an outage although the server refuses it for a few seconds after its return', async () => {
+test('EventRecorder writes an event of an outage although the server refuses events for a few seconds after the outage', async () => {
   const { api, clock, recorder, written } = setUp();
   api.before = () => {
     if (clock.now() < 60_000) throw new ApiError(0, 'ECONNREFUSED', 'away');

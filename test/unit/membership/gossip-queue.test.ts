@@ -49,7 +49,7 @@ describe('GossipQueue', () => {
     assert.deepEqual(names(queue.take(700, 3)), ['large', 'small']);
   });
 
-  test('skips at most 32 updates that do not fit', () => {
+  test('ends its search after 32 updates that do not fit', () => {
     for (const [large, taken] of [
       [31, ['small']],
       [32, []],

@@ -71,7 +71,7 @@ test('Layer2Output sends the changes of all plans in one message, with only the 
   assert.deepEqual(take(), []);
 });
 
-test('Layer2Output sends the change of a Service that was planned alone ahead of the changes of a plan of all Services, and only once', () => {
+test('Layer2Output sends the change of a single planned Service only once, and before the changes of a plan of all Services', () => {
   const { out, planned, take } = output();
   out.start();
   take();

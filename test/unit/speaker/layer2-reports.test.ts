@@ -92,7 +92,7 @@ describe('Layer2Reports', () => {
     assert.deepEqual([...reports.unverified], []);
   });
 
-  test('tells the reconciler of the announcing record that a partition has ended when a dead member is alive or suspect', () => {
+  test('tells the reconciler of the announcing record that a partition has ended when a dead member becomes alive or suspect', () => {
     const { reports, lines } = setUp();
     const seen = (...states: readonly MemberStatus['state'][]) => {
       const members = states.map((state, i) => ({

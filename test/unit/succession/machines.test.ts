@@ -226,7 +226,7 @@ const happening = fc.constantFrom(
   'invalid',
 );
 
-test('the two processes never own the sessions at the same time, and a process that stops always keeps them or passes them on', () => {
+test('the two processes never own the sessions at the same time, and when a process stops, it always keeps them or passes them on', () => {
   fc.assert(
     fc.property(fc.array(happening, { maxLength: 60, size: 'max' }), (happenings) => {
       let left = initialPredecessorState;

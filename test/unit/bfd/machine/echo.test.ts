@@ -166,7 +166,7 @@ describe('the echo function', () => {
     assert.deepEqual([session.machine.state, session.machine.diagnostic], ['Down', 2]);
   });
 
-  test('does not take a pause of this process for silence', () => {
+  test('does not count a pause of this process as silence of the peer', () => {
     const session = new EchoSession();
     session.runTo(500);
     session.nowMs = 3000;

@@ -30,7 +30,7 @@ const set = (...asns: number[]): AsPathSegment => ({ type: 'set', asns });
 /** AS_PATH, AS4_PATH, and the path that results from merging them (RFC 6793 section 4.2.3). */
 const merges: readonly [name: string, asPath: string, as4Path: string, means: AsPathSegment[]][] = [
   [
-    'with as many ASes as AS_PATH replaces AS_PATH',
+    'replaces an AS_PATH that has as many ASes',
     '0202 5ba0 5ba0',
     '0202 00010001 00010002',
     [sequence(65537, 65538)],

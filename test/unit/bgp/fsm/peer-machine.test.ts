@@ -532,7 +532,7 @@ describe('stepPeer(): decisions over time', () => {
     assert.ok(offered(...again, ...sessionLater) > 0);
   });
 
-  test('a peer that refuses one capability on both of two connections gets an OPEN without that capability only', () => {
+  test('a peer that refuses one capability on both of two connections gets an OPEN that lacks only that capability', () => {
     const refusal = (connection: number, ...codes: number[]): PeerEvent => ({
       kind: 'notification',
       connection,

@@ -117,7 +117,7 @@ describe('Sightings', () => {
     );
   });
 
-  test('says when this node is not the first asker any more, so that an old sighting makes no second first owner', () => {
+  test('says when this node is not the first asker any more, so that this node does not become the first owner by an old sighting', () => {
     let candidates: CandidateNodes = { candidates: ['node-1'], interfaces: [] };
     const all = machines(() => candidates);
     assert.deepEqual(silentOn(all, [0, 2000, 4000, 6000, 8000]), ['node-1']);

@@ -67,7 +67,7 @@ test('a node that is mute for all addresses need not be heard for an address tha
   assert.deepEqual(judge(3 * minuteMs, [first]), [first]);
 });
 
-test('a node without a link for any of its mute addresses is mute for these only, until it has a link for more than 16 again', () => {
+test('a node that is mute for all addresses names only 16 after a minute without a link for any, until it has a link for more than 16', () => {
   const { verdicts, judge } = setUp();
   assert.deepEqual(judge(minuteMs, [], addresses), []);
   assert.ok(verdicts.mute().has('*'), 'links may flap');

@@ -321,7 +321,7 @@ test('AnnouncingReconciler overwrites a newer version of the Service only after 
   assert.equal(o.line(), undefined);
 });
 
-test('AnnouncingReconciler does not read a Service in a sweep when the record of the Service is right', async () => {
+test('AnnouncingReconciler reads a Service every two seconds only while the record of the Service may be wrong', async () => {
   const o = setUp();
   let reads = 0;
   o.answer('192.0.2.9');
