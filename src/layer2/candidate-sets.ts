@@ -81,9 +81,9 @@ export class CandidateSets {
   /** Drops the sets that no entry names any more. Returns the other changes by set, in their order. */
   #putsBySet(changes: readonly CandidateSetChange[]): ReadonlyMap<number, readonly PutChange[]> {
     const bySet = new Map<number, PutChange[]>();
-    if (changes.length > 0) this.#joined.clear();
     for (const change of changes) {
       if ('isDropped' in change) {
+        this.#joined.clear();
         bySet.delete(change.set);
         this.#sets.delete(change.set);
         continue;
@@ -97,6 +97,8 @@ export class CandidateSets {
 
   /** Applies the changes to the set. Returns the addresses of the entries that name it. */
   #change(number: number, changes: readonly PutChange[]): Iterable<string> {
+    // `heldNodes` may have joined the sets since the last change, because `resolve` yields between the changes.
+    this.#joined.clear();
     const set = this.#set(number);
     set.nodes = withChanges(set.nodes, changes);
     set.observedVersion = changes.at(-1)?.observedVersion ?? set.observedVersion;

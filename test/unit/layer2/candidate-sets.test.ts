@@ -69,6 +69,17 @@ describe('CandidateSets', () => {
     assert.deepEqual(sets.heldNodes(web), nodes());
   });
 
+  test('heldNodes() joins all changed sets after a message, even if it was called between the steps of the message', () => {
+    const sets = new CandidateSets();
+    const held = { ...entry(web), heldSources: [1, 2] };
+    const first = [set(1, nodes('a')), set(2, nodes('b'))];
+    resolve(sets, { kind: 'table', sets: first, upsert: [held, entry(dns, 1, 2)], remove: [] });
+    const second = [set(1, nodes('c'), ['a']), set(2, nodes('d'), ['b'])];
+    for (const _ of sets.resolve({ kind: 'change', sets: second, upsert: [], remove: [] }))
+      sets.heldNodes(web);
+    assert.deepEqual(sets.heldNodes(web).candidates, ['c', 'd']);
+  });
+
   test('gives the same result for many changes of a set in one message as for one change in each message', () => {
     const table = {
       kind: 'table',
