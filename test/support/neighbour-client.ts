@@ -64,12 +64,10 @@ export class NeighbourHost {
     const child = namespace.spawn(process.execPath, [program, JSON.stringify(settings)]);
     const host = new NeighbourHost(child);
     const close = () => Promise.resolve(child.kill('SIGKILL'));
-    await closeOnFailure({ close }, () =>
-      eventually('the responder to start', () => {
-        if (child.exitCode !== null) throw new Error(host.log);
-        return host.events.length > 0;
-      }),
-    );
+    await closeOnFailure({ close }, async () => {
+      await eventually('the responder starts', () => child.exitCode !== null || host.events.length > 0);
+      if (child.exitCode !== null) throw new Error(host.log);
+    });
     return host;
   }
 
