@@ -10,7 +10,8 @@
  * share an attribute set, so add the field to the key in ../rib/attribute-table.ts. Add the attribute to `pathAttributes` in
  * ../rib/update-writer.ts, and to the estimate in `#fitting` there if its length varies. CONTRIBUTING.md names the files to change for a
  * key of the configuration. In src/speaker/, plan/peer-routes.ts takes the value from the configuration, and route-table.ts merges the
- * values where Services share a prefix.
+ * values where Services share a prefix. `bellman explain` shows the attributes of a route: see ../../report/explain/ and
+ * ../../cli/explain/text.ts.
  */
 import { ipFromBytes, ipToBytes } from '../../address/index.ts';
 import type { PathAttributes } from '../message.ts';
