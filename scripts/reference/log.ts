@@ -58,7 +58,8 @@ const fields: Readonly<Record<string, string>> = {
   resource: 'path of the API resource',
   retryInMs: 'milliseconds until the next attempt',
   seconds: 'how long the work has taken',
-  sentLateMs: 'the longest delay of a packet that this node sent in the last one to two seconds, in milliseconds',
+  sentLateMs:
+    'the longest delay of a packet that this node sent in the last one to two seconds, in milliseconds',
   server: 'address of the API server',
   service: 'namespace and name of the Service',
   services: 'number of Services',
