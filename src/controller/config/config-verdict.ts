@@ -20,7 +20,7 @@ import {
 } from '../../config/index.ts';
 import type { ConfigMap } from '../../kubernetes/model.ts';
 import { printable } from '../../printable.ts';
-import { sortSteps } from '../sort-steps.ts';
+import { sortedInSteps } from '../../sorted-in-steps.ts';
 
 export type Verdict =
   /** There is no ConfigMap, and nothing was ever accepted. */
@@ -84,7 +84,7 @@ export function* sortedOrphanSteps(
   config: Config,
   assigned: Iterable<AssignedAddress>,
 ): Generator<undefined, readonly AssignedAddress[]> {
-  return yield* sortSteps(yield* orphanSteps(config, assigned), byService);
+  return yield* sortedInSteps(yield* orphanSteps(config, assigned), byService);
 }
 
 /** The verdict on a text that has no error but that would orphan addresses. */

@@ -1,6 +1,6 @@
 import { objectKey, type Service } from '../../kubernetes/model.ts';
 import { isOlderVersion } from '../../kubernetes/write.ts';
-import { sortSteps } from '../sort-steps.ts';
+import { sortedInSteps } from '../../sorted-in-steps.ts';
 
 /** The Services as the API server last showed them, with an index of the addresses in their status. */
 export class ServiceStore {
@@ -90,7 +90,7 @@ export class ServiceStore {
 
   /** Sorts in steps. Services that come or change meanwhile are not considered. */
   byAgeSteps(): Generator<undefined, readonly Service[]> {
-    return sortSteps([...this.#services.values()], compareAge);
+    return sortedInSteps([...this.#services.values()], compareAge);
   }
 }
 

@@ -1,5 +1,5 @@
+import { sortedInSteps } from '../../sorted-in-steps.ts';
 import { LoadHeap, LoadRanking } from './load-ranking.ts';
-import { sortedInSteps } from './sorted-in-steps.ts';
 import type { Steps } from './steps.ts';
 
 /** An address that has lost its owner, or never had one. */

@@ -157,13 +157,19 @@ test('ServiceReconciler puts a configuration in force in slices, while Services 
   await services.stop();
 });
 
-test('ServiceReconciler settles in slices, and makes no later decision before its release', async () => {
-  const clock = new BusyClock();
+/** A reconciler with 1,000 new Services, whose first decisions are due. */
+async function thousandServices(clock: BusyClock): Promise<ServiceReconciler> {
   const { services } = parts(clock);
   const parsed = parseConfig(config(pool('a', '192.0.0.0/20')));
   assert.ok(parsed.ok);
   for (let i = 0; i < 1000; i++) services.setService(`default/s${i}`, service(`s${i}`, []));
   await applied(clock, services.setConfig(parsed.value));
+  return services;
+}
+
+test('ServiceReconciler settles in slices, and makes no later decision before its release', async () => {
+  const clock = new BusyClock();
+  const services = await thousandServices(clock);
   const count = () => [...services.assigned()].length;
   const settled = services.settle();
   services.setService('default/early', service('early', []));
@@ -182,11 +188,7 @@ test('ServiceReconciler settles in slices, and makes no later decision before it
 
 test('ServiceReconciler that stops while decisions are due does not settle', async () => {
   const clock = new BusyClock();
-  const { services } = parts(clock);
-  const parsed = parseConfig(config(pool('a', '192.0.0.0/20')));
-  assert.ok(parsed.ok);
-  for (let i = 0; i < 1000; i++) services.setService(`default/s${i}`, service(`s${i}`, []));
-  await applied(clock, services.setConfig(parsed.value));
+  const services = await thousandServices(clock);
   const settled = services.settle();
   await services.stop();
   assert.equal(await settled, false);

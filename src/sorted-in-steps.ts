@@ -1,13 +1,14 @@
-import type { Steps } from './steps.ts';
-
 /** Number of items that one step sorts or merges. Sorting that many takes well under a millisecond. */
-const itemsPerStep = 500;
+const itemsPerStep = 250;
 
-/** The items in order, as `toSorted` gives them. Equal items keep their order. */
+/**
+ * Sorts as `toSorted` does, in steps, so that the caller can do other work in between (`src/turns.ts`, `src/layer2/ownership/steps.ts`). Equal items
+ * keep their order.
+ */
 export function* sortedInSteps<Item extends object>(
   items: readonly Item[],
   compare: (a: Item, b: Item) => number,
-): Steps<readonly Item[]> {
+): Generator<undefined, readonly Item[], undefined> {
   let runs: (readonly Item[])[] = [];
   for (let at = 0; at < items.length; at += itemsPerStep) {
     runs.push(items.slice(at, at + itemsPerStep).sort(compare));
@@ -26,7 +27,7 @@ function* merged<Item extends object>(
   first: readonly Item[],
   second: readonly Item[],
   compare: (a: Item, b: Item) => number,
-): Steps<readonly Item[]> {
+): Generator<undefined, readonly Item[], undefined> {
   const all: Item[] = [];
   let [i, j] = [0, 0];
   for (;;) {
