@@ -1,10 +1,10 @@
 import type { Clock, Timer } from '../clock.ts';
-import { Readiness, type ReadinessInput } from './ownership/readiness.ts';
+import { type MembershipState, Readiness } from './ownership/readiness.ts';
 
 export interface FirstDecisionOptions {
   readonly clock: Clock;
-  /** The state of the membership. Each read of a field gives its present value. */
-  readonly membership: Omit<ReadinessInput, 'hasEntries'>;
+  /** The state of the membership. Each read of a field gives its present value, and may cost time in proportion to the number of members. */
+  readonly membership: MembershipState;
   /** Called once, when this node may decide. */
   readonly begin: () => void;
 }
@@ -38,10 +38,8 @@ export class FirstDecision {
   check(): void {
     if (this.#isOver || !this.#readiness) return;
     const { clock, membership, begin } = this.#options;
-    const { isSynced, liveMembers, unreachable, isAlone } = membership;
     const nowMs = clock.now();
-    const known = { hasEntries: this.#hasEntries, isSynced, liveMembers, unreachable, isAlone };
-    const isReady = this.#readiness.isReady(known, nowMs);
+    const isReady = this.#readiness.isReady({ hasEntries: this.#hasEntries, membership }, nowMs);
     this.#timer?.cancel();
     if (isReady) {
       this.#isOver = true;

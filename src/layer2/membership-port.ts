@@ -62,6 +62,11 @@ export class MembershipPort {
     return this.machine?.unreachable().length ?? 0;
   }
 
+  /** Whether any listed speaker is not live and has not left. */
+  get isAnyUnreachable(): boolean {
+    return this.machine?.isAnyUnreachable ?? false;
+  }
+
   /** Whether Kubernetes lists the Pods of the speakers, and none of them is on another node. */
   get isAlone(): boolean {
     return this.#speakers.areCertain && this.#others.length === 0;

@@ -201,10 +201,13 @@ export class Membership {
 
   /** Listed speakers that are not live as far as this member knows, except those that have left. */
   unreachable(): string[] {
-    return [...this.#joinList.names()].filter((name) => {
-      const member = this.#table.get(name);
-      return !isLive(member) && member?.state !== 'left';
-    });
+    return [...this.#joinList.names()].filter((name) => this.#isUnreachable(name));
+  }
+
+  /** Whether `unreachable` would return a name. */
+  get isAnyUnreachable(): boolean {
+    for (const name of this.#joinList.names()) if (this.#isUnreachable(name)) return true;
+    return false;
   }
 
   /** Known endpoints of the member: first those that Kubernetes lists, then the endpoint that `MemberTable` holds. */
@@ -230,6 +233,11 @@ export class Membership {
 
   get metadata(): string {
     return this.#self.metadata;
+  }
+
+  #isUnreachable(name: string): boolean {
+    const member = this.#table.get(name);
+    return !isLive(member) && member?.state !== 'left';
   }
 
   /**

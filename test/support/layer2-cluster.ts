@@ -315,7 +315,7 @@ export class Layer2Cluster {
     member.view = { nodes: this.#factsOf(live).set(name, this.facts.get(name) ?? nodeFacts()), claiming };
     member.runner.send({ kind: 'view', view: member.view });
     const absent = this.names.length - 1 - live.length - inState('left').length;
-    this.#tryToStart(member, live.length, absent);
+    this.#tryToStart(member, live.length, absent > 0);
     member.timer?.cancel();
     const atMs = Math.min(
       quorum.wakeAtMs(),
@@ -326,13 +326,11 @@ export class Layer2Cluster {
     this.check();
   }
 
-  #tryToStart(member: Member, liveMembers: number, unreachable: number): void {
+  #tryToStart(member: Member, liveMembers: number, isAnyUnreachable: boolean): void {
     const { ownership, readiness, hasEntries, isSynced } = member;
     if (ownership.isStarted) return;
-    if (
-      !readiness.isReady({ hasEntries, isSynced, liveMembers, unreachable, isAlone: false }, this.clock.now())
-    )
-      return;
+    const membership = { isSynced, liveMembers, isAnyUnreachable, isAlone: false };
+    if (!readiness.isReady({ hasEntries, membership }, this.clock.now())) return;
     member.runner.send({ kind: 'started' });
     this.#starting.delete(member.name);
     this.#factsChanged();

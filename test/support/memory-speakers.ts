@@ -5,13 +5,13 @@ import { formatIp, parsePrefix } from '../../src/address/index.ts';
 import type { Clock, Timer } from '../../src/clock.ts';
 import type { AddressEntry } from '../../src/layer2/address-entry.ts';
 import { Coalescer } from '../../src/layer2/coalescer.ts';
+import { FirstDecision } from '../../src/layer2/first-decision.ts';
 import { MemberView } from '../../src/layer2/member-view.ts';
 import type { Claim } from '../../src/layer2/ownership/claim.ts';
 import { ClaimPayloads, payloadOf } from '../../src/layer2/ownership/claim-payloads.ts';
 import { ClaimStore } from '../../src/layer2/ownership/claim-store.ts';
 import { formatFacts } from '../../src/layer2/ownership/node-facts.ts';
 import { Ownership } from '../../src/layer2/ownership/ownership.ts';
-import { Readiness } from '../../src/layer2/ownership/readiness.ts';
 import { OwnershipRunner } from '../../src/layer2/ownership-runner.ts';
 import { ViewUpdates } from '../../src/layer2/view-updates.ts';
 import type { Logger } from '../../src/log.ts';
@@ -57,15 +57,12 @@ export class MemorySpeaker {
   readonly #ledger: AnswerLedger | undefined;
   readonly #view: MemberView;
   readonly #runner: OwnershipRunner;
-  readonly #readiness: Readiness;
+  #firstDecision: FirstDecision | undefined;
   readonly #decideOnClaims: Coalescer;
   readonly #viewUpdates: ViewUpdates;
   readonly #clock: Clock;
   #timer: Timer | undefined;
-  #readinessTimer: Timer | undefined;
-  #isJoined = false;
   #stalledUntilMs = 0;
-  #hasBegun = false;
   #isReady = false;
   #isStopped = false;
 
@@ -85,7 +82,6 @@ export class MemorySpeaker {
     };
     this.#clock = clock;
     this.ownership = new Ownership(name, this.claims);
-    this.#readiness = new Readiness(clock.now());
     this.#view = new MemberView({
       nodeName: name,
       clock,
@@ -131,16 +127,17 @@ export class MemorySpeaker {
   changed({ members, sync, payloads, lost }: Changes): void {
     if (this.#isStopped) return;
     const machine = this.#net.machine(this.name);
-    if (machine) this.#view.logLosses(lost, machine);
-    if (members.size === 0 && !sync && payloads.size === 0 && this.#isJoined) return;
-    this.#isJoined = true;
+    if (!machine) return;
+    this.#view.logLosses(lost, machine);
+    if (members.size === 0 && !sync && payloads.size === 0 && this.#firstDecision) return;
     this.#viewUpdates.request(members);
     if (payloads.size > 0) {
       this.#viewUpdates.refreshFor([...payloads].map((address) => this.claims.get(address)?.owner ?? ''));
       this.#runner.send({ kind: 'claims-received', addresses: payloads });
       this.#decideOnClaims.request();
     }
-    this.#tryToStart();
+    this.#firstDecision ??= this.#join(machine);
+    this.#firstDecision.check();
   }
 
   #publish(claims: readonly Claim[]): void {
@@ -166,6 +163,7 @@ export class MemorySpeaker {
 
   /** Ends as a process that is killed. Call `MembershipNet.kill` too. */
   stop(): void {
+    this.#firstDecision?.cancel();
     this.#runner.stop();
     for (const address of this.answering) this.#ledger?.ended(address, this.name);
     this.answering.clear();
@@ -211,32 +209,33 @@ export class MemorySpeaker {
       this.#timer = this.#clock.after(atMs - this.#clock.now(), () => this.#updateView());
   }
 
-  #tryToStart(): void {
-    const machine = this.#net.machine(this.name);
-    if (this.#hasBegun || !machine || this.#isStopped) return;
-    const input = {
-      hasEntries: true,
-      isSynced: machine.isSynced,
-      liveMembers: machine.liveCount,
-      unreachable: machine.unreachable().length,
-      isAlone: false,
-    };
-    const nowMs = this.#clock.now();
-    const isReady = this.#readiness.isReady(input, nowMs);
-    this.#readinessTimer?.cancel();
-    this.#viewUpdates.refresh();
-    if (isReady) {
-      this.#hasBegun = true;
-      this.#runner.send({ kind: 'started' }, () => {
-        this.#isReady = true;
-        this.#tellFacts(machine);
-      });
-      return;
-    }
-    this.#readinessTimer = this.#clock.after(this.#readiness.wakeAtMs(nowMs) - nowMs, () =>
-      this.#tryToStart(),
-    );
+  #join(machine: Membership): FirstDecision {
+    const first = new FirstDecision({
+      clock: this.#clock,
+      membership: {
+        get isSynced() {
+          return machine.isSynced;
+        },
+        get liveMembers() {
+          return machine.liveCount;
+        },
+        get isAnyUnreachable() {
+          return machine.isAnyUnreachable;
+        },
+        isAlone: false,
+      },
+      begin: () => {
+        this.#viewUpdates.refresh();
+        this.#runner.send({ kind: 'started' }, () => {
+          this.#isReady = true;
+          this.#tellFacts(machine);
+        });
+      },
+    });
     this.#tellFacts(machine);
+    first.joined();
+    first.entriesArrived();
+    return first;
   }
 
   #tellFacts(machine: Membership): void {

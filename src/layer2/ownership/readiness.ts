@@ -8,15 +8,19 @@
  * - After 30 s, the node waits only for its entries. Otherwise, a member that never holds the same claims would keep addresses unanswered.
  */
 
-/** The facts about the node's entries and about the other members. */
 export interface ReadinessInput {
   readonly hasEntries: boolean;
+  readonly membership: MembershipState;
+}
+
+/** The facts about the other members. `isReady` reads only the fields on which its result depends. */
+export interface MembershipState {
   /** Whether this node holds the same claims as several live members, or as all live members if there are few. */
   readonly isSynced: boolean;
   /** Number of live members other than this node. */
   readonly liveMembers: number;
-  /** Number of listed speakers that are not live, except those that have left. */
-  readonly unreachable: number;
+  /** Whether any listed speaker is not live and has not left. */
+  readonly isAnyUnreachable: boolean;
   /** Whether Kubernetes lists the Pods of the speakers, and none of them is on another node. */
   readonly isAlone: boolean;
 }
@@ -33,16 +37,13 @@ export class Readiness {
     this.#joinedAtMs = joinedAtMs;
   }
 
-  isReady(
-    { hasEntries, isSynced, liveMembers, unreachable, isAlone }: ReadinessInput,
-    nowMs: number,
-  ): boolean {
+  isReady({ hasEntries, membership }: ReadinessInput, nowMs: number): boolean {
     const waitedMs = nowMs - this.#joinedAtMs;
     if (!hasEntries) return false;
     if (waitedMs >= awaitSyncMs) return true;
-    if (liveMembers === 0 && (isAlone || waitedMs >= awaitAnyMs)) return true;
-    if (!isSynced) return false;
-    return waitedMs >= awaitAllMs || unreachable === 0;
+    if (membership.liveMembers === 0 && (membership.isAlone || waitedMs >= awaitAnyMs)) return true;
+    if (!membership.isSynced) return false;
+    return waitedMs >= awaitAllMs || !membership.isAnyUnreachable;
   }
 
   /** The next time at which the result of `isReady` may change without a change of its input. Infinite means never. */

@@ -5,7 +5,7 @@ import { VirtualClock } from '../../support/virtual-clock.ts';
 
 function fixture() {
   const clock = new VirtualClock();
-  const membership = { isSynced: true, liveMembers: 1, unreachable: 0, isAlone: false };
+  const membership = { isSynced: true, liveMembers: 1, isAnyUnreachable: false, isAlone: false };
   const begunAtMs: number[] = [];
   const first = new FirstDecision({ clock, membership, begin: () => begunAtMs.push(clock.now()) });
   return { clock, membership, begunAtMs, first };
@@ -42,7 +42,7 @@ describe('FirstDecision', () => {
 
   test('begins 3 s after the membership was opened when no other member is live, without a further event', () => {
     const { clock, membership, begunAtMs, first } = fixture();
-    Object.assign(membership, { isSynced: false, liveMembers: 0, unreachable: 2 });
+    Object.assign(membership, { isSynced: false, liveMembers: 0, isAnyUnreachable: true });
     clock.advance(500);
     first.joined();
     first.entriesArrived();

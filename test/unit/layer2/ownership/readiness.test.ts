@@ -1,22 +1,22 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { Readiness, type ReadinessInput } from '../../../../src/layer2/ownership/readiness.ts';
+import { type MembershipState, Readiness } from '../../../../src/layer2/ownership/readiness.ts';
 
-const complete: ReadinessInput = {
+const complete: MembershipState & { readonly hasEntries: boolean } = {
   hasEntries: true,
   isSynced: true,
   liveMembers: 2,
-  unreachable: 0,
+  isAnyUnreachable: false,
   isAlone: false,
 };
 
 describe('Readiness', () => {
   for (const [name, over, fromMs] of [
     ['comes at once when all speakers are alive and their claims are known', {}, 0],
-    ['comes after 1.5 s when some speakers are missing', { unreachable: 1 }, 1500],
+    ['comes after 1.5 s when some speakers are missing', { isAnyUnreachable: true }, 1500],
     [
       'comes after 3 s when other speakers are listed but none of them is alive',
-      { isSynced: false, liveMembers: 0, unreachable: 2 },
+      { isSynced: false, liveMembers: 0, isAnyUnreachable: true },
       3000,
     ],
     [
@@ -40,9 +40,13 @@ describe('Readiness', () => {
     test(name, () => {
       const joinedAtMs = 500;
       const readiness = new Readiness(joinedAtMs);
-      const input = { ...complete, ...over };
+      const { hasEntries, ...membership } = { ...complete, ...over };
       for (const waitedMs of [0, 1499, 1500, 2999, 3000, 29_999, 30_000, 100_000])
-        assert.equal(readiness.isReady(input, joinedAtMs + waitedMs), waitedMs >= fromMs, `${waitedMs} ms`);
+        assert.equal(
+          readiness.isReady({ hasEntries, membership }, joinedAtMs + waitedMs),
+          waitedMs >= fromMs,
+          `${waitedMs} ms`,
+        );
     });
 
   test('wakeAtMs() returns each deadline once', () => {
