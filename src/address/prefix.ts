@@ -39,6 +39,10 @@ export function formatPrefix(prefix: Prefix): string {
   return `${formatIp(prefix)}/${prefix.length}`;
 }
 
+export function isSamePrefix(a: Prefix, b: Prefix): boolean {
+  return a.family === b.family && a.value === b.value && a.length === b.length;
+}
+
 /** Last address of the prefix. */
 export function lastOf(prefix: Prefix): IpAddress {
   return { family: prefix.family, value: prefix.value | hostMask(prefix.family, prefix.length) };

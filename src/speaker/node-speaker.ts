@@ -54,6 +54,7 @@ import { emptyPlan, type PlanContext, type ServicePlan } from './plan/service-pl
 import { unansweredReason } from './plan/unanswered-reason.ts';
 import { PlanResults } from './plan-results.ts';
 import { RouteTable } from './route-table.ts';
+import { ServiceRecord } from './service-record.ts';
 
 export interface NodeSpeakerOptions {
   readonly nodeName: string;
@@ -84,7 +85,7 @@ type Phase = 'reading' | 'planning' | 'running';
 
 export class NodeSpeaker {
   readonly #options: NodeSpeakerOptions;
-  readonly #services = new Map<string, KeptService>();
+  readonly #services = new Map<string, ServiceRecord>();
   readonly #slices = new EndpointSliceIndex();
   readonly #nodes = new Map<string, Node>();
   readonly #peers: PeerSet;
@@ -93,13 +94,13 @@ export class NodeSpeaker {
   readonly #leaving: LeavingNodes;
   readonly #delays: AnnounceDelays;
   /** The results of the latest plan of each Service. */
-  readonly results = new PlanResults();
+  readonly results = new PlanResults(this.#services);
   /** Present with `--adopt-only`. */
   readonly adoption: AdoptionState | undefined;
   readonly #peerOutput: PeerOutput;
   readonly #candidateSets: CandidateSetTable;
   readonly #layer2Output: Layer2Output;
-  readonly #pendingPlans = new PendingPlans(() => this.#services.keys());
+  readonly #pendingPlans = new PendingPlans(() => this.#services.values());
   readonly #planning: TurnHandle;
   /** Addresses that this node answers for in layer 2. */
   readonly #answering = new Set<string>();
@@ -115,10 +116,7 @@ export class NodeSpeaker {
     this.#peers = new PeerSet(options.nodeName, options.namespace, options.isOnLink);
     this.#refusalLog = new NodeRefusalLog(options.nodeName, options.logger);
     const { nodeName, clock } = options;
-    const planAgain = (services: Iterable<string>) => {
-      this.#pendingPlans.add(services);
-      this.#planning.request();
-    };
+    const planAgain = (services: Iterable<string>) => this.#planSoon(services);
     this.#leaving = new LeavingNodes({
       nodeName,
       clock,
@@ -145,15 +143,22 @@ export class NodeSpeaker {
   }
 
   setService(key: string, service: KeptService | undefined): void {
-    if (service) this.#services.set(key, service);
-    else this.#services.delete(key);
-    this.#planNow(key);
+    const record = this.#services.get(key) ?? (service && new ServiceRecord(key, service));
+    if (!record) return;
+    record.service = service;
+    this.#services.set(key, record);
+    this.#planNow(record);
+    if (service) return;
+    this.#services.delete(key);
+    this.#pendingPlans.delete(record);
   }
 
   setEndpointSlice(key: string, slice: KeptSlice | undefined): void {
     for (const [service, before] of this.#slices.set(key, slice)) {
-      this.#noteFreshEndpoints(service, before);
-      this.#planNow(service);
+      const record = this.#services.get(service);
+      if (!record) continue;
+      this.#noteFreshEndpoints(record, before);
+      this.#planNow(record);
     }
   }
 
@@ -171,10 +176,7 @@ export class NodeSpeaker {
     if (name === nodeName || this.#leaving.nodes.has(nodeName)) {
       this.#logRefusal();
       this.#planAll();
-    } else if (this.#phase !== 'reading') {
-      this.#pendingPlans.add(this.results.dependentsOf(name));
-      this.#planning.request();
-    }
+    } else if (this.#phase !== 'reading') this.#planSoon(this.results.dependentsOf(name));
   }
 
   setSecret(name: string, secret: Secret | undefined): void {
@@ -220,8 +222,7 @@ export class NodeSpeaker {
     if (isAnswering) this.#answering.add(address);
     else this.#answering.delete(address);
     if (this.#phase === 'reading' || !this.#leaving.nodes.has(this.#options.nodeName)) return;
-    this.#pendingPlans.add(this.serviceKeysOf(address));
-    this.#planning.request();
+    this.#planSoon(this.serviceKeysOf(address));
   }
 
   /** The peers in the configuration whose node selectors select this node. */
@@ -244,7 +245,7 @@ export class NodeSpeaker {
 
   /** Services that use a layer-2 address. */
   servicesOf(address: string): KeptService[] {
-    return this.serviceKeysOf(address).flatMap((key) => this.#services.get(key) ?? []);
+    return this.serviceKeysOf(address).flatMap((key) => this.#services.get(key)?.service ?? []);
   }
 
   /** Whether any pool is announced in layer 2. */
@@ -310,9 +311,17 @@ export class NodeSpeaker {
     this.#planning.request();
   }
 
-  #planNow(key: string): void {
+  #planSoon(services: Iterable<string>): void {
+    for (const key of services) {
+      const record = this.#services.get(key);
+      if (record) this.#pendingPlans.add(record);
+    }
+    this.#planning.request();
+  }
+
+  #planNow(record: ServiceRecord): void {
     if (this.#phase === 'reading') return;
-    this.#plan(key, true);
+    this.#plan(record, true);
     this.#planning.request();
   }
 
@@ -320,10 +329,10 @@ export class NodeSpeaker {
   #step(): boolean {
     const { isSweeping, hasSingle } = this.#pendingPlans;
     if (isSweeping && !hasSingle && this.#layer2Output.sendAhead()) return true;
-    const key = this.#pendingPlans.next();
-    if (key !== undefined) {
-      this.#options.guard.run({ entrance: 'watch', source: `Service ${key}` }, () =>
-        this.#plan(key, hasSingle),
+    const record = this.#pendingPlans.next();
+    if (record) {
+      this.#options.guard.run({ entrance: 'watch', source: `Service ${record.key}` }, () =>
+        this.#plan(record, hasSingle),
       );
       return true;
     }
@@ -347,16 +356,19 @@ export class NodeSpeaker {
   }
 
   /** `isSingle` says that an event concerns this Service, and not all. */
-  #plan(key: string, isSingle: boolean): void {
+  #plan(record: ServiceRecord, isSingle: boolean): void {
     const { bgp } = this.#options;
-    const plan = this.#guardedPlan(key);
+    const { key } = record;
+    const plan = this.#guardedPlan(record);
     if (!plan) return;
-    const routes = plan.routes.map((route) => ({ ...route, peer: this.#peers.idOf(route.peer) }));
-    for (const { peer, prefix, attributes } of this.#routes.update(key, routes)) {
+    const wanted = plan.routes.map((route) => ({ ...route, peer: this.#peers.idOf(route.peer) }));
+    const { routes, changes } = this.#routes.update(record.routes, wanted);
+    record.routes = routes;
+    for (const { peer, prefix, attributes } of changes) {
       if (attributes) bgp.announce(peer, prefix, attributes);
       else bgp.withdraw(peer, prefix);
     }
-    this.results.planned(key, plan);
+    this.results.planned(record, plan);
     this.#leaving.planned(key, plan);
     this.adoption?.planned(key, plan);
     const observedVersion = this.#observedVersion;
@@ -364,18 +376,17 @@ export class NodeSpeaker {
   }
 
   /** `undefined` when planning raised an exception. The earlier plan of the Service then stays, and the other Services are planned. */
-  #guardedPlan(key: string): ServicePlan | undefined {
+  #guardedPlan(record: ServiceRecord): ServicePlan | undefined {
     let plan: ServicePlan | undefined;
-    this.#options.guard.run({ entrance: 'watch', source: `Service ${key}` }, () => {
-      plan = this.#planOf(key);
+    this.#options.guard.run({ entrance: 'watch', source: `Service ${record.key}` }, () => {
+      plan = this.#planOf(record);
     });
     return plan;
   }
 
-  #planOf(key: string): ServicePlan {
-    const service = this.#services.get(key);
+  #planOf({ key, service }: ServiceRecord): ServicePlan {
     if (!service) return emptyPlan;
-    return planService(service, this.#slices.slicesOf(objectKey(service)), this.#planContext());
+    return planService(service, this.#slices.slicesOf(key), this.#planContext());
   }
 
   #planContext(): PlanContext {
@@ -404,9 +415,9 @@ export class NodeSpeaker {
   }
 
   /** Endpoints that the speaker reads at its start are not fresh: they were ready before. */
-  #noteFreshEndpoints(service: string, before: readonly KeptSlice[]): void {
-    if (this.#phase === 'reading' || this.#services.get(service)?.externalTrafficPolicy !== 'Local') return;
-    this.#delays.slicesChanged(service, before, this.#slices.slicesOf(service));
+  #noteFreshEndpoints({ key, service }: ServiceRecord, before: readonly KeptSlice[]): void {
+    if (this.#phase === 'reading' || service?.externalTrafficPolicy !== 'Local') return;
+    this.#delays.slicesChanged(key, before, this.#slices.slicesOf(key));
   }
 
   #applyPeers(): void {

@@ -2,19 +2,24 @@
  * The Services that wait for a new plan. After a change that concerns all Services, an iterator visits them one after another, so no list of
  * them is needed. The Services that `add` names come first.
  */
-export class PendingPlans {
-  readonly #all: () => Iterator<string>;
-  readonly #single = new Set<string>();
-  #sweep: Iterator<string> | undefined;
+export class PendingPlans<Service> {
+  readonly #all: () => Iterator<Service>;
+  readonly #single = new Set<Service>();
+  #sweep: Iterator<Service> | undefined;
   #visited = 0;
 
   /** `all` returns an iterator over all Services. The iterator may miss a Service that is added or removed meanwhile. */
-  constructor(all: () => Iterator<string>) {
+  constructor(all: () => Iterator<Service>) {
     this.#all = all;
   }
 
-  add(services: Iterable<string>): void {
-    for (const service of services) this.#single.add(service);
+  add(service: Service): void {
+    this.#single.add(service);
+  }
+
+  /** The Service is gone. */
+  delete(service: Service): void {
+    this.#single.delete(service);
   }
 
   /** All Services wait from now on. */
@@ -35,7 +40,7 @@ export class PendingPlans {
   }
 
   /** Takes out the next Service, which then no longer waits; `undefined` when none waits. */
-  next(): string | undefined {
+  next(): Service | undefined {
     for (const service of this.#single) {
       this.#single.delete(service);
       return service;

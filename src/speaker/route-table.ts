@@ -1,4 +1,4 @@
-import { formatPrefix, type Prefix } from '../address/index.ts';
+import { formatPrefix, isSamePrefix, type Prefix } from '../address/index.ts';
 import { defaultLocalPref, type RouteAttributes } from '../bgp/index.ts';
 import type { PeerRoute, WantedAttributes } from './plan/peer-routes.ts';
 
@@ -22,12 +22,10 @@ interface Route {
 }
 
 /** A route with the attributes that one Service wants for it. */
-interface Wanted {
+export interface WantedRoute {
   readonly route: Route;
   readonly attributes: WantedAttributes;
 }
-
-const nothing: readonly Wanted[] = [];
 
 /**
  * Prefixes that each peer should receive, with the Services that need them. A prefix is withdrawn when no Service needs it any more.
@@ -37,26 +35,31 @@ const nothing: readonly Wanted[] = [];
  */
 export class RouteTable {
   readonly #routes = new Map<string, Route>();
-  readonly #wantedOfService = new Map<string, readonly Wanted[]>();
   /** The result of `mergeAttributes` for each set of attributes that is merged alone. All routes with only that set share the result. */
   readonly #merged = new WeakMap<RouteAttributes, RouteAttributes>();
 
-  /** Replaces the routes of a Service. Returns the changes to make at the peers. */
-  update(service: string, wanted: readonly PeerRoute[]): RouteChange[] {
-    const before = this.#wantedOfService.get(service) ?? nothing;
-    const now = wanted.map(
-      ({ peer, prefix, attributes }): Wanted => ({ route: this.#route(peer, prefix), attributes }),
+  /**
+   * Replaces the routes of a Service by those of its new plan. `before` is what the last update of that Service returned as `routes`, or an empty
+   * list. Returns the changes to make at the peers.
+   */
+  update(
+    before: readonly WantedRoute[],
+    wanted: readonly PeerRoute[],
+  ): { readonly routes: readonly WantedRoute[]; readonly changes: readonly RouteChange[] } {
+    const routes = wanted.map(
+      ({ peer, prefix, attributes }, i): WantedRoute => ({
+        route: this.#route(peer, prefix, before[i]?.route),
+        attributes,
+      }),
     );
-    if (now.length > 0) this.#wantedOfService.set(service, now);
-    else this.#wantedOfService.delete(service);
-    for (const { route, attributes } of now) add(route, attributes);
+    for (const { route, attributes } of routes) add(route, attributes);
     for (const { route, attributes } of before) remove(route, attributes);
     const changes: RouteChange[] = [];
-    for (const route of new Set([...before, ...now].map(({ route }) => route))) {
+    for (const route of new Set([...before, ...routes].map(({ route }) => route))) {
       const change = this.#changeOf(route);
       if (change) changes.push(change);
     }
-    return changes;
+    return { routes, changes };
   }
 
   /** Number of (peer, prefix) pairs. */
@@ -64,7 +67,9 @@ export class RouteTable {
     return this.#routes.size;
   }
 
-  #route(peer: string, prefix: Prefix): Route {
+  /** `likely` is the route in the same place of the Service's earlier plan. It is usually the right one, and saves the search for it. */
+  #route(peer: string, prefix: Prefix, likely: Route | undefined): Route {
+    if (likely?.peer === peer && isSamePrefix(likely.prefix, prefix)) return likely;
     // `join` makes a plain string. V8 would keep the result of a template as a tree of strings.
     const key = [peer, formatPrefix(prefix)].join(' ');
     const known = this.#routes.get(key);

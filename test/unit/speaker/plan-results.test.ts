@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { emptyPlan, type Refusal } from '../../../src/speaker/plan/service-plan.ts';
+import { emptyPlan, type Refusal, type ServicePlan } from '../../../src/speaker/plan/service-plan.ts';
 import { PlanResults } from '../../../src/speaker/plan-results.ts';
+import { ServiceRecord } from '../../../src/speaker/service-record.ts';
+import { service } from './fixtures.ts';
 
 const refusal: Refusal = {
   address: '192.0.2.1',
@@ -10,10 +12,18 @@ const refusal: Refusal = {
   field: 'Node',
 };
 
+function fixture(...names: readonly string[]) {
+  const records = new Map(names.map((key) => [key, new ServiceRecord(key, service(key, []))] as const));
+  const results = new PlanResults(records);
+  const planned = (key: string, plan: ServicePlan) =>
+    results.planned(records.get(key) ?? assert.fail(), plan);
+  return { results, planned };
+}
+
 test('PlanResults joins the peers of an address that several Services share', () => {
-  const results = new PlanResults();
-  results.planned('default/tcp', { ...emptyPlan, advertised: [{ address: '192.0.2.1', peers: ['a', 'b'] }] });
-  results.planned('default/udp', { ...emptyPlan, advertised: [{ address: '192.0.2.1', peers: ['b', 'c'] }] });
+  const { results, planned } = fixture('default/tcp', 'default/udp');
+  planned('default/tcp', { ...emptyPlan, advertised: [{ address: '192.0.2.1', peers: ['a', 'b'] }] });
+  planned('default/udp', { ...emptyPlan, advertised: [{ address: '192.0.2.1', peers: ['b', 'c'] }] });
   assert.deepEqual([...results.advertised()], [['192.0.2.1', ['a', 'b', 'c']]]);
   assert.equal(results.isAdvertised('default/tcp', '192.0.2.1'), true);
   assert.equal(results.isAdvertised('default/tcp', '192.0.2.2'), false);
@@ -21,8 +31,8 @@ test('PlanResults joins the peers of an address that several Services share', ()
 });
 
 test('PlanResults keeps only what the latest plan of a Service says', () => {
-  const results = new PlanResults();
-  results.planned('default/web', {
+  const { results, planned } = fixture('default/web');
+  planned('default/web', {
     ...emptyPlan,
     advertised: [{ address: '192.0.2.2', peers: ['a'] }],
     refusals: [refusal],
@@ -32,7 +42,7 @@ test('PlanResults keeps only what the latest plan of a Service says', () => {
   assert.deepEqual(results.refusals(), [{ service: 'default/web', ...refusal }]);
   assert.deepEqual([...results.notToAnnounceByService()], [['default/web', ['192.0.2.1']]]);
   assert.deepEqual([...results.dependentsOf('node-2')], ['default/web']);
-  results.planned('default/web', { ...emptyPlan, dependsOn: ['node-3'] });
+  planned('default/web', { ...emptyPlan, dependsOn: ['node-3'] });
   assert.deepEqual(
     [
       [...results.advertisedByService()],
@@ -46,9 +56,9 @@ test('PlanResults keeps only what the latest plan of a Service says', () => {
 });
 
 test('PlanResults keeps one list for equal lists of peers', () => {
-  const results = new PlanResults();
+  const { results, planned } = fixture('a', 'b');
   for (const name of ['a', 'b'])
-    results.planned(name, { ...emptyPlan, advertised: [{ address: '192.0.2.1', peers: ['tor', 'spine'] }] });
+    planned(name, { ...emptyPlan, advertised: [{ address: '192.0.2.1', peers: ['tor', 'spine'] }] });
   const [one, other] = [...results.advertisedByService()].map(([, [first]]) => first?.peers);
   assert.ok(one);
   assert.equal(one, other);

@@ -5,28 +5,43 @@ import { formatPrefix, hostPrefix } from '../../../src/address/index.ts';
 import { formatAnnouncing, parseAnnouncing, recordAnnouncing } from '../../../src/cluster/announcing.ts';
 import { AddressTable } from '../../../src/speaker/address-table.ts';
 import { routerIdOf } from '../../../src/speaker/peers/router-id.ts';
-import { mergeAttributes, RouteTable } from '../../../src/speaker/route-table.ts';
+import type { PeerRoute } from '../../../src/speaker/plan/peer-routes.ts';
+import { mergeAttributes, RouteTable, type WantedRoute } from '../../../src/speaker/route-table.ts';
 import { ip, prefix } from '../../support/addresses.ts';
 import { node } from './fixtures.ts';
 
 const plain = { asPathPrepend: 0, communities: [], largeCommunities: [] };
 
-test('RouteTable keeps a shared prefix until its last Service goes', () => {
+/** A table of routes that remembers the routes of each Service, as the speaker does. */
+function routeTable() {
   const table = new RouteTable();
+  const routesOf = new Map<string, readonly WantedRoute[]>();
+  return {
+    table,
+    update(service: string, wanted: readonly PeerRoute[]) {
+      const { routes, changes } = table.update(routesOf.get(service) ?? [], wanted);
+      routesOf.set(service, routes);
+      return changes;
+    },
+  };
+}
+
+test('RouteTable keeps a shared prefix until its last Service goes', () => {
+  const { table, update } = routeTable();
   const route = { peer: 'router', prefix: prefix('198.51.100.0/24'), attributes: plain };
-  assert.equal(table.update('a', [route]).length, 1);
-  assert.deepEqual(table.update('b', [route]), []);
-  assert.deepEqual(table.update('a', []), []);
-  assert.deepEqual(table.update('b', []), [{ peer: 'router', prefix: route.prefix }]);
+  assert.equal(update('a', [route]).length, 1);
+  assert.deepEqual(update('b', [route]), []);
+  assert.deepEqual(update('a', []), []);
+  assert.deepEqual(update('b', []), [{ peer: 'router', prefix: route.prefix }]);
   assert.equal(table.size, 0);
 });
 
 test('RouteTable returns no change for an unchanged route', () => {
-  const table = new RouteTable();
+  const { update } = routeTable();
   const route = { peer: 'router', prefix: prefix('198.51.100.7/32'), attributes: plain };
-  table.update('a', [route]);
-  assert.deepEqual(table.update('a', [{ ...route, attributes: { ...plain } }]), []);
-  assert.deepEqual(table.update('a', [{ ...route, attributes: { ...plain, med: 5 } }]), [
+  update('a', [route]);
+  assert.deepEqual(update('a', [{ ...route, attributes: { ...plain } }]), []);
+  assert.deepEqual(update('a', [{ ...route, attributes: { ...plain, med: 5 } }]), [
     { ...route, attributes: { ...plain, med: 5 } },
   ]);
 });
@@ -71,13 +86,13 @@ test('mergeAttributes() treats an absent LOCAL_PREF as 100 and an absent MED as 
 });
 
 test('RouteTable gives a peer the union of the routes of all Services, whatever the order of updates', () => {
-  const update = fc.record({
+  const anUpdate = fc.record({
     service: fc.constantFrom('a', 'b', 'c'),
     hosts: fc.uniqueArray(fc.integer({ min: 1, max: 5 })),
   });
   fc.assert(
-    fc.property(fc.array(update, { maxLength: 60, size: 'max' }), (updates) => {
-      const table = new RouteTable();
+    fc.property(fc.array(anUpdate, { maxLength: 60, size: 'max' }), (updates) => {
+      const { table, update } = routeTable();
       const atPeer = new Set<string>();
       const wanted = new Map<string, number[]>();
       for (const { service, hosts } of updates) {
@@ -87,7 +102,7 @@ test('RouteTable gives a peer the union of the routes of all Services, whatever 
           prefix: hostPrefix(ip(`198.51.100.${host}`)),
           attributes: plain,
         }));
-        for (const change of table.update(service, routes)) {
+        for (const change of update(service, routes)) {
           const key = formatPrefix(change.prefix);
           if (change.attributes) atPeer.add(key);
           else assert.ok(atPeer.delete(key), 'a prefix is withdrawn only after it was announced');
@@ -102,13 +117,13 @@ test('RouteTable gives a peer the union of the routes of all Services, whatever 
 
 test('RouteTable merges the attributes that all Services want for a prefix, whatever the order of updates', () => {
   const sets = [1, 2, 3].map((med) => ({ ...plain, med, communities: [med] }));
-  const update = fc.record({
+  const anUpdate = fc.record({
     service: fc.constantFrom('a', 'b', 'c', 'd'),
     indexes: fc.array(fc.integer({ min: 0, max: 2 }), { maxLength: 3 }),
   });
   fc.assert(
-    fc.property(fc.array(update, { maxLength: 60, size: 'max' }), (updates) => {
-      const table = new RouteTable();
+    fc.property(fc.array(anUpdate, { maxLength: 60, size: 'max' }), (updates) => {
+      const { update } = routeTable();
       const wanted = new Map<string, number[]>();
       let atPeer: unknown;
       for (const { service, indexes } of updates) {
@@ -118,7 +133,7 @@ test('RouteTable merges the attributes that all Services want for a prefix, what
           prefix: prefix('198.51.100.0/24'),
           attributes: sets[i] ?? plain,
         }));
-        for (const change of table.update(service, routes)) atPeer = change.attributes;
+        for (const change of update(service, routes)) atPeer = change.attributes;
         const all = [...wanted.values()].flat().map((i) => sets[i] ?? plain);
         assert.deepEqual(atPeer, all.length > 0 ? mergeAttributes(all) : undefined);
       }
