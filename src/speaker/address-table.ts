@@ -20,6 +20,12 @@ interface Wanted {
   readonly entry: UnversionedEntry;
 }
 
+interface AddressState {
+  /** Few Services share an address, and a short array takes less memory than a map. */
+  wanted: readonly Wanted[];
+  sent: SourcedEntry | undefined;
+}
+
 const noChange: AddressChange = { upsert: [], remove: [] };
 
 /**
@@ -27,10 +33,8 @@ const noChange: AddressChange = { upsert: [], remove: [] };
  * merges the entries of all these Services into one entry.
  */
 export class AddressTable {
-  /** Wanted entries by address. Few Services share an address, and a short array takes less memory than a map. */
-  readonly #wanted = new Map<string, readonly Wanted[]>();
+  readonly #addresses = new Map<string, AddressState>();
   readonly #addressesOfService = new Map<string, readonly string[]>();
-  readonly #sent = new Map<string, SourcedEntry>();
   /** By the number of a candidate set, how many sent entries name it. */
   readonly #naming = new Map<number, number>();
 
@@ -41,30 +45,23 @@ export class AddressTable {
   update(service: string, entries: readonly UnversionedEntry[], observedVersion: number): AddressChange {
     const before = this.#addressesOfService.get(service);
     if (!before && entries.length === 0) return noChange;
-    const touched = new Set(before);
-    for (const address of touched) this.#wanted.set(address, this.#othersOf(address, service));
+    const touched = new Map<string, AddressState>();
+    for (const address of before ?? []) this.#touch(address, service, touched);
     for (const entry of entries.map(inGroupOfIpv4(entries))) {
-      const others = this.#othersOf(entry.address, service);
+      const state = this.#touch(entry.address, service, touched);
       const wanted = { service, entry };
       // A single entry is stored without a spread, because V8 reserves room for 16 more entries in an array that a spread creates.
-      this.#wanted.set(entry.address, others.length === 0 ? [wanted] : [...others, wanted]);
-      touched.add(entry.address);
+      state.wanted = state.wanted.length === 0 ? [wanted] : [...state.wanted, wanted];
     }
-    if (entries.length > 0)
-      this.#addressesOfService.set(
-        service,
-        entries.map(({ address }) => address),
-      );
-    else this.#addressesOfService.delete(service);
+    this.#keepAddresses(service, before, entries);
 
     const upsert: SourcedEntry[] = [];
     const remove: AddressRemoval[] = [];
-    for (const address of touched) {
-      const merged = mergeEntries((this.#wanted.get(address) ?? []).map(({ entry }) => entry));
-      const sent = this.#sent.get(address);
+    for (const [address, state] of touched) {
+      const { wanted, sent } = state;
+      const merged = mergeEntries(wanted.map(({ entry }) => entry));
       if (!merged) {
-        this.#wanted.delete(address);
-        this.#sent.delete(address);
+        this.#addresses.delete(address);
         this.#countNamed(sent, -1);
         remove.push({ address, observedVersion });
         continue;
@@ -73,7 +70,7 @@ export class AddressTable {
       const entry = { ...merged, observedVersion };
       this.#countNamed(sent, -1);
       this.#countNamed(entry, 1);
-      this.#sent.set(address, entry);
+      state.sent = entry;
       upsert.push(entry);
     }
     return { upsert, remove };
@@ -81,7 +78,7 @@ export class AddressTable {
 
   /** All entries, for a layer-2 process that has just started. */
   entries(): SourcedEntry[] {
-    return [...this.#sent.values()];
+    return [...this.#addresses.values()].flatMap(({ sent = [] }) => sent);
   }
 
   /** Whether a sent entry names the candidate set. */
@@ -91,11 +88,41 @@ export class AddressTable {
 
   /** Services that use the address. */
   servicesOf(address: string): readonly string[] {
-    return (this.#wanted.get(address) ?? []).map(({ service }) => service);
+    return (this.#addresses.get(address)?.wanted ?? []).map(({ service }) => service);
   }
 
-  #othersOf(address: string, service: string): readonly Wanted[] {
-    return (this.#wanted.get(address) ?? []).filter((each) => each.service !== service);
+  /** Whether several Services use the address. */
+  isShared(address: string): boolean {
+    return (this.#addresses.get(address)?.wanted.length ?? 0) > 1;
+  }
+
+  /** Takes out what the Service wanted for the address. The other Services still want it. */
+  #touch(address: string, service: string, touched: Map<string, AddressState>): AddressState {
+    const state = touched.get(address) ?? this.#state(address);
+    state.wanted = state.wanted.filter((each) => each.service !== service);
+    touched.set(address, state);
+    return state;
+  }
+
+  #state(address: string): AddressState {
+    const known = this.#addresses.get(address);
+    if (known) return known;
+    const state: AddressState = { wanted: [], sent: undefined };
+    this.#addresses.set(address, state);
+    return state;
+  }
+
+  #keepAddresses(
+    service: string,
+    before: readonly string[] | undefined,
+    entries: readonly UnversionedEntry[],
+  ): void {
+    if (entries.length === 0) this.#addressesOfService.delete(service);
+    else if (before?.length !== entries.length || entries.some(({ address }, i) => address !== before[i]))
+      this.#addressesOfService.set(
+        service,
+        entries.map(({ address }) => address),
+      );
   }
 
   #countNamed(entry: SourcedEntry | undefined, by: 1 | -1): void {

@@ -56,8 +56,9 @@ export class Layer2Output {
     for (const change of [...upsert, ...remove]) {
       const { address } = change;
       this.#unsent.set(address, change);
+      if (!isSingle && this.#ahead.size === 0) continue;
       // Another Service that shares the address may not have its new plan yet. The entry would mix old and new candidates, so its change waits.
-      if (this.#addresses.servicesOf(address).length > 1) this.#ahead.delete(address);
+      if (this.#addresses.isShared(address)) this.#ahead.delete(address);
       else if (isSingle) this.#ahead.add(address);
     }
   }
