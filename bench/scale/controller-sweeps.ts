@@ -9,7 +9,6 @@ import type { Sweep, Work } from './sweep.ts';
 
 const serviceSizes = [1000, 3000, 10_000, 30_000, 100_000] as const;
 const quickServices = [200, 800, 3200] as const;
-const units = 16;
 
 /** The part of the controller that decides about Services. The Services given to the constructor already have addresses. */
 class ScaledController {
@@ -38,25 +37,18 @@ const held = (count: number) => Array.from({ length: count }, (_, i) => serviceA
 const wanting = (count: number, over: Partial<Service> = {}) =>
   Array.from({ length: count }, (_, i) => service(`new-${i}`, [], { namespace: namespaceOf(i), ...over }));
 
-/** Services that come and go while the others stay. */
-function arrivals(
-  config: Config,
-  others: readonly Service[],
-  over: (guest: number) => Partial<Service> = () => ({}),
-): Work {
+/** A Service that comes and goes while the others stay. */
+function arrivals(config: Config, others: readonly Service[], over: Partial<Service> = {}): Work {
   const controller = new ScaledController(config, others);
-  const guests = Array.from({ length: units }, (_, i) => service(`guest-${i}`, [], over(i)));
+  const guest = service('guest', [], over);
+  const key = objectKey(guest);
   return {
-    units,
+    units: 1,
     run: () => {
-      for (const guest of guests) {
-        controller.store.set(objectKey(guest), guest);
-        controller.decide([objectKey(guest)]);
-      }
-      for (const guest of guests) {
-        controller.store.set(objectKey(guest), undefined);
-        controller.decide([objectKey(guest)]);
-      }
+      controller.store.set(key, guest);
+      controller.decide([key]);
+      controller.store.set(key, undefined);
+      controller.decide([key]);
     },
   };
 }
@@ -159,7 +151,7 @@ export const controllerSweeps: readonly Sweep[] = [
       arrivals(
         poolsConfig(pools, (i) => `namespaces: [${namespaceOf(i)}]`),
         [],
-        () => ({ namespace: namespaceOf(pools - 1) }),
+        { namespace: namespaceOf(pools - 1) },
       ),
   },
   {
@@ -205,7 +197,7 @@ export const controllerSweeps: readonly Sweep[] = [
     kind: 'event',
     prepare: (services) => {
       const all = Array.from({ length: services }, (_, i) => service(`s${i}`, [addressOf(1)], sharing(i)));
-      return arrivals(poolConfig('bgp'), all, (guest) => sharing(60_000 + guest));
+      return arrivals(poolConfig('bgp'), all, sharing(60_000));
     },
   },
 ];

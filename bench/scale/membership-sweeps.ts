@@ -11,6 +11,7 @@ import { Knowledge } from '../../src/membership/knowledge.ts';
 import { LocalMember } from '../../src/membership/local-member.ts';
 import { MemberTable } from '../../src/membership/member-table.ts';
 import { addressEntry, nodeFacts } from '../../test/support/layer2-cluster.ts';
+import { events } from './events.ts';
 import { addressOf, nodeName } from './fixtures.ts';
 import type { Sweep, Work } from './sweep.ts';
 
@@ -21,8 +22,6 @@ const quickMembers = [10, 50, 250] as const;
 /** The hash tree has 64 buckets. Members compare the leaves of a bucket only if it holds more than 16 claims, so these sizes exceed 64 × 16. */
 const comparedSizes = [3000, 10_000, 30_000, 100_000] as const;
 const quickCompared = [2000, 6000, 18_000] as const;
-/** Number of units in a run. Even the smallest cluster has more members than this, so no two units of a run touch the same member. */
-const units = 8;
 const self = nodeName(0);
 const endpoint = { host: '192.0.2.1', port: 7946 };
 const subnets = ['10.0.0.0/8'];
@@ -48,36 +47,21 @@ function knowledgeOf(members: number, claims: number) {
 /** A newer claim on one address, and the summary that the next packet carries. */
 function claimMerges(claims: number): Work {
   const { store, knowledge } = knowledgeOf(10, claims);
-  let epoch = 1;
-  return {
-    units,
-    run: () => {
-      epoch++;
-      for (let i = 0; i < units; i++) {
-        store.merge(claimOf((i * 7919) % claims, nodeName(1), epoch));
-        knowledge.summary();
-      }
-    },
-  };
+  return events(claims, (i, lap) => {
+    store.merge(claimOf(i, nodeName(1), 2 + lap));
+    knowledge.summary();
+  });
 }
 
 /** A newer statement about one member, and the summary that the next packet carries. */
 function memberMerges(members: number): Work {
   const { table, knowledge } = knowledgeOf(members, 1000);
-  let incarnation = 1;
-  return {
-    units,
-    run: () => {
-      incarnation++;
-      for (let i = 0; i < units; i++) {
-        const name = nodeName(1 + ((i * 7919) % (members - 1)));
-        const update = { kind: 'member', name, state: 'alive', incarnation } as const;
-        if (table.merge({ ...update, endpoint, metadata: '' }, 0) !== 'newer')
-          throw new Error('a merge without work');
-        knowledge.summary();
-      }
-    },
-  };
+  return events(members - 1, (i, lap) => {
+    const update = { kind: 'member', name: nodeName(1 + i), state: 'alive', incarnation: 2 + lap } as const;
+    if (table.merge({ ...update, endpoint, metadata: '' }, 0) !== 'newer')
+      throw new Error('a merge without work');
+    knowledge.summary();
+  });
 }
 
 /**
@@ -94,14 +78,12 @@ function comparisons(claims: number): Work {
   }
   store.merge(claim);
   return {
-    units,
+    units: 1,
     run: () => {
-      for (let i = 0; i < units; i++) {
-        const { branches } = knowledge.compare(digests, true);
-        const [branch = undefined] = branches.map(({ bucket }) => before.get(bucket));
-        if (branch === undefined || branches.length !== 1) throw new Error('the leaves are not compared');
-        knowledge.compareLeaves(branch);
-      }
+      const { branches } = knowledge.compare(digests, true);
+      const [branch = undefined] = branches.map(({ bucket }) => before.get(bucket));
+      if (branch === undefined || branches.length !== 1) throw new Error('the leaves are not compared');
+      knowledge.compareLeaves(branch);
     },
   };
 }
@@ -144,29 +126,16 @@ class ScaledOwnership {
 /** Node 0 receives the claim of another node, which takes an address over from a third node. */
 function takeovers(addresses: number): Work {
   const ownership = new ScaledOwnership(addresses, 20);
-  let epoch = 1;
-  return {
-    units,
-    run: () => {
-      epoch++;
-      for (let i = 0; i < units; i++) {
-        const at = (i * 7919) % addresses;
-        ownership.claims.merge(claimOf(at, nodeName(2 + ((at + epoch) % 18)), epoch));
-        ownership.handle({ kind: 'claims-received', addresses: [addressOf(at)] });
-        ownership.handle({ kind: 'tick' });
-      }
-    },
-  };
+  return events(addresses, (i, lap) => {
+    ownership.claims.merge(claimOf(i, nodeName(2 + ((i + 1 + lap) % 18)), 2 + lap));
+    ownership.handle({ kind: 'claims-received', addresses: [addressOf(i)] });
+    ownership.handle({ kind: 'tick' });
+  });
 }
 
 function factChanges(addresses: number, nodes: number): Work {
   const ownership = new ScaledOwnership(addresses, nodes);
-  return {
-    units,
-    run: () => {
-      for (let i = 0; i < units; i++) ownership.changeFacts();
-    },
-  };
+  return { units: 1, run: () => ownership.changeFacts() };
 }
 
 /** Claims in one datagram. */

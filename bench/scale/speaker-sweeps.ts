@@ -1,5 +1,6 @@
 import { KnownSpeakerList } from '../../src/speaker/known-speakers.ts';
 import { node } from '../../test/unit/speaker/fixtures.ts';
+import { events } from './events.ts';
 import { addressOf, nodeName, parsed, poolConfig, ScaledSpeaker, type SpeakerSize } from './fixtures.ts';
 import type { Sweep, Work } from './sweep.ts';
 
@@ -7,25 +8,6 @@ const serviceSizes = [1000, 3000, 10_000, 30_000, 100_000] as const;
 const quickServices = [200, 800, 3200] as const;
 const nodeSizes = [10, 100, 1000, 5000] as const;
 const quickNodes = [10, 50, 250] as const;
-/** Number of events in a run. Even the smallest size has more objects than this, so no two events of a run touch the same object. */
-const units = 8;
-
-/** Spreads the events over all objects, as in a cluster, so that no cache holds all the objects that the events touch. */
-function spread(i: number, size: number): number {
-  return (i * 7919) % size;
-}
-
-function events(size: number, handle: (i: number, round: number) => void): Work {
-  let round = 0;
-  return {
-    units,
-    run: () => {
-      round++;
-      for (let i = 0; i < units; i++) handle(spread(i + round * units, size), round);
-    },
-  };
-}
-
 type Layout = Omit<SpeakerSize, 'services' | 'nodes'>;
 
 const bgp: Layout = { config: poolConfig('bgp') };
@@ -43,20 +25,16 @@ function serviceEventsWhileDraining(size: SpeakerSize): Work {
   return serviceEventsOf(scaled, size);
 }
 
+/** Each event gives a Service another address and another label. */
 function serviceEventsOf(scaled: ScaledSpeaker, size: SpeakerSize): Work {
-  return events(size.services, (i, round) => {
-    scaled.setService(i, { labels: { round: String(round) }, ingress: [{ ip: addressOf(i ^ (round & 1)) }] });
+  return events(size.services, (i, lap) => {
+    scaled.setService(i, { labels: { lap: String(lap) }, ingress: [{ ip: addressOf(i ^ (~lap & 1)) }] });
   });
 }
 
 function sliceEvents(size: SpeakerSize): Work {
   const scaled = new ScaledSpeaker(size);
-  const serving = new Map<number, boolean>();
-  return events(size.services, (i) => {
-    const next = !(serving.get(i) ?? true);
-    serving.set(i, next);
-    scaled.setServing(i, next);
-  });
+  return events(size.services, (i, lap) => scaled.setServing(i, lap % 2 === 1));
 }
 
 /** Another node turns NotReady, and then Ready again. */
@@ -107,8 +85,8 @@ function heartbeats(nodes: number): Work {
   const scaled = new ScaledSpeaker({ services: 100, nodes, ...bgp });
   const known = new KnownSpeakerList();
   for (let i = 0; i < nodes; i++) known.setNode(nodeName(i), node(nodeName(i)));
-  return events(nodes, (i, round) => {
-    scaled.setReady(i, true, { heartbeat: String(round) });
+  return events(nodes, (i, lap) => {
+    scaled.setReady(i, true, { heartbeat: String(lap) });
     if (known.setNode(nodeName(i), node(nodeName(i)))) JSON.stringify(known.speakers());
   });
 }
