@@ -1,6 +1,6 @@
 /**
  * Runs membership and ownership of a large cluster together, in virtual time: restarts, many deaths at once, and the end of a partition.
- *   .cache/bin/node --max-old-space-size=8192 bench/membership-scale.ts [--members 1000] [--addresses 50000] [--rack 10] [--loss PERCENT]
+ *   .cache/bin/node --max-old-space-size=16384 bench/membership-scale.ts [--members 1000] [--addresses 50000] [--rack 10] [--loss PERCENT]
  * The membership record of each member holds some 230 octets about its three links. A rack is a group of nodes. Only the nodes of one rack may
  * answer for an address, but every member has the claims on all addresses. The bench fails when an address has two answerers for more than 1.5 s,
  * when the cluster does not settle within 20 s, or when the members send too many datagrams.
