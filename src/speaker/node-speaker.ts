@@ -146,11 +146,12 @@ export class NodeSpeaker {
     const record = this.#services.get(key) ?? (service && new ServiceRecord(key, service));
     if (!record) return;
     record.service = service;
-    this.#services.set(key, record);
+    if (service) this.#services.set(key, record);
+    else {
+      this.#services.delete(key);
+      this.#pendingPlans.delete(record);
+    }
     this.#planNow(record);
-    if (service) return;
-    this.#services.delete(key);
-    this.#pendingPlans.delete(record);
   }
 
   setEndpointSlice(key: string, slice: KeptSlice | undefined): void {

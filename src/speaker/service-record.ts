@@ -5,13 +5,13 @@ import type { WantedRoute } from './route-table.ts';
 export const none: readonly never[] = [];
 
 /**
- * A Service with what its latest plan says. One object holds all of it, so a plan searches one large table instead of four. The wait for memory
- * in such a search takes longer than the rest of a plan of one address.
+ * A Service with the results of its latest plan. One object holds them all, so that a plan searches only one large table by the Service's name.
+ * With 100,000 Services, each such search waits for memory.
  */
 export class ServiceRecord {
   /** `namespace/name`. */
   readonly key: string;
-  /** `undefined` once the Service is gone. The record is dropped after its last plan. */
+  /** `undefined` when the Service is gone. Its last plan is then empty. */
   service: KeptService | undefined;
   routes: readonly WantedRoute[] = none;
   advertised: ServicePlan['advertised'] = none;
