@@ -5,8 +5,8 @@ import { sortedInSteps } from '../../sorted-in-steps.ts';
 /** The Services as the API server last showed them, with an index of the addresses in their status. */
 export class ServiceStore {
   readonly #services = new Map<string, Service>();
-  /** For each address, the Services whose status shows it. A single Service, the usual case, is stored without an array to save memory. */
-  readonly #byAddress = new Map<string, Service | readonly Service[]>();
+  /** For each address, the keys of the Services whose status shows it. A single key, the usual case, is stored without a Set to save memory. */
+  readonly #byAddress = new Map<string, string | Set<string>>();
 
   /** Keys of Services by namespace. */
   readonly #byNamespace = new Map<string, Set<string>>();
@@ -38,33 +38,34 @@ export class ServiceStore {
         return false;
       if (before.resourceVersion !== '' && before.resourceVersion === service.resourceVersion) return false;
     }
-    for (const { ip } of before?.ingress ?? []) {
-      const others = this.#showing(ip).filter((other) => other !== before);
-      const [only] = others;
-      if (only) this.#byAddress.set(ip, others.length === 1 ? only : others);
-      else this.#byAddress.delete(ip);
-    }
+    for (const { ip } of before?.ingress ?? []) this.#hide(ip, key);
     if (!service) {
       this.#leaveNamespace(key, before);
       return this.#services.delete(key);
     }
     this.#services.set(key, service);
     if (!before) this.#joinNamespace(key, service);
-    for (const { ip } of service.ingress) {
-      const others = this.#showing(ip).filter((other) => other !== service);
-      this.#byAddress.set(ip, others.length === 0 ? service : [...others, service]);
-    }
+    for (const { ip } of service.ingress) this.#show(ip, key);
     return true;
   }
 
   /** Keys of the Services whose status shows the address. */
   showing(ip: string): readonly string[] {
-    return this.#showing(ip).map(objectKey);
+    const keys = this.#byAddress.get(ip) ?? [];
+    return typeof keys === 'string' ? [keys] : [...keys];
   }
 
-  #showing(ip: string): readonly Service[] {
-    const services = this.#byAddress.get(ip) ?? [];
-    return 'uid' in services ? [services] : services;
+  #show(ip: string, key: string): void {
+    const keys = this.#byAddress.get(ip) ?? key;
+    if (typeof keys !== 'string') keys.add(key);
+    else this.#byAddress.set(ip, keys === key ? key : new Set([keys, key]));
+  }
+
+  #hide(ip: string, key: string): void {
+    const keys = this.#byAddress.get(ip);
+    if (keys === key) this.#byAddress.delete(ip);
+    if (!(keys instanceof Set) || !keys.delete(key) || keys.size > 1) return;
+    for (const only of keys) this.#byAddress.set(ip, only);
   }
 
   /** Keys of the Services in the namespace. */
