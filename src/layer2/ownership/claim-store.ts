@@ -3,10 +3,11 @@ import { HashTree, leafCount, leafOf } from '../../membership/hash-tree.ts';
 import type { MergeOrder } from '../../membership/payload.ts';
 import { type Claim, compareClaims } from './claim.ts';
 
+/** The newest claim on an address. A newer claim takes the place of the claim in this object, so that the tables stay as they are. */
 interface Held {
-  readonly claim: Claim;
+  claim: Claim;
   /** As a signed number, which takes less memory than an unsigned one. */
-  readonly hash: number;
+  hash: number;
   readonly leaf: number;
 }
 
@@ -111,19 +112,27 @@ export class ClaimStore {
 
   /** Adds the claim, in the place of the known one if there is one. */
   #put(claim: Claim, known: Held | undefined): void {
-    const { address, owner, epoch } = claim;
-    const leaf = known?.leaf ?? leafOf(address);
-    const held = { claim, hash: hash32(`${address}\n${owner}\n${epoch}`) | 0, leaf };
-    this.#held.set(address, held);
-    const inLeaf = this.#leaves[leaf] ?? [];
-    this.#leaves[leaf] = inLeaf;
-    inLeaf[known ? inLeaf.indexOf(known) : inLeaf.length] = held;
-    if (known) this.#toggle(known);
+    const { address, owner } = claim;
+    const isMoved = known?.claim.owner !== owner;
+    if (known) {
+      this.#toggle(known);
+      if (isMoved) this.#take(known);
+    }
+    const held = known ?? this.#hold(claim);
+    held.claim = claim;
+    held.hash = hashOf(claim);
     this.#toggle(held);
     this.#releasedAtMs.delete(address);
-    if (known?.claim.owner === owner) return;
-    if (known) this.#take(known);
-    this.#holdings.set(owner, (this.#holdings.get(owner) ?? new Set()).add(address));
+    if (isMoved) this.#holdings.set(owner, (this.#holdings.get(owner) ?? new Set()).add(address));
+  }
+
+  #hold(claim: Claim): Held {
+    const held = { claim, hash: 0, leaf: leafOf(claim.address) };
+    this.#held.set(claim.address, held);
+    const inLeaf = this.#leaves[held.leaf];
+    if (inLeaf) inLeaf.push(held);
+    else this.#leaves[held.leaf] = [held];
+    return held;
   }
 
   #toggle({ claim, leaf, hash }: Held): void {
@@ -146,4 +155,8 @@ export class ClaimStore {
     this.#toggle(held);
     this.#take(held);
   }
+}
+
+function hashOf({ address, owner, epoch }: Claim): number {
+  return hash32(`${address}\n${owner}\n${epoch}`) | 0;
 }

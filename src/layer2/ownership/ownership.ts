@@ -318,12 +318,13 @@ export class Ownership {
 
   /** Compares the address with its newest claim. The address stays with its owner, is no longer in use, or becomes vacant. */
   #judge(text: string, owned: OwnedAddress): void {
-    const claim = this.#claims.get(text);
-    if (isReleasedSince(this.#claims.newest(text), owned)) {
+    const newest = this.#claims.newest(text);
+    if (isReleasedSince(newest, owned)) {
       this.#vacancies.close(text, owned);
       this.#silence(owned, unusedReason);
       return;
     }
+    const claim = newest?.owner === '' ? undefined : newest;
     if (claim && this.#keepsOwner(text, owned, claim)) return;
     this.#resume(owned, claim);
     this.#vacancies.open(text, owned, this.#nowMs);
