@@ -32,8 +32,10 @@ export class PlanResults {
   advertised(): Map<string, readonly string[]> {
     const peersOf = new Map<string, readonly string[]>();
     for (const { advertised } of this.#records.values())
-      for (const { address, peers } of advertised)
-        peersOf.set(address, [...new Set([...(peersOf.get(address) ?? []), ...peers])]);
+      for (const { address, peers } of advertised) {
+        const others = peersOf.get(address);
+        peersOf.set(address, others ? [...new Set([...others, ...peers])] : peers);
+      }
     return peersOf;
   }
 

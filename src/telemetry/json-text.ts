@@ -13,22 +13,13 @@ export function* jsonPieces(value: unknown, depth = 2, margin = ''): Generator<s
     yield (JSON.stringify(value, null, 2) ?? 'null').replaceAll('\n', `\n${margin}`);
     return;
   }
-  const isList = Array.isArray(value);
-  const items: readonly (readonly [string, unknown])[] = isList
-    ? value.map((item) => ['', item === undefined ? null : item] as const)
-    : Object.entries(value)
-        .filter(([, item]) => item !== undefined)
-        .map(([key, item]) => [`${JSON.stringify(key)}: `, item] as const);
-  const [open, close] = isList ? '[]' : '{}';
-  if (items.length === 0) {
-    yield `${open}${close}`;
-    return;
-  }
+  const [open, close] = Array.isArray(value) ? '[]' : '{}';
   const inner = margin + indent;
-  yield open ?? '';
-  let piece = '';
-  for (const [i, [prefix, item]] of items.entries()) {
-    piece += `${i === 0 ? '' : ','}\n${inner}${prefix}`;
+  let piece = open ?? '';
+  let isFirst = true;
+  for (const [prefix, item] of itemsOf(value)) {
+    piece += `${isFirst ? '' : ','}\n${inner}${prefix}`;
+    isFirst = false;
     for (const part of jsonPieces(item, depth - 1, inner)) {
       piece += part;
       if (piece.length < pieceLength) continue;
@@ -36,7 +27,15 @@ export function* jsonPieces(value: unknown, depth = 2, margin = ''): Generator<s
       piece = '';
     }
   }
-  yield `${piece}\n${margin}${close}`;
+  yield isFirst ? `${open}${close}` : `${piece}\n${margin}${close}`;
+}
+
+/** The items of a list or an object, each with the text before it. */
+function* itemsOf(value: object): Iterable<readonly [string, unknown]> {
+  if (Array.isArray(value)) for (const item of value) yield ['', item === undefined ? null : item];
+  else
+    for (const [key, item] of Object.entries(value))
+      if (item !== undefined) yield [`${JSON.stringify(key)}: `, item];
 }
 
 /** The text of `JSON.stringify(value, null, 2)` for plain data, made in slices when `turns` is given. */
