@@ -9,6 +9,7 @@
  */
 import { parseArgs } from 'node:util';
 import { bounds, quickBounds } from './scale/bounds.ts';
+import { memorySweep } from './scale/memory-sweep.ts';
 import { fullEffort, measureSweep, quickEffort, type Sweep, type SweepResult } from './scale/sweep.ts';
 import { sweeps } from './scale/sweeps.ts';
 import { matching } from './support/choice.ts';
@@ -16,39 +17,57 @@ import { matching } from './support/choice.ts';
 const { values } = parseArgs({
   options: { quick: { type: 'boolean', default: false }, only: { type: 'string', default: '' } },
 });
-const limits = values.quick ? quickBounds : bounds;
 const titleOf = ({ part, work, by }: Sweep) => `${part}: ${work}, by ${by}`;
 const chosen = matching('--only', values.only, sweeps, titleOf);
 const tooSteep: string[] = [];
 
 console.log('| part | work | by | CPU time at each size | exponent | at most |');
 console.log('|---|---|---|---|---|---|');
+const memoryExponents = new Map<number, number>();
 for (const sweep of chosen) {
-  const { part, work, by, kind } = sweep;
-  const limit = limits[kind];
+  const limit = values.quick
+    ? quickBounds[sweep.kind]
+    : Math.max(bounds[sweep.kind], exponentOfMemory(sweep));
   const result = measureUpTo(limit, sweep);
-  const points = result.points.map(
-    ({ size, microseconds }) => `${size.toLocaleString('en')}: ${duration(microseconds)}`,
-  );
-  const cells = [part, work, by, points.join(', '), result.exponent.toFixed(2), limit];
-  console.log(`| ${cells.join(' | ')} |`);
+  printRow(sweep, result, limit.toFixed(2));
   if (!(result.exponent <= limit))
-    tooSteep.push(`${titleOf(sweep)}: ${result.exponent.toFixed(2)}, at most ${limit}`);
+    tooSteep.push(`${titleOf(sweep)}: ${result.exponent.toFixed(2)}, at most ${limit.toFixed(2)}`);
 }
 if (tooSteep.length > 0) {
   console.error(`\nThe cost grows too fast:\n${tooSteep.join('\n')}`);
   process.exitCode = 1;
 }
 
+function measure(sweep: Sweep): SweepResult {
+  return values.quick
+    ? measureSweep(sweep, sweep.quickSizes, quickEffort)
+    : measureSweep(sweep, sweep.sizes, fullEffort);
+}
+
+/** The exponent of a plain loop over as many tables as the work searches. 0 if it searches few. */
+function exponentOfMemory({ tables = 0 }: Sweep): number {
+  if (tables === 0) return 0;
+  const known = memoryExponents.get(tables);
+  if (known !== undefined) return known;
+  const loop = memorySweep(tables);
+  const result = measure(loop);
+  printRow(loop, result, '');
+  memoryExponents.set(tables, result.exponent);
+  return result.exponent;
+}
+
 function measureUpTo(limit: number, sweep: Sweep): SweepResult {
-  const measure = () =>
-    values.quick
-      ? measureSweep(sweep, sweep.quickSizes, quickEffort)
-      : measureSweep(sweep, sweep.sizes, fullEffort);
-  const first = measure();
+  const first = measure(sweep);
   if (first.exponent <= limit) return first;
-  const [, middle = first] = [first, measure(), measure()].sort((a, b) => a.exponent - b.exponent);
+  const [, middle = first] = [first, measure(sweep), measure(sweep)].sort((a, b) => a.exponent - b.exponent);
   return middle;
+}
+
+function printRow({ part, work, by }: Sweep, { points, exponent }: SweepResult, limit: string): void {
+  const costs = points.map(
+    ({ size, microseconds }) => `${size.toLocaleString('en')}: ${duration(microseconds)}`,
+  );
+  console.log(`| ${[part, work, by, costs.join(', '), exponent.toFixed(2), limit].join(' | ')} |`);
 }
 
 function duration(microseconds: number): string {

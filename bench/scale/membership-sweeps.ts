@@ -220,7 +220,7 @@ export const membershipSweeps: readonly Sweep[] = [
     prepare: takeovers,
   },
   {
-    ...{ ...byAddresses, part: 'layer 2', kind: 'whole', prepare: wholeTakeovers },
+    ...{ ...byAddresses, part: 'layer 2', kind: 'whole', tables: 6, prepare: wholeTakeovers },
     work: 'a node dies, and the claims on all its addresses arrive in datagrams',
   },
   {
@@ -234,7 +234,7 @@ export const membershipSweeps: readonly Sweep[] = [
     prepare: (size) => factChanges(1000, size),
   },
   {
-    ...{ ...byAddresses, part: 'layer 2', kind: 'whole' },
+    ...{ ...byAddresses, part: 'layer 2', kind: 'whole', tables: 3 },
     work: 'the placement of all addresses on 100 nodes',
     prepare: (size) => elections(size, 100),
   },

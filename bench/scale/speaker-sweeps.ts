@@ -1,4 +1,5 @@
 import { KnownSpeakerList } from '../../src/speaker/known-speakers.ts';
+import { jsonPieces } from '../../src/telemetry/json-text.ts';
 import { node } from '../../test/unit/speaker/fixtures.ts';
 import { events } from './events.ts';
 import { addressOf, nodeName, parsed, poolConfig, ScaledSpeaker, type SpeakerSize } from './fixtures.ts';
@@ -241,11 +242,17 @@ export const speakerSweeps: readonly Sweep[] = [
   },
   {
     ...byServices,
-    work: 'lists of advertised and refused addresses for /status',
+    work: 'the text of /status about advertised and refused addresses',
     kind: 'whole',
+    tables: 3,
     prepare: (services) => {
       const { speaker } = new ScaledSpeaker({ services, nodes: 10, ...bgp });
-      return { units: 1, run: () => void [speaker.results.advertised(), speaker.results.refusals()] };
+      const { results } = speaker;
+      const body = () => ({
+        advertised: Object.fromEntries(results.advertised()),
+        notAnnounced: results.refusals(),
+      });
+      return { units: 1, run: () => void [...jsonPieces(body())] };
     },
   },
 ];

@@ -12,7 +12,7 @@ export interface Work {
 
 /** One path through the code of the product, and how its cost may depend on a size. */
 export interface Sweep {
-  readonly part: 'speaker' | 'controller' | 'layer 2' | 'membership';
+  readonly part: 'speaker' | 'controller' | 'layer 2' | 'membership' | 'machine';
   /** One unit of work, for example `one Service event`. */
   readonly work: string;
   /** The size, for example `Services`. */
@@ -22,6 +22,11 @@ export interface Sweep {
    * the size.
    */
   readonly kind: 'event' | 'whole';
+  /**
+   * Set on work about everything that mostly searches tables: how many tables it searches for each item. In place of the usual bound, such work has
+   * the exponent of `memorySweep` if that is greater.
+   */
+  readonly tables?: number;
   readonly sizes: readonly number[];
   /** The sizes of the quick run. */
   readonly quickSizes: readonly number[];
