@@ -96,7 +96,7 @@ export class AddressTable {
     return (this.#addresses.get(address)?.wanted.length ?? 0) > 1;
   }
 
-  /** Takes out what the Service wanted for the address. The other Services still want it. */
+  /** Takes out what the Service wanted for the address, notes the address in `touched`, and returns its state. */
   #touch(address: string, service: string, touched: Map<string, AddressState>): AddressState {
     const state = touched.get(address) ?? this.#state(address);
     state.wanted = state.wanted.filter((each) => each.service !== service);

@@ -56,7 +56,7 @@ export class Layer2Output {
     for (const change of [...upsert, ...remove]) {
       const { address } = change;
       this.#unsent.set(address, change);
-      // In a round about all Services, usually nothing goes ahead, and the search for the address would be in vain.
+      // In a round about all Services, usually nothing goes ahead, and the search would change nothing.
       if (!isSingle && this.#ahead.size === 0) continue;
       // Another Service that shares the address may not have its new plan yet. The entry would mix old and new candidates, so its change waits.
       if (this.#addresses.isShared(address)) this.#ahead.delete(address);

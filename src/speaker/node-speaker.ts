@@ -146,12 +146,12 @@ export class NodeSpeaker {
     const record = this.#services.get(key) ?? (service && new ServiceRecord(key, service));
     if (!record) return;
     record.service = service;
-    if (service) this.#services.set(key, record);
-    else {
-      this.#services.delete(key);
-      this.#pendingPlans.delete(record);
-    }
+    this.#services.set(key, record);
     this.#planNow(record);
+    if (service) return;
+    // If the last plan of a Service raises an exception, its record stays, so that a later call finds it and ends what the plan has begun.
+    this.#services.delete(key);
+    this.#pendingPlans.delete(record);
   }
 
   setEndpointSlice(key: string, slice: KeptSlice | undefined): void {

@@ -17,7 +17,7 @@ export class PendingPlans<Service> {
     this.#single.add(service);
   }
 
-  /** The Service is gone. */
+  /** Forgets a Service that is gone. */
   delete(service: Service): void {
     this.#single.delete(service);
   }

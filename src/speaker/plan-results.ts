@@ -3,11 +3,14 @@ import type { Refusal, ServicePlan } from './plan/service-plan.ts';
 import { ServiceIndex } from './service-index.ts';
 import { none, type ServiceRecord } from './service-record.ts';
 
-type Results = Pick<ServiceRecord, 'advertised' | 'refusals' | 'notToAnnounce'>;
+const kinds = ['advertised', 'refusals', 'notToAnnounce'] as const;
+type Results = Pick<ServiceRecord, (typeof kinds)[number]>;
 
 /** The results of the latest plan of each Service: the addresses that this node advertises by BGP, and those that it does not announce. */
 export class PlanResults {
   readonly #records: ReadonlyMap<string, Readonly<Results>>;
+  /** For each kind of result, how many Services have such results. A kind that no Service has needs no search of all records. */
+  readonly #counts: Record<keyof Results, number> = { advertised: 0, refusals: 0, notToAnnounce: 0 };
   readonly #dependents = new ServiceIndex();
   /** Thousands of Services have the same few lists of peers. */
   readonly #peerLists = new SharedValues<readonly string[]>();
@@ -22,9 +25,11 @@ export class PlanResults {
     record: Pick<ServiceRecord, 'key'> & Results,
     { advertised, refusals, notToAnnounce, dependsOn }: ServicePlan,
   ): void {
+    this.#count(record, -1);
     record.advertised = orNone(this.#withSharedPeers(advertised));
     record.refusals = orNone(refusals);
     record.notToAnnounce = orNone(notToAnnounce);
+    this.#count(record, 1);
     this.#dependents.set(record.key, dependsOn);
   }
 
@@ -70,7 +75,12 @@ export class PlanResults {
     return this.#dependents.of(node);
   }
 
+  #count(results: Results, by: 1 | -1): void {
+    for (const kind of kinds) if (results[kind].length > 0) this.#counts[kind] += by;
+  }
+
   *#nonEmpty<Kind extends keyof Results>(kind: Kind): Iterable<readonly [string, Results[Kind]]> {
+    if (this.#counts[kind] === 0) return;
     for (const [service, record] of this.#records) if (record[kind].length > 0) yield [service, record[kind]];
   }
 

@@ -5,8 +5,8 @@ import type { WantedRoute } from './route-table.ts';
 export const none: readonly never[] = [];
 
 /**
- * A Service with the results of its latest plan. One object holds them all, so that a plan searches only one large table by the Service's name.
- * With 100,000 Services, each such search waits for memory.
+ * A Service with the results of its latest plan. One object holds them all. Otherwise a plan would search a large table for each of them, and with
+ * 100,000 Services, each search waits for memory.
  */
 export class ServiceRecord {
   /** `namespace/name`. */

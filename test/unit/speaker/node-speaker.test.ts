@@ -21,6 +21,7 @@ function recorded(over: { readonly ignoresExcludeLabel?: boolean; readonly adopt
   const sessions: string[] = [];
   const toBgp: string[] = [];
   const links = { isOnLink: true };
+  const faults = { isWithdrawalBroken: false };
   const planned: string[] = [];
   const sets = new CandidateSets();
   const bgp: BgpSpeaker = {
@@ -29,7 +30,10 @@ function recorded(over: { readonly ignoresExcludeLabel?: boolean; readonly adopt
       lines.push(`peers ${all.map((p) => p.settings.name).join(' ')}`.trim());
     },
     announce: (name, prefix) => void lines.push(`announce ${name} ${formatPrefix(prefix)}`),
-    withdraw: (name, prefix) => void lines.push(`withdraw ${name} ${formatPrefix(prefix)}`),
+    withdraw: (name, prefix) => {
+      if (faults.isWithdrawalBroken) throw new TypeError('bug');
+      lines.push(`withdraw ${name} ${formatPrefix(prefix)}`);
+    },
     synced: () => void lines.push('synced'),
     bfdChanged: (id, { state }) => void toBgp.push(`${id} ${state}`),
     interfacesChanged: () => undefined,
@@ -77,7 +81,18 @@ function recorded(over: { readonly ignoresExcludeLabel?: boolean; readonly adopt
     guard: new Guard({ logger: pino({ level: 'silent' }), count: () => void lines.push('guarded') }),
     turns: new Turns(new VirtualClock()),
   });
-  return { speaker, peers, uses, sessions, sessionIds, toBgp, links, planned, take: () => lines.splice(0) };
+  return {
+    speaker,
+    peers,
+    uses,
+    sessions,
+    sessionIds,
+    toBgp,
+    links,
+    faults,
+    planned,
+    take: () => lines.splice(0),
+  };
 }
 
 const both = config([
@@ -111,6 +126,22 @@ test('NodeSpeaker announces all other Services when the planning of one Service 
   assert.deepEqual(take(), ['peers router', 'guarded', 'announce router 198.51.100.7/32', 'table', 'synced']);
   speaker.setNode('node-1', node('node-1', { ready: false }));
   assert.deepEqual(take(), ['guarded', 'withdraw router 198.51.100.7/32']);
+});
+
+test('NodeSpeaker ends the deletion of a Service at the next attempt when the first one raises an exception', () => {
+  const { speaker, faults } = recorded();
+  speaker.setConfig(both);
+  speaker.setNode('node-1', node('node-1'));
+  speaker.setService('default/web', service('web', ['198.51.100.7']));
+  speaker.setEndpointSlice('default/web-1', slice('web', ['node-1']));
+  speaker.start();
+  faults.isWithdrawalBroken = true;
+  assert.throws(() => speaker.setService('default/web', undefined), TypeError);
+  faults.isWithdrawalBroken = false;
+  speaker.setService('default/web', undefined);
+  assert.deepEqual([...speaker.results.advertised()], []);
+  speaker.setService('default/web', service('web', []));
+  assert.deepEqual([...speaker.results.advertised()], []);
 });
 
 test('NodeSpeaker plans each Service once when its node turns NotReady, and once when it turns Ready', () => {
