@@ -136,8 +136,8 @@ export class MemorySpeaker {
       this.#runner.send({ kind: 'claims-received', addresses: payloads });
       this.#decideOnClaims.request();
     }
-    this.#firstDecision ??= this.#join(machine);
-    this.#firstDecision.check();
+    if (this.#firstDecision) this.#firstDecision.check();
+    else this.#join(machine);
   }
 
   #publish(claims: readonly Claim[]): void {
@@ -209,7 +209,7 @@ export class MemorySpeaker {
       this.#timer = this.#clock.after(atMs - this.#clock.now(), () => this.#updateView());
   }
 
-  #join(machine: Membership): FirstDecision {
+  #join(machine: Membership): void {
     const first = new FirstDecision({
       clock: this.#clock,
       membership: {
@@ -232,10 +232,10 @@ export class MemorySpeaker {
         });
       },
     });
+    this.#firstDecision = first;
     this.#tellFacts(machine);
     first.joined();
     first.entriesArrived();
-    return first;
   }
 
   #tellFacts(machine: Membership): void {
