@@ -50,7 +50,7 @@ function exponentOfMemory({ tables = 0 }: Sweep): number {
   const known = memoryExponents.get(tables);
   if (known !== undefined) return known;
   const loop = memorySweep(tables);
-  const result = measure(loop);
+  const result = middleOf(measure(loop), measure(loop), measure(loop));
   printRow(loop, result, '');
   memoryExponents.set(tables, result.exponent);
   return result.exponent;
@@ -59,7 +59,12 @@ function exponentOfMemory({ tables = 0 }: Sweep): number {
 function measureUpTo(limit: number, sweep: Sweep): SweepResult {
   const first = measure(sweep);
   if (first.exponent <= limit) return first;
-  const [, middle = first] = [first, measure(sweep), measure(sweep)].sort((a, b) => a.exponent - b.exponent);
+  return middleOf(first, measure(sweep), measure(sweep));
+}
+
+/** The result with the middle one of three exponents. */
+function middleOf(one: SweepResult, other: SweepResult, third: SweepResult): SweepResult {
+  const [, middle = one] = [one, other, third].sort((a, b) => a.exponent - b.exponent);
   return middle;
 }
 
@@ -71,7 +76,8 @@ function printRow({ part, work, by }: Sweep, { points, exponent }: SweepResult, 
 }
 
 function duration(microseconds: number): string {
-  if (microseconds < 1000) return `${microseconds.toPrecision(2)} µs`;
+  if (microseconds < 100) return `${microseconds.toPrecision(2)} µs`;
+  if (microseconds < 1000) return `${microseconds.toFixed(0)} µs`;
   if (microseconds < 1_000_000) return `${(microseconds / 1000).toPrecision(3)} ms`;
   return `${(microseconds / 1_000_000).toPrecision(3)} s`;
 }

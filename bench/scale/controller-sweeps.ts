@@ -1,3 +1,4 @@
+import { formatIp } from '../../src/address/index.ts';
 import type { Config } from '../../src/config/config.ts';
 import { Allocator } from '../../src/controller/allocator/allocator.ts';
 import { ServiceDecider } from '../../src/controller/services/service-decider.ts';
@@ -11,7 +12,7 @@ import type { Sweep, Work } from './sweep.ts';
 const serviceSizes = [1000, 3000, 10_000, 30_000, 100_000] as const;
 const quickServices = [200, 800, 3200] as const;
 
-/** The part of the controller that decides about Services. The Services given to the constructor already have addresses. */
+/** The part of the controller that decides about Services. All Services given to the constructor have addresses afterwards. */
 class ScaledController {
   readonly allocator = new Allocator();
   readonly store = new ServiceStore();
@@ -39,8 +40,9 @@ const wanting = (count: number, over: Partial<Service> = {}) =>
   Array.from({ length: count }, (_, i) => service(`new-${i}`, [], { namespace: namespaceOf(i), ...over }));
 
 /**
- * A Service goes, and a new one comes. Each event replaces another Service and frees another address: V8 leaves a deleted entry of a Map in the chain
- * of its hash until the Map is full, so if the same address became free each time, each search for it would walk a long chain.
+ * A Service goes, a new one comes, and its status shows its address. Each event replaces another Service and so frees another address. V8 leaves a
+ * deleted entry of a Map in the chain of its hash until the Map is full. If the same address became free each time, each search for it would walk a
+ * long chain.
  */
 function replacements(
   config: Config,
@@ -48,16 +50,20 @@ function replacements(
   over: (i: number) => Partial<Service>,
 ): Work {
   const controller = new ScaledController(config, services);
+  const keys = services.map(objectKey);
   const change = (key: string, service: Service | undefined) => {
     controller.store.set(key, service);
     controller.decide([key]);
   };
-  const keys = services.map(objectKey);
   return events(services.length, (i, lap) => {
-    const next = service(`next-${lap}-${i}`, [], over(i));
+    const next = service(`next-${lap}-${i}`, [], { ...over(i), resourceVersion: '1' });
+    const key = objectKey(next);
     change(keys[i] ?? '', undefined);
-    keys[i] = objectKey(next);
-    change(keys[i] ?? '', next);
+    change(key, next);
+    const ingress = controller.allocator.holdingOf(key).map(({ address }) => ({ ip: formatIp(address) }));
+    if (ingress.length === 0) throw new Error('a Service without an address');
+    change(key, { ...next, ingress, resourceVersion: '2' });
+    keys[i] = key;
   });
 }
 

@@ -1,8 +1,8 @@
 import type { Work } from './sweep.ts';
 
 /**
- * One event about one object in each run. Each run takes another object, far from the object before it, so that no cache holds all of them. After
- * `size` runs, all objects have had an event, and the next lap begins. `handle` gets the index of the object and the number of the lap, from 0.
+ * One event about one object in each run. Each run takes another object. After `size` runs, all objects have had an event, and the next lap begins.
+ * `handle` gets the index of the object and the number of the lap, from 0.
  */
 export function events(size: number, handle: (i: number, lap: number) => void): Work {
   let event = 0;
@@ -13,4 +13,9 @@ export function events(size: number, handle: (i: number, lap: number) => void): 
       event++;
     },
   };
+}
+
+/** Like `events`, but `handle` causes two events, of which the second reverses the first. */
+export function pairsOfEvents(size: number, handle: (i: number, lap: number) => void): Work {
+  return { ...events(size, handle), units: 2 };
 }

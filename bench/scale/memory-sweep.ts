@@ -7,8 +7,9 @@ interface Entry {
 }
 
 /**
- * A plain loop that replaces the entry of each address in several tables. Its number of operations is proportional to the number of addresses, so an
- * exponent above 1 shows only that larger tables are further away from the processor. Work that mostly searches as many tables cannot do better.
+ * A plain loop that replaces the entry of each address in several tables. Its number of operations is proportional to the number of addresses. An
+ * exponent above 1 shows that larger tables are further away from the processor, and that V8 copies more objects that are still in use. Work that
+ * mostly searches as many tables cannot do better.
  */
 export function memorySweep(tableCount: number): Sweep {
   return {

@@ -1,7 +1,7 @@
 import { KnownSpeakerList } from '../../src/speaker/known-speakers.ts';
 import { jsonPieces } from '../../src/telemetry/json-text.ts';
 import { node } from '../../test/unit/speaker/fixtures.ts';
-import { events } from './events.ts';
+import { events, pairsOfEvents } from './events.ts';
 import { addressOf, nodeName, parsed, poolConfig, ScaledSpeaker, type SpeakerSize } from './fixtures.ts';
 import type { Sweep, Work } from './sweep.ts';
 
@@ -26,16 +26,20 @@ function serviceEventsWhileDraining(size: SpeakerSize): Work {
   return serviceEventsOf(scaled, size);
 }
 
-/** Each event gives a Service another address and another label. */
+/** A Service gets the address of its neighbour and another label, and then its own address again. */
 function serviceEventsOf(scaled: ScaledSpeaker, size: SpeakerSize): Work {
-  return events(size.services, (i, lap) => {
-    scaled.setService(i, { labels: { lap: String(lap) }, ingress: [{ ip: addressOf(i ^ (~lap & 1)) }] });
+  return pairsOfEvents(size.services, (i, lap) => {
+    scaled.setService(i, { labels: { lap: String(lap) }, ingress: [{ ip: addressOf(i ^ 1) }] });
+    scaled.setService(i, { ingress: [{ ip: addressOf(i) }] });
   });
 }
 
 function sliceEvents(size: SpeakerSize): Work {
   const scaled = new ScaledSpeaker(size);
-  return events(size.services, (i, lap) => scaled.setServing(i, lap % 2 === 1));
+  return pairsOfEvents(size.services, (i) => {
+    scaled.setServing(i, false);
+    scaled.setServing(i, true);
+  });
 }
 
 /** Another node turns NotReady, and then Ready again. */

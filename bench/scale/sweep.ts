@@ -23,8 +23,8 @@ export interface Sweep {
    */
   readonly kind: 'event' | 'whole';
   /**
-   * Set on work about everything that mostly searches tables: how many tables it searches for each item. In place of the usual bound, such work has
-   * the exponent of `memorySweep` if that is greater.
+   * Set on work about everything that mostly searches tables: about how many tables it searches for each item. The bound of such work is the
+   * exponent of `memorySweep`, if that exceeds the usual bound.
    */
   readonly tables?: number;
   readonly sizes: readonly number[];
@@ -92,7 +92,7 @@ export function measureSweep(sweep: Sweep, sizes: readonly number[], effort: Eff
 }
 
 /**
- * The typical one of several samples. V8's collections of garbage belong to the cost of long work. At small sizes, one run in many has such a
+ * The typical cost in several samples. V8's collections of garbage belong to the cost of long work. At small sizes, one run in many has such a
  * collection, and a median would leave it out. An event is so short that one collection would outweigh all its samples in a mean.
  */
 const typicalOf: Readonly<Record<Sweep['kind'], (samples: readonly number[]) => number>> = {
