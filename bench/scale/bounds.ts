@@ -2,9 +2,7 @@ import type { Sweep } from './sweep.ts';
 
 type Bounds = Readonly<Record<Sweep['kind'], number>>;
 
-/**
- * The greatest exponents that pass, except for sweeps with `tables`. The exponent `e` of a sweep says that its cost grows like `size ** e`.
- */
+/** The greatest exponents that pass. The exponent `e` of a sweep says that its cost grows like `size ** e`. */
 export const bounds: Bounds = { event: 0.1, whole: 1.05 };
 
 /**

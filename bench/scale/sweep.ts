@@ -23,8 +23,8 @@ export interface Sweep {
    */
   readonly kind: 'event' | 'whole';
   /**
-   * Set on work about everything that mostly searches tables: about how many tables it searches for each item. The bound of such work is the
-   * exponent of `memorySweep`, if that exceeds the usual bound.
+   * Set on work about everything that mostly searches tables: about how many tables it searches for each item. The bench also measures
+   * `memorySweep` with as many tables, for comparison.
    */
   readonly tables?: number;
   readonly sizes: readonly number[];
