@@ -120,12 +120,8 @@ async function buildNode(
     'mgmt',
     name,
   );
-  await bridge(namespace, 'pods');
-  // A bridge without a MAC of its own takes the lowest MAC of its ports. A new Pod could then change the MAC of the bridge, and the other Pods
-  // would send to the old MAC until they ask for the MAC again.
   const number = index.toString(16).padStart(4, '0');
-  const mac = `02:00:0a:f4:${number.slice(0, 2)}:${number.slice(2)}`;
-  await namespace.ip('link', 'set', 'pods', 'address', mac);
+  await bridge(namespace, 'pods', `02:00:0a:f4:${number.slice(0, 2)}:${number.slice(2)}`);
   await namespace.ip('address', 'add', `10.244.${index}.1/24`, 'dev', 'pods');
   await namespace.ip('address', 'add', `fd00:244:${index}::1/64`, 'dev', 'pods', 'nodad');
   await defaultRoute(namespace, '192.0.2.1', '2001:db8:2::1');

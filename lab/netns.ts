@@ -66,10 +66,17 @@ export async function cable(a: CableEnd, b: CableEnd): Promise<void> {
   }
 }
 
-/** Makes a bridge in the namespace: a plain switch without STP that forwards at once. */
-export async function bridge(namespace: NetworkNamespace, name: string): Promise<void> {
+/**
+ * Makes a bridge in the namespace: a plain switch without STP that forwards at once. A bridge without a MAC of its own takes the lowest MAC of its
+ * ports. A new port could then change the MAC of the bridge, and hosts would send to the old MAC for half a minute.
+ */
+export async function bridge(
+  namespace: NetworkNamespace,
+  name: string,
+  mac = '02:00:00:00:00:fe',
+): Promise<void> {
   await namespace.ip('link', 'add', name, 'type', 'bridge', 'forward_delay', '0', 'stp_state', '0');
-  await namespace.ip('link', 'set', name, 'up');
+  await namespace.ip('link', 'set', name, 'address', mac, 'up');
 }
 
 /** Connects a host to a switch by the named port. */
