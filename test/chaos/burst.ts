@@ -4,7 +4,6 @@ import type { Random } from '../fuzz/random.ts';
 import { patienceMs } from '../support/eventually.ts';
 import { type Fault, pickFaults } from './faults.ts';
 import { bugsLogged, logLengths, type Picture, takePicture, violations } from './invariants.ts';
-import { StarvationWatch } from './starvation.ts';
 
 const settleDeadlineMs = patienceMs;
 
@@ -37,16 +36,11 @@ async function settle(lab: Lab): Promise<string[]> {
 }
 
 /**
- * Addresses that moved without a cause: their earlier owner is the victim of no fault and had a processor, and no fault leaves their Service
- * without a node that can announce it (`Fault.darkens`).
+ * Addresses that moved without a cause: no fault has their earlier owner as its victim, and no fault leaves their Service without a node that can
+ * announce it (`Fault.darkens`).
  */
-function unaskedMoves(
-  before: Picture,
-  after: Picture,
-  faults: readonly Fault[],
-  starved: Iterable<string>,
-): string[] {
-  const victims = new Set([...faults.flatMap(({ victim }) => victim?.name ?? []), ...starved]);
+function unaskedMoves(before: Picture, after: Picture, faults: readonly Fault[]): string[] {
+  const victims = new Set(faults.flatMap(({ victim }) => victim?.name ?? []));
   const darkened = new Set(faults.flatMap(({ darkens = [] }) => darkens));
   return [...before.owners].flatMap(([address, [owner = '']]) => {
     const [now] = after.owners.get(address) ?? [];
@@ -80,7 +74,6 @@ export async function runBurst(lab: Lab, random: Random): Promise<BurstResult> {
   const timing = faults.map(() => ({ delayMs: random.below(2000), lastsMs: 300 + random.below(8000) }));
   const before = await takePicture(lab);
   const lengths = logLengths(lab);
-  const watch = await StarvationWatch.start(lab);
   const names = faults.map(
     ({ name }, i) => `${name} after ${timing[i]?.delayMs} ms for ${timing[i]?.lastsMs} ms`,
   );
@@ -90,13 +83,11 @@ export async function runBurst(lab: Lab, random: Random): Promise<BurstResult> {
   const ended = performance.now();
   const wrong = await settle(lab);
   const settledAfterMs = Math.round(performance.now() - ended);
-  const starved = watch.stop();
-  for (const [node, ms] of starved) names.push(`the kernel gave ${node} no processor for ${ms} ms`);
   if (wrong.length > 0)
     return { faults: names, settledAfterMs, violations: [...wrong, ...bugsLogged(lab, lengths)] };
   const after = await takePicture(lab);
   const found = [
-    ...unaskedMoves(before, after, faults, starved.keys()),
+    ...unaskedMoves(before, after, faults),
     ...changedAddresses(before, after),
     ...falseEvents(before, after, faults),
     ...bugsLogged(lab, lengths),
